@@ -1,0 +1,1 @@
+"""Every client reaches every server: listening, connecting and relaying over IPv4 and IPv6."""

@@ -1,0 +1,153 @@
+"""One tree of errors; each is also what a caller of the standard library expects to catch.
+
+An error carries its facts as fields and one line that says what, where, why and the remedy. `exit_code` is what the
+command ends with (sysexits(3)): 69 in use or unreachable, 75 time is up, 77 no right, 78 a wrong value.
+"""
+
+import errno as _errno
+import socket
+from enum import IntEnum
+from os import strerror
+
+__all__ = [
+    "AddressError",
+    "ConfigError",
+    "ControlError",
+    "DialError",
+    "DualstackError",
+    "ExitCode",
+    "ListenError",
+    "LookupFailed",
+    "RuleError",
+]
+
+
+class ExitCode(IntEnum):
+    """What a command's exit status means."""
+
+    YES = 0
+    NO = 1
+    USAGE = 2
+    UNAVAILABLE = 69
+    TIMEOUT = 75
+    NO_RIGHT = 77
+    WRONG_VALUE = 78
+
+
+class DualstackError(Exception):
+    """The root of the tree."""
+
+    exit_code: ExitCode = ExitCode.NO
+
+
+class AddressError(DualstackError, ValueError):
+    """A text, a number or bytes that are no address or endpoint.
+
+    Args:
+        value: what was given.
+        why: what is wrong with it, and what is expected.
+    """
+
+    exit_code = ExitCode.WRONG_VALUE
+
+    def __init__(self, value: object, why: str) -> None:
+        super().__init__(f"{value!r}: {why}")
+        self.value = value
+        self.why = why
+
+
+class RuleError(DualstackError, ValueError):
+    """An access rule that cannot be read; `rule` is its text, `why` the reason."""
+
+    exit_code = ExitCode.WRONG_VALUE
+
+    def __init__(self, rule: str, why: str) -> None:
+        super().__init__(f"access rule {rule!r}: {why}")
+        self.rule = rule
+        self.why = why
+
+
+class ConfigError(DualstackError, ValueError):
+    """A wrong configuration: `where` is the file or option, `key` the key in it."""
+
+    exit_code = ExitCode.WRONG_VALUE
+
+    def __init__(self, where: str, key: str, why: str) -> None:
+        super().__init__(": ".join(part for part in (where, key, why) if part))
+        self.where = where
+        self.key = key
+        self.why = why
+
+
+class _SystemError(DualstackError, OSError):
+    """An `OSError` with our message; `errno` is None where no single number tells the truth."""
+
+    def __init__(self, message: str, *, errno: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.errno = errno
+
+    def __str__(self) -> str:
+        return self.message
+
+    @property
+    def exit_code(self) -> ExitCode:  # type: ignore[override]
+        """77 where the right is missing, 75 where time was up, else 69."""
+        return _EXIT_BY_ERRNO.get(self.errno, ExitCode.UNAVAILABLE)
+
+
+_EXIT_BY_ERRNO: dict[int | None, ExitCode] = {
+    _errno.EACCES: ExitCode.NO_RIGHT,
+    _errno.EPERM: ExitCode.NO_RIGHT,
+    _errno.ETIMEDOUT: ExitCode.TIMEOUT,
+    _errno.EADDRNOTAVAIL: ExitCode.WRONG_VALUE,
+}
+
+
+class ListenError(_SystemError):
+    """A socket that cannot listen; `target` is the endpoint as people write it."""
+
+    def __init__(self, target: str, why: str, *, errno: int | None = None) -> None:
+        super().__init__(f"cannot listen on {target}: {why}", errno=errno)
+        self.target = target
+        self.why = why
+
+
+class DialError(_SystemError):
+    """A connection that could not be made; `attempts` are the errors in the order tried."""
+
+    def __init__(
+        self, target: str, why: str = "", *, attempts: tuple[tuple[str, OSError], ...] = (), errno: int | None = None
+    ) -> None:
+        numbers = {error.errno for _, error in attempts}
+        if errno is None and len(numbers) == 1:
+            errno = numbers.pop()
+        tried = "; ".join(f"{address}: {_reason(error)}" for address, error in attempts)
+        super().__init__(f"cannot connect to {target}: {why or tried}", errno=errno)
+        self.target = target
+        self.attempts = attempts
+
+
+class ControlError(_SystemError):
+    """The gateway's control socket does not answer, or answers no."""
+
+
+class LookupFailed(DualstackError, socket.gaierror):
+    """A name that was not resolved, or not in time (then `errno` is `EAI_AGAIN`)."""
+
+    def __init__(self, query: str, why: str, *, errno: int = socket.EAI_AGAIN, timed_out: bool = False) -> None:
+        super().__init__(errno, f"lookup of {query!r}: {why}")
+        self.query = query
+        self.timed_out = timed_out
+
+    def __str__(self) -> str:
+        return str(self.args[1])
+
+    @property
+    def exit_code(self) -> ExitCode:  # type: ignore[override]
+        """75 where time was up, else 69."""
+        return ExitCode.TIMEOUT if self.timed_out else ExitCode.UNAVAILABLE
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or (strerror(error.errno) if error.errno is not None else str(error))

@@ -1,0 +1,1 @@
+"""The only floor that creates sockets or reads /proc and netlink."""

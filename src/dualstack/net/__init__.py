@@ -1,0 +1,1 @@
+"""Drivers over real sockets, for asyncio and for blocking callers."""
