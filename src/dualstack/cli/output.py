@@ -1,0 +1,38 @@
+"""What the verbs share of printing: JSON that scripts read, and a console that obeys `NO_COLOR`."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["console", "json_option", "print_document", "print_json"]
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def json_option(help_text: str = "Print JSON for scripts.") -> Callable[[F], F]:
+    """The `--json` option, as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help=help_text)
+
+
+def print_json(value: object) -> None:
+    """Print one line of JSON on standard output, at once."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+    sys.stdout.flush()
+
+
+def print_document(document: Mapping[str, object]) -> None:
+    """Print a versioned JSON document."""
+    print_json({"version": 1, **document})
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """A rich console: colour on a terminal alone, and never where `NO_COLOR` is set."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
