@@ -2,8 +2,8 @@
 
 Text is read as `inet_pton` reads it and no wider: what `inet_aton` and resolvers take besides (octal, hexadecimal and
 short forms, blanks, other scripts' digits) is refused, because that is how lists of addresses are walked around. A
-mapped address is IPv6 as given; it becomes IPv4 where `canonical` is asked for, and nowhere else. The scope lives inside
-the address, is compared with it, and keeps the form it was written in. Never looks an interface up, never resolves.
+mapped address is IPv6 as given; it becomes IPv4 where `canonical` is asked for, and nowhere else. The scope lives
+inside the address, is compared with it, and keeps the form it was written in. Never looks an interface up.
 
 Speed shaped `Address.__init__`: slots filled through their descriptors around `inet_pton` parse several times as many
 texts a second as `ipaddress`, which reads them in Python (`tests/unit/test_address.py` holds the ratio).
@@ -56,8 +56,8 @@ _SCOPE_ID_MAX = 0xFFFFFFFF
 _MC_NODELOCAL, _MC_LINKLOCAL, _MC_SITELOCAL, _MC_ORGLOCAL, _MC_GLOBAL = 0x1, 0x2, 0x5, 0x8, 0xE
 _MC_FLAG_PREFIX = 0x2  # RFC 3306: the second group then holds a prefix length
 
-# Separators of the grammar around it, and what Linux' dev_valid_name() refuses in an interface's name.
-_NOT_IN_SCOPE = frozenset("%/:[],")
+# All but the separators of the grammar around it and what Linux' dev_valid_name() refuses in an interface's name.
+_SCOPE_CHARACTERS = frozenset(map(chr, range(0x21, 0x7F))) - frozenset("%/:[],")
 
 _from_bytes = int.from_bytes
 
@@ -100,7 +100,7 @@ class Address:
                 raise AddressError(x, _why_no_address(x)) from None
             _set_scope(self, None)
             return
-        version, value, own_scope = _read(x)
+        version, value, own_scope = _read_text(x) if type(x) is str else _read(x)
         _fill(self, x, version, value, _one_scope(x, own_scope, scope))
 
     @classmethod
@@ -377,7 +377,7 @@ def _checked_scope(given: object, version: int, value: int, scope: str) -> str |
         raise AddressError(given, "a mapped address is IPv4 and has no zone: write it without %")
     if not scope:
         raise AddressError(given, "the zone after % is empty: name an interface, as in fe80::1%eth0")
-    if not all("!" <= c <= "~" for c in scope) or not _NOT_IN_SCOPE.isdisjoint(scope):
+    if not _SCOPE_CHARACTERS.issuperset(scope):
         raise AddressError(given, "a zone is one interface name or number, ASCII without blanks and % / : [ ] ,")
     if scope.isdecimal() and (int(scope) > _SCOPE_ID_MAX or (scope[0] == "0" and scope != "0")):
         raise AddressError(given, "a numeric zone is at most 32 bits and has no leading zero")
