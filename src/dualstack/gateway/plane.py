@@ -1,0 +1,133 @@
+"""The data plane as the gateway sees it: it accepts, connects and relays; gates decide who goes where.
+
+What the two planes share is here: the live links, the end of each, and draining.
+"""
+
+import asyncio
+import select
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable
+from math import inf
+from socket import SocketType
+
+from dualstack.gateway.link import Gate, Link, Reason, Target
+from dualstack.kernel.streams import SockAddr
+
+__all__ = ["DataPlane", "data_plane"]
+
+
+class DataPlane(ABC):
+    """Accepts, connects and relays TCP and Unix stream connections on one asyncio loop.
+
+    A listening socket stays its owner's; sockets of connections are the plane's once they are given to it.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._links: set[Link] = set()
+        self._drains: list[tuple[set[Link], asyncio.Event]] = []
+
+    @property
+    def links(self) -> Collection[Link]:
+        """The live links. Make a list of it before anything else may run."""
+        return self._links
+
+    @abstractmethod
+    def listen(self, sock: SocketType, gate: Gate) -> None:
+        """Accept on `sock`, which listens and does not block, until `unlisten`."""
+
+    @abstractmethod
+    def unlisten(self, sock: SocketType) -> None:
+        """Accept on `sock` no more; nothing happens where it was not watched."""
+
+    @abstractmethod
+    def accept_pending(self, sock: SocketType) -> None:
+        """Accept now what waits in the queue of `sock`, so that stopping it loses nobody."""
+
+    @abstractmethod
+    def connect(self, client: SocketType, peer: SockAddr, target: Target, gate: Gate) -> Link:
+        """Connect to the target and relay; a client whose target cannot be reached is reset."""
+
+    @abstractmethod
+    def relay(
+        self,
+        client: SocketType,
+        server: SocketType,
+        gate: Gate,
+        *,
+        peer: SockAddr = "",
+        leftover: bytes = b"",
+        idle_timeout_s: float = inf,
+    ) -> Link:
+        """Relay between two connected sockets; `leftover`, read from the client already, goes first."""
+
+    async def drain(self, timeout_s: float, links: Iterable[Link] | None = None) -> int:
+        """Wait for links to end by themselves, abort the rest.
+
+        Args:
+            timeout_s: for so long.
+            links: which ones; all that live now by default.
+
+        Returns:
+            How many were aborted.
+        """
+        waiting = self._links.intersection(self._links if links is None else links)
+        if waiting:
+            drain = waiting, asyncio.Event()
+            self._drains.append(drain)
+            try:
+                async with asyncio.timeout(None if timeout_s == inf else timeout_s):
+                    await drain[1].wait()
+            except TimeoutError:
+                pass
+            finally:
+                self._drains.remove(drain)
+        for link in (left := list(waiting)):
+            link.abort()
+        return len(left)
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop accepting, abort every link, and keep no descriptor."""
+
+    def _begin(self, link: Link) -> None:
+        self._links.add(link)
+
+    def _end(self, link: Link, reason: Reason, errno: int) -> None:
+        """Enter the end of a link, whose sockets are dealt with, and tell who waits for it."""
+        link.reason = reason
+        link.errno = errno
+        self._links.discard(link)
+        for waiting, over in self._drains:
+            waiting.discard(link)
+            if not waiting:
+                over.set()
+        try:
+            link.gate.closed(link)
+        except Exception as error:  # noqa: BLE001 - one gate's mistake must not take the other connections along
+            self._report("a gate failed at the end of a link", error)
+
+    def _admit(self, client: SocketType, peer: SockAddr, gate: Gate) -> None:
+        """Ask the gate about an accepted client and do what it says."""
+        try:
+            target = gate.admit(client, peer)
+        except Exception as error:  # noqa: BLE001 - as above
+            client.close()
+            self._report("a gate failed to admit a client", error)
+            return
+        if target is not None:
+            self.connect(client, peer, target, gate)
+
+    def _report(self, message: str, error: BaseException) -> None:
+        self._loop.call_exception_handler({"message": message, "exception": error})
+
+
+def data_plane(loop: asyncio.AbstractEventLoop) -> DataPlane:
+    """The best data plane of this system: epoll and splice on Linux, asyncio's transports elsewhere."""
+    if hasattr(select, "epoll"):
+        from dualstack.gateway.engine import Engine
+
+        return Engine(loop)
+    from dualstack.gateway.protocol_relay import ProtocolRelay
+
+    return ProtocolRelay(loop)
