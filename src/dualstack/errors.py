@@ -132,7 +132,7 @@ class ControlError(_SystemError):
     """The gateway's control socket does not answer, or answers no."""
 
 
-class LookupFailed(DualstackError, socket.gaierror):
+class LookupFailed(DualstackError, socket.gaierror):  # noqa: N818 - what failed is said, not that it is an error
     """A name that was not resolved, or not in time (then `errno` is `EAI_AGAIN`)."""
 
     def __init__(self, query: str, why: str, *, errno: int = socket.EAI_AGAIN, timed_out: bool = False) -> None:

@@ -1,0 +1,136 @@
+"""What a user asks for, as values: named ports, services on them, links out of them (D2, D5).
+
+Texts are parsed before they come here. `core.planner` turns it into sockets, the gateway runs it.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from math import inf
+
+from dualstack.core.address import Address
+from dualstack.core.endpoint import Endpoint, Wildcard
+from dualstack.errors import ConfigError
+
+__all__ = ["Configuration", "ExecTarget", "Link", "Port", "Service", "Sockets", "Target", "UnixTarget"]
+
+
+class Sockets(Enum):
+    """How both families are built."""
+
+    AUTO = "auto"
+    SINGLE = "single"
+    PAIR = "pair"
+
+
+@dataclass(frozen=True, slots=True)
+class UnixTarget:
+    """A stream socket in the file system, `unix:/path`."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecTarget:
+    """A child for each connection, with the socket as its standard input and output: `exec:COMMAND`."""
+
+    argv: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"exec:{' '.join(self.argv)}"
+
+
+Target = Endpoint | UnixTarget | ExecTarget
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A named port: where services listen and what links dial from.
+
+    Args:
+        name: as written; names do not mind case.
+        bind: an address, or `Wildcard.ANY` where it is bound to none.
+        v6only: with `::`, IPv6 alone.
+        interface: the one interface that it uses, or any.
+    """
+
+    name: str
+    bind: Address | str | Wildcard = Wildcard.ANY
+    v6only: bool = False
+    interface: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The name as it is compared."""
+        return self.name.casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service: where it listens, for whom, and where its connections go.
+
+    Args:
+        name: unique among the services.
+        target: where to; None for a listener without one (`dualstack listen`).
+        ports: names of ports, with `port` their number; or
+        listen: endpoints of its own, which make a port named after the service.
+        v6only: with `listen`, IPv6 alone on `[::]`.
+        idle_timeout_s: a connection without a byte for so long is ended.
+        drain_s: how long connections may go on after the end was asked for.
+    """
+
+    name: str
+    target: Target | None = None
+    ports: tuple[str, ...] = ()
+    listen: tuple[Endpoint, ...] = ()
+    port: int | None = None
+    protocol: str = "tcp"
+    v6only: bool = False
+    sockets: Sockets = Sockets.AUTO
+    access: tuple[str, ...] = ()
+    reach: tuple[str, ...] = ()
+    nat64: tuple[str, ...] = ()
+    idle_timeout_s: float = inf
+    connect_timeout_s: float = 30.0
+    max_connections: int | None = None
+    max_per_client: int | None = None
+    drain_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Outgoing: destinations that match `to` are dialled from these ports alone (D5)."""
+
+    to: str
+    ports: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All that one gateway is asked to do; `where` names the file for messages."""
+
+    services: tuple[Service, ...]
+    ports: tuple[Port, ...] = ()
+    links: tuple[Link, ...] = ()
+    where: str = ""
+    user: str | None = None
+    control: str | None = None
+    log: str = "text"
+    ports_by_key: dict[str, Port] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ports_by_key", {port.key: port for port in self.ports})
+
+    def port_named(self, name: str, key: str) -> Port:
+        """The port of this name, in whatever case; `key` is where the name stands.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        port = self.ports_by_key.get(name.casefold())
+        if port is None:
+            known = ", ".join(port.name for port in self.ports) or "none"
+            raise ConfigError(self.where, key, f"no [ports.{name}]; there are: {known}")
+        return port

@@ -1,0 +1,74 @@
+"""Where connections may go out: which port dials which family, and what a link leaves out of reach (D4, D5).
+
+Nothing is looked up: the addresses of names come in with the facts of the host.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from dualstack.core.address import Address
+from dualstack.core.configuration import Configuration, Link, Port
+from dualstack.core.endpoint import Endpoint, Wildcard
+from dualstack.core.hostfacts import HostFacts
+
+__all__ = ["LOOPBACKS", "LinkFinding", "dialable_families", "link_findings", "link_matches", "target_addresses"]
+
+LOOPBACKS = (Address("127.0.0.1"), Address("::1"))
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFinding:
+    """What a link means for one target: the families that it resolves to and no port of the link can dial."""
+
+    to: str
+    target: str | None
+    ports: tuple[str, ...]
+    missing: tuple[int, ...]
+
+
+def dialable_families(port: Port) -> frozenset[int]:
+    """What a port can dial (D4): its address's family; both where it is bound to none."""
+    bind = port.bind
+    if not isinstance(bind, Address):
+        return frozenset((4, 6))
+    bind = bind.canonical
+    if bind.is_unspecified and bind.version == 6 and not port.v6only:
+        return frozenset((4, 6))
+    return frozenset((bind.version,))
+
+
+def link_matches(link: Link, target: Endpoint) -> bool:
+    """Whether `target` is among the link's destinations: a name pattern, or an address in any spelling."""
+    host = target.host
+    text = str(host.canonical) if isinstance(host, Address) else host if isinstance(host, str) else "localhost"
+    return fnmatchcase(text.casefold(), link.to.casefold())
+
+
+def link_findings(config: Configuration, facts: HostFacts) -> Iterator[LinkFinding]:
+    """What each link means for each target that it matches.
+
+    Raises:
+        ConfigError: a link names a port that there is not.
+    """
+    for link in config.links:
+        ports = [config.port_named(name, f"links.{link.to}.ports") for name in link.ports]
+        can = frozenset().union(*(dialable_families(port) for port in ports))
+        targets = [s.target for s in config.services if isinstance(s.target, Endpoint) and link_matches(link, s.target)]
+        for target in targets:
+            missing = {address.version for address in target_addresses(target, facts)} - can
+            yield LinkFinding(link.to, str(target), tuple(port.name for port in ports), tuple(sorted(missing)))
+        if not targets:
+            yield LinkFinding(link.to, None, tuple(port.name for port in ports), ())
+
+
+def target_addresses(target: Endpoint, facts: HostFacts) -> tuple[Address, ...]:
+    """What is connected to for `target`; nothing where its name was not found."""
+    host = target.host
+    if isinstance(host, Address):
+        if host.is_unspecified:
+            return (LOOPBACKS[0] if host.version == 4 else LOOPBACKS[1],)
+        return (host.canonical,)
+    if isinstance(host, Wildcard) or host.casefold() == "localhost":
+        return LOOPBACKS
+    return facts.names.get(host, ())

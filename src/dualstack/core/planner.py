@@ -1,0 +1,377 @@
+"""Ports and services to sockets: which are opened, in which order and why, and what will stand in their way.
+
+The six rules of `RULES` are HCL Domino's for which socket is created. Conflicts are foreseen by `core.oracle` alone,
+among our own sockets and with those that listen on the host already (D8). Nothing is opened and nothing looked up:
+names come in with the facts of the host.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from dualstack.core.address import Address
+from dualstack.core.configuration import Configuration, Port, Service, Sockets
+from dualstack.core.coverage import Claim, settle
+from dualstack.core.endpoint import Endpoint, Wildcard
+from dualstack.core.hostfacts import HostFacts
+from dualstack.core.oracle import UNKNOWN, Case, Sock, Step, predict
+from dualstack.core.outgoing import LOOPBACKS, LinkFinding, link_findings, target_addresses
+from dualstack.core.stacks import Stack, stack_named
+from dualstack.errors import ConfigError
+
+__all__ = [
+    "RULES",
+    "Conflict",
+    "LinkFinding",
+    "Plan",
+    "SocketSpec",
+    "claims_of",
+    "plan",
+    "plan_claims",
+]
+
+RULES = {
+    "D6.1": "IPv6 is off, so the socket is IPv4",
+    "D6.2": "bound to an address, so the socket is of the address's family",
+    "D6.3": "not bound to an address and IPv6 is on, so the socket is IPv6",
+    "D6.4": "not bound to an address and IPv6 is off, so the socket is IPv4",
+    "D6.5": "any IPv6 address is the IPv6 wildcard",
+    "D6.6": "any IPv4 address is ::ffff:0.0.0.0, which is the IPv4 wildcard",
+}
+
+ANY_IPV4, ANY_IPV6 = Address("0.0.0.0"), Address("::")
+
+
+@dataclass(frozen=True, slots=True)
+class SocketSpec:
+    """One socket to open; `rule` names one of `RULES`, `shared` another of ours on its port number."""
+
+    service: str
+    port_name: str
+    family: int
+    address: Address
+    port: int
+    v6only: bool | None
+    proto: str = "tcp"
+    shared: bool = False
+    interface: str | None = None
+    why: str = ""
+    rule: str | None = None
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if self.family == 6 else f"{self.address}:{self.port}"
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What makes it the same socket in the plan before and after a reload."""
+        return (self.port_name.casefold(), self.proto, self.address, self.port, self.v6only, self.interface)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What will fail: `a` at `step` with `errno`, because of `b` (None: because of `a` alone), and what to do."""
+
+    a: str
+    b: str | None
+    errno: str
+    step: str
+    remedy: str
+
+    def __str__(self) -> str:
+        against = f" beside {self.b}" if self.b else ""
+        return f"{self.step} of {self.a}{against}: {self.errno}; {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that will be opened, in order; `conflicts` will fail, `notes` are for people."""
+
+    sockets: tuple[SocketSpec, ...]
+    conflicts: tuple[Conflict, ...] = ()
+    links: tuple[LinkFinding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def plan(config: Configuration, facts: HostFacts) -> Plan:
+    """What `config` means on the host of `facts`.
+
+    Raises:
+        ConfigError: the configuration cannot mean anything there, such as an IPv6 address with IPv6 off.
+    """
+    claims = [claim for service in config.services for claim in claims_of(config, service, facts)]
+    made = plan_claims(claims, facts, where=config.where)
+    conflicts = [*made.conflicts, *_loops(config, made.sockets, facts)]
+    return Plan(made.sockets, tuple(conflicts), tuple(link_findings(config, facts)), made.notes)
+
+
+def plan_claims(claims: Sequence[Claim], facts: HostFacts, *, auto: Sockets = Sockets.SINGLE, where: str = "") -> Plan:
+    """The sockets of `claims`; `auto` is what `sockets = "auto"` means here."""
+    stack = stack_named(facts.system)
+    sockets: list[SocketSpec] = []
+    conflicts: list[Conflict] = []
+    notes: list[str] = []
+    for group in _groups(claims):
+        settlement = settle(group, ipv6=facts.ipv6)
+        contested = {loser for loser, _ in settlement.contested}
+        notes += settlement.notes
+        conflicts += [_contest(group[loser], group[owner]) for loser, owner in settlement.contested]
+        made: list[SocketSpec] = []
+        for index, (claim, families) in enumerate(zip(group, settlement.families, strict=True)):
+            if not families and index not in contested:
+                _insist_on_ipv6(claim, facts, where)
+            made += _specs(claim, families, stack, facts, auto)
+            if claim.is_wildcard and claim.host != ANY_IPV4 and families and not facts.ipv6:
+                notes.append(f"{claim} of {claim.service}: IPv4 alone, because IPv6 is off ({facts.why_no_ipv6})")
+        made = _share(sorted(made, key=lambda spec: not spec.address.is_unspecified), stack)
+        conflicts += _foreseen(made, stack, facts)
+        sockets += made
+    return Plan(tuple(sockets), tuple(conflicts), (), tuple(dict.fromkeys(notes)))
+
+
+def claims_of(config: Configuration, service: Service, facts: HostFacts) -> Iterator[Claim]:
+    """What `service` wants to listen on; names are the addresses that the facts have for them.
+
+    Raises:
+        ConfigError: a port that no `[ports]` has, a name without an address, an address that cannot be bound.
+    """
+    for item in service.listen:
+        port = Port(service.name, item.host, v6only=service.v6only)
+        yield from _claims(config, service, port, item.port, facts)
+    for name in service.ports:
+        port = config.port_named(name, f"services.{service.name}.ports")
+        if service.port is None:
+            raise ConfigError(config.where, f"services.{service.name}", "`ports` needs `port`, the number to listen on")
+        yield from _claims(config, service, port, service.port, facts)
+
+
+def _claims(config: Configuration, service: Service, port: Port, number: int, facts: HostFacts) -> Iterator[Claim]:
+    key = f"ports.{port.name}.bind" if service.ports else f"services.{service.name}.listen"
+    for host in _hosts(port.bind, config.where, key, facts):
+        if isinstance(host, Address):
+            check_bindable(host, facts, config.where, key)
+        yield Claim(
+            service.name,
+            port.name,
+            host,
+            number,
+            proto=service.protocol,
+            v6only=port.v6only,
+            build=service.sockets,
+            interface=port.interface,
+        )
+
+
+def _hosts(host: Address | str | Wildcard, where: str, key: str, facts: HostFacts) -> tuple[Address | Wildcard, ...]:
+    if isinstance(host, Address):
+        return (host.canonical,)
+    if isinstance(host, Wildcard):
+        return (host,)
+    if host.casefold() == "localhost":
+        return LOOPBACKS if facts.ipv6 else LOOPBACKS[:1]
+    found = facts.names.get(host)
+    if not found:
+        raise ConfigError(where, key, f"{host!r} has no address; write one of this host's addresses, or *")
+    return tuple(address.canonical for address in found)
+
+
+def check_bindable(address: Address, facts: HostFacts, where: str, key: str) -> None:
+    """Refuse an address that no system binds as it is written.
+
+    Raises:
+        ConfigError: an embedded KAME scope, or a link-local address without its interface.
+    """
+    if address.kame_scope is not None:
+        clean = Address.from_kame(address)
+        raise ConfigError(
+            where, key, f"{address} carries KAME's embedded scope, which is never on the wire; write {clean}"
+        )
+    if address.version == 6 and address.is_link_local and address.scope is None:
+        names = [i.name for i in facts.interfaces if any(a.version == 6 and a.is_link_local for a in i.addresses)]
+        could = ", ".join(f"{address}%{name}" for name in names) or f"{address}%INTERFACE"
+        raise ConfigError(where, key, f"{address} is link-local and needs its interface: {could}")
+
+
+def _groups(claims: Iterable[Claim]) -> Iterator[list[Claim]]:
+    groups: dict[tuple[object, ...], list[Claim]] = {}
+    for claim in claims:
+        groups.setdefault(claim.group, []).append(claim)
+    yield from groups.values()
+
+
+def _insist_on_ipv6(claim: Claim, facts: HostFacts, where: str) -> None:
+    """A claim that got nothing was merged, or wants what is off."""
+    if facts.ipv6 or not isinstance(claim.host, Address) or claim.host.version == 4:
+        return
+    raise ConfigError(
+        where,
+        f"{claim.service} ({claim.port_name})",
+        f"{claim} is IPv6, and IPv6 is off on this host: {facts.why_no_ipv6 or 'no interface has an IPv6 address'};"
+        " turn it on or bind an IPv4 address",
+    )
+
+
+def _specs(claim: Claim, families: set[int], stack: Stack, facts: HostFacts, auto: Sockets) -> Iterator[SocketSpec]:
+    if not claim.is_wildcard and isinstance(claim.host, Address):
+        if claim.host.version == 6 and not facts.ipv6:
+            families = set()
+            _insist_on_ipv6(claim, facts, "")
+        for family in families:
+            yield _spec(claim, family, claim.host, True if family == 6 else None, "D6.2")
+        return
+    build = auto if claim.build is Sockets.AUTO else claim.build
+    single = families == {4, 6} and stack.dual and build is Sockets.SINGLE
+    unbound = isinstance(claim.host, Wildcard)
+    if 6 in families:
+        yield _spec(claim, 6, ANY_IPV6, not single, "D6.3" if unbound else "D6.5", stack=stack)
+    if 4 in families and not single:
+        rule = "D6.6" if facts.ipv6 or claim.host == ANY_IPV4 else "D6.4" if unbound else "D6.1"
+        yield _spec(claim, 4, ANY_IPV4, None, rule, stack=stack)
+
+
+def _spec(  # noqa: PLR0917 - what a spec is made of, in its own order
+    claim: Claim,
+    family: int,
+    address: Address,
+    v6only: bool | None,  # noqa: FBT001 - the option's own three states
+    rule: str,
+    stack: Stack | None = None,
+) -> SocketSpec:
+    why = RULES[rule]
+    if stack is not None and family == 6 and v6only is False:
+        why += "; IPV6_V6ONLY is off, so it receives both families (RFC 3493 section 3.7)"
+    elif stack is not None and family == 6 and not stack.dual:
+        why += f"; {stack.title} has no socket for both families, so IPv4 gets one of its own"
+    return SocketSpec(
+        claim.service,
+        claim.port_name,
+        family,
+        address,
+        claim.port,
+        v6only,
+        proto=claim.proto,
+        interface=claim.interface,
+        why=why,
+        rule=rule,
+    )
+
+
+def _contest(loser: Claim, owner: Claim) -> Conflict:
+    return Conflict(
+        a=f"{loser} ({loser.service})",
+        b=f"{owner} ({owner.service})",
+        errno="EADDRINUSE",
+        step="bind",
+        remedy="two services cannot share one address and port: give one of them another address or port",
+    )
+
+
+def _share(specs: Sequence[SocketSpec], stack: Stack) -> list[SocketSpec]:
+    """Mark the sockets of ours that only a shared port number lets stand side by side."""
+    shared: set[int] = set()
+    while True:
+        marked = [replace(spec, shared=index in shared) for index, spec in enumerate(specs)]
+        sockets = tuple(_sock(spec, reuseport=spec.shared) for spec in marked)
+        steps = _bind_and_listen(range(len(sockets)))
+        outcomes = predict(Case(stack, marked[0].proto, sockets, steps)).steps if marked else ()
+        clashes = {
+            index
+            for step, outcome in zip(steps, outcomes, strict=True)
+            if outcome.errno == "EADDRINUSE" and outcome.against is not None
+            for index in (step.socket, outcome.against)
+        }
+        if clashes <= shared:
+            return marked
+        shared |= clashes
+
+
+def _foreseen(specs: Sequence[SocketSpec], stack: Stack, facts: HostFacts) -> Iterator[Conflict]:
+    """What binding and listening will fail with, given who is there already."""
+    low = max(facts.first_unprivileged_port, 0)
+    for position, spec in enumerate(specs):
+        if 0 < spec.port < low and not facts.may_bind_low:
+            yield Conflict(
+                f"{spec} ({spec.service})",
+                None,
+                "EACCES",
+                "bind",
+                f"ports below {low} need CAP_NET_BIND_SERVICE: start as root with `user`, or use a port from {low} on",
+            )
+            continue
+        conflict = _foreseen_one(spec, specs[:position], stack, facts)
+        if conflict is not None:
+            yield conflict
+
+
+def _foreseen_one(spec: SocketSpec, earlier: Sequence[SocketSpec], stack: Stack, facts: HostFacts) -> Conflict | None:
+    foreign = [
+        listener
+        for listener in facts.listeners or ()
+        if listener.port == spec.port != 0 and listener.proto == spec.proto
+    ]
+    sockets = (
+        *(Sock(listener.family, listener.address, listener.v6only) for listener in foreign),
+        *(_sock(own, reuseport=own.shared) for own in earlier),
+        _sock(spec, reuseport=spec.shared),
+    )
+    local = frozenset(a for i in facts.interfaces for a in i.addresses) if facts.interfaces else None
+    case = Case(
+        stack,
+        spec.proto,
+        sockets,
+        _bind_and_listen(range(len(sockets))),
+        bindv6only=facts.bindv6only,
+        ipv6=facts.ipv6,
+        local=local,
+        interfaces={interface.name: interface.index for interface in facts.interfaces},
+    )
+    prediction = predict(case)
+    mine = len(sockets) - 1
+    for step, outcome in zip(case.steps, prediction.steps, strict=True):
+        if step.socket != mine or outcome.errno is None or outcome.errno is UNKNOWN:
+            continue
+        against = outcome.against
+        if against is None:
+            return Conflict(
+                f"{spec} ({spec.service})", None, str(outcome.errno), step.call, f"{outcome.why}; bind another address"
+            )
+        other = str(foreign[against]) if against < len(foreign) else str(earlier[against - len(foreign)])
+        return Conflict(f"{spec} ({spec.service})", other, str(outcome.errno), step.call, _remedy(spec, other))
+    return None
+
+
+def _remedy(spec: SocketSpec, other: str) -> str:
+    return f"stop {other} or let it listen on another port; or bind {spec.service} to addresses that it leaves free"
+
+
+def _sock(spec: SocketSpec, *, reuseport: bool) -> Sock:
+    return Sock(spec.family, spec.address, spec.v6only, reuseaddr=True, reuseport=reuseport)
+
+
+def _bind_and_listen(indexes: Iterable[int]) -> tuple[Step, ...]:
+    return tuple(Step(call, index) for index in indexes for call in ("bind", "listen"))
+
+
+def _loops(config: Configuration, specs: Sequence[SocketSpec], facts: HostFacts) -> Iterator[Conflict]:
+    """A target that one of our own listeners would answer is a loop without end."""
+    stack = stack_named(facts.system)
+    local = {address for interface in facts.interfaces for address in interface.addresses}
+    for service in config.services:
+        if not isinstance(service.target, Endpoint):
+            continue
+        port = service.target.port
+        own = [spec for spec in specs if spec.port == port and spec.proto == service.protocol]
+        here = tuple(
+            address for address in target_addresses(service.target, facts) if address in local or address.is_loopback
+        )
+        sockets = tuple(_sock(spec, reuseport=True) for spec in own)
+        case = Case(stack, service.protocol, sockets, _bind_and_listen(range(len(own))), destinations=here)
+        for receivers in predict(case).receivers.values():
+            if not receivers:
+                continue
+            yield Conflict(
+                f"{service.target} (target of {service.name})",
+                f"{own[receivers[0].socket]} ({own[receivers[0].socket].service})",
+                "ELOOP",
+                "connect",
+                "the gateway would connect to itself: let the server behind listen on another port or address",
+            )
+            break

@@ -1,0 +1,310 @@
+"""The gateway's TOML file: read, checked key by key, and turned into a `Configuration`.
+
+A wrong file changes nothing: the error names the file, the key, the value and what is expected.
+"""
+
+import re
+import shlex
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from math import inf
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from dualstack.core.access import AccessList
+from dualstack.core.configuration import Configuration, ExecTarget, Link, Port, Service, Sockets, Target, UnixTarget
+from dualstack.core.endpoint import parse_host, parse_listen, parse_port, parse_target
+from dualstack.errors import AddressError, ConfigError, RuleError
+from dualstack.net.services import service_port
+
+__all__ = ["KeyHelp", "configuration_keys", "load", "parse", "parse_target_text"]
+
+Seconds = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+T = TypeVar("T")
+
+
+class PortTable(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A `[ports.NAME]` table."""
+
+    bind: Annotated[str, Meta(description="the address that the port is bound to; * is none: both families")] = "*"
+    v6only: Annotated[bool, Meta(description="with bind = '::', IPv6 alone")] = False
+    interface: Annotated[str | None, Meta(description="the one interface that the port uses")] = None
+
+
+class ServiceTable(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A `[[services]]` table."""
+
+    name: Annotated[str, Meta(description="the service's name, its own")]
+    to: Annotated[str, Meta(description="where connections go: host:port, unix:/path or exec:COMMAND")]
+    protocol: Annotated[Literal["tcp"], Meta(description="the transport")] = "tcp"
+    ports: Annotated[list[str], Meta(description="names of [ports] to listen on, with `port`")] = []
+    listen: Annotated[
+        str | list[str] | None, Meta(description="or where to listen: '*:143', '*, [::]' with `port`")
+    ] = None
+    port: Annotated[int | str | None, Meta(description="the port number, or a service name such as imap")] = None
+    access: Annotated[list[str], Meta(description="rules for the client: 'allow|deny any|public|address|prefix'")] = []
+    reach: Annotated[list[str], Meta(description="rules for each address about to be dialled")] = []
+    nat64: Annotated[list[str], Meta(description="NAT64 prefixes of this network, seen through by the rules")] = []
+    sockets: Annotated[Literal["auto", "single", "pair"], Meta(description="both families on one socket or on two")] = (
+        "auto"
+    )
+    idle_timeout: Annotated[Seconds | None, Meta(description="seconds without a byte until a connection is ended")] = (
+        None
+    )
+    connect_timeout: Annotated[Seconds, Meta(description="seconds for the connection to the target")] = 30.0
+    max_connections: Annotated[Count | None, Meta(description="connections at a time; more are refused")] = None
+    max_per_client: Annotated[Count | None, Meta(description="connections at a time from one client address")] = None
+    drain: Annotated[float, Meta(ge=0, description="seconds that connections may go on after SIGTERM")] = 30.0
+
+
+class LinkTable(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A `[[links]]` table."""
+
+    to: Annotated[str, Meta(description="the targets it is about: a name, an address, or a pattern such as *.internal")]
+    ports: Annotated[list[str], Meta(min_length=1, description="names of [ports] that may dial them")]
+
+
+class File(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The whole file."""
+
+    services: Annotated[list[ServiceTable], Meta(min_length=1, description="what is served")]
+    ports: Annotated[dict[str, PortTable], Meta(description="named ports")] = {}
+    links: Annotated[list[LinkTable], Meta(description="which ports dial which targets")] = []
+    user: Annotated[str | None, Meta(description="the user to become once all sockets listen")] = None
+    control: Annotated[str | None, Meta(description="path of the control socket")] = None
+    log: Annotated[Literal["text", "json"], Meta(description="the form of the log on standard error")] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHelp:
+    """A key of the file, for `--help-config`."""
+
+    key: str
+    type: str
+    default: str
+    meaning: str
+
+
+def load(path: str | Path) -> Configuration:
+    """Read and check the file at `path`.
+
+    Raises:
+        ConfigError: it cannot be read, is no TOML, or a key or value is wrong.
+    """
+    where = str(path)
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(where, "", f"cannot be read: {error.strerror}; name a file with --config") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(where, "", f"is not UTF-8 (byte {error.start}); TOML files are") from error
+    return parse(text, where)
+
+
+def parse(text: str, where: str) -> Configuration:
+    """Check the TOML `text`; `where` names it in errors.
+
+    Raises:
+        ConfigError: as `load` says.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(where, "", f"not TOML: {error}") from error
+    try:
+        file = msgspec.convert(raw, File)
+    except msgspec.ValidationError as error:
+        key, why = _explain(str(error), raw)
+        raise ConfigError(where, key, why) from None
+    return _configuration(file, where)
+
+
+def _explain(message: str, raw: object) -> tuple[str, str]:
+    """The key that `message` is about as people write it, and what is wrong with its value."""
+    text, _, path = message.partition(" - at `$")
+    path = path.rstrip("`").replace("[...]", ".*")
+    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", text)
+    if unknown:
+        table = next((t for prefix, t in _TABLES.items() if path.lstrip(".").startswith(prefix)), File)
+        known = list(table.__struct_fields__)
+        close = get_close_matches(unknown[1], known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known keys are {', '.join(known)}"
+        return _join(_named(path, raw), unknown[1]), f"unknown key; {hint}"
+    missing = re.fullmatch(r"Object missing required field `(.+)`", text)
+    if missing:
+        return _join(_named(path, raw), missing[1]), "is missing"
+    value = _value_at(path, raw)
+    shown = "" if value is None or isinstance(value, dict | list) else f"{value!r}: "
+    return _named(path, raw), f"{shown}{text[0].lower()}{text[1:].replace('`', '')}"
+
+
+_TABLES: dict[str, type[Struct]] = {"services": ServiceTable, "ports": PortTable, "links": LinkTable}
+
+
+def _steps(path: str) -> list[str | int]:
+    return [int(index) if index else name for name, index in re.findall(r"\.?([\w*-]+)|\[(\d+)\]", path)]
+
+
+def _value_at(path: str, raw: object) -> object:
+    value = raw
+    for step in _steps(path):
+        try:
+            value = value[step]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def _named(path: str, raw: object) -> str:
+    """`.services[0].port` with the service's own name, as `services[0] (imap).port`."""
+    found = re.match(r"\.services\[(\d+)\]", path)
+    if not found:
+        return path.lstrip(".")
+    name = _value_at(f"{found[0]}.name", raw)
+    label = f" ({name})" if isinstance(name, str) else ""
+    return f"{found[0][1:]}{label}{path[found.end() :]}"
+
+
+def _join(*parts: str) -> str:
+    return ".".join(part for part in parts if part)
+
+
+def _configuration(file: File, where: str) -> Configuration:
+    services = tuple(_service(table, index, where) for index, table in enumerate(file.services))
+    _refuse_twice(where, "services", "name", [service.name for service in services])
+    _refuse_twice(where, "ports", "name", list(file.ports))
+    own = {service.name.casefold() for service in services if service.listen}
+    for name in file.ports:
+        if name.casefold() in own:
+            raise ConfigError(
+                where, f"ports.{name}", "a service with `listen` has this name, and so its port; rename one"
+            )
+    return Configuration(
+        services,
+        ports=tuple(_port(name, table, where) for name, table in file.ports.items()),
+        links=tuple(Link(link.to, tuple(link.ports)) for link in file.links),
+        where=where,
+        user=file.user,
+        control=file.control,
+        log=file.log,
+    )
+
+
+def _refuse_twice(where: str, table: str, key: str, names: list[str]) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        first = seen.setdefault(name.casefold(), name)
+        if first is not name:
+            raise ConfigError(where, f"{table}.{key}", f"{name!r} stands twice, and names do not mind case; rename one")
+
+
+def _port(name: str, table: PortTable, where: str) -> Port:
+    bind = _checked(where, f"ports.{name}.bind", lambda: parse_host(table.bind))
+    return Port(name, bind, v6only=table.v6only, interface=table.interface)
+
+
+def _service(table: ServiceTable, index: int, where: str) -> Service:
+    key = f"services[{index}] ({table.name})"
+    if not table.name:
+        raise ConfigError(where, f"services[{index}].name", "is empty; give the service a name")
+    if bool(table.ports) == (table.listen is not None):
+        raise ConfigError(where, key, "needs either `ports` (names, with `port`) or `listen`, and not both")
+    port = _checked(where, f"{key}.port", lambda: _number(table.port))
+    listen = table.listen if isinstance(table.listen, str | None) else ", ".join(table.listen)
+    endpoints = (
+        ()
+        if listen is None
+        else _checked(where, f"{key}.listen", lambda: parse_listen(listen, port=port, service=service_port))
+    )
+    for rules in ("access", "reach"):
+        _checked(where, f"{key}.{rules}", lambda rules=rules: AccessList(getattr(table, rules), nat64=table.nat64))  # type: ignore[misc]
+    return Service(
+        table.name,
+        _checked(where, f"{key}.to", lambda: parse_target_text(table.to)),
+        ports=tuple(table.ports),
+        listen=endpoints,
+        port=port,
+        protocol=table.protocol,
+        sockets=Sockets(table.sockets),
+        access=tuple(table.access),
+        reach=tuple(table.reach),
+        nat64=tuple(table.nat64),
+        idle_timeout_s=inf if table.idle_timeout is None else table.idle_timeout,
+        connect_timeout_s=table.connect_timeout,
+        max_connections=table.max_connections,
+        max_per_client=table.max_per_client,
+        drain_s=table.drain,
+    )
+
+
+def _checked(where: str, key: str, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (AddressError, RuleError) as error:
+        raise ConfigError(where, key, str(error)) from error
+
+
+def _number(port: int | str | None) -> int | None:
+    return None if port is None else parse_port(str(port), service=service_port)
+
+
+def parse_target_text(text: str) -> Target:
+    """`host:port`, `unix:/path` or `exec:COMMAND`; the command's words are split as a shell would.
+
+    Raises:
+        AddressError: none of the three.
+    """
+    if text.startswith("unix:"):
+        path = text.removeprefix("unix:")
+        if not path or "\0" in path:
+            raise AddressError(text, "names no socket; write unix:/path")
+        return UnixTarget(path)
+    if text.startswith("exec:"):
+        try:
+            argv = tuple(shlex.split(text.removeprefix("exec:")))
+        except ValueError as error:
+            raise AddressError(text, f"the command's words cannot be split: {error}") from error
+        if not argv:
+            raise AddressError(text, "names no command; write exec:COMMAND ARGUMENTS")
+        return ExecTarget(argv)
+    return parse_target(text, service=service_port)
+
+
+def configuration_keys() -> Iterator[KeyHelp]:
+    """Every key that a file may have, in the file's order."""
+    for prefix, table in (("", File), ("ports.NAME.", PortTable), ("services.", ServiceTable), ("links.", LinkTable)):
+        hints: Mapping[str, object] = get_type_hints(table, include_extras=True)
+        for field in msgspec.structs.fields(table):
+            if prefix == "" and field.name in _TABLES:
+                continue
+            yield KeyHelp(f"{prefix}{field.name}", _type_name(field.type), _default(field), _meaning(hints[field.name]))
+
+
+def _meaning(hint: object) -> str:
+    return next((meta.description for meta in get_args(hint) if isinstance(meta, Meta) and meta.description), "")
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    if field.required:
+        return "required"
+    value = field.default_factory() if callable(field.default_factory) else field.default
+    return "none" if value is None else repr(value).replace("'", '"').replace("True", "true").replace("False", "false")
+
+
+def _type_name(hint: object) -> str:
+    inner = get_args(hint)[0] if get_args(hint) and hasattr(hint, "__metadata__") else hint
+    if inner in _TYPE_NAMES:
+        return _TYPE_NAMES[inner]
+    parts = [_type_name(part) for part in get_args(inner) if part is not type(None)]
+    if getattr(inner, "__origin__", None) is Literal:
+        return " | ".join(f'"{part}"' for part in get_args(inner))
+    return "list of texts" if getattr(inner, "__origin__", None) is list else " or ".join(parts)
+
+
+_TYPE_NAMES: dict[object, str] = {str: "text", int: "number", float: "seconds", bool: "true or false"}

@@ -1,0 +1,304 @@
+"""The gateway: opens what is planned, lets the data plane relay, and changes while it runs.
+
+It knows ports, services and their sockets; it moves no byte and decides no family. Signals and the command line are
+`runner`'s.
+"""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+from dualstack.core.address import Address
+from dualstack.core.configuration import Configuration, Service
+from dualstack.core.endpoint import Endpoint
+from dualstack.core.hostfacts import HostFacts
+from dualstack.core.planner import Plan, SocketSpec, plan
+from dualstack.errors import ConfigError, ListenError, LookupFailed
+from dualstack.gateway.children import Children
+from dualstack.gateway.log import Log
+from dualstack.gateway.plane import DataPlane
+from dualstack.gateway.ports import Listening, NamedPort, PortState, describe_socket, stopped_addresses, with_real_port
+from dualstack.gateway.routes import Route, route_to
+from dualstack.gateway.service import Door, Policy, RunningService
+from dualstack.kernel.facts import read_facts
+from dualstack.kernel.sockets import open_sockets
+from dualstack.net.names import resolve_async
+
+__all__ = ["Gateway", "gather_facts", "names_to_look_up"]
+
+
+class Gateway:
+    """One configuration, running.
+
+    Args:
+        config: what to serve.
+        plane: what accepts and relays.
+        log: where events go.
+    """
+
+    def __init__(self, config: Configuration, plane: DataPlane, log: Log) -> None:
+        self.config = config
+        self.ports: dict[str, NamedPort] = {}
+        self.services: dict[str, RunningService] = {}
+        self._plane = plane
+        self._children = Children(asyncio.get_running_loop())
+        self._log = log
+        self._leaving: set[RunningService] = set()
+
+    async def open(self) -> None:
+        """Open every socket of the plan and accept.
+
+        Raises:
+            ConfigError: the configuration cannot run on this host.
+            ListenError: a socket cannot be opened; none is left open.
+        """
+        facts = await gather_facts(self.config)
+        planned = self._planned(self.config, facts)
+        with ExitStack() as undo:
+            opened = open_sockets(planned.sockets, who=who_listens)
+            for sock in opened:
+                undo.callback(sock.close)
+            self._enter(self.config, planned, dict(zip(planned.sockets, opened, strict=True)))
+            undo.pop_all()
+        self._report(planned)
+
+    def _planned(self, config: Configuration, facts: HostFacts) -> Plan:
+        """The plan, refused where it cannot work whatever else runs on this host."""
+        planned = plan(config, facts)
+        for conflict in planned.conflicts:
+            if conflict.step == "connect" or conflict.b is not None:
+                raise ConfigError(config.where, "", str(conflict))
+        return planned
+
+    def _report(self, planned: Plan) -> None:
+        for note in planned.notes:
+            self._log.info("note", why=note)
+        for finding in planned.links:
+            if finding.missing:
+                families = " and ".join(f"IPv{family}" for family in finding.missing)
+                ports = ", ".join(finding.ports)
+                why = f"{finding.target} resolves to {families} too, and no port of the link ({ports}) can dial it"
+                self._log.warning("link", to=finding.to, why=why)
+
+    def _enter(self, config: Configuration, planned: Plan, opened: dict[SocketSpec, socket.socket]) -> None:
+        """Make `config` what runs; `opened` has a socket for each spec that is not there yet."""
+        listenings = {
+            listening.planned.identity: listening for port in self.ports.values() for listening in port.listenings
+        }
+        self.config = config
+        before, self.ports = self.ports, self._named_ports(config)
+        services = self._running_services(config)
+        self._leaving |= {service for name, service in self.services.items() if services.get(name) is not service}
+        self.services = services
+        for spec in planned.sockets:
+            port = self.ports[spec.port_name.casefold()]
+            service = self.services[spec.service.casefold()]
+            listening = listenings.get(spec.identity)
+            if listening is None:
+                self._begin(port, service, spec, opened[spec])
+            else:
+                listening.planned, listening.spec = spec, replace(spec, port=listening.spec.port)
+                listening.door.service, listening.door.port = service, port
+                port.listenings.append(listening)
+        for key, port in self.ports.items():
+            port.connections = before[key].connections if key in before else 0
+        self._reroute()
+
+    def _named_ports(self, config: Configuration) -> dict[str, NamedPort]:
+        """A port for each `[ports]` table and each service with `listen`; a stopped one stays stopped."""
+        named = [(port.name, str(port.bind)) for port in config.ports]
+        named += [(s.name, ", ".join(map(str, s.listen))) for s in config.services if s.listen]
+        ports = {}
+        for name, bind in named:
+            port = self.ports.get(name.casefold()) or NamedPort(name, bind)
+            port.name, port.bind = name, bind
+            port.listenings = []
+            ports[port.key] = port
+        return ports
+
+    def _running_services(self, config: Configuration) -> dict[str, RunningService]:
+        running = {}
+        for service in config.services:
+            policy = self._policy(service, config)
+            old = self.services.get(service.name.casefold())
+            running[service.name.casefold()] = old or RunningService(policy, self._plane, self._children, self._log)
+            running[service.name.casefold()].policy = policy
+        return running
+
+    def _policy(self, service: Service, config: Configuration) -> Policy:
+        def route(target: Endpoint) -> Route:
+            return route_to(target, config, self.ports)
+
+        return Policy.of(service, route)
+
+    def _begin(self, port: NamedPort, service: RunningService, spec: SocketSpec, sock: socket.socket) -> None:
+        door = Door(service, port)
+        listening = Listening(spec, with_real_port(spec, sock), sock, door)
+        port.listenings.append(listening)
+        if port.state is PortState.LISTENING:
+            self._plane.listen(sock, door)
+        else:
+            listening.refuse(self._plane, release=False)
+
+    def _reroute(self) -> None:
+        """Work out anew what depends on which ports are up."""
+        for service in self.services.values():
+            service.policy = self._policy(service.policy.service, self.config)
+        for port in self.ports.values():
+            for listening in port.listenings:
+                listening.door.closed_to = frozenset(stopped_addresses(self.ports.values(), listening.spec))
+
+    def port_named(self, name: str) -> NamedPort:
+        """The port of this name.
+
+        Raises:
+            ConfigError: there is none; the error names those there are.
+        """
+        try:
+            return self.ports[name.casefold()]
+        except KeyError:
+            known = ", ".join(port.name for port in self.ports.values())
+            raise ConfigError("", "", f"no port {name!r}; there are: {known}") from None
+
+    async def stop_port(self, name: str, *, drain_s: float | None = None, release: bool = False) -> int:
+        """Stop listening on one port; with `drain_s`, end its connections within so long.
+
+        Returns:
+            How many connections were cut.
+
+        Raises:
+            ConfigError: no such port.
+        """
+        port = self.port_named(name)
+        if port.state is PortState.LISTENING or release:
+            port.stop(self._plane, release=release)
+            self._reroute()
+            self._log.info("port stopped", port=port.name, connections=port.connections)
+        return 0 if drain_s is None else await self._drain((port,), drain_s)
+
+    async def start_port(self, name: str) -> None:
+        """Listen on the port again.
+
+        Raises:
+            ConfigError: no such port.
+            ListenError: it cannot listen.
+        """
+        port = self.port_named(name)
+        if port.state is PortState.LISTENING:
+            return
+        try:
+            port.start(self._plane, who_listens)
+        finally:
+            self._reroute()
+        self._log.info("port started", port=port.name)
+
+    async def _drain(self, ports: Iterable[NamedPort], timeout_s: float) -> int:
+        doors = {listening.door for port in ports for listening in port.listenings}
+        links = [link for link in self._plane.links if link.gate in doors]
+        cut = await asyncio.gather(self._plane.drain(timeout_s, links), self._children.drain(timeout_s, doors))
+        return sum(cut)
+
+    async def reload(self, config: Configuration) -> None:
+        """Run `config` instead, without touching what it does not change.
+
+        Raises:
+            ConfigError, ListenError: it cannot run; what ran before runs on.
+        """
+        planned = self._planned(config, await gather_facts(config))
+        old = {listening.planned.identity: listening for p in self.ports.values() for listening in p.listenings}
+        wanted = {spec.identity for spec in planned.sockets}
+        fresh = [spec for spec in planned.sockets if spec.identity not in old]
+        gone = [listening for identity, listening in old.items() if identity not in wanted]
+        kept = [old[spec.identity] for spec in planned.sockets if spec.identity in old]
+        for listening in kept:
+            _let_share(listening, planned.sockets)
+        opened = self._replace(fresh, gone, held={listening.spec.port for listening in kept})
+        self._enter(config, planned, dict(zip(fresh, opened, strict=True)))
+        for listening in gone:
+            listening.close(self._plane)
+        self._report(planned)
+        self._log.info("reloaded", opened=len(fresh), closed=len(gone), kept=len(kept))
+
+    def _replace(self, fresh: Sequence[SocketSpec], gone: Sequence[Listening], held: set[int]) -> list[socket.socket]:
+        """Open `fresh`; where old sockets of ours are in the way, close those first, and bring them back on failure."""
+        try:
+            return open_sockets(fresh, who=who_listens, held=held)
+        except ListenError as error:
+            if error.errno != errno.EADDRINUSE or not gone:
+                raise
+        for listening in gone:
+            self._plane.accept_pending(listening.sock)
+            listening.close(self._plane)
+        try:
+            return open_sockets(fresh, who=who_listens, held=held)
+        except ListenError:
+            for listening in gone:
+                if listening.door.port.state is PortState.LISTENING:
+                    listening.revive(self._plane, who_listens)
+            raise
+
+    def describe_ports(self) -> list[dict[str, object]]:
+        """All ports, as `dualstack ports list --json` has them."""
+        return [port.describe() for port in self.ports.values()]
+
+    def describe_sockets(self) -> list[dict[str, object]]:
+        """All listening sockets, as the ready line has them."""
+        return [describe_socket(listening.spec) for port in self.ports.values() for listening in port.listenings]
+
+    async def drain(self) -> int:
+        """Listen no more, wait for the connections as long as their services say, cut the rest; how many these were."""
+        for port in self.ports.values():
+            port.stop(self._plane, release=True)
+        longest = max((service.policy.service.drain_s for service in self.services.values()), default=0.0)
+        cut = await asyncio.gather(self._plane.drain(longest), self._children.drain(longest))
+        return sum(cut)
+
+    async def close(self) -> None:
+        """End everything now."""
+        for service in (*self.services.values(), *self._leaving):
+            await service.stop_dialling()
+        for port in self.ports.values():
+            for listening in port.listenings:
+                listening.close(self._plane)
+        self._plane.close()
+        await self._children.drain(0)
+
+
+def _let_share(listening: Listening, specs: Sequence[SocketSpec]) -> None:
+    """A socket that stood alone gets company: SO_REUSEPORT is read live (Linux: inet_csk_bind_conflict)."""
+    spec = next(spec for spec in specs if spec.identity == listening.planned.identity)
+    if spec.shared and listening.sock.fileno() >= 0:
+        listening.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+
+
+def names_to_look_up(config: Configuration) -> tuple[set[str], set[str]]:
+    """The host names in a configuration: those to listen on, and those to connect to."""
+    hosts = [endpoint.host for service in config.services for endpoint in service.listen]
+    hosts += [port.bind for port in config.ports]
+    targets = [service.target.host for service in config.services if isinstance(service.target, Endpoint)]
+    return {host for host in hosts if isinstance(host, str)}, {host for host in targets if isinstance(host, str)}
+
+
+async def gather_facts(config: Configuration, *, listeners: bool = False, timeout_s: float = 5.0) -> HostFacts:
+    """The facts of this host, with every name of `config` that was found within `timeout_s`."""
+    listen, targets = names_to_look_up(config)
+
+    async def found(name: str) -> tuple[str, tuple[Address, ...]]:
+        try:
+            return name, await resolve_async(name, timeout=timeout_s)
+        except LookupFailed:
+            return name, ()
+
+    names = dict(await asyncio.gather(*(found(name) for name in listen | targets)))
+    return read_facts(listeners=listeners, names=names)
+
+
+def who_listens(spec: SocketSpec) -> str:
+    """Who holds the port number of `spec`, as far as this process may know."""
+    from dualstack.kernel.sockdiag import read_listeners
+
+    found = read_listeners() or ()
+    return ", ".join(str(other) for other in found if other.port == spec.port and other.proto == spec.proto)

@@ -1,0 +1,67 @@
+"""The gateway's log on standard error: an event and its facts a line, as text or as JSON."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+__all__ = ["Log", "open_log"]
+
+
+class Log:
+    """Writes events: `log.info("refused", service="imap", peer="192.0.2.1")`."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+
+    def info(self, event: str, **facts: object) -> None:
+        """What happened, as it should."""
+        self._logger.info(event, extra={"facts": facts})
+
+    def warning(self, event: str, **facts: object) -> None:
+        """What somebody should look at."""
+        self._logger.warning(event, extra={"facts": facts})
+
+    def error(self, event: str, **facts: object) -> None:
+        """What failed."""
+        self._logger.error(event, extra={"facts": facts})
+
+
+def open_log(form: str = "text", *, quiet: bool = False) -> Log:
+    """The log in `form`, `text` or `json`; `quiet` leaves warnings and errors."""
+    logger = logging.getLogger("dualstack")
+    logger.handlers.clear()
+    stream = logging.StreamHandler(sys.stderr)
+    stream.setFormatter(_JsonLines() if form == "json" else _Text())
+    logger.addHandler(stream)
+    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+    logger.propagate = False
+    return Log(logger)
+
+
+def _facts(record: logging.LogRecord) -> dict[str, object]:
+    facts = dict(getattr(record, "facts", {}))
+    if record.exc_info and record.exc_info[1] is not None:
+        facts["exception"] = f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
+    return facts
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        facts = " ".join(f"{key}={_word(value)}" for key, value in _facts(record).items())
+        return f"{_time(record)} {record.levelname.lower()} {record.getMessage()} {facts}".rstrip()
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        head = {"time": _time(record), "level": record.levelname.lower(), "event": record.getMessage()}
+        return json.dumps({**head, **_facts(record)}, default=str, ensure_ascii=False)
+
+
+def _word(value: object) -> str:
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if not text or any(c.isspace() or c in '"=' for c in text) else text

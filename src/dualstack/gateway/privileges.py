@@ -1,0 +1,46 @@
+"""Rights and limits of the process: as many descriptors as are allowed, and no more rights than are needed."""
+
+import os
+
+from dualstack.errors import ConfigError
+
+__all__ = ["become", "raise_descriptor_limit"]
+
+
+def raise_descriptor_limit() -> int | None:
+    """Raise the soft limit of open files to the hard one; the limit, or None on a system without."""
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return None
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except ValueError:
+            # macOS says "unlimited" and takes no more than OPEN_MAX (setrlimit(2), COMPATIBILITY).
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(10240, hard), hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def become(user: str, where: str) -> None:
+    """Give up root for `user`: groups, group and user id, for good.
+
+    Raises:
+        ConfigError: no such user, or this process may not become another.
+    """
+    try:
+        import pwd
+    except ModuleNotFoundError:
+        raise ConfigError(where, "user", "this system has no user ids; leave the key out") from None
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        raise ConfigError(where, "user", f"there is no user {user!r}; name one of getent passwd") from None
+    if os.geteuid() == entry.pw_uid:
+        return
+    if os.geteuid() != 0:
+        raise ConfigError(where, "user", f"only root may become {user!r}; start as root or leave the key out")
+    os.initgroups(user, entry.pw_gid)
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)

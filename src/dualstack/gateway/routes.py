@@ -1,0 +1,92 @@
+"""Which way out: the addresses of a target that may be dialled, by which port, from which source (D4, D5).
+
+A link names the ports for its targets; a stopped port does not dial. Without a link every family is dialled from no
+address in particular. Looks nothing up: the addresses come in.
+"""
+
+import os
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from socket import AF_INET, AF_INET6
+
+from dualstack.core.access import AccessList, Verdict
+from dualstack.core.address import Address
+from dualstack.core.configuration import Configuration, Port
+from dualstack.core.endpoint import Endpoint
+from dualstack.core.outgoing import dialable_families, link_matches
+from dualstack.core.sockaddr import SocketAddress
+from dualstack.gateway.link import Hop
+from dualstack.gateway.ports import NamedPort, PortState
+
+__all__ = ["Route", "hops", "route_to"]
+
+FAMILY_NAMES = {4: "IPv4", 6: "IPv6"}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The ports that may dial a target; None where no link speaks of it."""
+
+    link: str | None = None
+    ports: tuple[Port, ...] | None = None
+
+    def by(self, family: int) -> tuple[bool, Address | None]:
+        """Whether a port dials this family, and the address that it is bound to."""
+        if self.ports is None:
+            return True, None
+        for port in self.ports:
+            if family in dialable_families(port):
+                bind = port.bind.canonical if isinstance(port.bind, Address) else None
+                return True, None if bind is None or bind.is_unspecified else bind
+        return False, None
+
+    def explain(self, families: Iterable[int]) -> str:
+        """Why nothing of `families` can be dialled."""
+        wanted = " and ".join(FAMILY_NAMES[family] for family in sorted(families)) or "no address"
+        names = ", ".join(port.name for port in self.ports or ()) or "none, all are stopped"
+        return f"resolves to {wanted}, and no port of link {self.link} can dial it (up: {names})"
+
+
+def route_to(target: Endpoint, config: Configuration, ports: Mapping[str, NamedPort]) -> Route:
+    """The first link that matches `target`, with those of its ports that are up."""
+    for link in config.links:
+        if not link_matches(link, target):
+            continue
+        named = [config.ports_by_key[name.casefold()] for name in link.ports]
+        return Route(link.to, tuple(port for port in named if _is_up(ports.get(port.key))))
+    return Route()
+
+
+def _is_up(port: NamedPort | None) -> bool:
+    return port is None or port.state is PortState.LISTENING
+
+
+def hops(
+    addresses: Sequence[Address], port: int, route: Route, reach: AccessList | None
+) -> tuple[tuple[Hop, ...], str]:
+    """Where to connect, in the order given, and what to say where that is nowhere."""
+    allowed = [address for address in addresses if reach is None or reach.check(address).verdict is Verdict.ALLOW]
+    if not allowed:
+        return (), "no address" if not addresses else "the reach rules allow none of its addresses"
+    found: list[Hop] = []
+    for address in allowed:
+        dials, source = route.by(address.version)
+        if dials:
+            found.append(_hop(address, port, source))
+    return tuple(found), "" if found else route.explain({address.version for address in allowed})
+
+
+def _hop(address: Address, port: int, source: Address | None) -> Hop:
+    return Hop(
+        AF_INET6 if address.version == 6 else AF_INET,
+        SocketAddress(address, port).to_tuple(_interface_index),
+        None if source is None else SocketAddress(source, 0).to_tuple(_interface_index),
+    )
+
+
+def _interface_index(name: str) -> int:
+    try:
+        return socket.if_nametoindex(name)
+    except OSError as error:
+        raise OSError(error.errno, f"there is no interface {name}: {os.strerror(error.errno or 0)}") from error

@@ -1,0 +1,241 @@
+"""A service while it runs: who is let in, where they go, and how many there are.
+
+A door stands at each listening socket and answers the data plane. What it asks of is the service's policy, which a
+reload swaps for another without touching a connection.
+"""
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from socket import AF_UNIX, SocketType
+
+from dualstack.core.access import AccessList, Verdict
+from dualstack.core.address import Address
+from dualstack.core.configuration import ExecTarget, Service, UnixTarget
+from dualstack.core.endpoint import Endpoint
+from dualstack.errors import DualstackError, LookupFailed
+from dualstack.gateway.children import Children
+from dualstack.gateway.link import Hop, Link, Reason, Target
+from dualstack.gateway.log import Log
+from dualstack.gateway.plane import DataPlane
+from dualstack.gateway.ports import NamedPort
+from dualstack.gateway.routes import Route, hops
+from dualstack.kernel.streams import SockAddr, reset
+from dualstack.net.names import resolve_async
+
+__all__ = ["Door", "Policy", "RunningService"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a service does with a client, worked out once."""
+
+    service: Service
+    access: AccessList | None
+    reach: AccessList | None
+    route: Route
+    target: Target | None
+    trouble: str
+
+    @classmethod
+    def of(cls, service: Service, route_of: Callable[[Endpoint], Route]) -> "Policy":
+        """The policy of `service`; a literal target is made ready here and never leaves the data plane."""
+        access = AccessList(service.access, nat64=service.nat64) if service.access else None
+        reach = AccessList(service.reach, nat64=service.nat64) if service.reach else None
+        route = route_of(service.target) if isinstance(service.target, Endpoint) else Route()
+        target, trouble = _literal_target(service, route, reach)
+        return cls(service, access, reach, route, target, trouble)
+
+
+def _literal_target(service: Service, route: Route, reach: AccessList | None) -> tuple[Target | None, str]:
+    match service.target:
+        case UnixTarget(path):
+            return _target(service, (Hop(AF_UNIX, path),)), ""
+        case Endpoint(host=Address() as host, port=port):
+            found, trouble = hops([host.canonical], port, route, reach)
+            return _target(service, found) if found else None, trouble
+        case _:
+            return None, ""
+
+
+def _target(service: Service, found: tuple[Hop, ...]) -> Target:
+    return Target(found, idle_timeout_s=service.idle_timeout_s, connect_timeout_s=service.connect_timeout_s)
+
+
+class RunningService:
+    """One service: its policy now, its connections, and those that are still on their way to a target.
+
+    Args:
+        policy: see `Policy.of`.
+        plane: what relays.
+        children: what runs `exec:` targets.
+        log: where refusals and failures go.
+    """
+
+    def __init__(self, policy: Policy, plane: DataPlane, children: Children, log: Log) -> None:
+        self.policy = policy
+        self.connections = 0
+        self.by_client: Counter[Address] = Counter()
+        self._plane = plane
+        self._children = children
+        self._log = log
+        self._dialling: set[asyncio.Task[None]] = set()
+
+    @property
+    def name(self) -> str:
+        """The service's name."""
+        return self.policy.service.name
+
+    def refusal(self, peer: Address | None) -> str | None:
+        """Why this client is not let in; None where it is."""
+        policy = self.policy
+        service = policy.service
+        if policy.access is not None and peer is not None:
+            decision = policy.access.check(peer)
+            if decision.verdict is not Verdict.ALLOW:
+                return f"rule: {decision.rule}" if decision.rule else "no rule allows it"
+        if service.max_connections is not None and self.connections >= service.max_connections:
+            return f"max_connections: {service.max_connections}"
+        if service.max_per_client is not None and peer is not None and self.by_client[peer] >= service.max_per_client:
+            return f"max_per_client: {service.max_per_client}"
+        return None
+
+    @property
+    def judges(self) -> bool:
+        """Whether any client may be refused."""
+        service = self.policy.service
+        return self.policy.access is not None or service.max_connections is not None or self.counts_clients
+
+    @property
+    def counts_clients(self) -> bool:
+        """Whether connections are counted by client."""
+        return self.policy.service.max_per_client is not None
+
+    def send(self, client: SocketType, peer: SockAddr, door: "Door") -> None:
+        """See to a client whose target is no literal address: a name to look up, or a command."""
+        match self.policy.service.target:
+            case ExecTarget(argv):
+                self._spawn(argv, client, peer, door)
+            case Endpoint(host=str()) as target:
+                task = asyncio.get_running_loop().create_task(self._dial(client, peer, door, target))
+                self._dialling.add(task)
+                task.add_done_callback(self._dialling.discard)
+            case target:
+                self._lose(client, peer, door, self.policy.trouble or f"no way to {target}")
+
+    async def _dial(self, client: SocketType, peer: SockAddr, door: "Door", target: Endpoint) -> None:
+        policy = self.policy
+        try:
+            addresses = await resolve_async(str(target.host), timeout=policy.service.connect_timeout_s)
+            found, trouble = hops(addresses, target.port, policy.route, policy.reach)
+        except LookupFailed as error:
+            self._lose(client, peer, door, str(error))
+        except asyncio.CancelledError:
+            self._lose(client, peer, door, "the gateway is leaving")
+            raise
+        except (DualstackError, OSError) as error:
+            self._lose(client, peer, door, str(error))
+        else:
+            if found:
+                self._plane.connect(client, peer, _target(policy.service, found), door)
+            else:
+                self._lose(client, peer, door, f"{target.host} {trouble}")
+
+    def _spawn(self, argv: tuple[str, ...], client: SocketType, peer: SockAddr, door: "Door") -> None:
+        try:
+            self._children.spawn(argv, client, door, lambda: door.leave(peer))
+        except OSError as error:
+            self._log.warning("unreached", service=self.name, peer=_shown(peer), why=f"{argv[0]}: {error.strerror}")
+            door.leave(peer)
+
+    def _lose(self, client: SocketType, peer: SockAddr, door: "Door", why: str) -> None:
+        reset(client)
+        client.close()
+        self._log.warning("unreached", service=self.name, peer=_shown(peer), target=self.policy.service.target, why=why)
+        door.leave(peer)
+
+    def refused(self, peer: SockAddr, why: str) -> None:
+        """Write down who was not let in, and why."""
+        self._log.info("refused", service=self.name, peer=_shown(peer), why=why)
+
+    def unreached(self, link: Link) -> None:
+        """Write down a target that did not answer."""
+        tried = "; ".join(f"{hop.address}: {os.strerror(number)}" for hop, number in link.failures)
+        self._log.warning(
+            "unreached", service=self.name, peer=_shown(link.peer), target=self.policy.service.target, why=tried
+        )
+
+    async def stop_dialling(self) -> None:
+        """Give up on the targets that are still looked up."""
+        for task in list(self._dialling):
+            task.cancel()
+        if self._dialling:
+            await asyncio.wait(self._dialling)
+
+
+class Door:
+    """The gate of one listening socket: one service on one port.
+
+    Args:
+        service: who is behind it; a reload may put another there.
+        port: whose connections are counted.
+    """
+
+    __slots__ = ("closed_to", "port", "service")
+
+    def __init__(self, service: RunningService, port: NamedPort) -> None:
+        self.service = service
+        self.port = port
+        self.closed_to: frozenset[Address] = frozenset()
+
+    def admit(self, client: SocketType, peer: SockAddr) -> Target | None:
+        """As `Gate.admit`."""
+        service = self.service
+        if self.closed_to and Address(client.getsockname()).canonical in self.closed_to:
+            reset(client)
+            client.close()
+            return None
+        if service.judges:
+            address = _address(peer)
+            why = service.refusal(address)
+            if why is not None:
+                client.close()
+                service.refused(peer, why)
+                return None
+            if service.counts_clients and address is not None:
+                service.by_client[address] += 1
+        service.connections += 1
+        self.port.connections += 1
+        target = service.policy.target
+        if target is None:
+            service.send(client, peer, self)
+        return target
+
+    def closed(self, link: Link) -> None:
+        """As `Gate.closed`."""
+        if link.reason is Reason.UNREACHED:
+            self.service.unreached(link)
+        self.leave(link.peer)
+
+    def leave(self, peer: SockAddr) -> None:
+        """One connection less."""
+        self.service.connections -= 1
+        self.port.connections -= 1
+        address = _address(peer) if self.service.by_client else None
+        if address is not None and address in self.service.by_client:
+            self.service.by_client[address] -= 1
+            if not self.service.by_client[address]:
+                del self.service.by_client[address]
+
+
+def _address(peer: SockAddr) -> Address | None:
+    return Address(peer).canonical if isinstance(peer, tuple) else None
+
+
+def _shown(peer: SockAddr) -> str:
+    if not isinstance(peer, tuple):
+        return peer
+    address = Address(peer).canonical
+    return f"[{address}]:{peer[1]}" if address.version == 6 else f"{address}:{peer[1]}"

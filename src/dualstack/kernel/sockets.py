@@ -1,0 +1,146 @@
+"""From a plan's specs to listening sockets: all of them, or nothing left open.
+
+IPV6_V6ONLY is always set, whatever the system's default. The first socket on a port number is bound without
+SO_REUSEPORT, so that a stranger's socket is noticed, and gets it after, so that ours can stand beside it.
+"""
+
+import errno
+import os
+import socket
+import sys
+from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
+
+from dualstack.core.planner import SocketSpec
+from dualstack.core.sockaddr import SocketAddress
+from dualstack.errors import ListenError
+
+__all__ = ["BACKLOG", "WhoListens", "open_sockets", "socket_tuple"]
+
+# Linux takes the smaller of this and net.core.somaxconn.
+BACKLOG = 4096
+
+# Port 0 in both families: how often another number is tried where the second family has it taken.
+_SAME_PORT_TRIES = 32
+
+WhoListens = Callable[[SocketSpec], str]
+"""Names what stands in the way of a spec, such as `0.0.0.0:80 (nginx, pid 812)`; empty where it is not known."""
+
+
+def open_sockets(
+    specs: Sequence[SocketSpec],
+    *,
+    backlog: int = BACKLOG,
+    who: WhoListens = lambda _spec: "",
+    held: Collection[int] = (),
+) -> list[socket.socket]:
+    """Open, bind and listen, in order; the sockets are non-blocking and are not inherited by children.
+
+    Args:
+        specs: the sockets of a plan; port 0 becomes one number for all specs of a service's port.
+        backlog: connections that may wait to be accepted.
+        who: names who is in the way, for the error.
+        held: port numbers that sockets of ours listen on already (a reload).
+
+    Raises:
+        ListenError: one of them failed, and none is left open; `errno` says why.
+    """
+    tries = _SAME_PORT_TRIES if any(spec.port == 0 for spec in specs) else 1
+    for left in reversed(range(tries)):
+        try:
+            return _open_all(specs, backlog, who, held)
+        except ListenError as error:
+            if error.errno != errno.EADDRINUSE or not left:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _open_all(specs: Sequence[SocketSpec], backlog: int, who: WhoListens, held: Collection[int]) -> list[socket.socket]:
+    opened: list[socket.socket] = []
+    numbers: dict[tuple[str, str], int] = {}
+    with ExitStack() as undo:
+        for spec in specs:
+            key = (spec.service, spec.port_name)
+            port = spec.port or numbers.get(key, 0)
+            sock = undo.enter_context(_open_one(spec, port, backlog, who, first=_is_first(spec, specs, held)))
+            if spec.port == 0:
+                numbers[key] = sock.getsockname()[1]
+            opened.append(sock)
+        undo.pop_all()
+    return opened
+
+
+def _is_first(spec: SocketSpec, specs: Sequence[SocketSpec], held: Collection[int]) -> bool:
+    return (
+        spec.port not in held
+        and next(other for other in specs if other.port == spec.port and other.proto == spec.proto) is spec
+    )
+
+
+def _open_one(spec: SocketSpec, port: int, backlog: int, who: WhoListens, *, first: bool) -> socket.socket:
+    family = socket.AF_INET6 if spec.family == 6 else socket.AF_INET
+    kind = socket.SOCK_STREAM if spec.proto == "tcp" else socket.SOCK_DGRAM
+    with ExitStack() as undo:
+        try:
+            sock = undo.enter_context(socket.socket(family, kind))
+            _set_options(sock, spec)
+            if spec.shared and not first:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            sock.bind(socket_tuple(spec, port))
+            if spec.shared and first:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if spec.proto == "tcp":
+                sock.listen(backlog)
+        except OSError as error:
+            raise ListenError(str(spec), _why(spec, error, who), errno=error.errno) from error
+        undo.pop_all()
+    return sock
+
+
+def _set_options(sock: socket.socket, spec: SocketSpec) -> None:
+    sock.setblocking(False)
+    if spec.family == 6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(spec.v6only is not False))
+    if spec.proto == "tcp":
+        _restartable(sock)
+    if spec.interface is not None:
+        if not hasattr(socket, "SO_BINDTODEVICE"):
+            raise OSError(errno.EOPNOTSUPP, f"this system cannot bind a socket to {spec.interface}")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, spec.interface.encode() + b"\0")
+
+
+def _restartable(sock: socket.socket) -> None:
+    """Bind although old connections linger in TIME_WAIT, and let no stranger bind over us."""
+    if sys.platform == "win32":
+        # There SO_REUSEADDR shares the port with anybody: Microsoft, Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    else:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+
+def socket_tuple(spec: SocketSpec, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
+    """What `bind` takes for `spec`.
+
+    Raises:
+        OSError: there is no interface of its scope.
+    """
+    return SocketAddress(spec.address, port).to_tuple(socket.if_nametoindex)
+
+
+_REASONS = {
+    errno.EADDRINUSE: "address in use{by}; {remedy}",
+    errno.EADDRNOTAVAIL: "no interface of this host has that address; bind one that it has, or *",
+    errno.EACCES: "no right to it; start as root or give CAP_NET_BIND_SERVICE, or use a port from 1024 on",
+    errno.EPERM: "no right to it; start as root",
+    errno.EAFNOSUPPORT: "this system makes no sockets of that family; bind an address of the other",
+    errno.ENODEV: "there is no such interface; `ip link` lists them",
+    errno.EMFILE: "too many open files; raise the limit (ulimit -n)",
+}
+
+
+def _why(spec: SocketSpec, error: OSError, who: WhoListens) -> str:
+    reason = _REASONS.get(error.errno or 0)
+    if reason is None:
+        return os.strerror(error.errno) if error.errno else str(error)
+    holder = who(spec) if error.errno == errno.EADDRINUSE else ""
+    return reason.format(by=f" by {holder}" if holder else "", remedy="stop it, or listen on another port or address")

@@ -1,0 +1,193 @@
+"""Listening sockets for programs of one's own: what one text means on every system (N5, N8).
+
+Both families come on two sockets, so that no program meets an IPv4 peer in IPv6 clothes unawares; `sockets="single"`
+is one socket where the system has that.
+"""
+
+from typing import TYPE_CHECKING
+
+from dualstack.core.configuration import Configuration, Service, Sockets
+from dualstack.core.endpoint import parse_listen
+from dualstack.core.hostfacts import HostFacts
+from dualstack.core.planner import Plan, claims_of, plan_claims
+from dualstack.errors import ListenError
+from dualstack.kernel.facts import ipv6_status, system_name
+from dualstack.kernel.sockets import BACKLOG, open_sockets
+from dualstack.net.services import service_port
+
+if TYPE_CHECKING:
+    import asyncio
+    import socket
+    import ssl as _ssl
+    from collections.abc import Awaitable, Callable
+    from typing import Self
+
+    from dualstack.core.address import Address
+
+__all__ = ["bind_socket", "bind_sockets", "start_server"]
+
+
+def bind_sockets(
+    where: str | int, *, port: int | None = None, v6only: bool = False, sockets: str = "auto", backlog: int = BACKLOG
+) -> "list[socket.socket]":
+    """Listening, non-blocking TCP sockets for a listen text: `*:143`, `*, [::]` with `port`, `localhost:0`, `8080`.
+
+    Args:
+        where: the text, or a port number for both families.
+        port: the number of items that have none.
+        v6only: `[::]` takes IPv6 alone.
+        sockets: `auto` and `pair` make two sockets for both families, `single` makes one where the system can.
+        backlog: connections that may wait to be accepted.
+
+    Raises:
+        AddressError: the text cannot be read.
+        ConfigError: it cannot mean anything on this host, such as an IPv6 address with IPv6 off.
+        ListenError: a socket cannot be opened; none is left open.
+
+    Port 0 is the same number in both families. Where IPv6 is off, IPv4 alone is opened (RFC 3493 section 3.7).
+
+    >>> from dualstack import bind_sockets
+    >>> sockets = bind_sockets("localhost:0")
+    >>> len({sock.getsockname()[1] for sock in sockets})
+    1
+    >>> for sock in sockets: sock.close()
+    """
+    return open_sockets(_plan(str(where), port, v6only, Sockets(sockets)).sockets, backlog=backlog)
+
+
+def bind_socket(
+    where: str | int, *, port: int | None = None, v6only: bool = False, backlog: int = BACKLOG
+) -> "socket.socket":
+    """One listening socket for a framework that takes one: both families on it where the text means both.
+
+    A peer over IPv4 shows there as `::ffff:a.b.c.d`; `Address(peer).canonical` is what it is.
+
+    Raises:
+        ListenError: the text needs more than one socket on this system.
+        AddressError, ConfigError: as `bind_sockets` says.
+    """
+    specs = _plan(str(where), port, v6only, Sockets.SINGLE).sockets
+    if len(specs) > 1:
+        listed = ", ".join(str(spec) for spec in specs)
+        raise ListenError(str(where), f"needs {len(specs)} sockets here ({listed}); use bind_sockets")
+    return open_sockets(specs, backlog=backlog)[0]
+
+
+async def start_server(
+    client_connected_cb: "Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]",
+    where: str | int,
+    *,
+    port: int | None = None,
+    v6only: bool = False,
+    sockets: str = "auto",
+    backlog: int = BACKLOG,
+    limit: int = 2**16,
+    ssl: "_ssl.SSLContext | None" = None,
+    start_serving: bool = True,
+) -> "Server":
+    """`asyncio.start_server` for a listen text; returns a `Server` over all of its sockets.
+
+    Args:
+        client_connected_cb: called with a reader and a writer for each connection.
+        where: as for `bind_sockets`.
+        port: likewise.
+        v6only: likewise.
+        sockets: likewise.
+        backlog: likewise.
+        limit: the reader's buffer, bytes.
+        ssl: a context for TLS.
+        start_serving: accept at once.
+
+    Raises:
+        AddressError, ConfigError, ListenError: as `bind_sockets` says.
+    """
+    import asyncio
+    from contextlib import ExitStack
+
+    opened = bind_sockets(where, port=port, v6only=v6only, sockets=sockets, backlog=backlog)
+    with ExitStack() as undo:
+        for sock in opened:
+            undo.callback(sock.close)
+        servers = []
+        for sock in opened:
+            server = await asyncio.start_server(
+                client_connected_cb, sock=sock, backlog=backlog, limit=limit, ssl=ssl, start_serving=start_serving
+            )
+            undo.callback(server.close)
+            servers.append(server)
+        undo.pop_all()
+    return Server(tuple(servers))
+
+
+class Server:
+    """Several `asyncio.Server`s, one a socket, as one."""
+
+    def __init__(self, servers: "tuple[asyncio.Server, ...]") -> None:
+        self._servers = servers
+
+    @property
+    def sockets(self) -> "tuple[socket.socket, ...]":
+        """The listening sockets."""
+        return tuple(sock for server in self._servers for sock in server.sockets)
+
+    def is_serving(self) -> bool:
+        """Whether every socket accepts."""
+        return all(server.is_serving() for server in self._servers)
+
+    async def start_serving(self) -> None:
+        """Accept on all sockets."""
+        for server in self._servers:
+            await server.start_serving()
+
+    async def serve_forever(self) -> None:
+        """Accept until cancelled; then all sockets are closed."""
+        import asyncio
+
+        try:
+            await asyncio.gather(*(server.serve_forever() for server in self._servers))
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Stop listening; connections go on."""
+        for server in self._servers:
+            server.close()
+
+    async def wait_closed(self) -> None:
+        """Until all servers are closed."""
+        for server in self._servers:
+            await server.wait_closed()
+
+    async def __aenter__(self) -> "Self":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+        await self.wait_closed()
+
+
+def _plan(where: str, port: int | None, v6only: bool, sockets: Sockets) -> Plan:  # noqa: FBT001 - the caller's own
+    endpoints = parse_listen(where, port=port, service=service_port)
+    service = Service("listen", listen=endpoints, v6only=v6only, sockets=sockets)
+    facts = _quick_facts(tuple(e.host for e in endpoints if isinstance(e.host, str)))
+    claims = list(claims_of(Configuration((service,), where=where), service, facts))
+    return plan_claims(claims, facts, auto=Sockets.PAIR, where=where)
+
+
+def _quick_facts(names: tuple[str, ...]) -> HostFacts:
+    status = ipv6_status()
+    return HostFacts(
+        system=system_name(),
+        ipv6=status.ipv6,
+        why_no_ipv6=status.why_no_ipv6,
+        bindv6only=status.bindv6only,
+        names=_looked_up(names),
+    )
+
+
+def _looked_up(names: tuple[str, ...]) -> "dict[str, tuple[Address, ...]]":
+    if not names:
+        return {}
+    from dualstack.net.names import resolve
+
+    return {name: resolve(name) for name in names}
