@@ -12,30 +12,16 @@ import asyncio
 import select
 from collections import deque
 from collections.abc import Callable
-from errno import (
-    ECONNABORTED,
-    EHOSTDOWN,
-    EHOSTUNREACH,
-    EINTR,
-    ENETDOWN,
-    ENETUNREACH,
-    ENONET,
-    ENOPROTOOPT,
-    EOPNOTSUPP,
-    EPERM,
-    EPROTO,
-)
 from math import inf
-from socket import AF_UNIX, SocketType
+from socket import SocketType, socket
 from typing import Protocol
 
-from dualstack.gateway.deadlines import Deadlines
 from dualstack.gateway.link import Flow, Gate, Link, Reason, Target
-from dualstack.gateway.opening import SCARCITY, Opening
+from dualstack.gateway.opening import Opening
 from dualstack.gateway.plane import DataPlane
 from dualstack.gateway.side import BUFFER_BYTES, IN, OUT, PRI, RDHUP, Side
 from dualstack.kernel.pipes import Pipe, PipePool
-from dualstack.kernel.streams import SockAddr, accept, reset, without_delay
+from dualstack.kernel.streams import CONNECTION_LOST_IN_QUEUE, NO_ROOM, SockAddr, accept, reset, without_delay
 
 __all__ = ["Engine", "EngineLink"]
 
@@ -44,22 +30,6 @@ _ROUNDS = 4
 _EVENTS = 256
 _ACCEPTS = 32
 _SWEEP_S = 4.0
-# accept(2), "Error handling": what befell one connection in the queue is no trouble of the socket's.
-_CLIENTS_FAULT = frozenset(
-    {
-        ECONNABORTED,
-        EHOSTDOWN,
-        EHOSTUNREACH,
-        EINTR,
-        ENETDOWN,
-        ENETUNREACH,
-        ENONET,
-        ENOPROTOOPT,
-        EOPNOTSUPP,
-        EPERM,
-        EPROTO,
-    }
-)
 # How long accepting rests when the system has no descriptors left and no link ends.
 _ROOM_RETRY_S = 0.1
 
@@ -77,7 +47,7 @@ class Listener:
 
     __slots__ = ("_engine", "family", "gate", "sock")
 
-    def __init__(self, engine: "Engine", sock: SocketType, gate: Gate) -> None:
+    def __init__(self, engine: "Engine", sock: socket, gate: Gate) -> None:
         self._engine = engine
         self.sock = sock
         self.family = sock.family
@@ -91,13 +61,12 @@ class Listener:
 class EngineLink(Link):
     """A link of the engine: first an opening, then two sides."""
 
-    __slots__ = ("due", "engine", "opening")
+    __slots__ = ("engine", "opening")
 
     def __init__(self, engine: "Engine", gate: Gate, peer: SockAddr, idle_timeout_s: float) -> None:
         super().__init__(gate, peer, idle_timeout_s, engine.now)
         self.engine = engine
         self.opening: Opening | None = None
-        self.due: float | None = None
 
     def join(self, client: SocketType, server: SocketType, first: bytes) -> tuple[Side, Side]:
         """Make the two sides; `first` goes to the server before what the client sends."""
@@ -127,10 +96,6 @@ class EngineLink(Link):
         if self.reason is None:
             self.engine.finish(self, reason, errno, with_reset=True)
 
-    def abort(self) -> None:
-        """End it now, with a reset to both sides."""
-        self.over(Reason.ABORTED)
-
 
 class Engine(DataPlane):
     """The data plane over epoll.
@@ -141,7 +106,6 @@ class Engine(DataPlane):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, pipes: PipePool | None = None) -> None:
         super().__init__(loop)
-        self.now = loop.time()
         self.buffer = memoryview(bytearray(BUFFER_BYTES))
         self.pipes = PipePool() if pipes is None else pipes
         self.again: deque[Side] = deque()
@@ -149,27 +113,24 @@ class Engine(DataPlane):
         self._watchers: list[Watcher | None] = []
         self._listeners: dict[int, Listener] = {}
         self._waiting: deque[Opening] = deque()
-        self._deadlines: Deadlines[EngineLink] = Deadlines()
         self._dead: list[SocketType] = []
         self._in_round = False
         self._closed = False
         self._next_turn: asyncio.Handle | None = None
-        self._alarm: asyncio.TimerHandle | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self._rest: asyncio.TimerHandle | None = None
         loop.add_reader(self._epoll.fileno(), self._turn)
 
-    def listen(self, sock: SocketType, gate: Gate) -> None:
+    def listen(self, sock: socket, gate: Gate) -> None:
         """Accept on `sock`, which listens and does not block, until `unlisten`."""
-        if sock.family != AF_UNIX:
-            without_delay(sock)
+        without_delay(sock)
         listener = Listener(self, sock, gate)
         self._listeners[sock.fileno()] = listener
         self._place(sock.fileno(), listener)
         if self._rest is None:
             self._epoll.register(sock.fileno(), IN)
 
-    def unlisten(self, sock: SocketType) -> None:
+    def unlisten(self, sock: socket) -> None:
         """Accept on `sock` no more; nothing happens where it was not watched."""
         fd = sock.fileno()
         if self._listeners.pop(fd, None) is None:
@@ -178,7 +139,7 @@ class Engine(DataPlane):
         if self._rest is None:
             self._epoll.unregister(fd)
 
-    def accept_pending(self, sock: SocketType) -> None:
+    def accept_pending(self, sock: socket) -> None:
         """Accept now what waits in the queue of `sock`, so that stopping it loses nobody."""
         listener = self._listeners.get(sock.fileno())
         if listener is not None:
@@ -189,7 +150,7 @@ class Engine(DataPlane):
     def connect(self, client: SocketType, peer: SockAddr, target: Target, gate: Gate) -> Link:
         """Connect to the target and relay; a client whose target cannot be reached is reset."""
         self._refresh()
-        client.setblocking(False)  # noqa: FBT003 - the standard library's own
+        client.setblocking(False)
         link = EngineLink(self, gate, peer, target.idle_timeout_s)
         self._begin(link)
         link.opening = Opening(self, link, client, target)
@@ -212,9 +173,8 @@ class Engine(DataPlane):
         self._begin(link)
         link.join(client, server, leftover)
         for sock in client, server:
-            sock.setblocking(False)  # noqa: FBT003 - the standard library's own
-            if sock.family != AF_UNIX:
-                without_delay(sock)
+            sock.setblocking(False)
+            without_delay(sock)
             # What each side has and can take already is the first edge.
             self._epoll.register(sock.fileno(), _EDGES)
         return link
@@ -231,9 +191,10 @@ class Engine(DataPlane):
         self._loop.remove_reader(self._epoll.fileno())
         self._epoll.close()
         self.pipes.close()
-        for handle in (self._next_turn, self._alarm, self._sweeper, self._rest):
+        for handle in (self._next_turn, self._sweeper, self._rest):
             if handle is not None:
                 handle.cancel()
+        super().close()
 
     # What openings and sides ask for.
 
@@ -247,13 +208,6 @@ class Engine(DataPlane):
         """Tell `side` of the events of its socket from now on."""
         self._place(side.fd, side)
 
-    def remind(self, link: EngineLink, delay_s: float) -> None:
-        """Look at the link again after `delay_s`, and not before."""
-        self._deadlines.drop(link, link.due)
-        link.due = self._deadlines.add(link, self.now, delay_s)
-        if link.due is not None and (self._alarm is None or link.due < self._alarm.when()):
-            self._set_alarm()
-
     def call_later(self, delay_s: float, action: Callable[[], None]) -> None:
         """Do it then."""
         self._loop.call_later(delay_s, action)
@@ -265,7 +219,6 @@ class Engine(DataPlane):
 
     def finish(self, link: EngineLink, reason: Reason, errno: int, *, with_reset: bool) -> None:
         """Let go of the link's sockets and pipes, and enter its end."""
-        self._deadlines.drop(link, link.due)
         if link.opening is not None:
             link.opening.give_up()
             link.opening = None
@@ -296,10 +249,10 @@ class Engine(DataPlane):
             except BlockingIOError:
                 return False
             except OSError as error:
-                if error.errno in SCARCITY:
+                if error.errno in NO_ROOM:
                     self._rest_from_accepting()
                     return False
-                if error.errno not in _CLIENTS_FAULT:
+                if error.errno not in CONNECTION_LOST_IN_QUEUE:
                     self.unlisten(sock)
                     self._report("a socket does not accept any more", error)
                     return False
@@ -342,9 +295,6 @@ class Engine(DataPlane):
         self._in_round = False
         self._bury()
 
-    def _refresh(self) -> None:
-        self.now = self._loop.time()
-
     def _bury(self) -> None:
         for sock in self._dead:
             sock.close()
@@ -366,28 +316,11 @@ class Engine(DataPlane):
 
     # Timers.
 
-    def _set_alarm(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        at = self._deadlines.next()
-        self._alarm = None if at == inf else self._loop.call_at(at, self._look_at_silent_links)
-
-    def _look_at_silent_links(self) -> None:
-        self._refresh()
-        for link in self._deadlines.take_due(self.now):
-            link.due = None
-            if link.reason is None:
-                self._look_at(link)
-        self._set_alarm()
-
-    def _look_at(self, link: EngineLink) -> None:
-        silent_s = self.now - link.active
-        if link.opening is not None:
+    def _look_at(self, link: Link) -> None:
+        if isinstance(link, EngineLink) and link.opening is not None:
             link.opening.time_is_up()
-        elif silent_s >= link.idle_timeout_s:
-            link.over(Reason.IDLE)
         else:
-            link.due = self._deadlines.add(link, self.now, link.idle_timeout_s - silent_s)
+            super()._look_at(link)
 
     def _sweep(self) -> None:
         self.pipes.sweep()

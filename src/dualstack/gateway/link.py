@@ -69,8 +69,18 @@ class Link:
     """
 
     __slots__ = (
-        "active", "client", "errno", "failures", "gate", "idle_timeout_s", "peer", "reason", "server", "started"
-    )  # fmt: skip
+        "active",
+        "client",
+        "due",
+        "errno",
+        "failures",
+        "gate",
+        "idle_timeout_s",
+        "peer",
+        "reason",
+        "server",
+        "started",
+    )
 
     def __init__(self, gate: "Gate", peer: SockAddr, idle_timeout_s: float, now: float) -> None:
         self.gate = gate
@@ -78,6 +88,7 @@ class Link:
         self.idle_timeout_s = idle_timeout_s
         self.started = now
         self.active = now
+        self.due: float | None = None
         self.client: Flow = _NOTHING
         self.server: Flow = _NOTHING
         self.reason: Reason | None = None
@@ -96,6 +107,10 @@ class Link:
 
     def abort(self) -> None:
         """End it now, with a reset to both sides; nothing happens where it is over."""
+        self.over(Reason.ABORTED)
+
+    def over(self, reason: Reason, errno: int = 0) -> None:
+        """End it for this reason, with a reset to whoever is still there; nothing happens where it is over."""
         raise NotImplementedError
 
 

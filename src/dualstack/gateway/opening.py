@@ -4,21 +4,18 @@ The client is watched meanwhile, so that one who leaves is noticed; nothing is r
 lack of descriptors: it waits until there are some.
 """
 
-from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM, ETIMEDOUT
+from errno import ETIMEDOUT
 from socket import SocketType
 from typing import TYPE_CHECKING
 
 from dualstack.gateway.link import Hop, Reason, Target
 from dualstack.gateway.side import ERR, HUP, OUT
-from dualstack.kernel.streams import begin_connect, error_of, reset
+from dualstack.kernel.streams import NO_ROOM, begin_connect, error_of, reset
 
 if TYPE_CHECKING:
     from dualstack.gateway.engine import Engine, EngineLink
 
-__all__ = ["SCARCITY", "Opening"]
-
-SCARCITY = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM})
-"""What says that the system has no room now, and nothing about the connection asked for."""
+__all__ = ["Opening"]
 
 # A Unix socket with a full backlog refuses at once and tells nobody when there is room again.
 _UNIX_RETRY_S = 0.02
@@ -74,7 +71,7 @@ class Opening:
                 self._engine.call_later(_UNIX_RETRY_S, self.attempt)
                 return
             except OSError as error:
-                if error.errno in SCARCITY:
+                if error.errno in NO_ROOM:
                     self._engine.wait_for_room(self)
                     return
                 self._failures.append((hop, error.errno or 0))

@@ -8,8 +8,9 @@ import select
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
 from math import inf
-from socket import SocketType
+from socket import SocketType, socket
 
+from dualstack.gateway.deadlines import Deadlines
 from dualstack.gateway.link import Gate, Link, Reason, Target
 from dualstack.kernel.streams import SockAddr
 
@@ -19,12 +20,16 @@ __all__ = ["DataPlane", "data_plane"]
 class DataPlane(ABC):
     """Accepts, connects and relays TCP and Unix stream connections on one asyncio loop.
 
-    A listening socket stays its owner's; sockets of connections are the plane's once they are given to it.
+    A listening socket stays its owner's; sockets of connections are the plane's once they are given to it. `now` is
+    the loop's time when the plane last had something to do.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.now = loop.time()
         self._links: set[Link] = set()
+        self._deadlines: Deadlines[Link] = Deadlines()
+        self._alarm: asyncio.TimerHandle | None = None
         self._drains: list[tuple[set[Link], asyncio.Event]] = []
 
     @property
@@ -33,15 +38,15 @@ class DataPlane(ABC):
         return self._links
 
     @abstractmethod
-    def listen(self, sock: SocketType, gate: Gate) -> None:
+    def listen(self, sock: socket, gate: Gate) -> None:
         """Accept on `sock`, which listens and does not block, until `unlisten`."""
 
     @abstractmethod
-    def unlisten(self, sock: SocketType) -> None:
+    def unlisten(self, sock: socket) -> None:
         """Accept on `sock` no more; nothing happens where it was not watched."""
 
     @abstractmethod
-    def accept_pending(self, sock: SocketType) -> None:
+    def accept_pending(self, sock: socket) -> None:
         """Accept now what waits in the queue of `sock`, so that stopping it loses nobody."""
 
     @abstractmethod
@@ -86,15 +91,25 @@ class DataPlane(ABC):
             link.abort()
         return len(left)
 
+    def remind(self, link: Link, delay_s: float) -> None:
+        """Look at the link again after `delay_s`, and not before."""
+        self._deadlines.drop(link, link.due)
+        link.due = self._deadlines.add(link, self.now, delay_s)
+        if link.due is not None and (self._alarm is None or link.due < self._alarm.when()):
+            self._set_alarm()
+
     @abstractmethod
     def close(self) -> None:
         """Stop accepting, abort every link, and keep no descriptor."""
+        if self._alarm is not None:
+            self._alarm.cancel()
 
     def _begin(self, link: Link) -> None:
         self._links.add(link)
 
     def _end(self, link: Link, reason: Reason, errno: int) -> None:
         """Enter the end of a link, whose sockets are dealt with, and tell who waits for it."""
+        self._deadlines.drop(link, link.due)
         link.reason = reason
         link.errno = errno
         self._links.discard(link)
@@ -117,6 +132,32 @@ class DataPlane(ABC):
             return
         if target is not None:
             self.connect(client, peer, target, gate)
+
+    def _refresh(self) -> None:
+        self.now = self._loop.time()
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        at = self._deadlines.next()
+        self._alarm = None if at == inf else self._loop.call_at(at, self._look_at_silent_links)
+
+    def _look_at_silent_links(self) -> None:
+        self._alarm = None
+        self._refresh()
+        for link in self._deadlines.take_due(self.now):
+            link.due = None
+            if link.reason is None:
+                self._look_at(link)
+        self._set_alarm()
+
+    def _look_at(self, link: Link) -> None:
+        """Act on a link whose time is up: it was silent too long, or less long than it seemed."""
+        silent_s = self.now - link.active
+        if silent_s >= link.idle_timeout_s:
+            link.over(Reason.IDLE)
+        else:
+            self.remind(link, link.idle_timeout_s - silent_s)
 
     def _report(self, message: str, error: BaseException) -> None:
         self._loop.call_exception_handler({"message": message, "exception": error})

@@ -4,17 +4,43 @@
 Never waits: what would block raises `BlockingIOError`, a connection under way is left under way.
 """
 
+import errno
+import os
 import socket
 import struct
 from contextlib import suppress
-from errno import EINPROGRESS
 from socket import SocketType
 
-__all__ = ["SockAddr", "accept", "as_socket", "begin_connect", "error_of", "reset", "without_delay"]
+__all__ = [
+    "CONNECTION_LOST_IN_QUEUE",
+    "NO_ROOM",
+    "SockAddr",
+    "accept",
+    "as_socket",
+    "begin_connect",
+    "error_of",
+    "new_socket",
+    "reset",
+    "without_delay",
+]
 
 SockAddr = tuple[str, int] | tuple[str, int, int, int] | str
 """A socket address in the words of the `socket` module; text is the path of a Unix socket."""
 
+NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""What says that the process or the system has no room now, and nothing of the connection asked for."""
+
+CONNECTION_LOST_IN_QUEUE = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("ECONNABORTED", "EHOSTDOWN", "EHOSTUNREACH", "EINTR", "ENETDOWN", "ENETUNREACH"),
+        *("ENONET", "ENOPROTOOPT", "EOPNOTSUPP", "EPERM", "EPROTO"),
+    )
+    if hasattr(errno, name)
+)
+"""accept(2), "Error handling": what befell one connection in the queue; the listening socket is well."""
+
+_INTERNET = frozenset({socket.AF_INET, socket.AF_INET6})
 _LINGER_NOT = struct.pack("ii", 1, 0)
 # linux/in.h; Python names it from 3.12 on.
 _IP_BIND_ADDRESS_NO_PORT = 24
@@ -36,45 +62,56 @@ def as_socket(sock: SocketType) -> socket.socket:
     return sock if isinstance(sock, socket.socket) else socket.socket(fileno=sock.detach())
 
 
+def new_socket(family: int, source: SockAddr | None = None) -> SocketType:
+    """A non-blocking socket that is not connected yet, bound to `source` (port 0: any port that will do) if given.
+
+    Raises:
+        OSError: nothing is left open.
+    """
+    sock = SocketType(family, socket.SOCK_STREAM | _NON_BLOCKING)
+    try:
+        if not _NON_BLOCKING:
+            sock.setblocking(False)
+        without_delay(sock)
+        if source is not None:
+            # The port is chosen at connect, for this one peer: 28,000 connections a peer, not in all.
+            with suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+            sock.bind(source)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
 def begin_connect(family: int, address: SockAddr, source: SockAddr | None = None) -> SocketType:
     """A non-blocking socket whose connection to `address` is made or under way.
 
     Args:
         family: of `address`; `AF_UNIX` for a path.
         address: where to.
-        source: what to bind before, with port 0 where any will do.
+        source: what to bind before.
 
     Raises:
         OSError: it failed at once; nothing is left open. A Unix socket whose backlog is full raises
             `BlockingIOError`: no event will tell when there is room, so ask again.
     """
-    sock = SocketType(family, socket.SOCK_STREAM | _NON_BLOCKING)
-    try:
-        if not _NON_BLOCKING:
-            sock.setblocking(False)  # noqa: FBT003 - the standard library's own
-        if family != socket.AF_UNIX:
-            without_delay(sock)
-        if source is not None:
-            # The port is chosen at connect, for this one peer: 28,000 connections a peer, not in all.
-            with suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-            sock.bind(source)
-        sock.connect(address)
-    except BaseException as error:
-        if isinstance(error, BlockingIOError) and error.errno == EINPROGRESS:
-            return sock
-        sock.close()
-        raise
-    return sock
+    sock = new_socket(family, source)
+    result = sock.connect_ex(address)
+    if result in (0, errno.EINPROGRESS):
+        return sock
+    sock.close()
+    raise OSError(result, os.strerror(result))
 
 
 def without_delay(sock: SocketType) -> None:
-    """Send small segments at once (TCP_NODELAY), and keep urgent bytes in their place in the stream.
+    """Send small segments at once (TCP_NODELAY), and keep urgent bytes in their place; no matter for Unix sockets.
 
     RFC 6093 section 4: urgent data is in line; without SO_OOBINLINE the DM of a telnet `IAC DM` would be lost.
     """
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+    if sock.family in _INTERNET:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
 
 
 def error_of(sock: SocketType) -> int:
