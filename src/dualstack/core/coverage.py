@@ -39,6 +39,10 @@ class Claim:
         own = f"{self.service}/{self.port_name}" if self.port == 0 else None
         return (self.proto, self.port, self.interface, own)
 
+    def is_of_the_port_of(self, other: "Claim") -> bool:
+        """Whether both are one service's on one named port, and so always up and down together."""
+        return self.service == other.service and self.port_name == other.port_name
+
     def __str__(self) -> str:
         host = f"[{self.host}]" if isinstance(self.host, Address) and self.host.version == 6 else f"{self.host}"
         return f"{'*' if isinstance(self.host, Wildcard) else host}:{self.port}"
@@ -56,7 +60,6 @@ class Settlement:
 def settle(claims: Sequence[Claim], *, ipv6: bool) -> Settlement:
     """Share out the families of all `claims` of one port number."""
     settlement = Settlement([set() for _ in claims])
-    _settle_specific(claims, settlement)
     wanted = _wanted(claims, ipv6=ipv6)
     for family in (4, 6):
         rivals = [index for index, families in enumerate(wanted) if family in families]
@@ -65,6 +68,7 @@ def settle(claims: Sequence[Claim], *, ipv6: bool) -> Settlement:
         owner = _owner(claims, rivals)
         settlement.families[owner].add(family)
         _settle_losers(claims, settlement, owner, [index for index in rivals if index != owner])
+    _settle_specific(claims, settlement)
     return settlement
 
 
@@ -89,7 +93,7 @@ def _owner(claims: Sequence[Claim], rivals: Sequence[int]) -> int:
     """The first, save that `*` takes all from its own port's items and yields to another port that names the family."""
     first = claims[rivals[0]]
     siblings = [index for index in rivals if claims[index].service == first.service]
-    own = [index for index in siblings if claims[index].port_name == first.port_name]
+    own = [index for index in siblings if claims[index].is_of_the_port_of(first)]
     widest = next((index for index in own if isinstance(claims[index].host, Wildcard)), own[0])
     if not isinstance(claims[widest].host, Wildcard):
         return widest
@@ -111,13 +115,23 @@ def _settle_specific(claims: Sequence[Claim], settlement: Settlement) -> None:
     for index, claim in enumerate(claims):
         if claim.is_wildcard or isinstance(claim.host, Wildcard):
             continue
-        owner = owners.setdefault(claim.host, index)
+        owner = owners.setdefault(claim.host, _own_wildcard(claims, settlement, index))
         if owner == index:
             settlement.families[index].add(claim.host.version)
         elif claims[owner].service != claim.service:
             settlement.contested.append((index, owner))
         else:
             _note_merged(claims, settlement, owner, index)
+
+
+def _own_wildcard(claims: Sequence[Claim], settlement: Settlement, index: int) -> int:
+    """The wildcard of the same port that covers a specific address already; the address itself where there is none."""
+    claim = claims[index]
+    version = 4 if isinstance(claim.host, Wildcard) else claim.host.version
+    for other, families in enumerate(settlement.families):
+        if claims[other].is_wildcard and version in families and claims[other].is_of_the_port_of(claim):
+            return other
+    return index
 
 
 def _note_merged(claims: Sequence[Claim], settlement: Settlement, owner: int, loser: int) -> None:

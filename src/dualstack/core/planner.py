@@ -221,7 +221,9 @@ def _specs(claim: Claim, families: set[int], stack: Stack, facts: HostFacts, aut
     single = families == {4, 6} and stack.dual and build is Sockets.SINGLE
     unbound = isinstance(claim.host, Wildcard)
     if 6 in families:
-        yield _spec(claim, 6, ANY_IPV6, not single, "D6.3" if unbound else "D6.5", stack=stack)
+        yield _spec(
+            claim, 6, ANY_IPV6, not single, "D6.3" if unbound else "D6.5", stack=stack if 4 in families else None
+        )
     if 4 in families and not single:
         rule = "D6.6" if facts.ipv6 or claim.host == ANY_IPV4 else "D6.4" if unbound else "D6.1"
         yield _spec(claim, 4, ANY_IPV4, None, rule, stack=stack)
@@ -236,10 +238,10 @@ def _spec(  # noqa: PLR0917 - what a spec is made of, in its own order
     stack: Stack | None = None,
 ) -> SocketSpec:
     why = RULES[rule]
-    if stack is not None and family == 6 and v6only is False:
+    if v6only is False:
         why += "; IPV6_V6ONLY is off, so it receives both families (RFC 3493 section 3.7)"
     elif stack is not None and family == 6 and not stack.dual:
-        why += f"; {stack.title} has no socket for both families, so IPv4 gets one of its own"
+        why += f"; on {stack.title} no socket receives both families, so IPv4 has one of its own"
     return SocketSpec(
         claim.service,
         claim.port_name,

@@ -282,8 +282,13 @@ def names_to_look_up(config: Configuration) -> tuple[set[str], set[str]]:
     return {host for host in hosts if isinstance(host, str)}, {host for host in targets if isinstance(host, str)}
 
 
-async def gather_facts(config: Configuration, *, listeners: bool = False, timeout_s: float = 5.0) -> HostFacts:
-    """The facts of this host, with every name of `config` that was found within `timeout_s`."""
+async def gather_facts(
+    config: Configuration, *, listeners: bool = False, timeout_s: float = 5.0, lookup: bool = True
+) -> HostFacts:
+    """The facts of this host, with every name of `config` that was found within `timeout_s`.
+
+    Names to listen on are always looked up: without them there is no plan.
+    """
     listen, targets = names_to_look_up(config)
 
     async def found(name: str) -> tuple[str, tuple[Address, ...]]:
@@ -292,7 +297,7 @@ async def gather_facts(config: Configuration, *, listeners: bool = False, timeou
         except LookupFailed:
             return name, ()
 
-    names = dict(await asyncio.gather(*(found(name) for name in listen | targets)))
+    names = dict(await asyncio.gather(*(found(name) for name in (listen | targets if lookup else listen))))
     return read_facts(listeners=listeners, names=names)
 
 

@@ -10,7 +10,9 @@ import socket
 import sys
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
+from dualstack.core.address import Address
 from dualstack.core.planner import SocketSpec
 from dualstack.core.sockaddr import SocketAddress
 from dualstack.errors import ListenError
@@ -144,3 +146,64 @@ def _why(spec: SocketSpec, error: OSError, who: WhoListens) -> str:
         return os.strerror(error.errno) if error.errno else str(error)
     holder = who(spec) if error.errno == errno.EADDRINUSE else ""
     return reason.format(by=f" by {holder}" if holder else "", remedy="stop it, or listen on another port or address")
+
+
+def open_control_socket(path: str) -> socket.socket:
+    """A listening Unix socket that its owner alone may open (mode 0600).
+
+    Raises:
+        OSError: it cannot be made there.
+    """
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        # On Linux the file gets the socket's own mode, so that nobody slips in before a chmod (unix(7)).
+        os.fchmod(sock.fileno(), 0o600)
+        sock.bind(path)
+        Path(path).chmod(0o600)
+        sock.listen(16)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def connect_control_socket(path: str, timeout_s: float | None = None) -> socket.socket:
+    """A socket connected to the Unix socket at `path`; every call on it waits for `timeout_s` at most.
+
+    Raises:
+        OSError: nobody listens there, or it may not be opened.
+    """
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(timeout_s)
+    try:
+        sock.connect(path)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def describe(sock: socket.socket) -> dict[str, object]:
+    """What a socket is, as the kernel tells: `family`, `address`, `port`, and `v6only` (None for IPv4)."""
+    name = sock.getsockname()
+    is_ipv6 = sock.family == socket.AF_INET6
+    return {
+        "family": 6 if is_ipv6 else 4,
+        "address": str(Address(name)),
+        "port": name[1],
+        "v6only": bool(sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)) if is_ipv6 else None,
+    }
+
+
+def listen_on_loopback(family: int) -> socket.socket:
+    """A blocking socket of one family alone that listens on a free port of its loopback.
+
+    Raises:
+        ListenError: this host has no loopback of that family.
+    """
+    address = Address("::1" if family == 6 else "127.0.0.1")
+    spec = SocketSpec("loopback", "loopback", family, address, 0, True if family == 6 else None)
+    sock = open_sockets([spec])[0]
+    sock.setblocking(True)
+    return sock

@@ -1,0 +1,117 @@
+"""`dualstack demo`: the main job, seen in a minute."""
+
+import asyncio
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import click
+
+from dualstack.cli.output import console, json_option, print_document, print_json
+from dualstack.gateway.control import Control
+from dualstack.gateway.daemon import Gateway
+from dualstack.gateway.demo import FAMILIES, LOOPBACK, Box, boxes, demo_configuration, demo_servers
+from dualstack.gateway.log import open_log
+from dualstack.gateway.plane import data_plane
+
+__all__ = ["command"]
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  dualstack demo           show it, then keep serving until Ctrl-C
+  dualstack demo --once    show it and end
+  dualstack demo --once --json
+"""
+)
+@click.option("--once", is_flag=True, help="End once the table is printed.")
+@json_option("Print JSON: the ready line, then the boxes of before and after.")
+def command(once: bool, as_json: bool) -> int:
+    """See it work: an IPv4-only and an IPv6-only server on loopback, and the gateway between them.
+
+    Each is fetched by an IPv4 and by an IPv6 client, directly and through the gateway. Nothing leaves this machine.
+    """
+    with asyncio.Runner() as runner:
+        return runner.run(_demo(once=once, as_json=as_json))
+
+
+async def _demo(*, once: bool, as_json: bool) -> int:
+    async with AsyncExitStack() as undo:
+        servers = undo.enter_context(demo_servers())
+        gateway = Gateway(demo_configuration(servers), data_plane(asyncio.get_running_loop()), open_log(quiet=True))
+        undo.push_async_callback(gateway.close)
+        await gateway.open()
+        fronts = {family: _port_of(gateway, f"web{family}") for family in FAMILIES}
+        if as_json:
+            print_json({"event": "ready", "sockets": gateway.describe_sockets()})
+        before = await asyncio.to_thread(boxes, {family: server.port for family, server in servers.items()})
+        after = await asyncio.to_thread(boxes, fronts)
+        (_print_json if as_json else _print_table)(before, after)
+        if not once:
+            await _serve_on(gateway, fronts, undo, say=click.echo if not as_json else lambda _text: None)
+    return 0 if all(box.reached for box in after) else 1
+
+
+def _port_of(gateway: Gateway, name: str) -> int:
+    return gateway.port_named(name).listenings[0].spec.port
+
+
+def _print_json(before: list[Box], after: list[Box]) -> None:
+    print_document({"direct": [_box(box) for box in before], "gateway": [_box(box) for box in after]})
+
+
+def _box(box: Box) -> dict[str, object]:
+    return {"client": box.client, "server": box.server, "reached": box.reached, "said": box.said}
+
+
+def _print_table(before: list[Box], after: list[Box]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SQUARE, show_lines=True)
+    table.add_column("")
+    for how in ("directly", "through dualstack"):
+        for server in FAMILIES:
+            table.add_column(f"IPv{server}-only server,\n{how}", justify="center")
+    for client in FAMILIES:
+        cells = [_cell(b) for side in (before, after) for b in side if b.client == client]
+        table.add_row(f"IPv{client} client", *cells)
+    console().print(table)
+    click.echo(
+        f"{sum(b.reached for b in before)} of 4 boxes directly, {sum(b.reached for b in after)} of 4 through dualstack."
+    )
+
+
+def _cell(box: Box) -> str:
+    return "[green]yes[/green]" if box.reached else f"[red](no)[/red]\n{box.said}"
+
+
+async def _serve_on(
+    gateway: Gateway, fronts: dict[int, int], undo: AsyncExitStack, say: Callable[[str], object]
+) -> None:
+    directory = Path(tempfile.mkdtemp(prefix="dualstack-demo-"))
+    undo.callback(shutil.rmtree, directory, ignore_errors=True)
+    control = Control(gateway, str(directory / "control.sock"))
+    undo.push_async_callback(control.close)
+    control.start()
+    say("\nBoth servers are still there. Try, in another terminal:")
+    for server, port in fronts.items():
+        for client in FAMILIES:
+            host = f"[{LOOPBACK[client]}]" if client == 6 else LOOPBACK[client]
+            say(f"  curl http://{host}:{port}/    # IPv{client} client, IPv{server}-only server")
+    say(f"  dualstack ports list --control {directory / 'control.sock'}")
+    say(f"  dualstack ports stop web4 --control {directory / 'control.sock'}    # web6 never notices")
+    say("Ctrl-C ends it.")
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, done.set)
+        except NotImplementedError:
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(done.set))
+    await done.wait()
+    await gateway.drain()

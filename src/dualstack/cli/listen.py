@@ -1,0 +1,155 @@
+"""`dualstack listen`: accept, and show each peer as it is and as the kernel gave it (U10, B3)."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from socket import socket
+
+import click
+
+from dualstack.cli.output import json_option, print_json
+from dualstack.core.address import Address
+from dualstack.core.configuration import Sockets
+from dualstack.net.listen import bind_sockets
+
+__all__ = ["command"]
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  dualstack listen '*:9999'                    both families
+  dualstack listen '[::]:9999' --v6only        IPv6 alone
+  dualstack listen '0.0.0.0, [::]' --port 9999
+  dualstack listen localhost:13 --serve daytime
+  dualstack listen 7777 --serve echo --json
+"""
+)
+@click.argument("where")
+@click.option("--port", type=int, help="The port of WHERE's items that have none.")
+@click.option("--v6only", is_flag=True, help="[::] takes IPv6 alone.")
+@click.option(
+    "--sockets",
+    type=click.Choice([mode.value for mode in Sockets]),
+    default="single",
+    show_default=True,
+    help="Both families on one socket, where an IPv4 peer is mapped, or on two.",
+)
+@click.option("--serve", type=click.Choice(["echo", "daytime"]), help="Answer as that service does (RFC 862, RFC 867).")
+@click.option("--count", type=click.IntRange(min=1), help="End after so many connections.")
+@json_option("Print a line of JSON once all sockets listen, and one for each connection.")
+def command(
+    where: str, port: int | None, v6only: bool, sockets: str, serve: str | None, count: int | None, as_json: bool
+) -> None:
+    """Accept connections on WHERE and show who they are from; each ends when its client ends it, or Ctrl-C."""
+    mode = "pair" if sockets == "auto" else sockets
+    opened = bind_sockets(where, port=port, v6only=v6only, sockets=mode)
+    with asyncio.Runner() as runner:
+        runner.run(_listen(opened, _SERVICES[serve], count, _Speaker(as_json=as_json)))
+
+
+async def _listen(opened: list[socket], serve: Serve, count: int | None, speaker: "_Speaker") -> None:
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if sys.platform != "win32":
+            loop.add_signal_handler(number, done.set)
+    left = count
+    live: set[asyncio.Task[None] | None] = set()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal left
+        live.add(task := asyncio.current_task())
+        speaker.connected(writer)
+        try:
+            await serve(reader, writer)
+        except ConnectionError:
+            speaker.lost(writer)
+        finally:
+            writer.close()
+            live.discard(task)
+            left = None if left is None else left - 1
+            if left == 0:
+                done.set()
+
+    servers = [await asyncio.start_server(connected, sock=sock) for sock in opened]
+    speaker.ready(opened)
+    await done.wait()
+    for server in servers:
+        server.close()
+    for task in list(live):
+        if task is not None:
+            task.cancel()
+
+
+async def _show(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    while await reader.read(65536):
+        pass
+
+
+async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while received := await reader.read(65536):
+        writer.write(received)
+        await writer.drain()
+
+
+async def _daytime(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(datetime.now().astimezone().strftime("%A, %B %d, %Y %H:%M:%S-%Z\r\n").encode())
+    await writer.drain()
+
+
+_SERVICES: dict[str | None, Serve] = {None: _show, "echo": _echo, "daytime": _daytime}
+
+
+class _Speaker:
+    """Prints what happens, for people or for scripts."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def ready(self, opened: list[socket]) -> None:
+        sockets = [_describe(sock) for sock in opened]
+        if self._as_json:
+            print_json({"event": "ready", "sockets": sockets})
+            return
+        for each in sockets:
+            families = "IPv6 and IPv4" if each["v6only"] is False else f"IPv{each['family']}"
+            host = f"[{each['address']}]" if each["family"] == 6 else each["address"]
+            click.echo(f"listening on {host}:{each['port']} ({families})")
+
+    def connected(self, writer: asyncio.StreamWriter) -> None:
+        peer, local = writer.get_extra_info("peername"), writer.get_extra_info("sockname")
+        address, here = Address(peer), Address(local)
+        facts = {
+            "event": "connected",
+            "peer": str(address.canonical),
+            "port": peer[1],
+            "family": address.canonical.version,
+            "kernel": peer[0],
+            "mapped": address.is_mapped,
+            "local": str(here.canonical),
+            "kernel_local": local[0],
+        }
+        if self._as_json:
+            print_json(facts)
+            return
+        host = f"[{facts['peer']}]" if facts["family"] == 6 else facts["peer"]
+        mapped = ", IPv4-mapped" if facts["mapped"] else ""
+        given = f"{facts['kernel']} on an {'AF_INET6' if ':' in peer[0] else 'AF_INET'} socket{mapped}"
+        click.echo(f"{host}:{peer[1]} over IPv{facts['family']} to {facts['local']} (the kernel gave {given})")
+        sys.stdout.flush()
+
+    def lost(self, writer: asyncio.StreamWriter) -> None:
+        if not self._as_json:
+            peer = writer.get_extra_info("peername")
+            click.echo(f"{Address(peer).canonical} port {peer[1]}: reset by the client", err=True)
+
+
+def _describe(sock: socket) -> dict[str, object]:
+    from dualstack.kernel.sockets import describe
+
+    return {"service": "listen", "port_name": "listen", **describe(sock)}

@@ -1,0 +1,84 @@
+"""`dualstack ports`: the ports of a running gateway."""
+
+import click
+
+from dualstack.cli.output import console, json_option, print_document
+from dualstack.errors import ControlError
+from dualstack.gateway.control_client import default_control_path, request
+
+__all__ = ["command"]
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  dualstack ports list
+  dualstack ports stop tcpip                  connections under way go on
+  dualstack ports stop TCPIP --drain 30       and are ended within 30 seconds
+  dualstack ports start tcpip
+  dualstack ports restart tcpip6 --release    let go of the port number in between
+"""
+)
+@click.argument("verb", type=click.Choice(["list", "stop", "start", "restart"]))
+@click.argument("name", required=False)
+@click.option(
+    "--drain", type=click.FloatRange(min=0), metavar="SECONDS", help="End the port's connections within so long."
+)
+@click.option("--release", is_flag=True, help="Close the sockets, so that others may take the port number.")
+@click.option("--control", metavar="PATH", help="The gateway's control socket.")
+@json_option()
+def command(
+    verb: str, name: str | None, drain: float | None, release: bool, control: str | None, as_json: bool
+) -> None:
+    """List, stop, start or restart ports; stopping one never touches another."""
+    path = control or default_control_path()
+    if path is None:
+        raise ControlError("no gateway: XDG_RUNTIME_DIR is not set; name its control socket with --control")
+    if verb == "list":
+        _print_ports(request(path, "list"), as_json=as_json)
+        return
+    if name is None:
+        raise click.UsageError(f"{verb} needs the name of a port; `dualstack ports list` shows them")
+    query = {"release": "1"} if release else {}
+    if drain is not None:
+        query["drain"] = str(drain)
+    answer = request(path, verb, name, **query)
+    if as_json:
+        print_document(answer)
+    else:
+        _print_answer(answer)
+
+
+def _print_answer(answer: dict[str, object]) -> None:
+    port = answer["port"]
+    if isinstance(port, dict):
+        cut = f", {answer['cut']} cut" if answer.get("cut") else ""
+        click.echo(f"{port['name']}: {port['state']}, {port['connections']} connections{cut}")
+
+
+def _print_ports(answer: dict[str, object], *, as_json: bool) -> None:
+    if as_json:
+        print_document(answer)
+        return
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("port", "bound to", "state", "services", "sockets", "connections"):
+        table.add_column(column, overflow="fold")
+    ports = answer["ports"]
+    for port in ports if isinstance(ports, list) else ():
+        sockets = ", ".join(
+            f"[{s['address']}]:{s['port']}" if s["family"] == 6 else f"{s['address']}:{s['port']}"
+            for s in port["sockets"]
+        )
+        bound = port["bind"].replace("[", "\\[")
+        table.add_row(
+            port["name"],
+            bound,
+            port["state"],
+            ", ".join(port["services"]),
+            sockets.replace("[", "\\["),
+            str(port["connections"]),
+        )
+    console().print(table)

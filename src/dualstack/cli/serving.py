@@ -1,0 +1,61 @@
+"""What `relay` and `gateway` share: run it, and say on standard output that it is ready."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+
+from dualstack.cli.output import print_json
+from dualstack.core.configuration import Configuration
+from dualstack.gateway.daemon import Gateway
+from dualstack.gateway.log import open_log
+from dualstack.gateway.runner import run
+
+__all__ = ["run_gateway", "serving_options"]
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def serving_options(function: F) -> F:
+    """`--quiet`, `--log` and `--json` of a program that serves until a signal ends it."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once all sockets listen."),
+        click.option("--log", type=click.Choice(["text", "json"]), help="The form of the log on standard error."),
+        click.option("--quiet", "-q", is_flag=True, help="Log warnings and errors only."),
+    ):
+        function = option(function)
+    return function
+
+
+def run_gateway(
+    config: Configuration,
+    *,
+    as_json: bool,
+    quiet: bool,
+    log: str | None,
+    control: str | None = None,
+    load: Callable[[], Configuration] | None = None,
+) -> None:
+    """Run `config` until a signal ends it."""
+
+    def ready(gateway: Gateway) -> None:
+        if as_json:
+            print_json({"event": "ready", "sockets": gateway.describe_sockets()})
+        elif not quiet:
+            _print_ready(gateway, control)
+
+    run(config, open_log(log or config.log, quiet=quiet), ready=ready, load=load, control=control)
+
+
+def _print_ready(gateway: Gateway, control: str | None) -> None:
+    for port in gateway.ports.values():
+        for listening in port.listenings:
+            spec = listening.spec
+            families = {4: "IPv4", 6: "IPv6" if spec.v6only else "IPv6 and IPv4"}[spec.family]
+            if not spec.address.is_unspecified:
+                families = f"IPv{spec.family}"
+            target = listening.door.service.policy.service.target
+            click.echo(f"{spec.service}: listening on {spec} ({families}), to {target}")
+    if control is not None:
+        click.echo(f"control socket: {control}")
+    click.echo("ready; Ctrl-C ends it")

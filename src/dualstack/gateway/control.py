@@ -1,0 +1,135 @@
+"""The gateway's control API: HTTP with JSON on a Unix socket that its owner alone may open (mode 0600).
+
+    GET  /ports                                     the ports
+    POST /ports/NAME/stop?drain=SECONDS&release=1   stop one
+    POST /ports/NAME/start                          start one
+    POST /ports/NAME/restart                        stop it, then start it
+
+It changes ports and nothing else.
+"""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from dualstack.errors import ConfigError, ControlError, ListenError
+from dualstack.gateway.daemon import Gateway
+from dualstack.kernel.sockets import connect_control_socket, open_control_socket
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+__all__ = ["Control"]
+
+
+class Control:
+    """The control socket of one gateway.
+
+    Args:
+        gateway: whose ports it is about.
+        path: where the socket is made.
+
+    Raises:
+        ControlError: another gateway answers there, or the socket cannot be made.
+    """
+
+    def __init__(self, gateway: Gateway, path: str) -> None:
+        self._gateway = gateway
+        self._path = Path(path)
+        self._sock = _claim(self._path)
+        self._inode = self._path.stat().st_ino
+        config = uvicorn.Config(
+            self._application(), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        )
+        self._server = _Server(config)
+        self._serving: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Answer from now on."""
+        self._serving = asyncio.get_running_loop().create_task(self._server.serve(sockets=[self._sock]))
+
+    async def close(self) -> None:
+        """Answer no more, and take the socket's file away where it is still ours."""
+        if self._serving is not None:
+            self._server.should_exit = True
+            await self._serving
+        self._sock.close()
+        with suppress(FileNotFoundError, PermissionError):
+            # PermissionError: the gateway has become another user; the next one replaces the stale socket.
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
+
+    def _application(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/ports", self._list),
+                Route("/ports/{name}/{verb}", self._act, methods=["POST"]),
+            ]
+        )
+
+    async def _list(self, _request: "Request") -> JSONResponse:
+        return JSONResponse({"ports": self._gateway.describe_ports()})
+
+    async def _act(self, request: "Request") -> JSONResponse:
+        name, verb = request.path_params["name"], request.path_params["verb"]
+        try:
+            cut = await self._do(name, verb, request)
+        except ConfigError as error:
+            return JSONResponse({"error": error.why}, status_code=404)
+        except ListenError as error:
+            return JSONResponse({"error": str(error), "errno": error.errno}, status_code=409)
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        return JSONResponse({"port": self._gateway.port_named(name).describe(), "cut": cut})
+
+    async def _do(self, name: str, verb: str, request: "Request") -> int:
+        drain = request.query_params.get("drain")
+        cut = 0
+        if verb not in {"stop", "start", "restart"}:
+            raise ValueError(f"no verb {verb!r}; there are stop, start, restart")
+        if verb in {"stop", "restart"}:
+            release = request.query_params.get("release") == "1"
+            cut = await self._gateway.stop_port(name, drain_s=None if drain is None else float(drain), release=release)
+        if verb in {"start", "restart"}:
+            await self._gateway.start_port(name)
+        return cut
+
+
+class _Server(uvicorn.Server):
+    """Without signal handlers: the gateway has its own."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _claim(path: Path) -> socket.socket:
+    if path.exists() and not path.is_socket():
+        raise ControlError(f"control socket {path}: a file is there that is no socket; name another with `control`")
+    if path.is_socket():
+        if _answers(path):
+            raise ControlError(f"control socket {path}: another gateway answers there; stop it or name another path")
+        path.unlink()
+    try:
+        return open_control_socket(str(path))
+    except OSError as error:
+        why = f"control socket {path}: {error.strerror}; name another with `control`"
+        raise ControlError(why, errno=error.errno) from error
+
+
+def _answers(path: Path) -> bool:
+    try:
+        connect_control_socket(str(path), timeout_s=1.0).close()
+    except (ConnectionRefusedError, FileNotFoundError):
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,70 @@
+"""Speaks to a running gateway over its control socket."""
+
+import http.client
+import json
+import os
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from dualstack.errors import ControlError, ExitCode
+from dualstack.kernel.sockets import connect_control_socket
+
+__all__ = ["default_control_path", "request"]
+
+
+def default_control_path() -> str | None:
+    """Where a gateway's control socket is unless it is told otherwise; None where there is no such place."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return "/run/dualstack.sock"
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return str(Path(runtime, "dualstack.sock")) if runtime else None
+
+
+def request(path: str, verb: str, name: str | None = None, **query: str) -> dict[str, object]:
+    """Ask the gateway at `path`: `list`, or `stop`, `start`, `restart` of the port `name`.
+
+    Raises:
+        ControlError: no gateway answers, or it says no; `exit_code` is 78 for an unknown port.
+    """
+    connection = _UnixConnection(path)
+    try:
+        if verb == "list":
+            connection.request("GET", "/ports")
+        else:
+            connection.request("POST", f"/ports/{quote(name or '', safe='')}/{verb}?{urlencode(query)}")
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+    except FileNotFoundError as error:
+        raise ControlError(
+            f"no gateway at {path}: there is no such socket; start one, or name its --control"
+        ) from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise ControlError(f"no gateway at {path}: {why}", errno=getattr(error, "errno", None)) from error
+    finally:
+        connection.close()
+    if response.status == http.client.OK:
+        return answer
+    raise RefusedError(str(answer.get("error", response.reason)), unknown=response.status != http.client.CONFLICT)
+
+
+class RefusedError(ControlError):
+    """The gateway answers no."""
+
+    def __init__(self, message: str, *, unknown: bool) -> None:
+        super().__init__(message)
+        self.unknown = unknown
+
+    @property
+    def exit_code(self) -> ExitCode:  # type: ignore[override]
+        """78 where the question is wrong, 69 where the port cannot."""
+        return ExitCode.WRONG_VALUE if self.unknown else ExitCode.UNAVAILABLE
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=3600)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = connect_control_socket(self._path, self.timeout)

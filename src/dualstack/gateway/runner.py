@@ -1,0 +1,131 @@
+"""Runs a gateway in the foreground: opens it, says that it is ready, and obeys signals until it ends.
+
+SIGTERM and a first SIGINT drain: no new connection, those under way go on as long as their service says. A second
+SIGINT leaves at once. SIGHUP reloads the configuration; a wrong one changes nothing.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from dualstack.core.configuration import Configuration
+from dualstack.errors import DualstackError
+from dualstack.gateway.daemon import Gateway
+from dualstack.gateway.log import Log
+from dualstack.gateway.plane import data_plane
+from dualstack.gateway.privileges import become, raise_descriptor_limit
+
+__all__ = ["run"]
+
+Ready = Callable[[Gateway], None]
+Load = Callable[[], Configuration]
+
+
+def run(config: Configuration, log: Log, *, ready: Ready, load: Load | None = None, control: str | None = None) -> None:
+    """Run until a signal ends it.
+
+    Args:
+        config: what to serve.
+        log: where events go.
+        ready: called once all sockets listen.
+        load: reads the configuration again on SIGHUP.
+        control: path of the control socket, or none.
+
+    Raises:
+        ConfigError, ListenError, ControlError: it cannot start; nothing is left open.
+    """
+    raise_descriptor_limit()
+    asyncio.run(_run(config, log, ready, load, control))
+
+
+async def _run(config: Configuration, log: Log, ready: Ready, load: Load | None, control: str | None) -> None:
+    async with AsyncExitStack() as undo:
+        gateway = Gateway(config, data_plane(asyncio.get_running_loop()), log)
+        undo.push_async_callback(gateway.close)
+        await gateway.open()
+        if control is not None:
+            await _open_control(gateway, control, undo)
+        if config.user is not None:
+            become(config.user, config.where)
+        signals = _Signals(gateway, log, load)
+        undo.callback(signals.ignore)
+        ready(gateway)
+        await signals.until_asked_to_leave()
+        await signals.drain()
+
+
+async def _open_control(gateway: Gateway, path: str, undo: AsyncExitStack) -> None:
+    from dualstack.gateway.control import Control
+
+    control = Control(gateway, path)
+    undo.push_async_callback(control.close)
+    control.start()
+
+
+class _Signals:
+    """What signals ask of a gateway."""
+
+    def __init__(self, gateway: Gateway, log: Log, load: Load | None) -> None:
+        self._gateway = gateway
+        self._log = log
+        self._load = load
+        self._loop = asyncio.get_running_loop()
+        self._leave = asyncio.Event()
+        self._at_once = asyncio.Event()
+        self._reloading: asyncio.Task[None] | None = None
+        self._handlers = {
+            "SIGTERM": self._leave.set,
+            "SIGINT": self._interrupt,
+            "SIGHUP": self._hang_up,
+        }
+        for name, handler in self._handlers.items():
+            self._handle(name, handler)
+
+    def _handle(self, name: str, handler: Callable[[], None]) -> None:
+        number = getattr(signal, name, None)
+        if number is None:
+            return
+        try:
+            self._loop.add_signal_handler(number, handler)
+        except NotImplementedError:
+            # Windows: the loop takes no signals, and Python's own handler calls it back.
+            signal.signal(number, lambda *_: self._loop.call_soon_threadsafe(handler))
+
+    def ignore(self) -> None:
+        """Give the signals back."""
+        for name in self._handlers:
+            number = getattr(signal, name, None)
+            if number is not None:
+                self._loop.remove_signal_handler(number)
+
+    async def until_asked_to_leave(self) -> None:
+        """Until SIGTERM or SIGINT."""
+        await self._leave.wait()
+
+    async def drain(self) -> None:
+        """Let the connections end, or a second SIGINT end them."""
+        draining = self._loop.create_task(self._gateway.drain())
+        at_once = self._loop.create_task(self._at_once.wait())
+        await asyncio.wait([draining, at_once], return_when=asyncio.FIRST_COMPLETED)
+        for task in (draining, at_once):
+            task.cancel()
+        await asyncio.gather(draining, at_once, return_exceptions=True)
+
+    def _interrupt(self) -> None:
+        if self._leave.is_set():
+            self._at_once.set()
+        else:
+            self._leave.set()
+            self._log.info("leaving", hint="connections may end; once more (Ctrl-C) ends them")
+
+    def _hang_up(self) -> None:
+        if self._load is None or (self._reloading is not None and not self._reloading.done()):
+            return
+        self._reloading = self._loop.create_task(self._reload(self._load))
+
+    async def _reload(self, load: Load) -> None:
+        try:
+            await self._gateway.reload(await asyncio.to_thread(load))
+        except (DualstackError, OSError) as error:
+            self._log.error("reload refused", why=str(error), running="the configuration before")
