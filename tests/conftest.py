@@ -1,0 +1,74 @@
+"""What all tests share: reasons to skip, none of them where DUALSTACK_NO_SKIPS=1, and hosts of their own."""
+
+import os
+import shutil
+from collections.abc import Generator, Iterator, Mapping
+from typing import Protocol, TypeVar
+
+import pytest
+
+from support.namespace import Namespace, Network, why_no_namespaces
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for why in _reasons_to_skip(item):
+            item.add_marker(pytest.mark.skip(reason=why))
+
+
+def _reasons_to_skip(item: pytest.Item) -> Iterator[str]:
+    if item.get_closest_marker("root") and os.geteuid() != 0:
+        yield "needs root"
+    for marker in item.iter_markers("daemon"):
+        missing = [program for program in marker.args if shutil.which(program) is None]
+        if missing:
+            yield f"not installed: {', '.join(missing)}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _without_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _without_skip((yield))
+
+
+def _without_skip(report: Report) -> Report:
+    """CI on a machine with root must run everything: there, a skip is a failure with the skip's reason."""
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("DUALSTACK_NO_SKIPS") == "1":
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and DUALSTACK_NO_SKIPS=1 allows none: {why}"
+    return report
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    """Hosts and links between them, gone at the end of the test."""
+    if why := why_no_namespaces():
+        pytest.skip(why)
+    with Network() as made:
+        yield made
+
+
+class MakeNamespace(Protocol):
+    """How tests ask for a host; the arguments are those of `Network.namespace`."""
+
+    def __call__(
+        self,
+        *,
+        hosts: str = ...,
+        resolv_conf: str = ...,
+        sysctls: Mapping[str, int | str] | None = ...,
+        loopback: bool = ...,
+    ) -> Namespace: ...
+
+
+@pytest.fixture
+def namespace(network: Network) -> MakeNamespace:
+    """Makes a host: `namespace(sysctls={...}).run([...])`."""
+    return network.namespace
