@@ -1,1 +1,132 @@
-"""Every client reaches every server: listening, connecting and relaying over IPv4 and IPv6."""
+"""Every client reaches every server: listening, connecting and relaying over IPv4 and IPv6.
+
+Names are imported when they are first used, so that `import dualstack` costs next to nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dualstack.core.access import AccessList, Decision, Verdict
+    from dualstack.core.address import (
+        IN6_IS_ADDR_LINKLOCAL,
+        IN6_IS_ADDR_LOOPBACK,
+        IN6_IS_ADDR_MC_GLOBAL,
+        IN6_IS_ADDR_MC_LINKLOCAL,
+        IN6_IS_ADDR_MC_NODELOCAL,
+        IN6_IS_ADDR_MC_ORGLOCAL,
+        IN6_IS_ADDR_MC_SITELOCAL,
+        IN6_IS_ADDR_MULTICAST,
+        IN6_IS_ADDR_SITELOCAL,
+        IN6_IS_ADDR_UNSPECIFIED,
+        IN6_IS_ADDR_V4COMPAT,
+        IN6_IS_ADDR_V4MAPPED,
+        Address,
+    )
+    from dualstack.core.configuration import Configuration, Link, Port, Service
+    from dualstack.core.endpoint import Endpoint
+    from dualstack.core.hostfacts import HostFacts
+    from dualstack.core.oracle import Case, Prediction, predict
+    from dualstack.core.planner import Plan, plan
+    from dualstack.core.sockaddr import SocketAddress
+    from dualstack.errors import (
+        AddressError,
+        ConfigError,
+        DialError,
+        DualstackError,
+        ListenError,
+        LookupFailed,
+        RuleError,
+    )
+    from dualstack.kernel.facts import read_facts
+    from dualstack.net.listen import Server, bind_socket, bind_sockets, start_server
+    from dualstack.net.names import (
+        getaddrinfo,
+        getaddrinfo_async,
+        getnameinfo,
+        getnameinfo_async,
+        getnameinfo_timeo,
+    )
+
+__all__ = [
+    "IN6_IS_ADDR_LINKLOCAL",
+    "IN6_IS_ADDR_LOOPBACK",
+    "IN6_IS_ADDR_MC_GLOBAL",
+    "IN6_IS_ADDR_MC_LINKLOCAL",
+    "IN6_IS_ADDR_MC_NODELOCAL",
+    "IN6_IS_ADDR_MC_ORGLOCAL",
+    "IN6_IS_ADDR_MC_SITELOCAL",
+    "IN6_IS_ADDR_MULTICAST",
+    "IN6_IS_ADDR_SITELOCAL",
+    "IN6_IS_ADDR_UNSPECIFIED",
+    "IN6_IS_ADDR_V4COMPAT",
+    "IN6_IS_ADDR_V4MAPPED",
+    "AccessList",
+    "Address",
+    "AddressError",
+    "Case",
+    "ConfigError",
+    "Configuration",
+    "Decision",
+    "DialError",
+    "DualstackError",
+    "Endpoint",
+    "HostFacts",
+    "Link",
+    "ListenError",
+    "LookupFailed",
+    "Plan",
+    "Port",
+    "Prediction",
+    "RuleError",
+    "Server",
+    "Service",
+    "SocketAddress",
+    "Verdict",
+    "bind_socket",
+    "bind_sockets",
+    "getaddrinfo",
+    "getaddrinfo_async",
+    "getnameinfo",
+    "getnameinfo_async",
+    "getnameinfo_timeo",
+    "plan",
+    "predict",
+    "read_facts",
+    "start_server",
+]
+
+_HOMES = {
+    "core.access": ("AccessList", "Decision", "Verdict"),
+    "core.configuration": ("Configuration", "Link", "Port", "Service"),
+    "core.endpoint": ("Endpoint",),
+    "core.hostfacts": ("HostFacts",),
+    "core.oracle": ("Case", "Prediction", "predict"),
+    "core.planner": ("Plan", "plan"),
+    "core.sockaddr": ("SocketAddress",),
+    "errors": (
+        "AddressError",
+        "ConfigError",
+        "DialError",
+        "DualstackError",
+        "ListenError",
+        "LookupFailed",
+        "RuleError",
+    ),
+    "kernel.facts": ("read_facts",),
+    "net.listen": ("Server", "bind_socket", "bind_sockets", "start_server"),
+    "net.names": ("getaddrinfo", "getaddrinfo_async", "getnameinfo", "getnameinfo_async", "getnameinfo_timeo"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'dualstack' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"dualstack.{_HOME_OF.get(name, 'core.address')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -15,6 +15,7 @@ from dualstack.core.endpoint import Endpoint, Wildcard
 from dualstack.core.hostfacts import HostFacts
 from dualstack.core.oracle import UNKNOWN, Case, Sock, Step, predict
 from dualstack.core.outgoing import LOOPBACKS, LinkFinding, link_findings, target_addresses
+from dualstack.core.socketspec import SocketSpec
 from dualstack.core.stacks import Stack, stack_named
 from dualstack.errors import ConfigError
 
@@ -23,7 +24,6 @@ __all__ = [
     "Conflict",
     "LinkFinding",
     "Plan",
-    "SocketSpec",
     "claims_of",
     "plan",
     "plan_claims",
@@ -39,31 +39,6 @@ RULES = {
 }
 
 ANY_IPV4, ANY_IPV6 = Address("0.0.0.0"), Address("::")
-
-
-@dataclass(frozen=True, slots=True)
-class SocketSpec:
-    """One socket to open; `rule` names one of `RULES`, `shared` another of ours on its port number."""
-
-    service: str
-    port_name: str
-    family: int
-    address: Address
-    port: int
-    v6only: bool | None
-    proto: str = "tcp"
-    shared: bool = False
-    interface: str | None = None
-    why: str = ""
-    rule: str | None = None
-
-    def __str__(self) -> str:
-        return f"[{self.address}]:{self.port}" if self.family == 6 else f"{self.address}:{self.port}"
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """What makes it the same socket in the plan before and after a reload."""
-        return (self.port_name.casefold(), self.proto, self.address, self.port, self.v6only, self.interface)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def request(path: str, verb: str, name: str | None = None, **query: str) -> dict
         else:
             connection.request("POST", f"/ports/{quote(name or '', safe='')}/{verb}?{urlencode(query)}")
         response = connection.getresponse()
-        answer = json.loads(response.read())
+        answer: dict[str, object] = json.loads(response.read())
     except FileNotFoundError as error:
         raise ControlError(
             f"no gateway at {path}: there is no such socket; start one, or name its --control"

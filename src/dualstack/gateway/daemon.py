@@ -15,7 +15,8 @@ from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration, Service
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.hostfacts import HostFacts
-from dualstack.core.planner import Plan, SocketSpec, plan
+from dualstack.core.planner import Plan, plan
+from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import ConfigError, ListenError, LookupFailed
 from dualstack.gateway.children import Children
 from dualstack.gateway.log import Log

@@ -49,7 +49,7 @@ class _Answer(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        family = 6 if self.server.socket.family == socket.AF_INET6 else 4
+        family = 6 if self.connection.family == socket.AF_INET6 else 4
         body = f"Hello from the IPv{family}-only server; you came over IPv{family} from {self.client_address[0]}\n"
         self.send_response(http.HTTPStatus.OK)
         self.send_header("Content-Type", "text/plain; charset=utf-8")

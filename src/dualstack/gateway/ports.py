@@ -13,7 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from dualstack.core.address import Address
-from dualstack.core.planner import SocketSpec
+from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import ListenError
 from dualstack.gateway.plane import DataPlane
 from dualstack.kernel.sockets import BACKLOG, WhoListens, open_sockets

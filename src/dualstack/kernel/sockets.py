@@ -13,8 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from dualstack.core.address import Address
-from dualstack.core.planner import SocketSpec
 from dualstack.core.sockaddr import SocketAddress
+from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import ListenError
 
 __all__ = ["BACKLOG", "WhoListens", "open_sockets", "socket_tuple"]

@@ -6,25 +6,24 @@ is one socket where the system has that.
 
 from typing import TYPE_CHECKING
 
-from dualstack.core.configuration import Configuration, Service, Sockets
-from dualstack.core.endpoint import parse_listen
-from dualstack.core.hostfacts import HostFacts
-from dualstack.core.planner import Plan, claims_of, plan_claims
 from dualstack.errors import ListenError
-from dualstack.kernel.facts import ipv6_status, system_name
-from dualstack.kernel.sockets import BACKLOG, open_sockets
-from dualstack.net.services import service_port
+
+# The planner is imported when a socket is first asked for: `import asyncio` costs hardly more than all of it.
+BACKLOG = 4096
 
 if TYPE_CHECKING:
     import asyncio
     import socket
     import ssl as _ssl
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from typing import Self
 
     from dualstack.core.address import Address
+    from dualstack.core.hostfacts import HostFacts
+    from dualstack.core.planner import Plan
+    from dualstack.core.socketspec import SocketSpec
 
-__all__ = ["bind_socket", "bind_sockets", "start_server"]
+__all__ = ["Server", "bind_socket", "bind_sockets", "start_server"]
 
 
 def bind_sockets(
@@ -52,7 +51,7 @@ def bind_sockets(
     1
     >>> for sock in sockets: sock.close()
     """
-    return open_sockets(_plan(str(where), port, v6only, Sockets(sockets)).sockets, backlog=backlog)
+    return _open(_plan(where, port, v6only, sockets).sockets, backlog)
 
 
 def bind_socket(
@@ -66,11 +65,11 @@ def bind_socket(
         ListenError: the text needs more than one socket on this system.
         AddressError, ConfigError: as `bind_sockets` says.
     """
-    specs = _plan(str(where), port, v6only, Sockets.SINGLE).sockets
+    specs = _plan(where, port, v6only, "single").sockets
     if len(specs) > 1:
         listed = ", ".join(str(spec) for spec in specs)
         raise ListenError(str(where), f"needs {len(specs)} sockets here ({listed}); use bind_sockets")
-    return open_sockets(specs, backlog=backlog)[0]
+    return _open(specs, backlog)[0]
 
 
 async def start_server(
@@ -166,15 +165,24 @@ class Server:
         await self.wait_closed()
 
 
-def _plan(where: str, port: int | None, v6only: bool, sockets: Sockets) -> Plan:  # noqa: FBT001 - the caller's own
-    endpoints = parse_listen(where, port=port, service=service_port)
-    service = Service("listen", listen=endpoints, v6only=v6only, sockets=sockets)
-    facts = _quick_facts(tuple(e.host for e in endpoints if isinstance(e.host, str)))
-    claims = list(claims_of(Configuration((service,), where=where), service, facts))
-    return plan_claims(claims, facts, auto=Sockets.PAIR, where=where)
+def _plan(where: str | int, port: int | None, v6only: bool, sockets: str) -> "Plan":  # noqa: FBT001 - the caller's own
+    from dualstack.core.configuration import Configuration, Service, Sockets
+    from dualstack.core.endpoint import parse_listen
+    from dualstack.core.planner import claims_of, plan_claims
+    from dualstack.net.services import service_port
+
+    text = str(where)
+    endpoints = parse_listen(text, port=port, service=service_port)
+    service = Service("listen", listen=endpoints, v6only=v6only, sockets=Sockets(sockets))
+    facts = _quick_facts(tuple(endpoint.host for endpoint in endpoints if isinstance(endpoint.host, str)))
+    claims = list(claims_of(Configuration((service,), where=text), service, facts))
+    return plan_claims(claims, facts, auto=Sockets.PAIR, where=text)
 
 
-def _quick_facts(names: tuple[str, ...]) -> HostFacts:
+def _quick_facts(names: tuple[str, ...]) -> "HostFacts":
+    from dualstack.core.hostfacts import HostFacts
+    from dualstack.kernel.facts import ipv6_status, system_name
+
     status = ipv6_status()
     return HostFacts(
         system=system_name(),
@@ -183,6 +191,12 @@ def _quick_facts(names: tuple[str, ...]) -> HostFacts:
         bindv6only=status.bindv6only,
         names=_looked_up(names),
     )
+
+
+def _open(specs: "Sequence[SocketSpec]", backlog: int) -> "list[socket.socket]":
+    from dualstack.kernel.sockets import open_sockets
+
+    return open_sockets(specs, backlog=backlog)
 
 
 def _looked_up(names: tuple[str, ...]) -> "dict[str, tuple[Address, ...]]":
