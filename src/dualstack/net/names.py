@@ -36,6 +36,7 @@ __all__ = [
     "getnameinfo",
     "getnameinfo_async",
     "getnameinfo_timeo",
+    "known_addresses",
     "resolve",
     "resolve_async",
 ]
@@ -204,7 +205,7 @@ def resolve(
     >>> resolve("localhost"), resolve("::ffff:192.0.2.1")
     ((Address('::1'), Address('127.0.0.1')), (Address('192.0.2.1'),))
     """
-    known = _without_lookup(name, family)
+    known = known_addresses(name, family=family)
     if known is not None:
         return known
     return addresses_in(_answer(_stream_lookup(name, family, resolver), timeout))
@@ -218,10 +219,31 @@ async def resolve_async(
     resolver: Resolver = socket,
 ) -> tuple[Address, ...]:
     """`resolve` for asyncio."""
-    known = _without_lookup(name, family)
+    known = known_addresses(name, family=family)
     if known is not None:
         return known
     return addresses_in(await _answer_async(_stream_lookup(name, family, resolver), timeout))
+
+
+def known_addresses(name: str, *, family: int = 0) -> tuple[Address, ...] | None:
+    """What `resolve` says without a lookup, of an address and of `localhost`; None of any other name.
+
+    Raises:
+        LookupFailed, AddressError: as `resolve` does.
+    """
+    if family not in _FAMILIES:
+        raise ValueError(f"family {family}: 4, 6, or 0 for both")
+    host = parse_host(name)
+    if isinstance(host, Wildcard):
+        raise AddressError(name, "every address is none to look up: write one host")
+    if isinstance(host, str) and host.lower().removesuffix(".") != "localhost":
+        return None
+    addresses = (host.canonical,) if isinstance(host, Address) else _LOOPBACKS
+    allowed = tuple(address for address in addresses if family in (0, address.version))
+    if not allowed:
+        why = f"an IPv{addresses[0].version} address, and IPv{family} is asked for"
+        raise LookupFailed(name, why, errno=getattr(socket, "EAI_ADDRFAMILY", socket.EAI_NONAME))
+    return allowed
 
 
 def addresses_in(answers: list[AddressInfo]) -> tuple[Address, ...]:
@@ -363,23 +385,6 @@ def _scope_id(address: Address) -> int:
             return int(address.scope)
         why = f"no interface is called {address.scope}"
         raise LookupFailed(str(address), why, errno=socket.EAI_NONAME) from error
-
-
-def _without_lookup(name: str, family: int) -> tuple[Address, ...] | None:
-    """The answer that needs no resolver, or None."""
-    if family not in _FAMILIES:
-        raise ValueError(f"family {family}: 4, 6, or 0 for both")
-    host = parse_host(name)
-    if isinstance(host, Wildcard):
-        raise AddressError(name, "every address is none to look up: write one host")
-    if isinstance(host, str) and host.lower().removesuffix(".") != "localhost":
-        return None
-    addresses = (host.canonical,) if isinstance(host, Address) else _LOOPBACKS
-    allowed = tuple(address for address in addresses if family in (0, address.version))
-    if not allowed:
-        why = f"an IPv{addresses[0].version} address, and IPv{family} is asked for"
-        raise LookupFailed(name, why, errno=getattr(socket, "EAI_ADDRFAMILY", socket.EAI_NONAME))
-    return allowed
 
 
 def _read_address(sockaddr: SocketTuple) -> Address:

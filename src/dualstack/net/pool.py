@@ -64,17 +64,25 @@ class _Job(Generic[T]):
             deliver(outcome)
 
 
+def _start_daemon(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="dualstack-lookup", daemon=True).start()
+
+
 class Pool:
     """A bounded number of daemon threads for blocking calls.
 
     Args:
         threads: how many calls may be under way at once.
         idle_s: how long a thread without work stays, in seconds.
+        start: runs a function in a new thread, or raises RuntimeError where the system gives none.
     """
 
-    def __init__(self, *, threads: int = 32, idle_s: float = 10.0) -> None:
+    def __init__(
+        self, *, threads: int = 32, idle_s: float = 10.0, start: Callable[[Callable[[], None]], None] = _start_daemon
+    ) -> None:
         self._limit = threads
         self._idle_s = idle_s
+        self._start = start
         self._forget_threads()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_ForgetThreads(self))
@@ -152,7 +160,7 @@ class Pool:
 
     def _start_thread(self, job: _Job[T]) -> None:
         try:
-            threading.Thread(target=self._work, name="dualstack-lookup", daemon=True).start()
+            self._start(self._work)
         except RuntimeError:
             if self._threads == 0:
                 del self._queue[job]
