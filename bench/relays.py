@@ -1,0 +1,107 @@
+"""Who is measured: how each relay is started between an IPv6 port in front and an IPv4 port behind."""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.processes import free_port, running
+
+__all__ = ["DIRECT", "ENGINE_ALONE", "OURS", "REFERENCE", "RELAYS", "Relay", "installed", "started", "version"]
+
+DIRECT = "direct"
+OURS = "dualstack"
+REFERENCE = "HAProxy, 1 thread"
+
+
+@dataclass(frozen=True)
+class Relay:
+    """A program under test.
+
+    Args:
+        name: as the table has it.
+        program: what must be installed.
+        command: from the two ports and a directory for files.
+        version: the command that tells its version.
+        forks: whether each connection is a process: fewer are opened to weigh one.
+    """
+
+    name: str
+    program: str
+    command: Callable[[int, int, Path], list[str]]
+    version: tuple[str, ...]
+    forks: bool = False
+
+
+def _ours(front: int, back: int, _: Path) -> list[str]:
+    return [sys.executable, "-m", "dualstack", "relay", f"[::1]:{front}", f"127.0.0.1:{back}"]
+
+
+def _engine_alone(front: int, back: int, _: Path) -> list[str]:
+    return [sys.executable, "-m", "bench.driver", str(front), str(back)]
+
+
+def _haproxy(front: int, back: int, files: Path) -> list[str]:
+    path = files / "haproxy.cfg"
+    path.write_text(f"""\
+global
+    nbthread 1
+    maxconn 8000
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 300s
+    timeout server 300s
+listen relay
+    bind [::1]:{front} backlog 4096
+    server back 127.0.0.1:{back}
+""")
+    return ["haproxy", "-db", "-q", "-f", str(path)]
+
+
+def _socat(front: int, back: int, _: Path) -> list[str]:
+    listen = f"TCP6-LISTEN:{front},bind=[::1],fork,reuseaddr,backlog=4096,nodelay"
+    return ["socat", listen, f"TCP4:127.0.0.1:{back},nodelay"]
+
+
+def _six_tunnel(front: int, back: int, _: Path) -> list[str]:
+    return ["6tunnel", "-4", "-6", "-d", "-l", "::1", str(front), "127.0.0.1", str(back)]
+
+
+RELAYS = (
+    Relay(OURS, sys.executable, _ours, (sys.executable, "--version")),
+    Relay(REFERENCE, "haproxy", _haproxy, ("haproxy", "-v")),
+    Relay("socat", "socat", _socat, ("socat", "-V"), forks=True),
+    Relay("6tunnel", "6tunnel", _six_tunnel, ("6tunnel", "-h"), forks=True),
+)
+
+
+ENGINE_ALONE = Relay("engine alone", sys.executable, _engine_alone, (sys.executable, "--version"))
+
+
+def installed() -> tuple[list[Relay], list[str]]:
+    """The relays that are here, and the names of those that are not."""
+    here = [relay for relay in RELAYS if shutil.which(relay.program)]
+    return here, [relay.name for relay in RELAYS if relay not in here]
+
+
+@contextlib.contextmanager
+def started(relay: Relay, back: int) -> Iterator[tuple[int, int]]:
+    """Run a relay in front of port `back`; yields its port and its process id."""
+    front = free_port(socket.AF_INET6, "::1")
+    with tempfile.TemporaryDirectory() as files:
+        command = relay.command(front, back, Path(files))
+        with running(command, socket.AF_INET6, ("::1", front)) as pid:
+            yield front, pid
+
+
+def version(command: tuple[str, ...]) -> str:
+    """The first line in which a program says which it is."""
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = [line.strip() for line in (result.stdout + result.stderr).splitlines()]
+    return next((line for line in lines if any(mark.isdigit() for mark in line)), "unknown")
