@@ -65,29 +65,43 @@ def _print_json(before: list[Box], after: list[Box]) -> None:
 
 
 def _box(box: Box) -> dict[str, object]:
-    return {"client": box.client, "server": box.server, "reached": box.reached, "said": box.said}
+    return {
+        "client": box.client,
+        "server": box.server,
+        "reached": box.reached,
+        "server_wire": box.server_wire,
+        "said": box.said,
+    }
 
 
 def _print_table(before: list[Box], after: list[Box]) -> None:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SQUARE, show_lines=True)
+    table = Table(box=box.SQUARE)
     table.add_column("")
-    for how in ("directly", "through dualstack"):
-        for server in FAMILIES:
-            table.add_column(f"IPv{server}-only server,\n{how}", justify="center")
-    for client in FAMILIES:
-        cells = [_cell(b) for side in (before, after) for b in side if b.client == client]
-        table.add_row(f"IPv{client} client", *cells)
+    table.add_column("")
+    for server in FAMILIES:
+        table.add_column(f"IPv{server}-only server", justify="center")
+    for title, side in (("directly", before), ("through dualstack", after)):
+        for client in FAMILIES:
+            cells = [_cell(each) for each in side if each.client == client]
+            table.add_row(title if client == FAMILIES[0] else "", f"IPv{client} client", *cells)
+        table.add_section()
     console().print(table)
-    click.echo(
-        f"{sum(b.reached for b in before)} of 4 boxes directly, {sum(b.reached for b in after)} of 4 through dualstack."
-    )
+    click.echo(f"{sum(b.reached for b in before)} of 4 reach their server directly, ", nl=False)
+    click.echo(f"{sum(b.reached for b in after)} of 4 through dualstack.")
 
 
 def _cell(box: Box) -> str:
-    return "[green]yes[/green]" if box.reached else f"[red](no)[/red]\n{box.said}"
+    if box.server_wire is None:
+        return f"[red](no)[/red] {box.said.removeprefix('Connection ')}"
+    wires = (
+        f"IPv{box.client}"
+        if box.client == box.server_wire
+        else f"IPv{box.client} \N{RIGHTWARDS ARROW} IPv{box.server_wire}"
+    )
+    return f"[green]{wires}[/green]"
 
 
 async def _serve_on(

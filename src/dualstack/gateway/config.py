@@ -27,6 +27,7 @@ __all__ = ["KeyHelp", "configuration_keys", "load", "parse", "parse_target_text"
 Seconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
 T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
 
 
 class PortTable(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -74,7 +75,7 @@ class File(Struct, forbid_unknown_fields=True, kw_only=True):
     """The whole file."""
 
     services: Annotated[list[ServiceTable], Meta(min_length=1, description="what is served")]
-    ports: Annotated[dict[str, PortTable], Meta(description="named ports")] = {}
+    ports: Annotated[dict[str, dict[str, object]], Meta(description="named ports")] = {}
     links: Annotated[list[LinkTable], Meta(description="which ports dial which targets")] = []
     user: Annotated[str | None, Meta(description="the user to become once all sockets listen")] = None
     control: Annotated[str | None, Meta(description="path of the control socket")] = None
@@ -117,18 +118,21 @@ def parse(text: str, where: str) -> Configuration:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(where, "", f"not TOML: {error}") from error
+    return _configuration(_converted(raw, File, where, raw, ""), where)
+
+
+def _converted(table: object, kind: type[S], where: str, raw: object, path: str) -> S:
+    """`table`, which stands at `path` of the `raw` file, as the struct that says what may be in it."""
     try:
-        file = msgspec.convert(raw, File)
+        return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
-        key, why = _explain(str(error), raw)
+        text, _, inner = str(error).partition(" - at `$")
+        key, why = _explain(text, path + inner.rstrip("`"), raw)
         raise ConfigError(where, key, why) from None
-    return _configuration(file, where)
 
 
-def _explain(message: str, raw: object) -> tuple[str, str]:
-    """The key that `message` is about as people write it, and what is wrong with its value."""
-    text, _, path = message.partition(" - at `$")
-    path = path.rstrip("`").replace("[...]", ".*")
+def _explain(text: str, path: str, raw: object) -> tuple[str, str]:
+    """The key at `path` as people write it, and what is wrong with its value."""
     unknown = re.fullmatch(r"Object contains unknown field `(.+)`", text)
     if unknown:
         table = next((t for prefix, t in _TABLES.items() if path.lstrip(".").startswith(prefix)), File)
@@ -141,7 +145,31 @@ def _explain(message: str, raw: object) -> tuple[str, str]:
         return _join(_named(path, raw), missing[1]), "is missing"
     value = _value_at(path, raw)
     shown = "" if value is None or isinstance(value, dict | list) else f"{value!r}: "
-    return _named(path, raw), f"{shown}{text[0].lower()}{text[1:].replace('`', '')}"
+    return _named(path, raw), f"{shown}{_in_words(text, path)}"
+
+
+def _in_words(text: str, path: str) -> str:
+    """What msgspec says, in the words of TOML; of a choice, what there is to choose from."""
+    if text.startswith("Invalid enum value"):
+        key = re.sub(r"\[\d+\]", "", path).lstrip(".")
+        return f"expected {next(known.type for known in configuration_keys() if known.key == key)}"
+    words = re.sub(r"`([^`]*)`", lambda quoted: " or ".join(map(_word, quoted[1].split(" | "))), text)
+    return (words[0].lower() + words[1:]).replace(" or nothing", "")
+
+
+def _word(kind: str) -> str:
+    return _TOML_WORDS.get(kind, kind)
+
+
+_TOML_WORDS = {
+    "array": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "int": "a whole number",
+    "null": "nothing",
+    "object": "a table",
+    "str": "a text",
+}
 
 
 _TABLES: dict[str, type[Struct]] = {"services": ServiceTable, "ports": PortTable, "links": LinkTable}
@@ -176,6 +204,7 @@ def _join(*parts: str) -> str:
 
 
 def _configuration(file: File, where: str) -> Configuration:
+    ports = tuple(_port(name, table, where) for name, table in file.ports.items())
     services = tuple(_service(table, index, where) for index, table in enumerate(file.services))
     _refuse_twice(where, "services", "name", [service.name for service in services])
     _refuse_twice(where, "ports", "name", list(file.ports))
@@ -187,7 +216,7 @@ def _configuration(file: File, where: str) -> Configuration:
             )
     return Configuration(
         services,
-        ports=tuple(_port(name, table, where) for name, table in file.ports.items()),
+        ports=ports,
         links=tuple(Link(link.to, tuple(link.ports)) for link in file.links),
         where=where,
         user=file.user,
@@ -204,7 +233,8 @@ def _refuse_twice(where: str, table: str, key: str, names: list[str]) -> None:
             raise ConfigError(where, f"{table}.{key}", f"{name!r} stands twice, and names do not mind case; rename one")
 
 
-def _port(name: str, table: PortTable, where: str) -> Port:
+def _port(name: str, raw: dict[str, object], where: str) -> Port:
+    table = _converted(raw, PortTable, where, {"ports": {name: raw}}, f".ports.{name}")
     bind = _checked(where, f"ports.{name}.bind", lambda: parse_host(table.bind))
     return Port(name, bind, v6only=table.v6only, interface=table.interface)
 

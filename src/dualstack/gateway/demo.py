@@ -37,12 +37,17 @@ class DemoServer:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One client at one server: what it got, or the error."""
+    """One client at one server: over which family the server was reached (None: not at all), and what it said."""
 
     client: int
     server: int
-    reached: bool
+    server_wire: int | None
     said: str
+
+    @property
+    def reached(self) -> bool:
+        """Whether there was an answer."""
+        return self.server_wire is not None
 
 
 class _Answer(BaseHTTPRequestHandler):
@@ -52,6 +57,7 @@ class _Answer(BaseHTTPRequestHandler):
         family = 6 if self.connection.family == socket.AF_INET6 else 4
         body = f"Hello from the IPv{family}-only server; you came over IPv{family} from {self.client_address[0]}\n"
         self.send_response(http.HTTPStatus.OK)
+        self.send_header("Came-Over", str(family))
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -98,8 +104,9 @@ def _fetch(client: int, server: int, port: int) -> Box:
     connection = http.client.HTTPConnection(str(LOOPBACK[client]), port, timeout=5)
     try:
         connection.request("GET", "/")
-        return Box(client, server, reached=True, said=connection.getresponse().read().decode().strip())
+        response = connection.getresponse()
+        return Box(client, server, int(response.headers["Came-Over"]), response.read().decode().strip())
     except OSError as error:
-        return Box(client, server, reached=False, said=error.strerror or str(error))
+        return Box(client, server, None, error.strerror or str(error))
     finally:
         connection.close()

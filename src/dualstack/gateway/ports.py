@@ -6,7 +6,6 @@ socket is closed and opened anew.
 """
 
 import socket
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -16,14 +15,12 @@ from dualstack.core.address import Address
 from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import ListenError
 from dualstack.gateway.plane import DataPlane
-from dualstack.kernel.sockets import BACKLOG, WhoListens, open_sockets
+from dualstack.kernel.sockets import KEEPS_ITS_PORT, WhoListens, listen_again, open_sockets, stop_listening
 
 if TYPE_CHECKING:
     from dualstack.gateway.service import Door
 
 __all__ = ["Listening", "NamedPort", "PortState", "describe_socket", "stopped_addresses", "with_real_port"]
-
-KEEPS_ITS_PORT = sys.platform == "linux"
 
 
 class PortState(Enum):
@@ -48,7 +45,7 @@ class Listening:
         plane.accept_pending(self.sock)
         plane.unlisten(self.sock)
         if KEEPS_ITS_PORT and not release:
-            self.sock.shutdown(socket.SHUT_RDWR)
+            stop_listening(self.sock)
         else:
             self.sock.close()
 
@@ -61,12 +58,7 @@ class Listening:
         if self.sock.fileno() < 0:
             self.sock = open_sockets([self.spec], who=who)[0]
         else:
-            try:
-                self.sock.listen(BACKLOG)
-            except OSError as error:
-                raise ListenError(
-                    str(self.spec), f"cannot listen again: {error.strerror}", errno=error.errno
-                ) from error
+            listen_again(self.sock, self.spec)
         plane.listen(self.sock, self.door)
 
     def close(self, plane: DataPlane) -> None:

@@ -8,8 +8,8 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import Callable, Collection, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dualstack.core.address import Address
@@ -17,7 +17,18 @@ from dualstack.core.sockaddr import SocketAddress
 from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import ListenError
 
-__all__ = ["BACKLOG", "WhoListens", "open_sockets", "socket_tuple"]
+__all__ = [
+    "BACKLOG",
+    "KEEPS_ITS_PORT",
+    "WhoListens",
+    "connect_control_socket",
+    "describe",
+    "listen_again",
+    "listen_on_loopback",
+    "open_control_socket",
+    "open_sockets",
+    "stop_listening",
+]
 
 # Linux takes the smaller of this and net.core.somaxconn.
 BACKLOG = 4096
@@ -88,7 +99,8 @@ def _open_one(spec: SocketSpec, port: int, backlog: int, who: WhoListens, *, fir
             _set_options(sock, spec)
             if spec.shared and not first:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            sock.bind(socket_tuple(spec, port))
+            with _chosen_port(spec, port) as number:
+                sock.bind(socket_tuple(spec, number))
             if spec.shared and first:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             if spec.proto == "tcp":
@@ -97,6 +109,22 @@ def _open_one(spec: SocketSpec, port: int, backlog: int, who: WhoListens, *, fir
             raise ListenError(str(spec), _why(spec, error, who), errno=error.errno) from error
         undo.pop_all()
     return sock
+
+
+@contextmanager
+def _chosen_port(spec: SocketSpec, port: int) -> Iterator[int]:
+    """`port`; for 0 a free number, held by a socket that does not listen until ours has it too.
+
+    Linux lets go of a port that the kernel chose when a listening socket is shut down, and keeps one that the program
+    named (net/ipv4/af_inet.c: SOCK_BINDPORT_LOCK), which a port that is stopped and started needs.
+    """
+    if port or spec.proto != "tcp" or sys.platform != "linux":
+        yield port
+        return
+    with socket.socket(socket.AF_INET6 if spec.family == 6 else socket.AF_INET) as holder:
+        _set_options(holder, spec)
+        holder.bind(socket_tuple(spec, 0))
+        yield holder.getsockname()[1]
 
 
 def _set_options(sock: socket.socket, spec: SocketSpec) -> None:
@@ -127,6 +155,34 @@ def socket_tuple(spec: SocketSpec, port: int) -> tuple[str, int] | tuple[str, in
         OSError: there is no interface of its scope.
     """
     return SocketAddress(spec.address, port).to_tuple(socket.if_nametoindex)
+
+
+KEEPS_ITS_PORT = sys.platform == "linux"
+"""Whether a listening socket can refuse clients and keep its port number (net/ipv4/af_inet.c: inet_shutdown)."""
+
+
+def stop_listening(sock: socket.socket) -> None:
+    """Refuse clients from now on and keep the port number, against strangers too.
+
+    A bound socket with SO_REUSEADDR would share its number with any other that has it, until it listens.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    sock.shutdown(socket.SHUT_RDWR)
+
+
+def listen_again(sock: socket.socket, spec: SocketSpec, *, backlog: int = BACKLOG) -> None:
+    """Undo `stop_listening`; no right is needed again.
+
+    Raises:
+        ListenError: another socket has the port number all the same.
+    """
+    # Connections of before may linger on the number.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.listen(backlog)
+    except OSError as error:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        raise ListenError(str(spec), f"cannot listen again: {error.strerror}", errno=error.errno) from error
 
 
 _REASONS = {

@@ -1,0 +1,173 @@
+"""The gateway's TOML: what each key means, and one clear line for each thing that can be wrong."""
+
+from math import inf
+from pathlib import Path
+
+import pytest
+
+from dualstack.core.address import Address
+from dualstack.core.configuration import Configuration, ExecTarget, Link, Port, Service, Sockets, UnixTarget
+from dualstack.core.endpoint import Endpoint, Wildcard
+from dualstack.errors import AddressError, ConfigError, ExitCode
+from dualstack.gateway.config import configuration_keys, load, parse, parse_target_text
+
+WHOLE = """
+user = "nobody"
+control = "/run/x.sock"
+log = "json"
+[ports.tcpip]
+bind = "0.0.0.0"
+[ports.TCPIP6]
+bind = "::"
+v6only = true
+interface = "eth0"
+[ports.any]
+[[services]]
+name = "imap"
+ports = ["tcpip", "tcpip6"]
+port = "imap"
+to = "127.0.0.1:1143"
+access = ["deny 192.0.2.0/24", "allow any"]
+reach = ["allow public"]
+nat64 = ["64:ff9b::/96"]
+sockets = "pair"
+idle_timeout = 60
+connect_timeout = 1.5
+max_connections = 10
+max_per_client = 2
+drain = 0
+[[services]]
+name = "echo"
+listen = ["*", "[::]"]
+port = 7
+to = "exec:/bin/cat -u 'a b'"
+[[links]]
+to = "*.internal"
+ports = ["tcpip"]
+"""
+
+
+def test_every_key_arrives() -> None:
+    config = parse(WHOLE, "whole.toml")
+    assert config == Configuration(
+        services=(
+            Service(
+                "imap",
+                Endpoint(Address("127.0.0.1"), 1143),
+                ports=("tcpip", "tcpip6"),
+                port=143,
+                access=("deny 192.0.2.0/24", "allow any"),
+                reach=("allow public",),
+                nat64=("64:ff9b::/96",),
+                sockets=Sockets.PAIR,
+                idle_timeout_s=60.0,
+                connect_timeout_s=1.5,
+                max_connections=10,
+                max_per_client=2,
+                drain_s=0.0,
+            ),
+            Service(
+                "echo",
+                ExecTarget(("/bin/cat", "-u", "a b")),
+                listen=(Endpoint(Wildcard.ANY, 7), Endpoint(Address("::"), 7)),
+                port=7,
+            ),
+        ),
+        ports=(
+            Port("tcpip", Address("0.0.0.0")),
+            Port("TCPIP6", Address("::"), v6only=True, interface="eth0"),
+            Port("any", Wildcard.ANY),
+        ),
+        links=(Link("*.internal", ("tcpip",)),),
+        where="whole.toml",
+        user="nobody",
+        control="/run/x.sock",
+        log="json",
+    )
+
+
+def test_what_is_not_written_has_its_default() -> None:
+    (service,) = parse("[[services]]\nname='a'\nlisten='*:1'\nto='unix:/run/a.sock'", "f").services
+    assert service.target == UnixTarget("/run/a.sock")
+    assert (service.idle_timeout_s, service.connect_timeout_s, service.drain_s) == (inf, 30.0, 30.0)
+    assert (service.max_connections, service.max_per_client, service.access) == (None, None, ())
+
+
+SERVICE = "[[services]]\nname = 'a'\nto = '127.0.0.1:9'\nlisten = '*:1'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x = = 1", "f: not TOML: "),
+        ("", "f: services: is missing"),
+        ("services = []", "f: services: expected a list of length >= 1"),
+        (SERVICE + "prot = 1", "f: services[0] (a).prot: unknown key; did you mean port?"),
+        (SERVICE + "zzz = 1", "f: services[0] (a).zzz: unknown key; known keys are name, to, protocol"),
+        ("colour = 1\n" + SERVICE, "f: colour: unknown key; known keys are services, ports, links, user, control, log"),
+        (SERVICE + "port = []", "f: services[0] (a).port: expected a whole number or a text, got a list"),
+        (SERVICE + "drain = -1", "f: services[0] (a).drain: -1: expected a number >= 0.0"),
+        (SERVICE + "idle_timeout = 0", "f: services[0] (a).idle_timeout: 0: expected a number > 0.0"),
+        (SERVICE + "sockets = 'both'", 'f: services[0] (a).sockets: \'both\': expected "auto" | "single" | "pair"'),
+        (SERVICE + "protocol = 'sctp'", "f: services[0] (a).protocol: 'sctp': expected \"tcp\""),
+        ("[[services]]\nname='a'\nlisten='*:1'", "f: services[0] (a).to: is missing"),
+        ("[[services]]\nname='a'\nto='h:1'", "f: services[0] (a): needs either `ports`"),
+        (SERVICE + "ports = ['p']", "f: services[0] (a): needs either `ports`"),
+        ("[[services]]\nname=''\nto='h:1'\nlisten='*:1'", "f: services[0].name: is empty"),
+        (SERVICE + SERVICE.replace("'a'", "'A'"), "f: services.name: 'A' stands twice"),
+        ("[ports.p]\n[ports.P]\n" + SERVICE, "f: ports.name: 'P' stands twice"),
+        ("[ports.A]\n" + SERVICE, "f: ports.A: a service with `listen` has this name"),
+        ("[ports.p]\nbind = '127.1'\n" + SERVICE, "f: ports.p.bind: '127.1': "),
+        ("[ports.p]\nbnd = '::'\n" + SERVICE, "f: ports.p.bnd: unknown key; did you mean bind?"),
+        ("[ports.p]\nv6only = 1\n" + SERVICE, "f: ports.p.v6only: 1: expected true or false, got a whole number"),
+        (SERVICE.replace("*:1", "*:99999"), "f: services[0] (a).listen: "),
+        (SERVICE.replace("*:1", "*"), "f: services[0] (a).listen: "),
+        (SERVICE + "port = 70000", "f: services[0] (a).port: "),
+        (SERVICE + "port = 'no-such-service'", "f: services[0] (a).port: "),
+        (SERVICE.replace("127.0.0.1:9", "127.0.0.1"), "f: services[0] (a).to: "),
+        (SERVICE.replace("127.0.0.1:9", "exec:"), "names no command"),
+        (SERVICE.replace("127.0.0.1:9", 'exec:a "b'), "the command's words cannot be split"),
+        (SERVICE.replace("127.0.0.1:9", "unix:"), "names no socket"),
+        (SERVICE + "access = ['permit any']", "f: services[0] (a).access: "),
+        (SERVICE + "reach = ['allow 10/8']", "f: services[0] (a).reach: "),
+        (SERVICE + "access = 'allow any'", "f: services[0] (a).access: 'allow any': expected a list, got a text"),
+        (SERVICE + "[[links]]\nto = 'x'\nports = []", "f: links[0].ports: expected a list of length >= 1"),
+        (SERVICE + "[[links]]\nto = 'x'\nport = 'p'", "f: links[0].port: unknown key; did you mean ports?"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line_with_its_key(text: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, "f")
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == ExitCode.WRONG_VALUE
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml: cannot be read: No such file or directory; name a file"):
+        load(tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load(tmp_path)
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "latin.toml").write_bytes(b"# \xe9\n")
+    with pytest.raises(ConfigError, match=r"is not UTF-8 \(byte 2\)"):
+        load(tmp_path / "latin.toml")
+
+
+def test_a_target_is_a_host_a_socket_or_a_command() -> None:
+    assert parse_target_text("mail.test:imap") == Endpoint("mail.test", 143)
+    assert parse_target_text("unix:/a b") == UnixTarget("/a b")
+    assert parse_target_text("exec:sh -c 'echo $HOME'") == ExecTarget(("sh", "-c", "echo $HOME"))
+    with pytest.raises(AddressError):
+        parse_target_text("unix:/a\0b")
+
+
+def test_every_key_explains_itself() -> None:
+    keys = {key.key: key for key in configuration_keys()}
+    assert all(key.meaning and key.type and key.default for key in keys.values())
+    assert keys["services.idle_timeout"].type == "seconds"
+    assert keys["services.to"].default == "required"
+    assert keys["services.sockets"].type == '"auto" | "single" | "pair"'
+    assert {"user", "control", "log", "ports.NAME.bind", "links.ports", "services.access"} <= set(keys)
