@@ -19,9 +19,11 @@ from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar, cast
 
 __all__ = ["Namespace", "Network", "NetworkError", "why_no_namespaces"]
+
+T = TypeVar("T")
 
 HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
 RESOLV_CONF = "nameserver 127.0.0.1\n"
@@ -104,11 +106,11 @@ class Network:
         names: tuple[str, str] = ("eth0", "eth0"),
         addresses: tuple[Iterable[str], Iterable[str]] = ((), ()),
     ) -> None:
-        """A cable from `a` to `b`: the interfaces' names, and their addresses, each with its prefix length."""
+        """A cable from `a` to `b`: the interfaces' names, and their addresses as ip(8) reads them: `fd00::1/64`."""
         a.run(["ip", "link", "add", names[0], "type", "veth", "peer", "name", names[1], "netns", str(b.pid)])
         for end, name, mine in zip((a, b), names, addresses, strict=True):
             for address in mine:
-                end.run(["ip", "address", "add", address, "dev", name])
+                end.run(["ip", "address", "add", *address.split(), "dev", name])
             end.run(["ip", "link", "set", name, "up"])
         for end, name in zip((a, b), names, strict=True):
             # To show a link is to tell IPv6 that it has a carrier (linkwatch_sync_dev); otherwise that waits for a
@@ -191,15 +193,16 @@ class Namespace:
         """Run a Python program given as text."""
         return self.run([sys.executable, "-c", textwrap.dedent(code), *argv], check=check, timeout=timeout)
 
-    def call(self, function: Callable[..., object], *args: object, timeout: float = 30) -> object:
-        """What `function(*args)` returns there, in a process of its own; arguments and result go as JSON.
+    def call(self, function: Callable[..., T], *args: object, timeout: float = 30) -> T:
+        """What `function(*args)` returns there, in a process of its own.
 
-        Its source goes, not what is around it: it imports what it needs inside.
+        Its source goes, not what is around it: it imports what it needs inside. Arguments and result go as JSON, so
+        they are made of what JSON has: lists, not tuples.
         """
         source = textwrap.dedent(inspect.getsource(function))
         ask = f"import json, sys\nprint(json.dumps({function.__name__}(*json.loads(sys.argv[1]))))"
         done = self.python(f"{source}\n{ask}", json.dumps(args), timeout=timeout)
-        return json.loads(done.stdout.splitlines()[-1])
+        return cast("T", json.loads(done.stdout.splitlines()[-1]))
 
     def use_files(self, files: Mapping[str, str]) -> None:
         """Its own files in /etc, by name; the text of one that is there already is replaced."""
