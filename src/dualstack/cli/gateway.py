@@ -25,6 +25,7 @@ Examples:
   dualstack gateway --config gateway.toml --check --os openbsd --json
   dualstack gateway --help-config                      every key with its type, default and meaning
 
+\b
 A configuration:
   [ports.tcpip]
   bind = "0.0.0.0"

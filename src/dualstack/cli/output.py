@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["console", "json_option", "print_document", "print_json"]
 
+_WIDTH = 120
+
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -32,7 +34,8 @@ def print_document(document: Mapping[str, object]) -> None:
 
 
 def console(*, stderr: bool = False) -> "Console":
-    """A rich console: colour on a terminal alone, and never where `NO_COLOR` is set."""
+    """A rich console: colour on a terminal alone, and never where `NO_COLOR` is set; elsewhere wide enough to read."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else _WIDTH)

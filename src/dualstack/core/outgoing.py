@@ -14,6 +14,7 @@ from dualstack.core.hostfacts import HostFacts
 
 __all__ = ["LOOPBACKS", "LinkFinding", "dialable_families", "link_findings", "link_matches", "target_addresses"]
 
+_ANY_IPV4 = Address("0.0.0.0")
 LOOPBACKS = (Address("127.0.0.1"), Address("::1"))
 
 
@@ -27,15 +28,23 @@ class LinkFinding:
     missing: tuple[int, ...]
 
 
-def dialable_families(port: Port) -> frozenset[int]:
-    """What a port can dial (D4): its address's family; both where it is bound to none."""
+def dialable_families(port: Port, config: Configuration) -> frozenset[int]:
+    """What a port can dial (D4): its address's family; both where it is bound to none.
+
+    As where it listens, `::` is both, unless it is `v6only` or another port of `config` takes any IPv4.
+    """
     bind = port.bind
     if not isinstance(bind, Address):
         return frozenset((4, 6))
     bind = bind.canonical
-    if bind.is_unspecified and bind.version == 6 and not port.v6only:
+    if bind.is_unspecified and bind.version == 6 and not port.v6only and not _ipv4_is_taken(port, config):
         return frozenset((4, 6))
     return frozenset((bind.version,))
+
+
+def _ipv4_is_taken(port: Port, config: Configuration) -> bool:
+    others = (other.bind for other in config.ports if other.key != port.key)
+    return any(bind is Wildcard.ANY or (isinstance(bind, Address) and bind.canonical == _ANY_IPV4) for bind in others)
 
 
 def link_matches(link: Link, target: Endpoint) -> bool:
@@ -53,7 +62,7 @@ def link_findings(config: Configuration, facts: HostFacts) -> Iterator[LinkFindi
     """
     for link in config.links:
         ports = [config.port_named(name, f"links.{link.to}.ports") for name in link.ports]
-        can = frozenset().union(*(dialable_families(port) for port in ports))
+        can = frozenset().union(*(dialable_families(port, config) for port in ports))
         targets = [s.target for s in config.services if isinstance(s.target, Endpoint) and link_matches(link, s.target)]
         for target in targets:
             missing = {address.version for address in target_addresses(target, facts)} - can

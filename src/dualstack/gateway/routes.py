@@ -26,17 +26,17 @@ FAMILY_NAMES = {4: "IPv4", 6: "IPv6"}
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The ports that may dial a target; None where no link speaks of it."""
+    """The ports that may dial a target, each with the families that it dials; None where no link speaks of it."""
 
     link: str | None = None
-    ports: tuple[Port, ...] | None = None
+    ports: tuple[tuple[Port, frozenset[int]], ...] | None = None
 
     def by(self, family: int) -> tuple[bool, Address | None]:
         """Whether a port dials this family, and the address that it is bound to."""
         if self.ports is None:
             return True, None
-        for port in self.ports:
-            if family in dialable_families(port):
+        for port, families in self.ports:
+            if family in families:
                 bind = port.bind.canonical if isinstance(port.bind, Address) else None
                 return True, None if bind is None or bind.is_unspecified else bind
         return False, None
@@ -44,7 +44,7 @@ class Route:
     def explain(self, families: Iterable[int]) -> str:
         """Why nothing of `families` can be dialled."""
         wanted = " and ".join(FAMILY_NAMES[family] for family in sorted(families)) or "no address"
-        names = ", ".join(port.name for port in self.ports or ()) or "none, all are stopped"
+        names = ", ".join(port.name for port, _ in self.ports or ()) or "none, all are stopped"
         return f"resolves to {wanted}, and no port of link {self.link} can dial it (up: {names})"
 
 
@@ -54,7 +54,8 @@ def route_to(target: Endpoint, config: Configuration, ports: Mapping[str, NamedP
         if not link_matches(link, target):
             continue
         named = [config.ports_by_key[name.casefold()] for name in link.ports]
-        return Route(link.to, tuple(port for port in named if _is_up(ports.get(port.key))))
+        up = [port for port in named if _is_up(ports.get(port.key))]
+        return Route(link.to, tuple((port, dialable_families(port, config)) for port in up))
     return Route()
 
 
