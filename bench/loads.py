@@ -129,9 +129,8 @@ http {{
     server {{ listen 127.0.0.1:{nginx} backlog=4096; location / {{ return 200 "hello\\n"; }} }}
 }}
 """)
-        at = "127.0.0.1"
-        stack.enter_context(running(["nginx", "-c", str(configuration)], socket.AF_INET, (at, nginx)))
-        stack.enter_context(running(["iperf3", "-s", "-B", at, "-p", str(iperf)], socket.AF_INET, (at, iperf)))
+        stack.enter_context(running(["nginx", "-c", str(configuration)], nginx))
+        stack.enter_context(running(["iperf3", "-s", "-B", "127.0.0.1", "-p", str(iperf)], iperf))
         yield Back(iperf, nginx)
 
 

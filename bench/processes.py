@@ -12,6 +12,7 @@ from pathlib import Path
 __all__ = ["cpu_s", "free_port", "resident_bytes", "running"]
 
 _START_LIMIT_S = 10.0
+_LISTEN = "0A"  # net/tcp_states.h, as /proc/net/tcp shows it
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -23,11 +24,11 @@ def free_port(family: int, host: str) -> int:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], family: int, address: tuple[str, int]) -> Iterator[int]:
-    """Run a program while it is needed, from the moment it listens on `address`; yields its process id."""
+def running(command: Sequence[str], port: int) -> Iterator[int]:
+    """Run a program while it is needed, from the moment it listens on `port`; yields its process id."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
     try:
-        _wait_for(process, family, address)
+        _wait_for(process, port)
         yield process.pid
     finally:
         # The group is the program's own, children it forked included.
@@ -44,17 +45,21 @@ def running(command: Sequence[str], family: int, address: tuple[str, int]) -> It
         process.stderr.close()
 
 
-def _wait_for(process: subprocess.Popen[bytes], family: int, address: tuple[str, int]) -> None:
+def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + _START_LIMIT_S
-    while time.monotonic() < deadline:
+    while not _listens(port):
         if process.poll() is not None:
             assert process.stderr is not None
             raise RuntimeError(f"{process.args!r} ended: {process.stderr.read().decode(errors='replace').strip()}")
-        with socket.socket(family) as sock:
-            if sock.connect_ex(address) == 0:
-                return
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{process.args!r} does not listen on port {port}")
         time.sleep(0.02)
-    raise RuntimeError(f"{process.args!r} does not listen on {address}")
+
+
+def _listens(port: int) -> bool:
+    """Whether anyone listens there; a connection to find out would be a client of the server behind."""
+    rows = [row.split() for name in ("tcp", "tcp6") for row in Path("/proc/net", name).read_text().splitlines()[1:]]
+    return any(row[3] == _LISTEN and int(row[1].rpartition(":")[2], 16) == port for row in rows)
 
 
 def _tree(pid: int) -> Iterator[Path]:

@@ -96,7 +96,7 @@ def started(relay: Relay, back: int) -> Iterator[tuple[int, int]]:
     front = free_port(socket.AF_INET6, "::1")
     with tempfile.TemporaryDirectory() as files:
         command = relay.command(front, back, Path(files))
-        with running(command, socket.AF_INET6, ("::1", front)) as pid:
+        with running(command, front) as pid:
             yield front, pid
 
 
