@@ -70,10 +70,9 @@ class RuleError(DualstackError, ValueError):
 class ConfigError(DualstackError, ValueError):
     """A wrong configuration: `where` is the file or option, `key` the key in it."""
 
-    exit_code = ExitCode.WRONG_VALUE
-
-    def __init__(self, where: str, key: str, why: str) -> None:
+    def __init__(self, where: str, key: str, why: str, *, exit_code: ExitCode = ExitCode.WRONG_VALUE) -> None:
         super().__init__(": ".join(part for part in (where, key, why) if part))
+        self.exit_code = exit_code
         self.where = where
         self.key = key
         self.why = why

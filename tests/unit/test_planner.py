@@ -82,6 +82,7 @@ def test_a_pair_is_two_sockets_and_single_is_one() -> None:
     ("text", "expected", "rule"),
     [
         ("*", [ANY4], "D6.4"),
+        ("*, [::]", [ANY4], "D6.4"),
         ("[::]", [ANY4], "D6.1"),
         ("0.0.0.0", [ANY4], "D6.6"),
         ("localhost", ["127.0.0.1"], "D6.2"),

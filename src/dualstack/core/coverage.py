@@ -68,7 +68,7 @@ def settle(claims: Sequence[Claim], *, ipv6: bool) -> Settlement:
         owner = _owner(claims, rivals)
         settlement.families[owner].add(family)
         _settle_losers(claims, settlement, owner, [index for index in rivals if index != owner])
-    _settle_specific(claims, settlement)
+    _settle_specific(claims, settlement, ipv6=ipv6)
     return settlement
 
 
@@ -110,10 +110,10 @@ def _settle_losers(claims: Sequence[Claim], settlement: Settlement, owner: int, 
             _note_merged(claims, settlement, owner, loser)
 
 
-def _settle_specific(claims: Sequence[Claim], settlement: Settlement) -> None:
+def _settle_specific(claims: Sequence[Claim], settlement: Settlement, *, ipv6: bool) -> None:
     owners: dict[Address, int] = {}
     for index, claim in enumerate(claims):
-        if claim.is_wildcard or isinstance(claim.host, Wildcard):
+        if claim.is_wildcard or isinstance(claim.host, Wildcard) or (claim.host.version == 6 and not ipv6):
             continue
         owner = owners.setdefault(claim.host, _own_wildcard(claims, settlement, index))
         if owner == index:

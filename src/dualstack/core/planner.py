@@ -52,6 +52,8 @@ class Conflict:
     remedy: str
 
     def __str__(self) -> str:
+        if self.step == "connect":
+            return f"{self.a} is our own listener {self.b}: {self.remedy}"
         against = f" beside {self.b}" if self.b else ""
         return f"{self.step} of {self.a}{against}: {self.errno}; {self.remedy}"
 
@@ -86,16 +88,15 @@ def plan_claims(claims: Sequence[Claim], facts: HostFacts, *, auto: Sockets = So
     notes: list[str] = []
     for group in _groups(claims):
         settlement = settle(group, ipv6=facts.ipv6)
-        contested = {loser for loser, _ in settlement.contested}
         notes += settlement.notes
         conflicts += [_contest(group[loser], group[owner]) for loser, owner in settlement.contested]
-        made: list[SocketSpec] = []
-        for index, (claim, families) in enumerate(zip(group, settlement.families, strict=True)):
-            if not families and index not in contested:
-                _insist_on_ipv6(claim, facts, where)
-            made += _specs(claim, families, stack, facts, auto)
-            if claim.is_wildcard and claim.host != ANY_IPV4 and families and not facts.ipv6:
-                notes.append(f"{claim} of {claim.service}: IPv4 alone, because IPv6 is off ({facts.why_no_ipv6})")
+        made = [
+            spec
+            for claim, families in zip(group, settlement.families, strict=True)
+            for spec in _specs(claim, families, stack, facts, auto)
+        ]
+        if not facts.ipv6:
+            notes += _without_ipv6(group, settlement.families, facts, where)
         made = _share(sorted(made, key=lambda spec: not spec.address.is_unspecified), stack)
         conflicts += _foreseen(made, stack, facts)
         sockets += made
@@ -119,7 +120,7 @@ def claims_of(config: Configuration, service: Service, facts: HostFacts) -> Iter
 
 
 def _claims(config: Configuration, service: Service, port: Port, number: int, facts: HostFacts) -> Iterator[Claim]:
-    key = f"ports.{port.name}.bind" if service.ports else f"services.{service.name}.listen"
+    key = f"ports.{port.name}.bind" if service.ports else f"services.{service.name}.listen" if config.where else ""
     for host in _hosts(port.bind, config.where, key, facts):
         if isinstance(host, Address):
             check_bindable(host, facts, config.where, key)
@@ -172,23 +173,25 @@ def _groups(claims: Iterable[Claim]) -> Iterator[list[Claim]]:
     yield from groups.values()
 
 
-def _insist_on_ipv6(claim: Claim, facts: HostFacts, where: str) -> None:
-    """A claim that got nothing was merged, or wants what is off."""
-    if facts.ipv6 or not isinstance(claim.host, Address) or claim.host.version == 4:
-        return
-    raise ConfigError(
-        where,
-        f"{claim.service} ({claim.port_name})",
-        f"{claim} is IPv6, and IPv6 is off on this host: {facts.why_no_ipv6 or 'no interface has an IPv6 address'};"
-        " turn it on or bind an IPv4 address",
-    )
+def _without_ipv6(group: Sequence[Claim], families: Sequence[set[int]], facts: HostFacts, where: str) -> Iterator[str]:
+    """What is said of each wildcard that goes without IPv6; what wants IPv6 alone is an error."""
+    why = facts.why_no_ipv6 or "no interface has an IPv6 address"
+    served = {(claim.service, claim.port_name) for claim, got in zip(group, families, strict=True) if got}
+    for claim in group:
+        if claim.host == ANY_IPV4 or (isinstance(claim.host, Address) and claim.host.version == 4):
+            continue
+        if claim.is_wildcard and not claim.v6only and (claim.service, claim.port_name) in served:
+            yield f"{claim} of {claim.service}: IPv4 alone, because IPv6 is off ({why})"
+            continue
+        raise ConfigError(
+            where,
+            f"services.{claim.service}" if where else "",
+            f"{claim} is IPv6, and IPv6 is off on this host: {why}; turn it on or bind an IPv4 address",
+        )
 
 
 def _specs(claim: Claim, families: set[int], stack: Stack, facts: HostFacts, auto: Sockets) -> Iterator[SocketSpec]:
     if not claim.is_wildcard and isinstance(claim.host, Address):
-        if claim.host.version == 6 and not facts.ipv6:
-            families = set()
-            _insist_on_ipv6(claim, facts, "")
         for family in families:
             yield _spec(claim, family, claim.host, True if family == 6 else None, "D6.2")
         return

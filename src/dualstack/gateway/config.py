@@ -19,7 +19,7 @@ from msgspec import Meta, Struct
 from dualstack.core.access import AccessList
 from dualstack.core.configuration import Configuration, ExecTarget, Link, Port, Service, Sockets, Target, UnixTarget
 from dualstack.core.endpoint import parse_host, parse_listen, parse_port, parse_target
-from dualstack.errors import AddressError, ConfigError, RuleError
+from dualstack.errors import AddressError, ConfigError, ExitCode, RuleError
 from dualstack.net.services import service_port
 
 __all__ = ["KeyHelp", "configuration_keys", "load", "parse", "parse_target_text"]
@@ -102,7 +102,9 @@ def load(path: str | Path) -> Configuration:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(where, "", f"cannot be read: {error.strerror}; name a file with --config") from error
+        code = ExitCode.NO_RIGHT if isinstance(error, PermissionError) else ExitCode.WRONG_VALUE
+        why = f"cannot be read: {error.strerror}; name a file that can be with --config"
+        raise ConfigError(where, "", why, exit_code=code) from error
     except UnicodeDecodeError as error:
         raise ConfigError(where, "", f"is not UTF-8 (byte {error.start}); TOML files are") from error
     return parse(text, where)

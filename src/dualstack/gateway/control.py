@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from dualstack.errors import ConfigError, ControlError, ListenError
 from dualstack.gateway.daemon import Gateway
-from dualstack.kernel.sockets import connect_control_socket, open_control_socket
+from dualstack.kernel.unix_sockets import connect_control_socket, open_control_socket
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from dualstack.errors import ControlError, ExitCode
-from dualstack.kernel.sockets import connect_control_socket
+from dualstack.kernel.unix_sockets import connect_control_socket
 
 __all__ = ["default_control_path", "request"]
 

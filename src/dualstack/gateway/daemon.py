@@ -59,7 +59,7 @@ class Gateway:
         facts = await gather_facts(self.config)
         planned = self._planned(self.config, facts)
         with ExitStack() as undo:
-            opened = open_sockets(planned.sockets, who=who_listens)
+            opened = open_sockets(planned.sockets)
             for sock in opened:
                 undo.callback(sock.close)
             self._enter(self.config, planned, dict(zip(planned.sockets, opened, strict=True)))
@@ -191,7 +191,7 @@ class Gateway:
         if port.state is PortState.LISTENING:
             return
         try:
-            port.start(self._plane, who_listens)
+            port.start(self._plane)
         finally:
             self._reroute()
         self._log.info("port started", port=port.name)
@@ -226,7 +226,7 @@ class Gateway:
     def _replace(self, fresh: Sequence[SocketSpec], gone: Sequence[Listening], held: set[int]) -> list[socket.socket]:
         """Open `fresh`; where old sockets of ours are in the way, close those first, and bring them back on failure."""
         try:
-            return open_sockets(fresh, who=who_listens, held=held)
+            return open_sockets(fresh, held=held)
         except ListenError as error:
             if error.errno != errno.EADDRINUSE or not gone:
                 raise
@@ -234,11 +234,11 @@ class Gateway:
             self._plane.accept_pending(listening.sock)
             listening.close(self._plane)
         try:
-            return open_sockets(fresh, who=who_listens, held=held)
+            return open_sockets(fresh, held=held)
         except ListenError:
             for listening in gone:
                 if listening.door.port.state is PortState.LISTENING:
-                    listening.revive(self._plane, who_listens)
+                    listening.revive(self._plane)
             raise
 
     def describe_ports(self) -> list[dict[str, object]]:
@@ -300,11 +300,3 @@ async def gather_facts(
 
     names = dict(await asyncio.gather(*(found(name) for name in (listen | targets if lookup else listen))))
     return read_facts(listeners=listeners, names=names)
-
-
-def who_listens(spec: SocketSpec) -> str:
-    """Who holds the port number of `spec`, as far as this process may know."""
-    from dualstack.kernel.sockdiag import read_listeners
-
-    found = read_listeners() or ()
-    return ", ".join(str(other) for other in found if other.port == spec.port and other.proto == spec.proto)

@@ -15,7 +15,7 @@ from dualstack.core.address import Address
 from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import ListenError
 from dualstack.gateway.plane import DataPlane
-from dualstack.kernel.sockets import KEEPS_ITS_PORT, WhoListens, listen_again, open_sockets, stop_listening
+from dualstack.kernel.sockets import KEEPS_ITS_PORT, listen_again, open_sockets, stop_listening
 
 if TYPE_CHECKING:
     from dualstack.gateway.service import Door
@@ -49,14 +49,14 @@ class Listening:
         else:
             self.sock.close()
 
-    def revive(self, plane: DataPlane, who: WhoListens) -> None:
+    def revive(self, plane: DataPlane) -> None:
         """Listen again.
 
         Raises:
             ListenError: the port number was released and is taken, or the right to it is gone.
         """
         if self.sock.fileno() < 0:
-            self.sock = open_sockets([self.spec], who=who)[0]
+            self.sock = open_sockets([self.spec])[0]
         else:
             listen_again(self.sock, self.spec)
         plane.listen(self.sock, self.door)
@@ -98,7 +98,7 @@ class NamedPort:
                 listening.close(plane)
         self.state = PortState.STOPPED
 
-    def start(self, plane: DataPlane, who: WhoListens) -> None:
+    def start(self, plane: DataPlane) -> None:
         """Listen again on all of its sockets.
 
         Raises:
@@ -109,7 +109,7 @@ class NamedPort:
         revived: list[Listening] = []
         try:
             for listening in self.listenings:
-                listening.revive(plane, who)
+                listening.revive(plane)
                 revived.append(listening)
         except ListenError as error:
             for listening in revived:

@@ -8,9 +8,8 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from dualstack.core.address import Address
 from dualstack.core.sockaddr import SocketAddress
@@ -20,12 +19,9 @@ from dualstack.errors import ListenError
 __all__ = [
     "BACKLOG",
     "KEEPS_ITS_PORT",
-    "WhoListens",
-    "connect_control_socket",
     "describe",
     "listen_again",
     "listen_on_loopback",
-    "open_control_socket",
     "open_sockets",
     "stop_listening",
 ]
@@ -36,15 +32,11 @@ BACKLOG = 4096
 # Port 0 in both families: how often another number is tried where the second family has it taken.
 _SAME_PORT_TRIES = 32
 
-WhoListens = Callable[[SocketSpec], str]
-"""Names what stands in the way of a spec, such as `0.0.0.0:80 (nginx, pid 812)`; empty where it is not known."""
-
 
 def open_sockets(
     specs: Sequence[SocketSpec],
     *,
     backlog: int = BACKLOG,
-    who: WhoListens = lambda _spec: "",
     held: Collection[int] = (),
 ) -> list[socket.socket]:
     """Open, bind and listen, in order; the sockets are non-blocking and are not inherited by children.
@@ -52,30 +44,28 @@ def open_sockets(
     Args:
         specs: the sockets of a plan; port 0 becomes one number for all specs of a service's port.
         backlog: connections that may wait to be accepted.
-        who: names who is in the way, for the error.
         held: port numbers that sockets of ours listen on already (a reload).
 
     Raises:
         ListenError: one of them failed, and none is left open; `errno` says why.
     """
-    tries = _SAME_PORT_TRIES if any(spec.port == 0 for spec in specs) else 1
-    for left in reversed(range(tries)):
+    for _ in range(_SAME_PORT_TRIES if any(spec.port == 0 for spec in specs) else 0):
         try:
-            return _open_all(specs, backlog, who, held)
+            return _open_all(specs, backlog, held)
         except ListenError as error:
-            if error.errno != errno.EADDRINUSE or not left:
+            if error.errno != errno.EADDRINUSE:
                 raise
-    raise AssertionError("unreachable")
+    return _open_all(specs, backlog, held)
 
 
-def _open_all(specs: Sequence[SocketSpec], backlog: int, who: WhoListens, held: Collection[int]) -> list[socket.socket]:
+def _open_all(specs: Sequence[SocketSpec], backlog: int, held: Collection[int]) -> list[socket.socket]:
     opened: list[socket.socket] = []
     numbers: dict[tuple[str, str], int] = {}
     with ExitStack() as undo:
         for spec in specs:
             key = (spec.service, spec.port_name)
             port = spec.port or numbers.get(key, 0)
-            sock = undo.enter_context(_open_one(spec, port, backlog, who, first=_is_first(spec, specs, held)))
+            sock = undo.enter_context(_open_one(spec, port, backlog, first=_is_first(spec, specs, held)))
             if spec.port == 0:
                 numbers[key] = sock.getsockname()[1]
             opened.append(sock)
@@ -90,7 +80,7 @@ def _is_first(spec: SocketSpec, specs: Sequence[SocketSpec], held: Collection[in
     )
 
 
-def _open_one(spec: SocketSpec, port: int, backlog: int, who: WhoListens, *, first: bool) -> socket.socket:
+def _open_one(spec: SocketSpec, port: int, backlog: int, *, first: bool) -> socket.socket:
     family = socket.AF_INET6 if spec.family == 6 else socket.AF_INET
     kind = socket.SOCK_STREAM if spec.proto == "tcp" else socket.SOCK_DGRAM
     with ExitStack() as undo:
@@ -106,7 +96,7 @@ def _open_one(spec: SocketSpec, port: int, backlog: int, who: WhoListens, *, fir
             if spec.proto == "tcp":
                 sock.listen(backlog)
         except OSError as error:
-            raise ListenError(str(spec), _why(spec, error, who), errno=error.errno) from error
+            raise ListenError(str(spec), _why(spec, error), errno=error.errno) from error
         undo.pop_all()
     return sock
 
@@ -196,48 +186,20 @@ _REASONS = {
 }
 
 
-def _why(spec: SocketSpec, error: OSError, who: WhoListens) -> str:
+def _why(spec: SocketSpec, error: OSError) -> str:
     reason = _REASONS.get(error.errno or 0)
     if reason is None:
         return os.strerror(error.errno) if error.errno else str(error)
-    holder = who(spec) if error.errno == errno.EADDRINUSE else ""
+    holder = _who_listens(spec) if error.errno == errno.EADDRINUSE else ""
     return reason.format(by=f" by {holder}" if holder else "", remedy="stop it, or listen on another port or address")
 
 
-def open_control_socket(path: str) -> socket.socket:
-    """A listening Unix socket that its owner alone may open (mode 0600).
+def _who_listens(spec: SocketSpec) -> str:
+    """Who holds the port number of `spec`, as far as this process may know."""
+    from dualstack.kernel.sockdiag import read_listeners
 
-    Raises:
-        OSError: it cannot be made there.
-    """
-    sock = socket.socket(socket.AF_UNIX)
-    try:
-        # On Linux the file gets the socket's own mode, so that nobody slips in before a chmod (unix(7)).
-        os.fchmod(sock.fileno(), 0o600)
-        sock.bind(path)
-        Path(path).chmod(0o600)
-        sock.listen(16)
-        sock.setblocking(False)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def connect_control_socket(path: str, timeout_s: float | None = None) -> socket.socket:
-    """A socket connected to the Unix socket at `path`; every call on it waits for `timeout_s` at most.
-
-    Raises:
-        OSError: nobody listens there, or it may not be opened.
-    """
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(timeout_s)
-    try:
-        sock.connect(path)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+    found = read_listeners() or ()
+    return ", ".join(str(other) for other in found if other.port == spec.port and other.proto == spec.proto)
 
 
 def describe(sock: socket.socket) -> dict[str, object]:

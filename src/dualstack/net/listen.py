@@ -175,8 +175,8 @@ def _plan(where: str | int, port: int | None, v6only: bool, sockets: str) -> "Pl
     endpoints = parse_listen(text, port=port, service=service_port)
     service = Service("listen", listen=endpoints, v6only=v6only, sockets=Sockets(sockets))
     facts = _quick_facts(tuple(endpoint.host for endpoint in endpoints if isinstance(endpoint.host, str)))
-    claims = list(claims_of(Configuration((service,), where=text), service, facts))
-    return plan_claims(claims, facts, auto=Sockets.PAIR, where=text)
+    claims = list(claims_of(Configuration((service,)), service, facts))
+    return plan_claims(claims, facts, auto=Sockets.PAIR)
 
 
 def _quick_facts(names: tuple[str, ...]) -> "HostFacts":
