@@ -4,8 +4,8 @@ Linux tells over netlink (sock_diag(7)), with the V6ONLY flag that /proc/net/tcp
 is found through /proc/*/fd, as far as we may read there. Where the system cannot be asked the answer is None, never an
 empty list.
 
-pyroute2's DiagSocket tells the same; over `kernel.netlink` it is one struct, without its 0.17 s of import and a
-fiftieth of its time for an answer.
+pyroute2's DiagSocket tells the same; over `kernel.netlink` it is one struct, without its 0.2 s of import, and
+900 listeners take 11 ms and not 62.
 """
 
 import os
