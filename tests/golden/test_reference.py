@@ -1,0 +1,14 @@
+"""The reference pages say what the program says."""
+
+from pathlib import Path
+
+from dualstack.gateway.config import configuration_keys
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_configuration_page_has_every_key_as_it_is() -> None:
+    page = (DOCS / "reference" / "configuration.md").read_text()
+    for key in configuration_keys():
+        row = f"| `{key.key}` | {key.type.replace('|', 'or')} | {key.default} | {key.meaning.replace('|', '/')} |"
+        assert row in page
