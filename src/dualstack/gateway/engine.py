@@ -37,8 +37,8 @@ _ROOM_RETRY_S = 0.1
 class Watcher(Protocol):
     """Whoever is told of a descriptor's events."""
 
-    def ready(self, mask: int) -> None:
-        """Act on what epoll saw."""
+    def ready(self, descriptor: int, mask: int, /) -> None:
+        """Act on what epoll saw of it."""
         ...
 
 
@@ -53,7 +53,7 @@ class Listener:
         self.family = sock.family
         self.gate = gate
 
-    def ready(self, mask: int) -> None:  # noqa: ARG002 - a listening socket has one kind of event
+    def ready(self, _descriptor: int, _mask: int) -> None:
         """Accept a batch; the rest is told again."""
         self._engine.accept(self, _ACCEPTS)
 
@@ -169,14 +169,14 @@ class Engine(DataPlane):
     ) -> Link:
         """Relay between two connected sockets; `leftover`, read from the client already, goes first."""
         self._refresh()
-        link = EngineLink(self, gate, peer, idle_timeout_s)
-        self._begin(link)
-        link.join(client, server, leftover)
         for sock in client, server:
             sock.setblocking(False)
             without_delay(sock)
-            # What each side has and can take already is the first edge.
-            self._epoll.register(sock.fileno(), _EDGES)
+        link = EngineLink(self, gate, peer, idle_timeout_s)
+        self._begin(link)
+        for side in link.join(client, server, leftover):
+            # What it has, and can take, already is the first edge.
+            self._epoll.register(side.fd, _EDGES)
         return link
 
     def close(self) -> None:
@@ -274,6 +274,8 @@ class Engine(DataPlane):
             if not events and not self.again:
                 break
             self._round(events)
+            if self.again:
+                break  # bulk: a round of it is long, and asyncio waits
         if self.again and self._next_turn is None:
             self._next_turn = self._loop.call_soon(self._turn)
         if self._sweeper is None and self.pipes:
@@ -283,17 +285,19 @@ class Engine(DataPlane):
         self._refresh()
         self._in_round = True
         watchers = self._watchers
-        for fd, mask in events:
-            watcher = watchers[fd]
-            if watcher is not None:
-                watcher.ready(mask)
-        for _ in range(len(self.again)):
-            side = self.again.popleft()
-            side.queued = False
-            if side.link.reason is None:
-                side.pump(until_told=True)
-        self._in_round = False
-        self._bury()
+        try:
+            for descriptor, mask in events:
+                watcher = watchers[descriptor]
+                if watcher is not None:
+                    watcher.ready(descriptor, mask)
+            for _ in range(len(self.again)):
+                side = self.again.popleft()
+                side.queued = False
+                if side.link.reason is None:
+                    side.pump(until_told=True)
+        finally:
+            self._in_round = False
+            self._bury()
 
     def _bury(self) -> None:
         for sock in self._dead:

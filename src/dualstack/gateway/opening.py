@@ -21,71 +21,56 @@ __all__ = ["Opening"]
 _UNIX_RETRY_S = 0.02
 
 
-class ClientWatch:
-    """Notices what the client does before there is a server."""
-
-    __slots__ = ("_opening", "seen")
-
-    def __init__(self, opening: "Opening") -> None:
-        self._opening = opening
-        self.seen = 0
-
-    def ready(self, mask: int) -> None:
-        """Keep what was seen for the relay, whose edge this was."""
-        self.seen |= mask
-        if mask & (ERR | HUP):
-            self._opening.client_left()
-
-
 class Opening:
-    """One link's connection while it is being made; it watches the server's socket."""
+    """One link's connection while it is being made; it watches both sockets."""
 
-    __slots__ = ("_client", "_deadline", "_engine", "_failures", "_hops", "_link", "_server", "_target", "_watch")
+    __slots__ = ("_begun", "_client", "_client_seen", "_engine", "_failures", "_left_s", "_link", "_server", "_target")
 
     def __init__(self, engine: "Engine", link: "EngineLink", client: SocketType, target: Target) -> None:
         self._engine = engine
         self._link = link
         self._client = client
-        self._target = target
-        self._hops = 0
+        self._client_seen = 0
         self._server: SocketType | None = None
-        self._failures: list[tuple[Hop, int]] = []
-        self._deadline = engine.now + target.connect_timeout_s
-        self._watch = ClientWatch(self)
+        self._target = target
+        self._failures: tuple[tuple[Hop, int], ...] = ()
+        self._left_s = target.connect_timeout_s
+        self._begun: float | None = None
 
     def start(self) -> None:
         """Watch the client and try the first address."""
-        self._engine.watch(self._client, self._watch)
+        self._engine.watch(self._client, self)
         self.attempt()
 
     def attempt(self) -> None:
         """Try the next address; after the last the link is over."""
-        if self._link.reason is not None:
+        if self._link.reason is not None or self._server is not None:
             return
-        hops = self._target.hops
-        while self._hops < len(hops):
-            hop = hops[self._hops]
+        for hop in self._target.hops[len(self._failures) :]:
             try:
-                server = begin_connect(hop.family, hop.address, hop.source)
+                self._server = begin_connect(hop.family, hop.address, hop.source)
             except BlockingIOError:
                 self._engine.call_later(_UNIX_RETRY_S, self.attempt)
+                self._set_limit()
                 return
             except OSError as error:
                 if error.errno in NO_ROOM:
                     self._engine.wait_for_room(self)
                     return
-                self._failures.append((hop, error.errno or 0))
-                self._hops += 1
+                self._failures += ((hop, error.errno or 0),)
                 continue
-            self._server = server
-            self._engine.watch(server, self)
-            left = max(0.0, self._deadline - self._engine.now)
-            self._engine.remind(self._link, left / (len(hops) - self._hops))
+            self._engine.watch(self._server, self)
+            self._set_limit()
             return
         self._over(Reason.UNREACHED, self._failures[-1][1] if self._failures else 0)
 
-    def ready(self, mask: int) -> None:
-        """The connection is made, or has failed."""
+    def ready(self, descriptor: int, mask: int) -> None:
+        """The client has done something, or the connection is made or has failed."""
+        if descriptor == self._client.fileno():
+            self._client_seen |= mask
+            if mask & (ERR | HUP):
+                self._over(Reason.CLIENT_LEFT, error_of(self._client))
+            return
         server = self._server
         if server is None or not mask & (OUT | ERR | HUP):
             return
@@ -93,20 +78,16 @@ class Opening:
             self._failed(errno)
             return
         self._server = None
-        self._link.failures = tuple(self._failures)
+        self._link.failures = self._failures
         client_side, server_side = self._link.join(self._client, server, self._target.preface)
         # These edges have been told, and will not be again.
-        server_side.ready(mask)
-        if self._watch.seen and self._link.reason is None:
-            client_side.ready(self._watch.seen)
+        server_side.ready(descriptor, mask)
+        if self._client_seen and self._link.reason is None:
+            client_side.ready(client_side.fd, self._client_seen)
 
     def time_is_up(self) -> None:
         """This address has been silent for its share of the time."""
         self._failed(ETIMEDOUT)
-
-    def client_left(self) -> None:
-        """The client has reset its connection."""
-        self._over(Reason.CLIENT_LEFT, error_of(self._client))
 
     def give_up(self) -> None:
         """Reset the client, and leave off connecting."""
@@ -115,14 +96,23 @@ class Opening:
         if self._server is not None:
             self._engine.discard(self._server)
 
+    def _set_limit(self) -> None:
+        """Give this address its share of the time that is left; waiting for descriptors does not count."""
+        if self._begun is not None:
+            return
+        self._begun = self._engine.now
+        self._engine.remind(self._link, self._left_s / (len(self._target.hops) - len(self._failures)))
+
     def _failed(self, errno: int) -> None:
         if self._server is not None:
             self._engine.discard(self._server)
             self._server = None
-        self._failures.append((self._target.hops[self._hops], errno))
-        self._hops += 1
+        if self._begun is not None:
+            self._left_s = max(0.0, self._left_s - (self._engine.now - self._begun))
+            self._begun = None
+        self._failures += ((self._target.hops[len(self._failures)], errno),)
         self.attempt()
 
     def _over(self, reason: Reason, errno: int) -> None:
-        self._link.failures = tuple(self._failures)
+        self._link.failures = self._failures
         self._link.over(reason, errno)

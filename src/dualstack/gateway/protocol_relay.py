@@ -1,8 +1,8 @@
 """The TCP data plane where there is no epoll (macOS, the BSDs, Windows): asyncio's transports and protocols.
 
-Half as fast as the engine on short connections and without splice; what clients and servers see is the same, which
-the engine's own tests hold it to. One thing differs: after a side has sent its end, its reset is noticed only when
-something is written to it, because asyncio stops watching a transport that has nothing more to read.
+Half as fast as the engine on short connections, and without splice; what clients and servers see is the same, which
+the engine's own contract tests hold it to. One thing differs, because asyncio does not watch a transport that it
+does not read from: the reset of a side that has sent its end, or is held up by the other, shows at the next write.
 """
 
 import asyncio

@@ -64,7 +64,7 @@ class Side(Flow):
         self.queued = False
         self.means = Means.COPY
 
-    def ready(self, mask: int) -> None:
+    def ready(self, _descriptor: int, mask: int) -> None:
         """Act on what epoll saw of this socket."""
         other = self.other
         if mask & OUT and other.held is not None:

@@ -75,6 +75,19 @@ class World:
         self.keep(socket.create_connection(sock.getsockname()))
         return sock
 
+    def deaf_end(self) -> socket.socket:
+        """A socket that takes nothing: its peer does not read."""
+        ours, theirs = socket.socketpair()
+        self.keep(theirs)
+        self.keep(ours)
+        with contextlib.suppress(BlockingIOError):
+            while ours.send(bytes(1 << 16)):
+                pass
+        return ours
+
+    def open_descriptors(self) -> int:
+        return open_descriptors()
+
     def is_called(self, back: socket.socket) -> bool:
         return bool(select.select([back], [], [], 0)[0])
 
@@ -109,9 +122,11 @@ class World:
         return client, await self.server()
 
     async def move(self, ahead_s: float) -> None:
-        """Let time pass."""
+        """Let time pass, with a few turns of the loop before and after."""
+        for _ in range(5):
+            await asyncio.sleep(0)
         self.loop.ahead_s += ahead_s
-        for _ in range(3):
+        for _ in range(5):
             await asyncio.sleep(0)
 
     async def until(self, is_so: Callable[[], bool]) -> None:

@@ -1,0 +1,204 @@
+"""What the engine alone does: pipes, edges, descriptors that run out, events that come too late."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import resource
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dualstack.gateway import side
+from dualstack.gateway.engine import Engine
+from dualstack.gateway.link import Reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.kernel.dataplane.conftest import World
+
+pytestmark = pytest.mark.parametrize("kind", [Engine], ids=["engine"])
+
+
+def engine(world: World) -> Engine:
+    assert isinstance(world.plane, Engine)
+    return world.plane
+
+
+async def test_a_reset_is_noticed_while_the_other_side_takes_nothing(world: World) -> None:
+    gate = world.open()
+    client, _server = await world.pair()
+    await world.fill(client)
+    world.break_off(client)
+    assert (await gate.over.get()).reason is Reason.CLIENT_RESET
+
+
+async def test_a_reset_is_noticed_after_the_end_of_the_same_side(world: World) -> None:
+    gate = world.open()
+    client, server = await world.pair()
+    client.shutdown(socket.SHUT_WR)
+    assert await world.read(server) == b""
+    world.break_off(client)
+    assert (await gate.over.get()).reason is Reason.CLIENT_RESET
+
+
+async def test_pooled_pipes_are_closed_within_ten_seconds_of_the_last_use(world: World) -> None:
+    world.open()
+    pairs = [await world.pair() for _ in range(20)]
+    await asyncio.gather(*(world.fill(client) for client, _ in pairs))
+    before = world.open_descriptors()
+    for client, server in pairs:
+        client.close()
+        await world.read(server)
+        server.close()
+    await world.until(lambda: not world.plane.links)
+    assert len(engine(world).pipes) == 16
+    # 20 links of four sockets, two ends of each, and the two ends of four pipes too many.
+    assert world.open_descriptors() == before - 20 * 4 - 4 * 2
+    await world.move(5)
+    await world.move(5)
+    assert len(engine(world).pipes) == 0
+
+
+async def test_a_pipe_that_holds_bytes_of_a_broken_connection_is_not_used_again(world: World) -> None:
+    gate = world.open()
+    client, _ = await world.pair()
+    await world.fill(client)
+    world.break_off(client)
+    await gate.over.get()
+    assert len(engine(world).pipes) == 0
+
+
+async def test_without_pipes_bytes_are_copied(world: World) -> None:
+    gate = world.open()
+    engine(world).pipes._limit = 0
+    client, server = await world.pair()
+    story = os.urandom(5_000_000)
+    sending = asyncio.ensure_future(world.send(client, story))
+    assert await world.read(server, len(story)) == story
+    await sending
+    client.close()
+    server.close()
+    assert (await gate.over.get()).bytes_up == len(story)
+
+
+async def test_where_splice_is_forbidden_bytes_are_copied(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object, **__: object) -> int:
+        raise PermissionError(errno.EPERM, "seccomp says no")
+
+    monkeypatch.setattr(os, "splice", forbidden)
+    world.open()
+    client, server = await world.pair()
+    story = os.urandom(5_000_000)
+    sending = asyncio.ensure_future(world.send(client, story))
+    assert await world.read(server, len(story)) == story
+    await sending
+
+
+async def test_small_messages_after_a_bulk_transfer_go_through_no_pipe(world: World) -> None:
+    world.open()
+    client, server = await world.pair()
+    sending = asyncio.ensure_future(world.send(client, bytes(20_000_000)))
+    await world.read(server, 20_000_000)
+    await sending
+    for _ in range(3):
+        await world.send(client, b"small")
+        assert await world.read(server, 5) == b"small"
+    (link,) = world.plane.links
+    assert isinstance(link.client, side.Side)
+    assert link.client.means is side.Means.COPY
+
+
+async def test_an_urgent_mark_in_a_bulk_transfer_does_not_hold_it_up(world: World) -> None:
+    world.open()
+    client, server = await world.pair()
+    sending = asyncio.ensure_future(world.send(client, bytes(3_000_000)))
+    await world.read(server, 1_000_000)
+    await world.read(server, 2_000_000)
+    await sending
+    client.send(b"!", socket.MSG_OOB)
+    sending = asyncio.ensure_future(world.send(client, b"after" * 100_000))
+    assert await world.read(server, 500_001) == b"!" + b"after" * 100_000
+    await sending
+
+
+async def test_a_unix_server_with_a_full_queue_is_asked_again(world: World, tmp_path: Path) -> None:
+    back = world.keep(socket.socket(socket.AF_UNIX))
+    back.bind(str(tmp_path / "back"))
+    back.listen(0)
+    first = world.keep(socket.socket(socket.AF_UNIX))
+    first.connect(str(tmp_path / "back"))
+    gate = world.open(back)
+    client = await world.client()
+    await world.until(lambda: bool(gate.admitted))
+    await world.server(back)
+    await world.move(0.1)
+    server = await world.server(back)
+    await world.send(server, b"welcome")
+    assert await world.read(client, 7) == b"welcome"
+
+
+async def test_a_unix_server_whose_queue_stays_full_is_given_up_in_time(world: World, tmp_path: Path) -> None:
+    back = world.keep(socket.socket(socket.AF_UNIX))
+    back.bind(str(tmp_path / "back"))
+    back.listen(0)
+    first = world.keep(socket.socket(socket.AF_UNIX))
+    first.connect(str(tmp_path / "back"))
+    gate = world.open(back, connect_timeout_s=1)
+    client = await world.client()
+    for _ in range(30):
+        await world.move(0.05)
+    assert await world.outcome(client) == "reset"
+    assert (await gate.over.get()).errno == errno.ETIMEDOUT
+
+
+async def test_clients_wait_for_descriptors_without_spinning(world: World) -> None:
+    gate = world.open()
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    deaf = world.deaf_end()
+    clients = [await world.client() for _ in range(5)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (clients[-1].fileno() + 1, limit[1]))
+    turns = 0
+
+    def count() -> None:
+        nonlocal turns
+        turns += 1
+        engine(world)._epoll.poll(0)
+
+    try:
+        await world.move(0)
+        world.loop.add_reader(engine(world)._epoll.fileno(), count)
+        await world.is_stuck(deaf)
+    finally:
+        world.loop.add_reader(engine(world)._epoll.fileno(), engine(world)._turn)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    assert turns < 10
+    assert not gate.admitted
+    await world.move(0.2)
+    await world.until(lambda: len(gate.admitted) == 5)
+
+
+async def test_a_socket_that_stopped_listening_by_itself_is_reported_and_left(world: World) -> None:
+    gate = world.open()
+    world.front.shutdown(socket.SHUT_RDWR)
+    await world.until(lambda: bool(world.unhandled))
+    context = world.unhandled.pop()
+    assert isinstance(context["exception"], OSError)
+    await world.move(1)
+    assert not world.unhandled
+    world.front.listen()
+    world.plane.listen(world.front, gate)
+    client, server = await world.pair()
+    await world.send(server, b"x")
+    assert await world.read(client, 1) == b"x"
+
+
+async def test_the_source_address_is_the_one_asked_for(world: World) -> None:
+    hop = world.target().hops[0]
+    gate = world.gate(type(world.target())((type(hop)(hop.family, hop.address, ("127.0.0.9", 0)),)))
+    world.plane.listen(world.front, gate)
+    _, server = await world.pair()
+    assert server.getpeername()[0] == "127.0.0.9"
