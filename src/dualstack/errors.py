@@ -7,7 +7,6 @@ command ends with (sysexits(3)): 69 in use or unreachable, 75 time is up, 77 no 
 import errno as _errno
 import socket
 from enum import IntEnum
-from os import strerror
 
 __all__ = [
     "AddressError",
@@ -149,4 +148,4 @@ class LookupFailed(DualstackError, socket.gaierror):  # noqa: N818 - what failed
 
 
 def _reason(error: OSError) -> str:
-    return error.strerror or (strerror(error.errno) if error.errno is not None else str(error))
+    return error.strerror or str(error)

@@ -3,7 +3,6 @@
 import importlib
 import os
 import sys
-from importlib.metadata import version
 
 from dualstack.errors import DualstackError, ExitCode
 
@@ -45,7 +44,7 @@ class _Verbs(click.Group):
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(version("dualstack"), prog_name="dualstack")
+@click.version_option(package_name="dualstack", prog_name="dualstack")
 def cli() -> None:
     """Every client reaches every server: listen, connect and relay over IPv4 and IPv6."""
 
