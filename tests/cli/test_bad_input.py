@@ -1,0 +1,83 @@
+"""Bad input: one line that says what, where, why and the remedy, the right exit code, and never a trace of Python."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from support.command import Run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "expected"),
+    [
+        (["relay", "*:99999", "127.0.0.1:1"], 78, "port 99999 is over 65535"),
+        (["relay", "*", "127.0.0.1:1"], 78, "port"),
+        (["relay", "[::1]x", "127.0.0.1:1"], 78, "text after the bracket"),
+        (["relay", "*:0", "127.1:80"], 78, "if 127.0.0.1 is meant, write that"),
+        (["relay", "*:0", "127.0.0.1"], 78, "port"),
+        (["relay", "*:0", "exec:"], 78, "names no command"),
+        (["relay", "*:0", "127.0.0.1:1", "--access", "permit any"], 78, "access rule 'permit any'"),
+        (["relay", "[fe80::1%nope0]:0", "127.0.0.1:1"], 78, "there is no interface nope0"),
+        (["relay", "192.0.2.77:0", "127.0.0.1:1"], 78, "no interface of this host has that address"),
+        (["relay", "*:8", "127.0.0.1:8"], 78, "would connect to itself"),
+        (["relay", "no-such-host.invalid:8", "127.0.0.1:1"], 78, "has no address"),
+        (["relay"], 2, "Missing argument 'LISTEN'"),
+        (["relay", "*:0", "h:1", "--idle-timeout", "0"], 2, "--idle-timeout"),
+        (["relay", "*:0", "h:1", "--colour"], 2, "No such option"),
+        (["listen", "5", "--port", "abc"], 2, "--port"),
+        (["listen", "1.2.3.4.5:80"], 78, "1.2.3.4.5"),
+        (["gateway", "--config", "/nonexistent.toml"], 78, "cannot be read: No such file or directory"),
+        (["gateway", "--config", "/", "--check"], 78, "cannot be read: Is a directory"),
+        (["gateway", "--os", "linux"], 2, "go with --check"),
+        (["gateway", "--check", "--os", "plan9"], 2, "plan9"),
+        (["ports", "stop", "--control", "/x"], 2, "stop needs the name of a port"),
+        (["ports", "list", "--control", "/nonexistent.sock"], 69, "there is no such socket"),
+        (["ports", "explode"], 2, "explode"),
+        (["frobnicate"], 2, "No such command"),
+    ],
+)
+def test_bad_input_is_one_clear_line(run: Run, arguments: list[str], code: int, expected: str) -> None:
+    ended, out, err = run(*arguments)
+    assert ended == code
+    assert expected in err
+    assert "Traceback" not in err
+    assert out == ""
+    assert code == 2 or err.count("\n") == 1
+
+
+def test_an_address_in_use_is_told_by_whom(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        for verb in (["relay", f"*:{number}", "127.0.0.1:1"], ["listen", f"127.0.0.1:{number}"]):
+            code, _, err = run(*verb)
+            assert code == 69
+            assert f"address in use by 127.0.0.1:{number}" in err
+
+
+def test_a_link_local_address_without_scope_names_the_interfaces(run: Run) -> None:
+    code, _, err = run("relay", "[fe80::1]:0", "127.0.0.1:1")
+    assert code == 78
+    assert "fe80::1 is link-local and needs its interface: fe80::1%" in err
+
+
+def test_a_wrong_key_is_named_with_its_file(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "g.toml"
+    config.write_text("[[services]]\nname='a'\nto='h:1'\nlisten='*:1'\nprot=1\n")
+    code, _, err = run("gateway", "--config", str(config), "--check")
+    assert (code, err) == (78, f"dualstack: {config}: services[0] (a).prot: unknown key; did you mean port?\n")
+
+
+@pytest.mark.parametrize("verb", ["demo", "relay", "gateway", "ports", "listen", "lookup", "address", "access"])
+def test_every_verb_helps_with_examples(run: Run, verb: str) -> None:
+    code, out, err = run(verb, "--help")
+    assert (code, err) == (0, "")
+    assert "Examples:" in out
+    assert f"dualstack {verb}" in out
+
+
+def test_the_command_lists_its_verbs(run: Run) -> None:
+    code, out, _ = run("--help")
+    assert code == 0
+    assert "gateway" in out
+    assert run("--version")[1].startswith("dualstack, version ")
