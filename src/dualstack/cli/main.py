@@ -65,4 +65,8 @@ def main() -> None:
         # The reader has gone: what is left in the buffer must not be written at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.NO)
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        click.echo(f"dualstack: {error.strerror or error}{where}", err=True)
+        sys.exit(ExitCode.UNAVAILABLE)
     sys.exit(code if isinstance(code, int) else ExitCode.YES)
