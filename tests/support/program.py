@@ -18,7 +18,7 @@ from support.namespace import Namespace
 
 __all__ = ["Dualstack", "Lines", "Program", "dualstack", "until"]
 
-DEADLINE_S = 30.0
+DEADLINE_S = 20.0
 DUALSTACK = (sys.executable, "-m", "dualstack")
 
 
@@ -137,6 +137,9 @@ class Program:
         said = f"{' '.join(self._argv)}\nstandard output: {self.out.rest()}\nstandard error: {self.err.rest()}"
         if error is not None:
             error.add_note(said)
+        else:
+            # pytest shows it where a test fails whose fixture has the program.
+            sys.stdout.write(f"{said}\n")
 
 
 class Dualstack(Program):
