@@ -38,9 +38,9 @@ class Deadlines(Generic[T]):
         bucket.add(thing)
         return due
 
-    def drop(self, thing: T, due: float | None) -> None:
+    def drop(self, thing: T, due: float) -> None:
         """Forget `thing`, which `add` put at `due`."""
-        if due is not None and (bucket := self._buckets.get(due)) is not None:
+        if (bucket := self._buckets.get(due)) is not None:
             bucket.discard(thing)
 
     def take_due(self, now: float) -> list[T]:

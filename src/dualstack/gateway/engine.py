@@ -322,7 +322,7 @@ class Engine(DataPlane):
 
     def _look_at(self, link: Link) -> None:
         if isinstance(link, EngineLink) and link.opening is not None:
-            link.opening.time_is_up()
+            link.opening.look()
         else:
             super()._look_at(link)
 

@@ -51,7 +51,7 @@ class Opening:
                 self._server = begin_connect(hop.family, hop.address, hop.source)
             except BlockingIOError:
                 self._engine.call_later(_UNIX_RETRY_S, self.attempt)
-                self._set_limit()
+                self._start_clock()
                 return
             except OSError as error:
                 if error.errno in NO_ROOM:
@@ -60,7 +60,7 @@ class Opening:
                 self._failures += ((hop, error.errno or 0),)
                 continue
             self._engine.watch(self._server, self)
-            self._set_limit()
+            self._start_clock()
             return
         self._over(Reason.UNREACHED, self._failures[-1][1] if self._failures else 0)
 
@@ -85,9 +85,13 @@ class Opening:
         if self._client_seen and self._link.reason is None:
             client_side.ready(client_side.fd, self._client_seen)
 
-    def time_is_up(self) -> None:
-        """This address has been silent for its share of the time."""
-        self._failed(ETIMEDOUT)
+    def look(self) -> None:
+        """Give the address up if it has been silent for its share of the time."""
+        left_s = self._share_s() - (0.0 if self._begun is None else self._engine.now - self._begun)
+        if left_s > 0:
+            self._engine.remind(self._link, left_s)
+        else:
+            self._failed(ETIMEDOUT)
 
     def give_up(self) -> None:
         """Reset the client, and leave off connecting."""
@@ -96,12 +100,14 @@ class Opening:
         if self._server is not None:
             self._engine.discard(self._server)
 
-    def _set_limit(self) -> None:
-        """Give this address its share of the time that is left; waiting for descriptors does not count."""
-        if self._begun is not None:
-            return
-        self._begun = self._engine.now
-        self._engine.remind(self._link, self._left_s / (len(self._target.hops) - len(self._failures)))
+    def _start_clock(self) -> None:
+        """Begin this address's share of the time; waiting for descriptors does not count."""
+        if self._begun is None:
+            self._begun = self._engine.now
+            self._engine.remind(self._link, self._share_s())
+
+    def _share_s(self) -> float:
+        return self._left_s / (len(self._target.hops) - len(self._failures))
 
     def _failed(self, errno: int) -> None:
         if self._server is not None:

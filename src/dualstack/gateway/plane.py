@@ -92,8 +92,11 @@ class DataPlane(ABC):
         return len(left)
 
     def remind(self, link: Link, delay_s: float) -> None:
-        """Look at the link again after `delay_s`, and not before."""
-        self._deadlines.drop(link, link.due)
+        """Look at the link again after `delay_s`, or before: what comes up too early is put off then."""
+        if link.due is not None:
+            if link.due <= self.now + delay_s:
+                return
+            self._deadlines.drop(link, link.due)
         link.due = self._deadlines.add(link, self.now, delay_s)
         if link.due is not None and (self._alarm is None or link.due < self._alarm.when()):
             self._set_alarm()
@@ -109,7 +112,8 @@ class DataPlane(ABC):
 
     def _end(self, link: Link, reason: Reason, errno: int) -> None:
         """Enter the end of a link, whose sockets are dealt with, and tell who waits for it."""
-        self._deadlines.drop(link, link.due)
+        if link.due is not None:
+            self._deadlines.drop(link, link.due)
         link.reason = reason
         link.errno = errno
         self._links.discard(link)
