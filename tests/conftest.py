@@ -2,11 +2,14 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Generator, Iterator, Mapping
 from typing import Protocol, TypeVar
 
 import pytest
 
+from dualstack.cli import main
+from support.command import Run
 from support.namespace import Namespace, Network, why_no_namespaces
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
@@ -72,3 +75,17 @@ class MakeNamespace(Protocol):
 def namespace(network: Network) -> MakeNamespace:
     """Makes a host: `namespace(sysctls={...}).run([...])`."""
     return network.namespace
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """`run("relay", ...)` is the command; gives its exit code, standard output and standard error."""
+
+    def called(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["dualstack", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return called

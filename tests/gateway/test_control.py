@@ -1,0 +1,167 @@
+"""The control socket: whose it is, what it answers, what the command says when it does not."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dualstack.errors import ControlError, ExitCode
+from dualstack.gateway.config import parse
+from dualstack.gateway.control import Control
+from dualstack.gateway.control_client import default_control_path, request
+from dualstack.gateway.daemon import Gateway
+from dualstack.gateway.log import open_log
+from dualstack.gateway.plane import data_plane
+from support.command import Run
+
+CONFIG = """
+[[services]]
+name = "a"
+listen = "127.0.0.1:0"
+to = "127.0.0.1:9"
+[[services]]
+name = "B"
+listen = "localhost:0"
+to = "127.0.0.1:9"
+"""
+
+
+def asked(path: Path, questions: Callable[[], None]) -> None:
+    """Run `questions`, which block, against a gateway with its control socket at `path`."""
+
+    async def scenario() -> None:
+        gateway = Gateway(parse(CONFIG, "test.toml"), data_plane(asyncio.get_running_loop()), open_log(quiet=True))
+        try:
+            await gateway.open()
+            control = Control(gateway, str(path))
+            control.start()
+            try:
+                await asyncio.to_thread(questions)
+            finally:
+                await control.close()
+        finally:
+            await gateway.close()
+
+    asyncio.run(scenario())
+
+
+def states(path: Path) -> dict[str, str]:
+    return {port["name"]: port["state"] for port in request(str(path), "list")["ports"]}
+
+
+def test_ports_are_listed_stopped_and_started(tmp_path: Path) -> None:
+    path = tmp_path / "c.sock"
+
+    def questions() -> None:
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert states(path) == {"a": "listening", "B": "listening"}
+        assert request(str(path), "stop", "A")["port"]["state"] == "stopped"
+        assert states(path) == {"a": "stopped", "B": "listening"}
+        assert request(str(path), "start", "a")["port"]["state"] == "listening"
+        assert request(str(path), "restart", "b", drain="0", release="1")["cut"] == 0
+        assert states(path) == {"a": "listening", "B": "listening"}
+
+    asked(path, questions)
+    assert not path.exists()
+
+
+def test_what_cannot_be_is_refused_with_its_code(tmp_path: Path) -> None:
+    path = tmp_path / "c.sock"
+
+    def questions() -> None:
+        for verb, name, query, why in (
+            ("stop", "c", {}, "no port 'c'; there are: a, B"),
+            ("explode", "a", {}, "no verb 'explode'"),
+            ("stop", "a", {"drain": "soon"}, "soon"),
+        ):
+            with pytest.raises(ControlError, match=why) as caught:
+                request(str(path), verb, name, **query)
+            assert caught.value.exit_code == ExitCode.WRONG_VALUE
+
+    asked(path, questions)
+
+
+def test_a_port_whose_number_was_taken_is_unavailable(tmp_path: Path) -> None:
+    path = tmp_path / "c.sock"
+
+    def questions() -> None:
+        (ports,) = request(str(path), "list").values()
+        number = ports[0]["sockets"][0]["port"]
+        request(str(path), "stop", "a", release="1")
+        with socket.create_server(("127.0.0.1", number)):
+            with pytest.raises(ControlError, match="address in use") as caught:
+                request(str(path), "start", "a")
+            assert caught.value.exit_code == ExitCode.UNAVAILABLE
+            assert states(path)["a"] == "failed"
+
+    asked(path, questions)
+
+
+def test_a_stale_socket_is_replaced_and_a_live_one_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.sock"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))
+
+    def questions() -> None:
+        with pytest.raises(ControlError, match="another gateway answers there"):
+            asked(path, lambda: None)
+        assert states(path)["a"] == "listening"
+
+    asked(path, questions)
+
+
+def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "precious"
+    path.write_text("x")
+    with pytest.raises(ControlError, match="a file is there that is no socket"):
+        asked(path, lambda: None)
+    assert path.read_text() == "x"
+
+
+def test_a_place_that_cannot_have_a_socket_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ControlError, match="No such file or directory; name another"):
+        asked(tmp_path / "none" / "c.sock", lambda: None)
+
+
+def test_the_command_speaks_to_the_gateway(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "c.sock"
+
+    def questions() -> None:
+        control = ("--control", str(path))
+        assert run("ports", "stop", "A", *control) == (0, "a: stopped, 0 connections\n", "")
+        assert run("ports", "stop", "A", *control)[0] == 0
+        document = json.loads(run("ports", "list", "--json", *control)[1])
+        assert document["version"] == 1
+        assert [set(port) for port in document["ports"]] == [
+            {"name", "bind", "state", "services", "sockets", "connections"}
+        ] * 2
+        assert [(p["state"], p["services"]) for p in document["ports"]] == [("stopped", ["a"]), ("listening", ["B"])]
+        code, out, _ = run("ports", "list", *control)
+        assert code == 0
+        assert "stopped" in out
+        assert "127.0.0.1:" in out
+        assert json.loads(run("ports", "start", "a", "--drain", "1", "--release", "--json", *control)[1])["cut"] == 0
+        assert run("ports", "start", "nope", *control)[0] == ExitCode.WRONG_VALUE
+
+    asked(path, questions)
+
+
+def test_who_speaks_no_http_is_no_gateway(tmp_path: Path) -> None:
+    path = tmp_path / "c.sock"
+    with socket.socket(socket.AF_UNIX) as dumb:
+        dumb.bind(str(path))
+        with pytest.raises(ControlError, match="Connection refused"):
+            request(str(path), "list")
+
+
+def test_the_default_place_is_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
+    assert default_control_path() == "/run/user/1000/dualstack.sock"
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    assert default_control_path() is None
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert default_control_path() == "/run/dualstack.sock"
