@@ -12,7 +12,17 @@ from dualstack.core.address import Address
 from dualstack.core.prefix import Prefix
 from dualstack.errors import AddressError
 
-__all__ = ["NAT64_LENGTHS", "NAT64_LOCAL", "NAT64_WELL_KNOWN", "Embedded", "Nat64", "embedded_ipv4"]
+__all__ = [
+    "IPV4_CARRIERS",
+    "ISATAP_BITS",
+    "ISATAP_MASK",
+    "NAT64_LENGTHS",
+    "NAT64_LOCAL",
+    "NAT64_WELL_KNOWN",
+    "Embedded",
+    "Nat64",
+    "embedded_ipv4",
+]
 
 NAT64_WELL_KNOWN = Prefix.parse("64:ff9b::/96")  # RFC 6052 section 2.1
 NAT64_LOCAL = Prefix.parse("64:ff9b:1::/48")  # RFC 8215
@@ -120,6 +130,8 @@ _MECHANISMS: tuple[_Mechanism, ...] = (
         "RFC 4380 section 4; the client's address is inverted",
     ),
 )
+
+IPV4_CARRIERS: tuple[Prefix, ...] = tuple(mechanism.prefix for mechanism in _MECHANISMS)
 
 # RFC 5214 section 6.1: the interface identifier is 00-00-5E-FE or 02-00-5E-FE and the IPv4 address, under any /64.
 ISATAP_MASK, ISATAP_BITS = 0xFDFFFFFF << 32, 0x00005EFE << 32
