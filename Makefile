@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: install run test lint bench clean
+.PHONY: install run test lint bench wheel clean
 
 install: $(VENV)/.installed
 run: install
@@ -35,5 +35,14 @@ bench: $(VENV)/.dev
 	@scripts/system-packages bench
 	$(BIN)/python -m bench $(ARGS)
 
+# The wheel by itself: the library needs Python alone, and the command says what it lacks.
+wheel: $(VENV)/.installed
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	$(PYTHON) -m venv --clear dist/venv
+	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-index dist/*.whl
+	dist/venv/bin/python -c 'import dualstack; print(dualstack.Address("::ffff:192.0.2.1").canonical)'
+	dist/venv/bin/dualstack --help 2>&1 | grep -q "pip install 'dualstack\[all\]'"
+
 clean:
-	rm -rf $(VENV) build dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* build dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -8,10 +8,13 @@ from dualstack.errors import DualstackError, ExitCode
 
 try:
     import click
-except ModuleNotFoundError:  # pragma: no cover - shown by tests/unit/test_packaging.py in an environment of its own
+except ModuleNotFoundError:  # pragma: no cover - `.ci/run` shows it with the bare wheel
     sys.exit("dualstack: the command needs its extras: pip install 'dualstack[all]'")
 
 __all__ = ["cli", "main"]
+
+# What shells make of an end by SIGINT.
+_INTERRUPTED = 130
 
 VERBS = {
     "demo": "See it work: an IPv4-only and an IPv6-only server, and the gateway between them.",
@@ -56,8 +59,8 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.Abort:
-        sys.exit(130)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(_INTERRUPTED)
     except DualstackError as error:
         click.echo(f"dualstack: {error}", err=True)
         sys.exit(error.exit_code)

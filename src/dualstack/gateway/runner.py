@@ -1,7 +1,8 @@
 """Runs a gateway in the foreground: opens it, says that it is ready, and obeys signals until it ends.
 
 SIGTERM and a first SIGINT drain: no new connection, those under way go on as long as their service says. A second
-SIGINT leaves at once. SIGHUP reloads the configuration; a wrong one changes nothing.
+SIGINT leaves at once. SIGHUP reloads the configuration, and a wrong one changes nothing; without a file to read again it
+is a SIGTERM, as when a terminal is closed.
 """
 
 import asyncio
@@ -120,9 +121,10 @@ class _Signals:
             self._log.info("leaving", hint="connections may end; once more (Ctrl-C) ends them")
 
     def _hang_up(self) -> None:
-        if self._load is None or (self._reloading is not None and not self._reloading.done()):
-            return
-        self._reloading = self._loop.create_task(self._reload(self._load))
+        if self._load is None:
+            self._leave.set()
+        elif self._reloading is None or self._reloading.done():
+            self._reloading = self._loop.create_task(self._reload(self._load))
 
     async def _reload(self, load: Load) -> None:
         try:
