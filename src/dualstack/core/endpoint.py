@@ -21,7 +21,18 @@ from dualstack.core.address import Address
 from dualstack.core.inet_aton import legacy_ipv4
 from dualstack.errors import AddressError
 
-__all__ = ["Endpoint", "Host", "ServiceNumber", "Wildcard", "parse_host", "parse_listen", "parse_port", "parse_target"]
+__all__ = [
+    "Endpoint",
+    "Host",
+    "ServiceNumber",
+    "Wildcard",
+    "bracketed",
+    "parse_host",
+    "parse_host_port",
+    "parse_listen",
+    "parse_port",
+    "parse_target",
+]
 
 PORT_MAX = 65535
 
@@ -88,7 +99,8 @@ def parse_target(text: str, *, port: int | None = None, service: ServiceNumber |
     if host_text == "*":
         raise AddressError(text, "a target is one host, not all of them: write a name or an address before the port")
     host = _read_host(text, host_text) if host_text else "localhost"
-    number = _port_of(text, host, port_text, port, service)
+    own_port = None if port_text is None else _read_port(text, port_text, service)
+    number = _first_port(text, host, own_port, port)
     if number == 0:
         raise AddressError(text, "nothing can be reached on port 0: write 1 to 65535")
     return Endpoint(host, number)
@@ -115,9 +127,21 @@ def parse_listen(text: str, *, port: int | None = None, service: ServiceNumber |
 
 
 def _parse_listen_item(text: str, port: int | None, service: ServiceNumber | None) -> Endpoint:
-    host_text, port_text = _split(text)
-    host = _read_host(text, host_text)
-    return Endpoint(host, _port_of(text, host, port_text, port, service))
+    host, own_port = parse_host_port(text, service=service)
+    return Endpoint(host, _first_port(text, host, own_port, port))
+
+
+def parse_host_port(text: str, *, service: ServiceNumber | None = None) -> tuple[Host, int | None]:
+    """A host and the port written beside it, None where there is none; what the two mean is the caller's.
+
+    Raises:
+        AddressError: it is no item of the grammar.
+
+    >>> parse_host_port("[::1]:80"), parse_host_port("::1")
+    ((Address('::1'), 80), (Address('::1'), None))
+    """
+    host, port = _split(text)
+    return _read_host(text, host), None if port is None else _read_port(text, port, service)
 
 
 def parse_host(text: str) -> Host:
@@ -180,9 +204,8 @@ def _split_bracketed(text: str) -> tuple[str, str | None]:
     return host + bracket, rest[1:] if rest else None
 
 
-def _port_of(text: str, host: Host, port_text: str | None, port: int | None, service: ServiceNumber | None) -> int:
-    if port_text is not None:
-        return _read_port(text, port_text, service)
+def _first_port(text: str, host: Host, own: int | None, beside: int | None) -> int:
+    port = beside if own is None else own
     if port is None:
         raise AddressError(text, f"{'no port' if text else 'nothing is written'}: write {bracketed(host)}:PORT")
     return port
