@@ -19,6 +19,7 @@ from support.namespace import Namespace
 __all__ = ["Dualstack", "Lines", "Program", "dualstack", "until"]
 
 DEADLINE_S = 20.0
+_LOOK_EVERY_S = 0.02
 DUALSTACK = (sys.executable, "-m", "dualstack")
 
 
@@ -171,9 +172,9 @@ def dualstack(*argv: str | Path, host: Namespace | None = None) -> subprocess.Co
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
 
 
-def until(is_so: Callable[[], bool], what: str, *, within_s: float = DEADLINE_S, look_every_s: float = 0.01) -> None:
-    """Wait for what tells nobody that it has happened, by looking."""
+def until(is_so: Callable[[], bool], what: Callable[[], str], *, within_s: float = DEADLINE_S) -> None:
+    """Wait for what tells nobody that it has happened, by looking; `what` tells how far it got."""
     deadline, never = monotonic() + within_s, threading.Event()
     while not is_so():
-        assert monotonic() < deadline, f"not within {within_s} s: {what}"
-        never.wait(look_every_s)
+        assert monotonic() < deadline, f"not within {within_s} s: {what()}"
+        never.wait(_LOOK_EVERY_S)
