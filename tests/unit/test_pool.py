@@ -20,11 +20,13 @@ class Gate:
         self._lock = threading.Lock()
         self._inside = 0
         self.most_inside = 0
+        self.entered = threading.Semaphore(0)
 
     def __call__(self) -> str:
         with self._lock:
             self._inside += 1
             self.most_inside = max(self.most_inside, self._inside)
+        self.entered.release()
         self._open.wait()
         with self._lock:
             self._inside -= 1
@@ -103,7 +105,9 @@ def test_no_more_threads_than_the_limit_and_the_others_queue(threads: Threads, g
         asked = [asyncio.create_task(pool.run_async(gate, timeout=5)) for _ in range(10)]
         await asyncio.sleep(0)
         assert (pool.threads, len(threads.started)) == (3, 3)
-        assert pool.queued >= 7
+        for _ in range(3):
+            assert await asyncio.to_thread(gate.entered.acquire, timeout=5)
+        assert pool.queued == 7
         gate.open()
         assert await asyncio.gather(*asked) == ["late"] * 10
 
