@@ -385,6 +385,28 @@ def test_a_reload_may_widen_a_port_in_place() -> None:
     run(scenario)
 
 
+def test_what_a_link_cannot_dial_is_said_at_the_start() -> None:
+    async def scenario() -> None:
+        text = "[ports.p4]\nbind = '127.0.0.9'\n[[links]]\nto = 'localhost'\nports = ['P4']\n"
+        async with running(service("a", to="localhost:BEHIND") + text) as r:
+            (warning,) = r.events.of("link")
+            assert (
+                warning["why"] == f"localhost:{r.behind} resolves to IPv6 too, and no port of the link (p4) can dial it"
+            )
+
+    run(scenario)
+
+
+def test_without_pidfd_a_thread_waits_for_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        async with running(service("a", to="exec:/bin/echo hi")) as r:
+            assert await r.ask("a") == b"hi\n"
+            await ended(r, "a", 0)
+
+    monkeypatch.delattr("os.pidfd_open")
+    run(scenario)
+
+
 def test_a_gateway_that_cannot_open_leaves_nothing_open() -> None:
     async def scenario() -> None:
         with socket.create_server(("127.0.0.1", 0)) as foreign:
