@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dualstack.gateway.link import Hop, Reason, Target
 from dualstack.gateway.side import ERR, HUP, OUT
-from dualstack.kernel.streams import NO_ROOM, begin_connect, error_of, reset
+from dualstack.kernel.streams import NO_ROOM, error_of, reset
 
 if TYPE_CHECKING:
     from dualstack.gateway.engine import Engine, EngineLink
@@ -39,8 +39,12 @@ class Opening:
 
     def start(self) -> None:
         """Watch the client and try the first address."""
-        self._engine.watch(self._client, self)
-        self.attempt()
+        try:
+            self._engine.watch(self._client, self)
+        except OSError as error:
+            self._over(Reason.UNREACHED, error.errno or 0)
+        else:
+            self.attempt()
 
     def attempt(self) -> None:
         """Try the next address; after the last the link is over."""
@@ -48,7 +52,7 @@ class Opening:
             return
         for hop in self._target.hops[len(self._failures) :]:
             try:
-                self._server = begin_connect(hop.family, hop.address, hop.source)
+                self._server = self._engine.dial(hop, self)
             except BlockingIOError:
                 self._engine.call_later(_UNIX_RETRY_S, self.attempt)
                 self._start_clock()
@@ -59,7 +63,6 @@ class Opening:
                     return
                 self._failures += ((hop, error.errno or 0),)
                 continue
-            self._engine.watch(self._server, self)
             self._start_clock()
             return
         self._over(Reason.UNREACHED, self._failures[-1][1] if self._failures else 0)

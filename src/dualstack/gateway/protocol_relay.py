@@ -140,6 +140,7 @@ class TransportLink(Link):
     def lost(self, half: Half, exc: Exception | None) -> None:
         """One transport is closed."""
         self.halves.discard(half)
+        half.other = None
         if self.ending is None:
             reason = Reason.CLIENT_RESET if half is self.client else Reason.SERVER_RESET
             self.over(Reason.CLIENT_LEFT if self.opening is not None else reason, getattr(exc, "errno", None) or 0)

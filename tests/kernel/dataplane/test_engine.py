@@ -16,6 +16,7 @@ from dualstack.gateway.engine import Engine
 from dualstack.gateway.link import Reason
 
 if TYPE_CHECKING:
+    import select
     from pathlib import Path
 
     from tests.kernel.dataplane.conftest import World
@@ -202,3 +203,59 @@ async def test_the_source_address_is_the_one_asked_for(world: World) -> None:
     world.plane.listen(world.front, gate)
     _, server = await world.pair()
     assert server.getpeername()[0] == "127.0.0.9"
+
+
+async def test_a_failure_in_one_connection_is_reported_and_the_next_goes_on(world: World) -> None:
+    world.open()
+    pairs = [await world.pair() for _ in range(2)]
+    first = min(world.plane.links, key=lambda link: link.started).client
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    failing = type("Failing", (), {"ready": fail})()
+    assert isinstance(first, side.Side)
+    engine(world)._place(first.fd, failing)
+    for client, _ in pairs:
+        client.send(b"x")
+    assert await world.read(pairs[1][1], 1) == b"x"
+    assert isinstance(world.unhandled.pop()["exception"], ZeroDivisionError)
+
+
+async def test_a_server_that_resets_while_its_pipe_is_full_ends_the_link(world: World) -> None:
+    gate = world.open()
+    client, server = await world.pair()
+    filling = asyncio.ensure_future(world.fill(client))
+    await world.read(server, 1_000_000)
+    await filling
+    world.break_off(server)
+    link = await gate.over.get()
+    assert (link.reason, len(engine(world).pipes)) == (Reason.SERVER_RESET, 0)
+    assert await world.outcome(client) == "reset"
+
+
+async def test_a_system_that_watches_no_more_descriptors_costs_the_client_that_came_then(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = world.open()
+    with monkeypatch.context() as patch:
+        patch.setattr(engine(world), "_epoll", FullEpoll(engine(world)._epoll))
+        client = await world.client()
+        assert await world.outcome(client) == "reset"
+    assert (await gate.over.get()).errno == errno.ENOSPC
+    client, server = await world.pair()
+    await world.send(server, b"x")
+    assert await world.read(client, 1) == b"x"
+
+
+class FullEpoll:
+    """An epoll set that takes nobody in (epoll_ctl(2), ENOSPC)."""
+
+    def __init__(self, epoll: select.epoll) -> None:
+        self._epoll = epoll
+
+    def poll(self, timeout: float, maxevents: int) -> list[tuple[int, int]]:
+        return self._epoll.poll(timeout, maxevents)
+
+    def register(self, *_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
