@@ -144,7 +144,9 @@ def test_what_is_wrong_is_said_in_one_line_with_its_key(text: str, expected: str
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none\.toml: cannot be read: No such file or directory; name a file that can be"):
+    with pytest.raises(
+        ConfigError, match=r"none\.toml: cannot be read: No such file or directory; name a file that can be"
+    ):
         load(tmp_path / "none.toml")
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         load(tmp_path)
