@@ -1,8 +1,8 @@
 """Runs a gateway in the foreground: opens it, says that it is ready, and obeys signals until it ends.
 
 SIGTERM and a first SIGINT drain: no new connection, those under way go on as long as their service says. A second
-SIGINT leaves at once. SIGHUP reloads the configuration, and a wrong one changes nothing; without a file to read again it
-is a SIGTERM, as when a terminal is closed.
+SIGINT leaves at once. SIGHUP reloads the configuration, and a wrong one changes nothing; without a file to read again
+it is a SIGTERM, as when a terminal is closed.
 """
 
 import asyncio
