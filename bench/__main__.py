@@ -6,10 +6,11 @@ puts every load on every relay in turn; the table has the median of the rounds.
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 
-from bench.loads import IDLE, LOADS, Back, Load, backs, idle_bytes
+from bench.loads import IDLE, LOADS, TOOLS, Back, Load, backs, idle_bytes
 from bench.processes import cpu_s
 from bench.relays import DIRECT, ENGINE_ALONE, OURS, RELAYS, Relay, installed, started
 from bench.report import Results, document, markdown, table
@@ -21,6 +22,9 @@ _IDLE_CONNECTIONS_FORKED = 100
 def main() -> int:
     """Measure, and print the table."""
     options = _options()
+    if absent := [tool for tool in TOOLS if not shutil.which(tool)]:
+        print(f"not installed: {', '.join(absent)}; they make the load (see scripts/system-packages)", file=sys.stderr)
+        return 69
     relays, missing = installed()
     for name in missing:
         print(f"{name} is not installed: left out", file=sys.stderr)

@@ -16,9 +16,11 @@ from pathlib import Path
 
 from bench.processes import free_port, resident_bytes, running
 
-__all__ = ["IDLE", "LOADS", "Back", "Load", "backs", "idle_bytes"]
+__all__ = ["IDLE", "LOADS", "TOOLS", "Back", "Load", "backs", "idle_bytes"]
 
 IDLE = "idle"
+TOOLS = {"iperf3": ("iperf3", "--version"), "wrk": ("wrk", "--version"), "nginx": ("nginx", "-v")}
+"""What makes the load, and the command that tells its version."""
 
 
 @dataclass(frozen=True)

@@ -74,10 +74,10 @@ def _six_tunnel(front: int, back: int, _: Path) -> list[str]:
 
 
 RELAYS = (
-    Relay(OURS, sys.executable, _ours, (sys.executable, "--version")),
+    Relay(OURS, sys.executable, _ours, (sys.executable, "-m", "dualstack", "--version")),
     Relay(REFERENCE, "haproxy", _haproxy, ("haproxy", "-v")),
     Relay("socat", "socat", _socat, ("socat", "-V"), forks=True),
-    Relay("6tunnel", "6tunnel", _six_tunnel, ("6tunnel", "-h"), forks=True),
+    Relay("6tunnel", "6tunnel", _six_tunnel, ("dpkg-query", "--show", "6tunnel"), forks=True),
 )
 
 
@@ -102,6 +102,9 @@ def started(relay: Relay, back: int) -> Iterator[tuple[int, int]]:
 
 def version(command: tuple[str, ...]) -> str:
     """The first line in which a program says which it is."""
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return "unknown"
     lines = [line.strip() for line in (result.stdout + result.stderr).splitlines()]
     return next((line for line in lines if any(mark.isdigit() for mark in line)), "unknown")

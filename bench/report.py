@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from bench.loads import IDLE, LOADS, Load
-from bench.relays import DIRECT, REFERENCE, RELAYS, version
+from bench.loads import IDLE, LOADS, TOOLS, Load
+from bench.relays import OURS, REFERENCE, RELAYS, version
 
 __all__ = ["Results", "document", "machine", "markdown", "table"]
 
@@ -43,7 +43,7 @@ def machine() -> dict[str, str]:
         platform.processor(),
     )
     versions = {relay.name: version(relay.version) for relay in RELAYS}
-    tools = {name: version(command) for name, command in _TOOLS.items()}
+    tools = {name: version(command) for name, command in TOOLS.items()}
     return {
         "kernel": f"{platform.system()} {platform.release()}",
         "processor": f"{processor}, {os.cpu_count()} cores shared by load, relay and server",
@@ -51,9 +51,6 @@ def machine() -> dict[str, str]:
         **versions,
         **tools,
     }
-
-
-_TOOLS = {"iperf3": ("iperf3", "--version"), "wrk": ("wrk", "--version"), "nginx": ("nginx", "-v")}
 
 
 def _lines(path: str) -> list[str]:
@@ -85,6 +82,9 @@ def _rows(results: Results) -> list[list[str]]:
         if idle:
             row.append(f"{median(idle[relay]):.2f}" if idle.get(relay) else "-")
         rows.append(row)
+    if (peer := "socat") in results.relays() and OURS in results.relays():
+        ratios = [results.ratio(load.name, OURS, peer) for load in loads]
+        rows.append([f"{OURS} to {peer}", *(f"({ratio:.2f})" for ratio in ratios), *(["-"] if idle else [])])
     return [head + ([f"{IDLE}, kB a connection"] if idle else []), *rows]
 
 
@@ -101,7 +101,8 @@ def markdown(results: Results) -> str:
     lines = [
         "# How fast the relay is",
         "",
-        "<!-- Written by `make bench ARGS='--markdown docs/reference/relay-speed.md'`. -->",
+        "`make bench` measures it on your machine; this page is what",
+        "`make bench ARGS='--markdown docs/reference/relay-speed.md'` wrote on ours.",
         "",
         "IPv6 in front, IPv4 behind, over the loopback interface of one machine. Every round puts each load on each",
         f"relay in turn; shown are medians, and in parentheses the median of the ratios to {REFERENCE}, taken round by",
@@ -132,7 +133,7 @@ def document(results: Results) -> dict[str, object]:
                 relay: {
                     "figures": figures[relay],
                     "median": median(figures[relay]),
-                    "ratio": results.ratio(load, relay) if relay not in (DIRECT, REFERENCE) or load != IDLE else None,
+                    "ratio": results.ratio(load, relay),
                     "cpu_s": median(results.cpu[load][relay]) if results.cpu[load].get(relay) else None,
                 }
                 for relay in relays

@@ -29,7 +29,7 @@ _UNUSUAL = PRI | ERR | HUP | RDHUP
 BUFFER_BYTES = 64 << 10
 # How much one side may move before the others have their turn.
 _COPIES = 4
-_SPLICES = 4
+_SPLICES = 2
 _FULL_BEFORE_SPLICE = 2
 _CANNOT_SPLICE = frozenset({EINVAL, ENOSYS, EPERM})
 
