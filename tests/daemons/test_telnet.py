@@ -85,9 +85,10 @@ def test_a_listener_shows_each_telnet_client_unmapped_and_as_the_kernel_gave_it(
             assert (seen["local"], seen["kernel_local"]) == (address, kernel)
 
 
-def test_with_v6only_a_telnet_client_over_ipv4_is_refused(namespace: MakeNamespace) -> None:
+@pytest.mark.parametrize("form", [form for form, _ in FORMS if "0.0.0.0" not in form[0]], ids=" ".join)
+def test_with_v6only_a_telnet_client_over_ipv4_is_refused(namespace: MakeNamespace, form: list[str]) -> None:
     host = namespace()
-    with Dualstack("listen", "[::]:9999", "--v6only", host=host) as listener:
+    with Dualstack("listen", *form, "--v6only", host=host) as listener:
         refused = host.run(["telnet", "127.0.0.1", "9999"], check=False)
         assert "Connection refused" in refused.stderr
         with Telnet(host, "::1", 9999):
