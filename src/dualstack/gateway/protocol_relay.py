@@ -235,7 +235,9 @@ class ProtocolRelay(DataPlane):
                 if error.errno in NO_ROOM:
                     await asyncio.sleep(_ROOM_RETRY_S)
                 elif error.errno not in CONNECTION_LOST_IN_QUEUE:
-                    raise
+                    self._accepting.pop(sock)
+                    self._report("a socket does not accept any more", error)
+                    return
                 continue
             client.setblocking(True)
             self._admit(client, peer, gate)

@@ -367,6 +367,29 @@ async def test_a_socket_not_listened_on_any_more_accepts_nobody_and_can_be_taken
     assert await world.read(client, 7) == b"welcome"
 
 
+async def test_a_socket_that_stopped_listening_by_itself_is_reported_and_left(world: World) -> None:
+    gate = world.open()
+    world.front.shutdown(socket.SHUT_RDWR)
+    await world.until(lambda: bool(world.unhandled))
+    context = world.unhandled.pop()
+    assert isinstance(context["exception"], OSError)
+    await world.move(1)
+    assert not world.unhandled
+    world.front.listen()
+    world.plane.listen(world.front, gate)
+    client, server = await world.pair()
+    await world.send(server, b"x")
+    assert await world.read(client, 1) == b"x"
+
+
+async def test_the_source_address_is_the_one_asked_for(world: World) -> None:
+    hop = world.target().hops[0]
+    gate = world.gate(type(world.target())((type(hop)(hop.family, hop.address, ("127.0.0.9", 0)),)))
+    world.plane.listen(world.front, gate)
+    _, server = await world.pair()
+    assert server.getpeername()[0] == "127.0.0.9"
+
+
 async def test_a_gate_may_keep_or_refuse_a_client(world: World) -> None:
     gate = world.gate(None)
     world.plane.listen(world.front, gate)

@@ -182,29 +182,6 @@ async def test_clients_wait_for_descriptors_without_spinning(world: World) -> No
     await world.until(lambda: len(gate.admitted) == 5)
 
 
-async def test_a_socket_that_stopped_listening_by_itself_is_reported_and_left(world: World) -> None:
-    gate = world.open()
-    world.front.shutdown(socket.SHUT_RDWR)
-    await world.until(lambda: bool(world.unhandled))
-    context = world.unhandled.pop()
-    assert isinstance(context["exception"], OSError)
-    await world.move(1)
-    assert not world.unhandled
-    world.front.listen()
-    world.plane.listen(world.front, gate)
-    client, server = await world.pair()
-    await world.send(server, b"x")
-    assert await world.read(client, 1) == b"x"
-
-
-async def test_the_source_address_is_the_one_asked_for(world: World) -> None:
-    hop = world.target().hops[0]
-    gate = world.gate(type(world.target())((type(hop)(hop.family, hop.address, ("127.0.0.9", 0)),)))
-    world.plane.listen(world.front, gate)
-    _, server = await world.pair()
-    assert server.getpeername()[0] == "127.0.0.9"
-
-
 async def test_a_failure_in_one_connection_is_reported_and_the_next_goes_on(world: World) -> None:
     world.open()
     pairs = [await world.pair() for _ in range(2)]
