@@ -115,6 +115,8 @@ class AccessList:
             table = self._ipv4
         elif address.scope is None and number & ISATAP_MASK != ISATAP_BITS:
             table = self._ipv6
+            if table.single and (answer := table.single.get(number)):
+                return answer
         else:
             return self._look_closer(address)
         low, drop, shift, cell = table.stretches[bisect_right(table.lows, number)]

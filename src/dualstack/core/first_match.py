@@ -8,6 +8,7 @@ What such a search costs is memory: a binary search of 200,000 numbers misses th
 starts are cut into stretches in which they lie evenly, each stretch into equal cells, and two or three comparisons
 inside a cell are left (`FirstMatch`). The starts are machine words side by side, since Python's numbers are each an
 object elsewhere; a stretch too wide for a word keeps what the word cannot hold beside it, for where words are equal.
+Intervals of a single number, which such words tell apart worst, are in a dictionary.
 """
 
 from array import array
@@ -38,10 +39,10 @@ class Intervals:
     (3, 7, 9)
     """
 
-    __slots__ = ("ranks", "starts")
+    __slots__ = ("bits", "ranks", "starts")
 
     def __init__(self, bits: int, blocks: Iterable[Block], *, default: int) -> None:
-        self.starts, self.ranks = [0], [default]
+        self.bits, self.starts, self.ranks = bits, [0], [default]
         highest = (1 << bits) - 1
         around = [(highest, default)]
         for first, minus_last, rank in sorted(blocks):
@@ -54,6 +55,25 @@ class Intervals:
     def rank(self, number: int) -> int:
         """The rank of the first rule whose prefix holds a number."""
         return self.ranks[bisect_right(self.starts, number) - 1]
+
+    def without_single_numbers(self) -> tuple[list[int], list[int], dict[int, int]]:
+        """Starts and ranks that hold where the dictionary does not answer.
+
+        What follows a single number begins with it, so that it stays on the even edge of a larger prefix.
+        """
+        starts: list[int] = []
+        ranks: list[int] = []
+        single: dict[int, int] = {}
+        edge = 0
+        for start, end, rank in zip(self.starts, [*self.starts[1:], 1 << self.bits], self.ranks, strict=True):
+            if end - start == 1:
+                single[start] = rank
+                continue
+            if not ranks or ranks[-1] != rank:
+                starts.append(edge)
+                ranks.append(rank)
+            edge = end
+        return starts, ranks, single
 
     def _leave(self, around: list[tuple[int, int]], number: int) -> None:
         """End the prefixes that end before a number."""
@@ -96,15 +116,20 @@ class FirstMatch(Generic[T]):
     'yes'
     """
 
-    __slots__ = ("answers", "cells", "dropped", "lows", "stretches", "words")
+    __slots__ = ("answers", "cells", "dropped", "lows", "single", "stretches", "words")
 
     def __init__(self, intervals: Intervals, answers: Sequence[T]) -> None:
+        starts, ranks = intervals.starts, intervals.ranks
+        self.single: dict[int, T] = {}
+        if intervals.bits > WORD_BITS:
+            starts, ranks, single = intervals.without_single_numbers()
+            self.single = {number: answers[rank] for number, rank in single.items()}
         # As `bisect_right` counts: the answer of the first start is the second, and nothing comes before it.
-        self.answers = [answers[rank] for rank in (0, *intervals.ranks)]
+        self.answers = [answers[rank] for rank in (0, *ranks)]
         self.stretches: list[Stretch] = []
         self.cells, self.words, dropped = array("I"), array("Q"), array("Q")
-        for begin, end in _even_stretches(intervals.starts, 0, len(intervals.starts)):
-            dropped.extend(self._add(intervals.starts, begin, end))
+        for begin, end in _even_stretches(starts, 0, len(starts)):
+            dropped.extend(self._add(starts, begin, end))
         self.lows = [stretch.low for stretch in self.stretches[1:]]
         self.dropped = dropped if any(dropped) else None
 
@@ -125,6 +150,8 @@ class FirstMatch(Generic[T]):
 
     def find(self, number: int) -> T:
         """The answer that holds for a number."""
+        if number in self.single:
+            return self.single[number]
         low, drop, shift, cell = self.stretches[bisect_right(self.lows, number)]
         offset = number - low
         cell += offset >> shift
