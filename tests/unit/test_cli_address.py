@@ -79,6 +79,8 @@ def test_a_zone_on_a_mapped_address_has_classes_and_an_error(run: Run) -> None:
         ("*", "endpoint", "*", ["endpoint", "wildcard"], "n/a"),
         ("mail.example:", "endpoint-invalid", None, ["invalid"], "deny"),
         ("[::ffff:1.2.3.4%eth0]:80", "endpoint-invalid", None, ["invalid"], "deny"),
+        ("127.0.0.1:80:80", "endpoint-invalid", None, ["invalid"], "deny"),
+        ("::1:99999", None, None, ["invalid"], "deny"),
         ("80", None, None, ["legacy-decimal"], "deny"),
         ("10.0.0.0/8", None, None, ["invalid"], "deny"),
         ("a..b", None, None, ["invalid"], "deny"),

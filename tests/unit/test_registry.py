@@ -1,6 +1,7 @@
 """The registries: every row's edges, what they leave open, and what "public only" lets pass."""
 
 import ipaddress
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from dualstack.core.address import BITS, Address
 from dualstack.core.embedded import Nat64
 from dualstack.core.registry import (
     CLOUD_METADATA,
+    DATED,
     SPECIAL,
     Special,
     classes_of,
@@ -119,6 +121,13 @@ def test_an_address_is_what_its_longest_block_says(text: str, expected: str) -> 
     family, *classes = classes_of(Address(text))
     assert family == ("ipv6" if ":" in text else "ipv4")
     assert " ".join(classes) == expected
+
+
+def test_every_class_is_in_the_reference() -> None:
+    reference = (Path(__file__).parents[2] / "docs" / "reference" / "addresses.md").read_text()
+    names = {name for row in SPECIAL for name in row.classes} | {"cloud-metadata", "global", "isatap", "nat64-nsp"}
+    assert {name for name in names if f"`{name}`" not in reference} == set()
+    assert DATED in reference
 
 
 def test_no_metadata_address_is_public() -> None:

@@ -140,7 +140,9 @@ def _of_mapped_with_zone(text: str, mapped: tuple[Address, str], error: AddressE
 
 def _is_like_endpoint(text: str) -> bool:
     """Whether somebody meant a host with a port, or brackets or a star as in one."""
-    return text.count(":") == 1 or text == Wildcard.ANY.value or not set("[]@").isdisjoint(text)
+    before, colon, rest = text.partition(":")
+    has_port = bool(colon) and (":" not in rest or "." in before)
+    return has_port or text == Wildcard.ANY.value or not set("[]@").isdisjoint(text)
 
 
 def _of_endpoint(text: str, nat64: Nat64 | None, service: ServiceNumber | None) -> Description:
