@@ -12,6 +12,16 @@ from dualstack.cli import main
 from support.command import Run
 from support.namespace import Namespace, Network, why_no_namespaces
 
+# Debian's package of a program, where it has another name.
+PACKAGES = {
+    "bipmkpw": "bip",
+    "dovecot": "dovecot-imapd",
+    "setpriv": "util-linux",
+    "setsid": "util-linux",
+    "telnet": "inetutils-telnet",
+    "/usr/sbin/telnetd": "inetutils-telnetd",
+}
+
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
@@ -27,7 +37,7 @@ def _reasons_to_skip(item: pytest.Item) -> Iterator[str]:
     for marker in item.iter_markers("daemon"):
         missing = [program for program in marker.args if shutil.which(program) is None]
         if missing:
-            yield f"not installed: {', '.join(missing)}"
+            yield f"not installed: {', '.join(f'{name} (Debian: {PACKAGES.get(name, name)})' for name in missing)}"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,10 +9,11 @@ from socket import socket
 
 import click
 
-from dualstack.cli.output import json_option, print_json
+from dualstack.cli.output import family_options, json_option, print_json
 from dualstack.core.address import Address
 from dualstack.core.configuration import Sockets
-from dualstack.net.listen import bind_sockets
+from dualstack.kernel.sockets import describe, open_sockets
+from dualstack.net.listen import plan_listen
 
 __all__ = ["command"]
 
@@ -24,6 +25,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Examples:
   dualstack listen '*:9999'                    both families
   dualstack listen '[::]:9999' --v6only        IPv6 alone
+  dualstack listen 9999 -4                     IPv4 alone
   dualstack listen '0.0.0.0, [::]' --port 9999
   dualstack listen localhost:13 --serve daytime
   dualstack listen 7777 --serve echo --json
@@ -31,7 +33,8 @@ Examples:
 )
 @click.argument("where")
 @click.option("--port", type=int, help="The port of WHERE's items that have none.")
-@click.option("--v6only", is_flag=True, help="[::] takes IPv6 alone.")
+@click.option("--v6only", is_flag=True, help="IPv6 alone, as -6.")
+@family_options("{} alone, whatever WHERE says.")
 @click.option(
     "--sockets",
     type=click.Choice([mode.value for mode in Sockets]),
@@ -43,11 +46,21 @@ Examples:
 @click.option("--count", type=click.IntRange(min=1), help="End after so many connections.")
 @json_option("Print a line of JSON once all sockets listen, and one for each connection.")
 def command(
-    where: str, port: int | None, v6only: bool, sockets: str, serve: str | None, count: int | None, as_json: bool
+    where: str,
+    port: int | None,
+    v6only: bool,
+    family: int,
+    sockets: str,
+    serve: str | None,
+    count: int | None,
+    as_json: bool,
 ) -> None:
     """Accept connections on WHERE and show who they are from; each ends when its client ends it, or Ctrl-C."""
     mode = "pair" if sockets == "auto" else sockets
-    opened = bind_sockets(where, port=port, v6only=v6only, sockets=mode)
+    planned = plan_listen(where, port=port, family=6 if v6only else family, sockets=mode)
+    for note in planned.notes:
+        click.echo(f"dualstack: {note}", err=True)
+    opened = open_sockets(planned.sockets)
     with asyncio.Runner() as runner:
         runner.run(_listen(opened, _SERVICES[serve], count, _Speaker(as_json=as_json)))
 
@@ -150,6 +163,4 @@ class _Speaker:
 
 
 def _describe(sock: socket) -> dict[str, object]:
-    from dualstack.kernel.sockets import describe
-
     return {"service": "listen", "port_name": "listen", **describe(sock)}

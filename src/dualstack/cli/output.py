@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "json_option", "print_document", "print_json"]
+__all__ = ["console", "family_options", "json_option", "print_document", "print_json"]
 
 _WIDTH = 120
 
@@ -20,6 +20,18 @@ F = TypeVar("F", bound=Callable[..., object])
 def json_option(help_text: str = "Print JSON for scripts.") -> Callable[[F], F]:
     """The `--json` option, as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help=help_text)
+
+
+def family_options(help_text: str) -> Callable[[F], F]:
+    """The options `-4` and `-6`, as `family`: 4, 6, or 0 for neither; `help_text` has a `{}` for the family."""
+
+    def decorate(function: F) -> F:
+        for family in (6, 4):
+            told = help_text.format(f"IPv{family}")
+            function = click.option(f"-{family}", "family", flag_value=family, type=int, help=told)(function)
+        return click.option("--any-family", "family", flag_value=0, type=int, default=0, hidden=True)(function)
+
+    return decorate
 
 
 def print_json(value: object) -> None:

@@ -2,9 +2,11 @@
 
 import click
 
+from dualstack.cli.output import family_options
 from dualstack.cli.serving import run_gateway, serving_options
-from dualstack.core.configuration import Configuration, Service, Sockets
+from dualstack.core.configuration import BOTH, Configuration, Service, Sockets
 from dualstack.core.endpoint import parse_listen
+from dualstack.core.narrowing import narrowed
 from dualstack.gateway.config import parse_target_text
 from dualstack.net.services import service_port
 
@@ -24,13 +26,14 @@ Examples:
 @click.argument("listen")
 @click.argument("target")
 @click.option("--port", type=int, help="The port of LISTEN's items that have none.")
-@click.option("--v6only", is_flag=True, help="[::] takes IPv6 alone.")
+@click.option("--v6only", is_flag=True, help="Listen for IPv6 alone.")
 @click.option(
     "--sockets",
     type=click.Choice([mode.value for mode in Sockets]),
     default="auto",
     help="Both families on one socket or on two.",
 )
+@family_options("Connect to TARGET over {} alone.")
 @click.option("--access", multiple=True, metavar="RULE", help="Who is let in: 'allow|deny any|public|ADDRESS|PREFIX'.")
 @click.option("--reach", multiple=True, metavar="RULE", help="Which addresses of TARGET may be dialled.")
 @click.option(
@@ -50,6 +53,7 @@ def command(
     port: int | None,
     v6only: bool,
     sockets: str,
+    family: int,
     access: tuple[str, ...],
     reach: tuple[str, ...],
     idle_timeout: float | None,
@@ -67,12 +71,14 @@ def command(
     LISTEN is a list such as '*:143', '[::1]:8080', '*, [::]' with --port. TARGET is HOST:PORT, unix:/PATH or
     exec:COMMAND.
     """
+    endpoints = parse_listen(listen, port=port, service=service_port)
     service = Service(
         "relay",
         parse_target_text(target),
-        listen=parse_listen(listen, port=port, service=service_port),
+        listen=narrowed(endpoints, 6) if v6only else endpoints,
         v6only=v6only,
         sockets=Sockets(sockets),
+        families=frozenset({family}) if family else BOTH,
         access=access,
         reach=reach,
         idle_timeout_s=float("inf") if idle_timeout is None else idle_timeout,

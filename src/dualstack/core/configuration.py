@@ -11,7 +11,11 @@ from dualstack.core.address import Address
 from dualstack.core.endpoint import Endpoint, Wildcard
 from dualstack.errors import ConfigError
 
-__all__ = ["Configuration", "ExecTarget", "Link", "Port", "Service", "Sockets", "Target", "UnixTarget"]
+__all__ = ["BOTH", "Configuration", "ExecTarget", "Link", "Port", "Service", "Sockets", "Target", "UnixTarget"]
+
+
+BOTH = frozenset({4, 6})
+"""Both families."""
 
 
 class Sockets(Enum):
@@ -75,6 +79,7 @@ class Service:
         name: unique among the services.
         target: where to; None for a listener without one (`dualstack listen`).
         ports: names of ports, with `port` their number; or
+        families: over which the target may be dialled.
         listen: endpoints of its own, which make a port named after the service.
         v6only: with `listen`, IPv6 alone on `[::]`.
         idle_timeout_s: a connection without a byte for so long is ended.
@@ -89,6 +94,7 @@ class Service:
     protocol: str = "tcp"
     v6only: bool = False
     sockets: Sockets = Sockets.AUTO
+    families: frozenset[int] = BOTH
     access: tuple[str, ...] = ()
     reach: tuple[str, ...] = ()
     nat64: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration, Link, Port
+from dualstack.core.configuration import BOTH, Configuration, Link, Port
 from dualstack.core.endpoint import Endpoint, Wildcard
 from dualstack.core.hostfacts import HostFacts
 
@@ -35,10 +35,10 @@ def dialable_families(port: Port, config: Configuration) -> frozenset[int]:
     """
     bind = port.bind
     if not isinstance(bind, Address):
-        return frozenset((4, 6))
+        return frozenset({6}) if port.v6only else BOTH
     bind = bind.canonical
     if bind.is_unspecified and bind.version == 6 and not port.v6only and not _ipv4_is_taken(port, config):
-        return frozenset((4, 6))
+        return BOTH
     return frozenset((bind.version,))
 
 

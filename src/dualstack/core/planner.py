@@ -121,7 +121,8 @@ def claims_of(config: Configuration, service: Service, facts: HostFacts) -> Iter
 
 def _claims(config: Configuration, service: Service, port: Port, number: int, facts: HostFacts) -> Iterator[Claim]:
     key = f"ports.{port.name}.bind" if service.ports else f"services.{service.name}.listen" if config.where else ""
-    for host in _hosts(port.bind, config.where, key, facts):
+    bind = ANY_IPV6 if port.v6only and isinstance(port.bind, Wildcard) else port.bind
+    for host in _hosts(bind, config.where, key, facts):
         if isinstance(host, Address):
             check_bindable(host, facts, config.where, key)
         yield Claim(

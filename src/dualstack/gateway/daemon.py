@@ -131,7 +131,7 @@ class Gateway:
 
     def _policy(self, service: Service, config: Configuration) -> Policy:
         def route(target: Endpoint) -> Route:
-            return route_to(target, config, self.ports)
+            return route_to(target, service.families, config, self.ports)
 
         return Policy.of(service, route)
 
@@ -191,10 +191,15 @@ class Gateway:
         if port.state is PortState.LISTENING:
             return
         try:
-            port.start(self._plane)
+            port.start(self._plane, self._held())
         finally:
             self._reroute()
         self._log.info("port started", port=port.name)
+
+    def _held(self) -> set[int]:
+        """The port numbers that sockets of ours have."""
+        ours = (listening for port in self.ports.values() for listening in port.listenings)
+        return {listening.spec.port for listening in ours if listening.sock.fileno() >= 0}
 
     async def _drain(self, ports: Iterable[NamedPort], timeout_s: float) -> int:
         doors = {listening.door for port in ports for listening in port.listenings}
@@ -238,7 +243,7 @@ class Gateway:
         except ListenError:
             for listening in gone:
                 if listening.door.port.state is PortState.LISTENING:
-                    listening.revive(self._plane)
+                    listening.revive(self._plane, self._held())
             raise
 
     def describe_ports(self) -> list[dict[str, object]]:

@@ -6,7 +6,7 @@ socket is closed and opened anew.
 """
 
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -49,14 +49,14 @@ class Listening:
         else:
             self.sock.close()
 
-    def revive(self, plane: DataPlane) -> None:
-        """Listen again.
+    def revive(self, plane: DataPlane, held: Collection[int]) -> None:
+        """Listen again; `held` are port numbers that other sockets of ours have.
 
         Raises:
             ListenError: the port number was released and is taken, or the right to it is gone.
         """
         if self.sock.fileno() < 0:
-            self.sock = open_sockets([self.spec])[0]
+            self.sock = open_sockets([self.spec], held=held)[0]
         else:
             listen_again(self.sock, self.spec)
         plane.listen(self.sock, self.door)
@@ -98,8 +98,8 @@ class NamedPort:
                 listening.close(plane)
         self.state = PortState.STOPPED
 
-    def start(self, plane: DataPlane) -> None:
-        """Listen again on all of its sockets.
+    def start(self, plane: DataPlane, held: Collection[int]) -> None:
+        """Listen again on all of its sockets; `held` are port numbers that sockets of ours have.
 
         Raises:
             ListenError: one cannot; then none does, and the port is failed.
@@ -109,7 +109,7 @@ class NamedPort:
         revived: list[Listening] = []
         try:
             for listening in self.listenings:
-                listening.revive(plane)
+                listening.revive(plane, held)
                 revived.append(listening)
         except ListenError as error:
             for listening in revived:

@@ -1,10 +1,14 @@
 """Rights and limits of the process: as many descriptors as are allowed, and no more rights than are needed."""
 
+import importlib
 import os
 
 from dualstack.errors import ConfigError
 
 __all__ = ["become", "raise_descriptor_limit"]
+
+# What is imported where it is first needed: by a reload, by a lookup, by a port that cannot start.
+_NEEDED_LATER = ("concurrent.futures.thread", "encodings.idna", "dualstack.kernel.sockdiag", "dualstack.net.names")
 
 
 def raise_descriptor_limit() -> int | None:
@@ -26,6 +30,8 @@ def raise_descriptor_limit() -> int | None:
 def become(user: str, where: str) -> None:
     """Give up root for `user`: groups, group and user id, for good.
 
+    What is imported later is imported before: that user may not be able to read Python's own files.
+
     Raises:
         ConfigError: no such user, or this process may not become another.
     """
@@ -41,6 +47,8 @@ def become(user: str, where: str) -> None:
         return
     if os.geteuid() != 0:
         raise ConfigError(where, "user", f"only root may become {user!r}; start as root or leave the key out")
+    for name in _NEEDED_LATER:
+        importlib.import_module(name)
     os.initgroups(user, entry.pw_gid)
     os.setgid(entry.pw_gid)
     os.setuid(entry.pw_uid)

@@ -6,13 +6,14 @@ address in particular. Looks nothing up: the addresses come in.
 
 import os
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from socket import AF_INET, AF_INET6
 
 from dualstack.core.access import AccessList, Verdict
 from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration, Port
+from dualstack.core.configuration import BOTH, Configuration, Port
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.outgoing import dialable_families, link_matches
 from dualstack.core.sockaddr import SocketAddress
@@ -30,33 +31,38 @@ class Route:
 
     link: str | None = None
     ports: tuple[tuple[Port, frozenset[int]], ...] | None = None
+    families: frozenset[int] = BOTH
 
     def by(self, family: int) -> tuple[bool, Address | None]:
         """Whether a port dials this family, and the address that it is bound to."""
-        if self.ports is None:
-            return True, None
+        if self.ports is None or family not in self.families:
+            return family in self.families, None
         for port, families in self.ports:
             if family in families:
                 bind = port.bind.canonical if isinstance(port.bind, Address) else None
                 return True, None if bind is None or bind.is_unspecified else bind
         return False, None
 
-    def explain(self, families: Iterable[int]) -> str:
+    def explain(self, families: AbstractSet[int]) -> str:
         """Why nothing of `families` can be dialled."""
+        if not families & self.families:
+            return f"has no {FAMILY_NAMES[next(iter(self.families))]} address"
         wanted = " and ".join(FAMILY_NAMES[family] for family in sorted(families)) or "no address"
         names = ", ".join(port.name for port, _ in self.ports or ()) or "none, all are stopped"
         return f"resolves to {wanted}, and no port of link {self.link} can dial it (up: {names})"
 
 
-def route_to(target: Endpoint, config: Configuration, ports: Mapping[str, NamedPort]) -> Route:
-    """The first link that matches `target`, with those of its ports that are up."""
+def route_to(
+    target: Endpoint, families: frozenset[int], config: Configuration, ports: Mapping[str, NamedPort]
+) -> Route:
+    """The first link that matches `target`, with those of its ports that are up, for `families` alone."""
     for link in config.links:
         if not link_matches(link, target):
             continue
         named = [config.ports_by_key[name.casefold()] for name in link.ports]
         up = [port for port in named if _is_up(ports.get(port.key))]
-        return Route(link.to, tuple((port, dialable_families(port, config)) for port in up))
-    return Route()
+        return Route(link.to, tuple((port, dialable_families(port, config)) for port in up), families)
+    return Route(families=families)
 
 
 def _is_up(port: NamedPort | None) -> bool:

@@ -131,3 +131,7 @@ class _Signals:
             await self._gateway.reload(await asyncio.to_thread(load))
         except (DualstackError, OSError) as error:
             self._log.error("reload refused", why=str(error), running="the configuration before")
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            self._log.error("reload failed", why=why, running="the configuration before")
+            raise

@@ -23,18 +23,25 @@ if TYPE_CHECKING:
     from dualstack.core.planner import Plan
     from dualstack.core.socketspec import SocketSpec
 
-__all__ = ["Server", "bind_socket", "bind_sockets", "start_server"]
+__all__ = ["Server", "bind_socket", "bind_sockets", "plan_listen", "start_server"]
 
 
 def bind_sockets(
-    where: str | int, *, port: int | None = None, v6only: bool = False, sockets: str = "auto", backlog: int = BACKLOG
+    where: str | int,
+    *,
+    port: int | None = None,
+    v6only: bool = False,
+    family: int = 0,
+    sockets: str = "auto",
+    backlog: int = BACKLOG,
 ) -> "list[socket.socket]":
     """Listening, non-blocking TCP sockets for a listen text: `*:143`, `*, [::]` with `port`, `localhost:0`, `8080`.
 
     Args:
         where: the text, or a port number for both families.
         port: the number of items that have none.
-        v6only: `[::]` takes IPv6 alone.
+        v6only: `[::]` and `*` take IPv6 alone.
+        family: 4 or 6 for that family alone, 0 for what the text says.
         sockets: `auto` and `pair` make two sockets for both families, `single` makes one where the system can.
         backlog: connections that may wait to be accepted.
 
@@ -51,7 +58,8 @@ def bind_sockets(
     1
     >>> for sock in sockets: sock.close()
     """
-    return _open(_plan(where, port, v6only, sockets).sockets, backlog)
+    made = plan_listen(where, port=port, v6only=v6only, family=family, sockets=sockets)
+    return _open(made.sockets, backlog)
 
 
 def bind_socket(
@@ -65,7 +73,7 @@ def bind_socket(
         ListenError: the text needs more than one socket on this system.
         AddressError, ConfigError: as `bind_sockets` says.
     """
-    specs = _plan(where, port, v6only, "single").sockets
+    specs = plan_listen(where, port=port, v6only=v6only, sockets="single").sockets
     if len(specs) > 1:
         listed = ", ".join(str(spec) for spec in specs)
         raise ListenError(str(where), f"needs {len(specs)} sockets here ({listed}); use bind_sockets")
@@ -165,15 +173,25 @@ class Server:
         await self.wait_closed()
 
 
-def _plan(where: str | int, port: int | None, v6only: bool, sockets: str) -> "Plan":  # noqa: FBT001 - the caller's own
+def plan_listen(
+    where: str | int, *, port: int | None = None, v6only: bool = False, family: int = 0, sockets: str = "auto"
+) -> "Plan":
+    """What `bind_sockets` opens for these arguments, with notes for people: a family that is off, items merged.
+
+    Raises:
+        AddressError, ConfigError: as `bind_sockets` says.
+    """
     from dualstack.core.configuration import Configuration, Service, Sockets
     from dualstack.core.endpoint import parse_listen
+    from dualstack.core.narrowing import narrowed
     from dualstack.core.planner import claims_of, plan_claims
     from dualstack.net.services import service_port
 
     text = str(where)
     endpoints = parse_listen(text, port=port, service=service_port)
-    service = Service("listen", listen=endpoints, v6only=v6only, sockets=Sockets(sockets))
+    if family:
+        endpoints = narrowed(endpoints, family)
+    service = Service("listen", listen=endpoints, v6only=v6only or family == 6, sockets=Sockets(sockets))
     facts = _quick_facts(tuple(endpoint.host for endpoint in endpoints if isinstance(endpoint.host, str)))
     claims = list(claims_of(Configuration((service,)), service, facts))
     return plan_claims(claims, facts, auto=Sockets.PAIR)
