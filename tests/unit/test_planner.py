@@ -3,10 +3,11 @@
 import pytest
 
 from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration, Link, Port, Service, Sockets
+from dualstack.core.configuration import Configuration, ExecTarget, Link, Port, Service, Sockets, UnixTarget
 from dualstack.core.endpoint import Wildcard, parse_listen, parse_target
 from dualstack.core.hostfacts import HostFacts, Interface, Listener
 from dualstack.core.oracle import Case, Sock, Step, predict
+from dualstack.core.outgoing import dialable_families
 from dualstack.core.planner import Plan, plan
 from dualstack.core.stacks import STACKS
 from dualstack.errors import ConfigError
@@ -247,6 +248,36 @@ def test_a_link_names_the_families_that_its_ports_cannot_dial(
         names={"mail.internal": tuple(map(Address, found))},
     )
     assert [(finding.target, finding.missing) for finding in made.links] == [("mail.internal:143", missing)]
+
+
+@pytest.mark.parametrize(
+    ("port", "others", "families"),
+    [
+        (Port("p"), (), {4, 6}),
+        (Port("p", v6only=True), (), {6}),
+        (Port("p", Address("::")), (), {4, 6}),
+        (Port("p", Address("::"), v6only=True), (), {6}),
+        (Port("p", Address("::")), (Port("q", Address("0.0.0.0")),), {6}),
+        (Port("p", Address("::")), (Port("q"),), {6}),
+        (Port("p", Address("::")), (Port("q", Address("10.0.0.1")),), {4, 6}),
+        (Port("p", Address("0.0.0.0")), (), {4}),
+        (Port("p", Address("::ffff:10.0.0.1")), (), {4}),
+        (Port("p", Address("fd00::1")), (), {6}),
+    ],
+)
+def test_a_port_dials_the_families_that_it_is_bound_to(
+    port: Port, others: tuple[Port, ...], families: set[int]
+) -> None:
+    assert dialable_families(port, Configuration((), (port, *others))) == families
+
+
+def test_a_port_of_any_address_with_v6only_is_ipv6_alone() -> None:
+    made = planned(Service("a", ports=("p",), port=1), ports=(Port("p", v6only=True),))
+    assert shown(made) == [ONLY6]
+
+
+def test_targets_are_written_as_in_the_file() -> None:
+    assert [str(UnixTarget("/run/x")), str(ExecTarget(("cat", "-u")))] == ["unix:/run/x", "exec:cat -u"]
 
 
 def test_a_link_without_a_target_is_listed() -> None:

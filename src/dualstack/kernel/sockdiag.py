@@ -49,6 +49,11 @@ class _Process:
     name: str | None
 
 
+# The 22nd field, counted from the one after the name in brackets; a process that has gone sorts last.
+_STARTTIME = 19
+_GONE = 1 << 64
+
+
 def read_listeners(*, processes: bool = True) -> tuple[Listener, ...] | None:
     """Every socket that listens or holds a port here, by protocol, port and address; None where nobody can be asked.
 
@@ -94,7 +99,7 @@ def _owners(inodes: set[int]) -> dict[int, _Process]:
     """The process that has each socket open; of several, such as a server's workers, the oldest."""
     owners: dict[int, _Process] = {}
     wanted = inodes - {0}
-    for pid in sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()):
+    for pid in sorted((int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()), key=_age):
         if not wanted:
             break
         mine = wanted & set(_open_sockets(pid))
@@ -102,6 +107,15 @@ def _owners(inodes: set[int]) -> dict[int, _Process]:
             wanted -= mine
             owners |= dict.fromkeys(mine, _Process(pid, _name(pid)))
     return owners
+
+
+def _age(pid: int) -> tuple[int, int]:
+    """Sorts the oldest first: when it started, since numbers begin again (proc_pid_stat(5), starttime)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return _GONE, pid
+    return int(stat.rpartition(b")")[2].split()[_STARTTIME]), pid
 
 
 def _open_sockets(pid: int) -> Iterator[int]:
