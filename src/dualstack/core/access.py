@@ -14,12 +14,12 @@ no name is looked up: what is asked about is the address of the socket, after th
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
-from dualstack.core.address import Address
+from dualstack.core.address import BITS, Address
 from dualstack.core.embedded import IPV4_CARRIERS, ISATAP_BITS, ISATAP_MASK, Nat64, embedded_ipv4
 from dualstack.core.first_match import Block, FirstMatch, Intervals
 from dualstack.core.prefix import Prefix
@@ -58,11 +58,6 @@ class Decision:
     rule: str | None
 
 
-class _Rule(NamedTuple):
-    verdict: Verdict
-    subject: Prefix | Group
-
-
 _NONE_MATCHED = Decision(Verdict.DENY, None)
 
 
@@ -92,18 +87,16 @@ class AccessList:
     def __init__(self, rules: Iterable[str], nat64: Iterable[str] = (), *, zone_id: ZoneId | None = None) -> None:
         self.rules = tuple(rules)
         prefixes = Nat64(nat64)
-        parsed = [_parsed(rule) for rule in self.rules]
-        self._decisions = [Decision(rule.verdict, text) for rule, text in zip(parsed, self.rules, strict=True)]
-        self._decisions.append(_NONE_MATCHED)
+        read = _Rules(self.rules, zone_id)
+        self._decisions = [*read.decisions, _NONE_MATCHED]
         # By rank: 0, before all rules, is for what needs a closer look, and the default comes after the last.
         answers, default = [None, *self._decisions], len(self._decisions)
 
-        ipv4, ipv6 = sorted(_blocks(parsed, 4)), sorted(_blocks(parsed, 6))
-        self._close = _CloseLook(parsed, ipv4, ipv6, prefixes, zone_id)
-        ipv4 += _public_blocks(parsed, 4)
-        ipv6 += [*_public_blocks(parsed, 6), *_blocks_with_ipv4_inside(prefixes)]
+        ipv4 = [*read.blocks[4], *read.public_blocks(4)]
+        ipv6 = [*read.blocks[6], *read.public_blocks(6), *_blocks_with_ipv4_inside(prefixes)]
         self._ipv4 = FirstMatch(Intervals(32, ipv4, default=default), answers)
         self._ipv6 = FirstMatch(Intervals(128, ipv6, default=default), answers)
+        self._close = _CloseLook(read, prefixes)
 
     def check(self, address: Address) -> Decision:
         """What the rules say of an address; within a microsecond for IPv4 and for plain IPv6.
@@ -149,25 +142,67 @@ class AccessList:
         return f"<AccessList of {len(self.rules)} rules>"
 
 
+class _Rules:
+    """Rules as read: each one's decision, and its prefixes by where they hold.
+
+    Of a rule nothing else is kept: of 100,000, that would be half a million objects for the collector to walk.
+    """
+
+    __slots__ = ("_zone_id", "blocks", "decisions", "public", "zones")
+
+    def __init__(self, rules: Iterable[str], zone_id: ZoneId | None) -> None:
+        self._zone_id = zone_id
+        self.decisions: list[Decision] = []
+        self.blocks: dict[int, list[Block]] = {4: [], 6: []}
+        self.zones: dict[str, list[Block]] = {}
+        self.public: list[tuple[int, Verdict]] = []
+        for rank, text in enumerate(rules, 1):
+            verdict, subject = _parsed(text)
+            self.decisions.append(Decision(verdict, text))
+            self._add(rank, verdict, subject)
+        for blocks in self.blocks.values():
+            blocks.sort()
+
+    def _add(self, rank: int, verdict: Verdict, subject: Prefix | Group) -> None:
+        if subject is Group.PUBLIC:
+            self.public.append((rank, verdict))
+        elif subject is Group.ANY:
+            for version, blocks in self.blocks.items():
+                blocks.append((0, 1 - (1 << BITS[version]), rank))
+        elif subject.network.scope is not None:
+            self.zones.setdefault(self.zone(subject.network.scope), []).append(_block(subject, rank))
+        else:
+            self.blocks[subject.network.version].append(_block(subject, rank))
+
+    def public_blocks(self, version: int, only: Verdict | None = None) -> Iterator[Block]:
+        """What `public` holds of plain addresses, for the first rule that says it; to a second nothing is left."""
+        first = next((rank for rank, verdict in self.public if only in {None, verdict}), None)
+        if first is not None:
+            yield from (_block(prefix, first) for prefix in public_prefixes(version))
+
+    def zone(self, scope: str) -> str:
+        """The zone's number, where it is known: a rule often has the name, and a peer the number."""
+        if self._zone_id is None or scope.isdecimal():
+            return scope
+        try:
+            return str(self._zone_id(scope))
+        except OSError:
+            return scope
+
+
 class _CloseLook:
     """For what has a zone or may carry IPv4: each way to match names its first rule, and the first of those decides."""
 
-    __slots__ = ("_default", "_ipv4_denied", "_ipv6", "_nat64", "_public", "_zone_id", "_zones")
+    __slots__ = ("_default", "_ipv4_denied", "_ipv6", "_nat64", "_public", "_zone", "_zones")
 
-    def __init__(
-        self, rules: Sequence[_Rule], ipv4: Sequence[Block], ipv6: Sequence[Block], nat64: Nat64, zone_id: ZoneId | None
-    ) -> None:
-        self._nat64, self._zone_id, self._default = nat64, zone_id, len(rules) + 1
-        self._ipv6 = Intervals(128, ipv6, default=self._default)
-        self._public = [(rank, rule.verdict) for rank, rule in enumerate(rules, 1) if rule.subject is Group.PUBLIC]
-        denied = [block for block in ipv4 if rules[block[2] - 1].verdict is Verdict.DENY]
-        denied += _public_blocks(rules, 4, Verdict.DENY)
+    def __init__(self, rules: _Rules, nat64: Nat64) -> None:
+        self._nat64, self._public, self._zone = nat64, rules.public, rules.zone
+        self._default = len(rules.decisions) + 1
+        denied = [block for block in rules.blocks[4] if rules.decisions[block[2] - 1].verdict is Verdict.DENY]
+        denied += rules.public_blocks(4, Verdict.DENY)
         self._ipv4_denied = Intervals(32, denied, default=self._default)
-        zones: dict[str, list[Block]] = {}
-        for rank, rule in enumerate(rules, 1):
-            if isinstance(rule.subject, Prefix) and rule.subject.network.scope is not None:
-                zones.setdefault(self._zone(rule.subject.network.scope), []).append(_block(rule.subject, rank))
-        self._zones = {zone: Intervals(128, blocks, default=self._default) for zone, blocks in zones.items()}
+        self._ipv6 = Intervals(128, rules.blocks[6], default=self._default)
+        self._zones = {zone: Intervals(128, blocks, default=self._default) for zone, blocks in rules.zones.items()}
 
     def rank(self, address: Address) -> int:
         """The rank of the first rule that matches an IPv6 address that is not mapped."""
@@ -185,48 +220,22 @@ class _CloseLook:
             if is_public(address if verdict is Verdict.ALLOW else address.without_scope, self._nat64):
                 yield rank
 
-    def _zone(self, scope: str) -> str:
-        """The zone's number, where it is known: a rule often has the name, and a peer the number."""
-        if self._zone_id is None or scope.isdecimal():
-            return scope
-        try:
-            return str(self._zone_id(scope))
-        except OSError:
-            return scope
 
-
-def _parsed(text: str) -> _Rule:
+def _parsed(text: str) -> tuple[Verdict, Prefix | Group]:
     verdict, _, subject = text.strip().partition(" ")
     subject = subject.lstrip()
     if verdict not in _VERDICTS or not subject:
         raise RuleError(text, "a rule is allow or deny, a blank, and any, public, an address or a prefix")
     if subject in _GROUPS:
-        return _Rule(_VERDICTS[verdict], _GROUPS[subject])
+        return _VERDICTS[verdict], _GROUPS[subject]
     try:
-        return _Rule(_VERDICTS[verdict], Prefix.parse(subject).canonical)
+        return _VERDICTS[verdict], Prefix.parse(subject).canonical
     except AddressError as error:
         raise RuleError(text, error.why) from None
 
 
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}
 _GROUPS = {group.value: group for group in Group}
-
-
-def _blocks(rules: Iterable[_Rule], version: int) -> Iterator[Block]:
-    """The prefixes of one family that hold in every zone; `any` is one of each."""
-    everything = Prefix(Address.from_int(0, version), 0)
-    for rank, (_, subject) in enumerate(rules, 1):
-        prefix = everything if subject is Group.ANY else subject
-        if isinstance(prefix, Prefix) and prefix.network.version == version and prefix.network.scope is None:
-            yield _block(prefix, rank)
-
-
-def _public_blocks(rules: Iterable[_Rule], version: int, verdict: Verdict | None = None) -> Iterator[Block]:
-    """What `public` holds of plain addresses, for the first rule that says it; to a second nothing is left."""
-    for rank, rule in enumerate(rules, 1):
-        if rule.subject is Group.PUBLIC and verdict in {None, rule.verdict}:
-            yield from (_block(prefix, rank) for prefix in public_prefixes(version))
-            return
 
 
 def _blocks_with_ipv4_inside(nat64: Nat64) -> Iterator[Block]:
