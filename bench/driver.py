@@ -5,8 +5,8 @@ import signal
 import socket
 import sys
 
-from dualstack.gateway.link import Hop, Link, Target
-from dualstack.gateway.plane import data_plane
+from dualstack.gateway.dataplane.link import Hop, Link, Target
+from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.kernel.streams import SockAddr
 
 

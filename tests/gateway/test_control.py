@@ -13,8 +13,8 @@ from dualstack.gateway.config import parse
 from dualstack.gateway.control import Control
 from dualstack.gateway.control_client import default_control_path, request
 from dualstack.gateway.daemon import Gateway
+from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.log import open_log
-from dualstack.gateway.plane import data_plane
 from support.command import Run
 
 CONFIG = """

@@ -11,8 +11,8 @@ import pytest
 from dualstack.errors import ConfigError, ListenError
 from dualstack.gateway.config import parse
 from dualstack.gateway.daemon import Gateway
+from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.log import Log
-from dualstack.gateway.plane import data_plane
 from dualstack.kernel.sockets import listen_on_loopback
 
 SOON = 10.0

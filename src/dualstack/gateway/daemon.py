@@ -19,8 +19,8 @@ from dualstack.core.planner import Plan, plan
 from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import ConfigError, ListenError, LookupFailed
 from dualstack.gateway.children import Children
+from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.gateway.log import Log
-from dualstack.gateway.plane import DataPlane
 from dualstack.gateway.ports import Listening, NamedPort, PortState, describe_socket, stopped_addresses, with_real_port
 from dualstack.gateway.routes import Route, route_to
 from dualstack.gateway.service import Door, Policy, RunningService

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from dualstack.core.address import Address
 from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import ListenError
-from dualstack.gateway.plane import DataPlane
+from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.kernel.sockets import KEEPS_ITS_PORT, listen_again, open_sockets, stop_listening
 
 if TYPE_CHECKING:

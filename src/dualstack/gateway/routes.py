@@ -17,7 +17,7 @@ from dualstack.core.configuration import BOTH, Configuration, Port
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.outgoing import dialable_families, link_matches
 from dualstack.core.sockaddr import SocketAddress
-from dualstack.gateway.link import Hop
+from dualstack.gateway.dataplane.link import Hop
 from dualstack.gateway.ports import NamedPort, PortState
 
 __all__ = ["Route", "hops", "route_to"]

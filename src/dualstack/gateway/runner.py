@@ -13,8 +13,8 @@ from contextlib import AsyncExitStack
 from dualstack.core.configuration import Configuration
 from dualstack.errors import DualstackError
 from dualstack.gateway.daemon import Gateway
+from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.log import Log
-from dualstack.gateway.plane import data_plane
 from dualstack.gateway.privileges import become, raise_descriptor_limit
 
 __all__ = ["run"]

@@ -17,9 +17,9 @@ from dualstack.core.configuration import ExecTarget, Service, UnixTarget
 from dualstack.core.endpoint import Endpoint
 from dualstack.errors import DualstackError, LookupFailed
 from dualstack.gateway.children import Children
-from dualstack.gateway.link import Hop, Link, Reason, Target
+from dualstack.gateway.dataplane.link import Hop, Link, Reason, Target
+from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.gateway.log import Log
-from dualstack.gateway.plane import DataPlane
 from dualstack.gateway.ports import NamedPort
 from dualstack.gateway.routes import Route, hops
 from dualstack.kernel.streams import SockAddr, reset

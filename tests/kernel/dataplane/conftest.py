@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dualstack.gateway.engine import Engine
-from dualstack.gateway.link import Hop, Link, Target
-from dualstack.gateway.plane import DataPlane
-from dualstack.gateway.protocol_relay import ProtocolRelay
+from dualstack.gateway.dataplane.engine import Engine
+from dualstack.gateway.dataplane.link import Hop, Link, Target
+from dualstack.gateway.dataplane.plane import DataPlane
+from dualstack.gateway.dataplane.protocol_relay import ProtocolRelay
 from dualstack.kernel.streams import SockAddr, reset
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dualstack.gateway import side
-from dualstack.gateway.engine import Engine
-from dualstack.gateway.link import Reason
+from dualstack.gateway.dataplane import side
+from dualstack.gateway.dataplane.engine import Engine
+from dualstack.gateway.dataplane.link import Reason
 
 if TYPE_CHECKING:
     import select

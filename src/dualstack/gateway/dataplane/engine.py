@@ -16,10 +16,10 @@ from math import inf
 from socket import SocketType, socket
 from typing import Protocol
 
-from dualstack.gateway.link import Flow, Gate, Hop, Link, Reason, Target
-from dualstack.gateway.opening import Opening
-from dualstack.gateway.plane import DataPlane
-from dualstack.gateway.side import BUFFER_BYTES, IN, OUT, PRI, RDHUP, Side
+from dualstack.gateway.dataplane.link import Flow, Gate, Hop, Link, Reason, Target
+from dualstack.gateway.dataplane.opening import Opening
+from dualstack.gateway.dataplane.plane import DataPlane
+from dualstack.gateway.dataplane.side import BUFFER_BYTES, IN, OUT, PRI, RDHUP, Side
 from dualstack.kernel.pipes import Pipe, PipePool
 from dualstack.kernel.streams import (
     CONNECTION_LOST_IN_QUEUE,

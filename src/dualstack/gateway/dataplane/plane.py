@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable
 from math import inf
 from socket import SocketType, socket
 
-from dualstack.gateway.deadlines import Deadlines
-from dualstack.gateway.link import Gate, Link, Reason, Target
+from dualstack.gateway.dataplane.deadlines import Deadlines
+from dualstack.gateway.dataplane.link import Gate, Link, Reason, Target
 from dualstack.kernel.streams import SockAddr
 
 __all__ = ["DataPlane", "data_plane"]
@@ -170,9 +170,9 @@ class DataPlane(ABC):
 def data_plane(loop: asyncio.AbstractEventLoop) -> DataPlane:
     """The best data plane of this system: epoll and splice on Linux, asyncio's transports elsewhere."""
     if hasattr(select, "epoll"):
-        from dualstack.gateway.engine import Engine
+        from dualstack.gateway.dataplane.engine import Engine
 
         return Engine(loop)
-    from dualstack.gateway.protocol_relay import ProtocolRelay
+    from dualstack.gateway.dataplane.protocol_relay import ProtocolRelay
 
     return ProtocolRelay(loop)

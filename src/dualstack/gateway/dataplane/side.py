@@ -13,12 +13,12 @@ from errno import EINVAL, ENOSYS, EPERM
 from socket import SHUT_WR, SocketType
 from typing import TYPE_CHECKING
 
-from dualstack.gateway.link import Flow
+from dualstack.gateway.dataplane.link import Flow
 from dualstack.kernel.pipes import Pipe
 from dualstack.kernel.streams import error_of
 
 if TYPE_CHECKING:
-    from dualstack.gateway.engine import EngineLink
+    from dualstack.gateway.dataplane.engine import EngineLink
 
 __all__ = ["BUFFER_BYTES", "ERR", "HUP", "IN", "OUT", "PRI", "RDHUP", "Side"]
 

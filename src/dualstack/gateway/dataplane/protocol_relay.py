@@ -11,8 +11,8 @@ from errno import ETIMEDOUT
 from math import inf
 from socket import SocketType, socket
 
-from dualstack.gateway.link import Flow, Gate, Hop, Link, Reason, Target
-from dualstack.gateway.plane import DataPlane
+from dualstack.gateway.dataplane.link import Flow, Gate, Hop, Link, Reason, Target
+from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.kernel.streams import (
     CONNECTION_LOST_IN_QUEUE,
     NO_ROOM,

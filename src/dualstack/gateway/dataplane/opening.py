@@ -8,12 +8,12 @@ from errno import ETIMEDOUT
 from socket import SocketType
 from typing import TYPE_CHECKING
 
-from dualstack.gateway.link import Hop, Reason, Target
-from dualstack.gateway.side import ERR, HUP, OUT
+from dualstack.gateway.dataplane.link import Hop, Reason, Target
+from dualstack.gateway.dataplane.side import ERR, HUP, OUT
 from dualstack.kernel.streams import NO_ROOM, error_of, reset
 
 if TYPE_CHECKING:
-    from dualstack.gateway.engine import Engine, EngineLink
+    from dualstack.gateway.dataplane.engine import Engine, EngineLink
 
 __all__ = ["Opening"]
 
