@@ -13,9 +13,9 @@ import click
 from dualstack.cli.output import console, json_option, print_document, print_json
 from dualstack.gateway.control import Control
 from dualstack.gateway.daemon import Gateway
+from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.demo import FAMILIES, LOOPBACK, Box, boxes, demo_configuration, demo_servers
 from dualstack.gateway.log import open_log
-from dualstack.gateway.plane import data_plane
 
 __all__ = ["command"]
 
