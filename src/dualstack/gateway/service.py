@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from socket import AF_UNIX, SocketType
+from socket import AF_UNIX, SocketType, if_nametoindex
 
 from dualstack.core.access import AccessList, Verdict
 from dualstack.core.address import Address
@@ -42,11 +42,16 @@ class Policy:
     @classmethod
     def of(cls, service: Service, route_of: Callable[[Endpoint], Route]) -> "Policy":
         """The policy of `service`; a literal target is made ready here and never leaves the data plane."""
-        access = AccessList(service.access, nat64=service.nat64) if service.access else None
-        reach = AccessList(service.reach, nat64=service.nat64) if service.reach else None
+        access = _rules(service.access, service.nat64)
+        reach = _rules(service.reach, service.nat64)
         route = route_of(service.target) if isinstance(service.target, Endpoint) else Route()
         target, trouble = _literal_target(service, route, reach)
         return cls(service, access, reach, route, target, trouble)
+
+
+def _rules(rules: tuple[str, ...], nat64: tuple[str, ...]) -> AccessList | None:
+    """Rules that know this host's interfaces: the kernel gives a peer's zone as a number, people write its name."""
+    return AccessList(rules, nat64=nat64, zone_id=if_nametoindex) if rules else None
 
 
 def _literal_target(service: Service, route: Route, reach: AccessList | None) -> tuple[Target | None, str]:
