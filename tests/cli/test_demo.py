@@ -1,6 +1,7 @@
 """`dualstack demo`: the main job, with real sockets, as `make run` shows it."""
 
 import json
+from pathlib import Path
 
 from support.command import Run
 
@@ -20,3 +21,4 @@ def test_people_see_a_table(run: Run) -> None:
     assert code == 0
     assert "IPv6 → IPv4" in out
     assert out.endswith("2 of 4 reach their server directly, 4 of 4 through dualstack.\n")
+    assert out in (Path(__file__).parents[2] / "README.md").read_text(), "the README shows what one sees"
