@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dualstack.core.access import AccessList, Decision, Verdict
-    from dualstack.core.address import (
+    from dualstack.core.address import Address
+    from dualstack.core.configuration import Configuration, Link, Port, Service
+    from dualstack.core.endpoint import Endpoint
+    from dualstack.core.hostfacts import HostFacts
+    from dualstack.core.in6 import (
         IN6_IS_ADDR_LINKLOCAL,
         IN6_IS_ADDR_LOOPBACK,
         IN6_IS_ADDR_MC_GLOBAL,
@@ -21,11 +25,7 @@ if TYPE_CHECKING:
         IN6_IS_ADDR_UNSPECIFIED,
         IN6_IS_ADDR_V4COMPAT,
         IN6_IS_ADDR_V4MAPPED,
-        Address,
     )
-    from dualstack.core.configuration import Configuration, Link, Port, Service
-    from dualstack.core.endpoint import Endpoint
-    from dualstack.core.hostfacts import HostFacts
     from dualstack.core.oracle import Case, Prediction, predict
     from dualstack.core.planner import Plan, plan
     from dualstack.core.sockaddr import SocketAddress
@@ -97,6 +97,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "core.address": ("Address",),
     "core.access": ("AccessList", "Decision", "Verdict"),
     "core.configuration": ("Configuration", "Link", "Port", "Service"),
     "core.endpoint": ("Endpoint",),
@@ -123,7 +124,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'dualstack' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"dualstack.{_HOME_OF.get(name, 'core.address')}"), name)
+    value = getattr(importlib.import_module(f"dualstack.{_HOME_OF.get(name, 'core.in6')}"), name)
     globals()[name] = value
     return value
 

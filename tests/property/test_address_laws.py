@@ -8,8 +8,9 @@ import socket
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from dualstack.core.address import IN6_TESTS, Address
+from dualstack.core.address import Address
 from dualstack.core.embedded import NAT64_LENGTHS, Nat64, embedded_ipv4
+from dualstack.core.in6 import IN6_TESTS
 from dualstack.core.prefix import Prefix
 from dualstack.core.sockaddr import Layout, SocketAddress
 from dualstack.errors import AddressError

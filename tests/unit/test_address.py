@@ -9,8 +9,9 @@ from typing import TypeAlias
 
 import pytest
 
-from dualstack.core import address as module
-from dualstack.core.address import IN6_TESTS, Address, AddressLike
+from dualstack.core import in6
+from dualstack.core.address import Address, AddressLike
+from dualstack.core.in6 import IN6_TESTS
 from dualstack.errors import AddressError
 
 In6Test: TypeAlias = Callable[[AddressLike], bool]
@@ -222,7 +223,7 @@ TWELVE = [
 
 @pytest.mark.parametrize(("name", "member", "passing", "failing"), TWELVE)
 def test_the_twelve_tests_of_rfc_3493(name: str, member: str, passing: list[str], failing: list[str]) -> None:
-    function: In6Test = getattr(module, f"IN6_IS_ADDR_{name}")
+    function: In6Test = getattr(in6, f"IN6_IS_ADDR_{name}")
     for text in passing:
         assert function(text), text
         assert getattr(Address(text), member), text

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
-from dualstack.core.address import IN6_TESTS, Address
+from dualstack.core.address import Address
 from dualstack.core.embedded import Embedded, Nat64, embedded_ipv4
 from dualstack.core.endpoint import Host, ServiceNumber, Wildcard, bracketed, parse_host, parse_host_port
+from dualstack.core.in6 import IN6_TESTS
 from dualstack.core.inet_aton import legacy_ipv4
 from dualstack.core.registry import classes_of, is_public
 from dualstack.errors import AddressError
