@@ -77,6 +77,25 @@ def test_a_client_that_resets_is_no_trouble() -> None:
         assert "reset by the client" in listen.err.until("127.0.0.1 port")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_listening_ends_cleanly_while_a_client_is_connected(number: signal.Signals) -> None:
+    with Program(*DUALSTACK, "listen", "127.0.0.1:0") as listen:
+        port = int(listen.out.until("listening on").split(":")[1].split()[0])
+        with socket.create_connection(("127.0.0.1", port)):
+            listen.out.until("over IPv4")
+            listen.send_signal(number)
+            assert listen.wait() == 0
+        assert listen.err.rest() == ""
+
+
+def test_listening_lets_as_many_wait_as_the_gateway_does() -> None:
+    with Program(*DUALSTACK, "listen", "127.0.0.1:0") as listen:
+        port = int(listen.out.until("listening on").split(":")[1].split()[0])
+        told = subprocess.run(["ss", "-Hltn", f"sport = :{port}"], capture_output=True, text=True, check=True)
+        allowed = int(Path("/proc/sys/net/core/somaxconn").read_text())
+        assert int(told.stdout.split()[2]) == min(4096, allowed)
+
+
 @pytest.mark.parametrize("verb", [["address", "::1"], ["gateway", "--help-config"]])
 def test_a_reader_that_has_gone_is_no_trace(verb: list[str]) -> None:
     command = subprocess.Popen([*DUALSTACK, *verb], stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -12,7 +12,7 @@ import click
 from dualstack.cli.output import family_options, json_option, print_json
 from dualstack.core.address import Address
 from dualstack.core.configuration import Sockets
-from dualstack.kernel.sockets import describe, open_sockets
+from dualstack.kernel.sockets import BACKLOG, describe, open_sockets
 from dualstack.net.listen import plan_listen
 
 __all__ = ["command"]
@@ -72,11 +72,10 @@ async def _listen(opened: list[socket], serve: Serve, count: int | None, speaker
         if sys.platform != "win32":
             loop.add_signal_handler(number, done.set)
     left = count
-    live: set[asyncio.Task[None] | None] = set()
+    live: set[asyncio.Task[None]] = set()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def attend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal left
-        live.add(task := asyncio.current_task())
         speaker.connected(writer)
         try:
             await serve(reader, writer)
@@ -84,19 +83,24 @@ async def _listen(opened: list[socket], serve: Serve, count: int | None, speaker
             speaker.lost(writer)
         finally:
             writer.close()
-            live.discard(task)
             left = None if left is None else left - 1
             if left == 0:
                 done.set()
 
-    servers = [await asyncio.start_server(connected, sock=sock) for sock in opened]
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: asyncio before 3.12 asks one of its own, once cancelled, for its exception, and trips.
+        live.add(task := loop.create_task(attend(reader, writer)))
+        task.add_done_callback(live.discard)
+
+    servers = [await asyncio.start_server(connected, sock=sock, backlog=BACKLOG) for sock in opened]
     speaker.ready(opened)
     await done.wait()
     for server in servers:
         server.close()
-    for task in list(live):
-        if task is not None:
-            task.cancel()
+    ending = list(live)
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)
 
 
 async def _show(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
