@@ -1,6 +1,7 @@
 """`dualstack access`: verdicts, exit codes, and the rules of a gateway's services."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,18 @@ def test_a_service_without_rules_lets_everybody_in(run: Run, config: str) -> Non
     assert code == 0
     assert json.loads(out) == [{"address": "192.0.2.9", "verdict": "allow", "rule": None}]
     assert "there are none" in run("access", "--config", config, "--service", "open", "192.0.2.9")[1]
+
+
+def test_the_name_of_a_service_does_not_mind_case(run: Run, config: str) -> None:
+    assert run("access", "--config", config, "--service", "IMAP", "192.0.2.9")[0] == 1
+
+
+def test_a_zone_is_compared_as_the_kernel_gives_it(run: Run, tmp_path: Path) -> None:
+    number = socket.if_nametoindex("lo")
+    assert run("access", "--rule", "allow fe80::1%lo", f"fe80::1%{number}")[0] == 0
+    path = tmp_path / "zones.toml"
+    path.write_text("[[services]]\nname='a'\nlisten='*:1'\nto='h:1'\naccess=['allow fe80::1%lo']\n")
+    assert run("access", "--config", str(path), "--service", "a", f"fe80::1%{number}")[0] == 0
 
 
 def test_an_unknown_service_names_those_there_are(run: Run, config: str) -> None:

@@ -1,6 +1,7 @@
 """`dualstack access`: ask allow and deny rules about addresses (N7)."""
 
 from collections.abc import Iterable
+from socket import if_nametoindex
 
 import click
 
@@ -57,7 +58,7 @@ def command(
         prefixes += configured
     elif path is not None or service is not None or reach or not rules:
         raise click.UsageError("Give the rules as --rule RULE, or as --config FILE with --service NAME.")
-    access = AccessList(rules, prefixes)
+    access = AccessList(rules, prefixes, zone_id=if_nametoindex)
     check = _everybody if path is not None and not rules else access.check
     decisions = [(address, check(address)) for address in map(Address, addresses)]
     if as_json:
@@ -74,7 +75,7 @@ def _rules_of(path: str, name: str, *, reach: bool) -> tuple[tuple[str, ...], tu
 
     services = load(path).services
     for service in services:
-        if service.name == name:
+        if service.name.casefold() == name.casefold():
             return (service.reach if reach else service.access), service.nat64
     names = ", ".join(service.name for service in services)
     raise ConfigError(path, "services", f"no service is called {name!r}; there are {names}")
