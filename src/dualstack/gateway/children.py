@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
 from socket import SocketType
 
@@ -85,21 +85,21 @@ class Children:
     def __len__(self) -> int:
         return len(self._running)
 
-    async def drain(self, timeout_s: float, owners: Collection[object] | None = None) -> int:
-        """Wait for the children of `owners` (all by default), then hang up on those left; how many these were."""
-        await self._ends(owners, timeout_s)
-        left = self._of(owners)
+    async def drain(self, timeout_s: float, is_meant: Callable[[object], bool] = lambda _owner: True) -> int:
+        """Wait for the children whose owner is meant, then hang up on those left; how many these were."""
+        await self._ends(is_meant, timeout_s)
+        left = self._of(is_meant)
         _signal(left, signal.SIGHUP)
-        await self._ends(owners, _AFTER_HANGUP_S)
-        _signal(self._of(owners), signal.SIGKILL)
-        await self._ends(owners, None)
+        await self._ends(is_meant, _AFTER_HANGUP_S)
+        _signal(self._of(is_meant), signal.SIGKILL)
+        await self._ends(is_meant, None)
         return len(left)
 
-    def _of(self, owners: Collection[object] | None) -> "list[subprocess.Popen[bytes]]":
-        return [child for child, (owner, _) in self._running.items() if owners is None or owner in owners]
+    def _of(self, is_meant: Callable[[object], bool]) -> "list[subprocess.Popen[bytes]]":
+        return [child for child, (owner, _) in self._running.items() if is_meant(owner)]
 
-    async def _ends(self, owners: Collection[object] | None, timeout_s: float | None) -> None:
-        ends = [self._running[child][1] for child in self._of(owners)]
+    async def _ends(self, is_meant: Callable[[object], bool], timeout_s: float | None) -> None:
+        ends = [self._running[child][1] for child in self._of(is_meant)]
         if ends:
             await asyncio.wait(ends, timeout=timeout_s)
 

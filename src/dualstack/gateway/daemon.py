@@ -6,15 +6,17 @@ It knows ports, services and their sockets; it moves no byte and decides no fami
 
 import asyncio
 import errno
+import shutil
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
 from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration, Service
+from dualstack.core.configuration import Configuration, ExecTarget, Service
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.hostfacts import HostFacts
+from dualstack.core.outgoing import target_addresses
 from dualstack.core.planner import Plan, plan
 from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import ConfigError, ListenError, LookupFailed
@@ -27,6 +29,9 @@ from dualstack.gateway.service import Door, Policy, RunningService
 from dualstack.kernel.facts import read_facts
 from dualstack.kernel.sockets import open_sockets
 from dualstack.net.names import resolve_async
+
+# What a reload does not change.
+_AT_START = ("user", "control", "log")
 
 __all__ = ["Gateway", "gather_facts", "names_to_look_up"]
 
@@ -48,6 +53,7 @@ class Gateway:
         self._children = Children(asyncio.get_running_loop())
         self._log = log
         self._leaving: set[RunningService] = set()
+        self._names: Mapping[str, tuple[Address, ...]] = {}
 
     async def open(self) -> None:
         """Open every socket of the plan and accept.
@@ -59,12 +65,13 @@ class Gateway:
         facts = await gather_facts(self.config)
         planned = self._planned(self.config, facts)
         with ExitStack() as undo:
+            self._names = facts.names
             opened = open_sockets(planned.sockets)
             for sock in opened:
                 undo.callback(sock.close)
             self._enter(self.config, planned, dict(zip(planned.sockets, opened, strict=True)))
             undo.pop_all()
-        self._report(planned)
+        self._report(planned, facts)
 
     def _planned(self, config: Configuration, facts: HostFacts) -> Plan:
         """The plan, refused where it cannot work whatever else runs on this host."""
@@ -74,9 +81,21 @@ class Gateway:
                 raise ConfigError(config.where, "", str(conflict))
         return planned
 
-    def _report(self, planned: Plan) -> None:
+    def _mention_what_needs_a_restart(self, config: Configuration) -> None:
+        changed = [key for key in _AT_START if getattr(config, key) != getattr(self.config, key)]
+        if changed:
+            self._log.warning("restart needed", keys=", ".join(changed), why="read at the start alone")
+
+    def _report(self, planned: Plan, facts: HostFacts) -> None:
         for note in planned.notes:
             self._log.info("note", why=note)
+        for service in self.config.services:
+            target = service.target
+            if isinstance(target, Endpoint) and isinstance(target.host, str) and not target_addresses(target, facts):
+                why = f"{target.host} has no address; it is looked up again at each connection"
+                self._log.warning("unresolved", service=service.name, target=target, why=why)
+            if isinstance(target, ExecTarget) and shutil.which(target.argv[0]) is None:
+                self._log.warning("unresolved", service=service.name, why=f"there is no program {target.argv[0]}")
         for finding in planned.links:
             if finding.missing:
                 families = " and ".join(f"IPv{family}" for family in finding.missing)
@@ -90,7 +109,7 @@ class Gateway:
             listening.planned.identity: listening for port in self.ports.values() for listening in port.listenings
         }
         self.config = config
-        before, self.ports = self.ports, self._named_ports(config)
+        self.ports = self._named_ports(config)
         services = self._running_services(config)
         self._leaving |= {service for name, service in self.services.items() if services.get(name) is not service}
         self.services = services
@@ -102,11 +121,18 @@ class Gateway:
                 self._begin(port, service, spec, opened[spec])
             else:
                 listening.planned, listening.spec = spec, replace(spec, port=listening.spec.port)
-                listening.door.service, listening.door.port = service, port
                 port.listenings.append(listening)
-        for key, port in self.ports.items():
-            port.connections = before[key].connections if key in before else 0
+                self._let_in_by(listening, service, port)
         self._reroute()
+
+    def _let_in_by(self, listening: Listening, service: RunningService, port: NamedPort) -> None:
+        """Put another service behind a socket that stays; who came in before stays with the one before."""
+        if listening.door.service is service and listening.door.port is port:
+            return
+        listening.door = Door(service, port)
+        if port.state is PortState.LISTENING:
+            self._plane.unlisten(listening.sock)
+            self._plane.listen(listening.sock, listening.door)
 
     def _named_ports(self, config: Configuration) -> dict[str, NamedPort]:
         """A port for each `[ports]` table and each service with `listen`; a stopped one stays stopped."""
@@ -131,7 +157,7 @@ class Gateway:
 
     def _policy(self, service: Service, config: Configuration) -> Policy:
         def route(target: Endpoint) -> Route:
-            return route_to(target, service.families, config, self.ports)
+            return route_to(target, service.families, config, self.ports, self._names)
 
         return Policy.of(service, route)
 
@@ -178,7 +204,7 @@ class Gateway:
             port.stop(self._plane, release=release)
             self._reroute()
             self._log.info("port stopped", port=port.name, connections=port.connections)
-        return 0 if drain_s is None else await self._drain((port,), drain_s)
+        return 0 if drain_s is None else await self._drain(drain_s, lambda door: _door(door).port is port)
 
     async def start_port(self, name: str) -> None:
         """Listen on the port again.
@@ -201,11 +227,16 @@ class Gateway:
         ours = (listening for port in self.ports.values() for listening in port.listenings)
         return {listening.spec.port for listening in ours if listening.sock.fileno() >= 0}
 
-    async def _drain(self, ports: Iterable[NamedPort], timeout_s: float) -> int:
-        doors = {listening.door for port in ports for listening in port.listenings}
-        links = [link for link in self._plane.links if link.gate in doors]
-        cut = await asyncio.gather(self._plane.drain(timeout_s, links), self._children.drain(timeout_s, doors))
-        return sum(cut)
+    async def _drain(self, timeout_s: float, is_meant: Callable[[object], bool]) -> int:
+        """Wait for all that came in by the doors that are meant, cut the rest; how many these were."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        services = (*self.services.values(), *self._leaving)
+        given_up = await asyncio.gather(*(service.finish_dialling(timeout_s, is_meant) for service in services))
+        left_s = max(deadline - loop.time(), 0.0)
+        links = [link for link in self._plane.links if is_meant(link.gate)]
+        cut = await asyncio.gather(self._plane.drain(left_s, links), self._children.drain(left_s, is_meant))
+        return sum(given_up) + sum(cut)
 
     async def reload(self, config: Configuration) -> None:
         """Run `config` instead, without touching what it does not change.
@@ -213,7 +244,9 @@ class Gateway:
         Raises:
             ConfigError, ListenError: it cannot run; what ran before runs on.
         """
-        planned = self._planned(config, await gather_facts(config))
+        facts = await gather_facts(config)
+        planned = self._planned(config, facts)
+        self._mention_what_needs_a_restart(config)
         old = {listening.planned.identity: listening for p in self.ports.values() for listening in p.listenings}
         wanted = {spec.identity for spec in planned.sockets}
         fresh = [spec for spec in planned.sockets if spec.identity not in old]
@@ -222,29 +255,38 @@ class Gateway:
         for listening in kept:
             _let_share(listening, planned.sockets)
         opened = self._replace(fresh, gone, held={listening.spec.port for listening in kept})
+        self._names = facts.names
         self._enter(config, planned, dict(zip(fresh, opened, strict=True)))
         for listening in gone:
             listening.close(self._plane)
-        self._report(planned)
+        self._report(planned, facts)
         self._log.info("reloaded", opened=len(fresh), closed=len(gone), kept=len(kept))
 
     def _replace(self, fresh: Sequence[SocketSpec], gone: Sequence[Listening], held: set[int]) -> list[socket.socket]:
-        """Open `fresh`; where old sockets of ours are in the way, close those first, and bring them back on failure."""
+        """Open `fresh`; where old sockets of ours are in the way, these step aside, and step back on failure."""
+        numbers = {(spec.proto, spec.port) for spec in fresh}
+        in_the_way = [listening for listening in gone if (listening.spec.proto, listening.spec.port) in numbers]
         try:
             return open_sockets(fresh, held=held)
         except ListenError as error:
-            if error.errno != errno.EADDRINUSE or not gone:
+            if error.errno != errno.EADDRINUSE or not in_the_way:
                 raise
-        for listening in gone:
-            self._plane.accept_pending(listening.sock)
-            listening.close(self._plane)
+        for listening in in_the_way:
+            listening.step_aside(self._plane)
         try:
             return open_sockets(fresh, held=held)
         except ListenError:
-            for listening in gone:
-                if listening.door.port.state is PortState.LISTENING:
-                    listening.revive(self._plane, self._held())
+            for listening in in_the_way:
+                self._bring_back(listening)
             raise
+
+    def _bring_back(self, listening: Listening) -> None:
+        port = listening.door.port
+        try:
+            listening.step_back(self._plane, self._held())
+        except ListenError as error:
+            port.state, port.error = PortState.FAILED, str(error)
+            self._log.error("port failed", port=port.name, why=str(error))
 
     def describe_ports(self) -> list[dict[str, object]]:
         """All ports, as `dualstack ports list --json` has them."""
@@ -258,19 +300,28 @@ class Gateway:
         """Listen no more, wait for the connections as long as their services say, cut the rest; how many these were."""
         for port in self.ports.values():
             port.stop(self._plane, release=True)
-        longest = max((service.policy.service.drain_s for service in self.services.values()), default=0.0)
-        cut = await asyncio.gather(self._plane.drain(longest), self._children.drain(longest))
+        services = (*self.services.values(), *self._leaving)
+        cut = await asyncio.gather(*(self._drain_service(service) for service in services))
         return sum(cut)
+
+    async def _drain_service(self, service: RunningService) -> int:
+        return await self._drain(service.policy.service.drain_s, lambda door: _door(door).service is service)
 
     async def close(self) -> None:
         """End everything now."""
         for service in (*self.services.values(), *self._leaving):
-            await service.stop_dialling()
+            await service.finish_dialling(0, lambda _door: True)
         for port in self.ports.values():
             for listening in port.listenings:
                 listening.close(self._plane)
         self._plane.close()
         await self._children.drain(0)
+
+
+def _door(gate: object) -> Door:
+    """The gates of this gateway are all doors."""
+    assert isinstance(gate, Door)  # noqa: S101 - no other is ever given to the data plane
+    return gate
 
 
 def _let_share(listening: Listening, specs: Sequence[SocketSpec]) -> None:

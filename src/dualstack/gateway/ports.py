@@ -61,6 +61,34 @@ class Listening:
             listen_again(self.sock, self.spec)
         plane.listen(self.sock, self.door)
 
+    def step_aside(self, plane: DataPlane) -> None:
+        """Make room for another socket of ours on the port number, so that `step_back` is still possible.
+
+        A bound socket with SO_REUSEADDR that does not listen is in no other's way that has it too.
+        """
+        if self.sock.fileno() < 0:
+            return
+        if self.door.port.state is PortState.LISTENING:
+            plane.accept_pending(self.sock)
+            plane.unlisten(self.sock)
+            if KEEPS_ITS_PORT:
+                self.sock.shutdown(socket.SHUT_RDWR)
+        if KEEPS_ITS_PORT:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        else:
+            self.sock.close()
+
+    def step_back(self, plane: DataPlane, held: Collection[int]) -> None:
+        """Be again what it was before `step_aside`.
+
+        Raises:
+            ListenError: it cannot; its port is failed.
+        """
+        if self.door.port.state is PortState.LISTENING:
+            self.revive(plane, held)
+        elif self.sock.fileno() >= 0:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+
     def close(self, plane: DataPlane) -> None:
         """Listen no more and let go of the port number."""
         if self.sock.fileno() >= 0:
@@ -151,7 +179,8 @@ def with_real_port(spec: SocketSpec, sock: socket.socket) -> SocketSpec:
 def stopped_addresses(ports: Iterable[NamedPort], spec: SocketSpec) -> Iterator[Address]:
     """Specific addresses beside the wildcard `spec` whose own port is stopped.
 
-    While it is, the kernel gives their clients to the wildcard; the plan does not: they are to be refused.
+    While it is, the kernel gives their clients to the wildcard; the plan does not: they are to be refused. A scope is
+    its number, as in the local address of a connection.
     """
     for port in ports:
         if port.state is PortState.LISTENING or not spec.address.is_unspecified:
@@ -159,4 +188,10 @@ def stopped_addresses(ports: Iterable[NamedPort], spec: SocketSpec) -> Iterator[
         for listening in port.listenings:
             other = listening.spec
             if other.port == spec.port and other.proto == spec.proto and not other.address.is_unspecified:
-                yield other.address
+                yield _with_scope_number(other.address)
+
+
+def _with_scope_number(address: Address) -> Address:
+    if address.scope is None or address.scope.isdecimal():
+        return address
+    return Address.from_int(address.value, address.version, str(socket.if_nametoindex(address.scope)))

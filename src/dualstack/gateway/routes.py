@@ -15,33 +15,39 @@ from dualstack.core.access import AccessList, Verdict
 from dualstack.core.address import Address
 from dualstack.core.configuration import BOTH, Configuration, Port
 from dualstack.core.endpoint import Endpoint
-from dualstack.core.outgoing import dialable_families, link_matches
+from dualstack.core.outgoing import LOOPBACKS, dialable_families, link_matches
 from dualstack.core.sockaddr import SocketAddress
 from dualstack.gateway.dataplane.link import Hop
 from dualstack.gateway.ports import NamedPort, PortState
 
-__all__ = ["Route", "hops", "route_to"]
+__all__ = ["Route", "Source", "hops", "route_to"]
 
 FAMILY_NAMES = {4: "IPv4", 6: "IPv6"}
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """What a connection is bound to before it is made: an address, an interface, or neither."""
+
+    address: Address | None = None
+    interface: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
-    """The ports that may dial a target, each with the families that it dials; None where no link speaks of it."""
+    """The ports that may dial a target, each with its source by family; None where no link speaks of it."""
 
     link: str | None = None
-    ports: tuple[tuple[Port, frozenset[int]], ...] | None = None
+    ports: tuple[tuple[Port, Mapping[int, Source]], ...] | None = None
     families: frozenset[int] = BOTH
 
-    def by(self, family: int) -> tuple[bool, Address | None]:
-        """Whether a port dials this family, and the address that it is bound to."""
-        if self.ports is None or family not in self.families:
-            return family in self.families, None
-        for port, families in self.ports:
-            if family in families:
-                bind = port.bind.canonical if isinstance(port.bind, Address) else None
-                return True, None if bind is None or bind.is_unspecified else bind
-        return False, None
+    def by(self, family: int) -> Source | None:
+        """The source of the first port that dials this family; None where none does."""
+        if family not in self.families:
+            return None
+        if self.ports is None:
+            return Source()
+        return next((sources[family] for _, sources in self.ports if family in sources), None)
 
     def explain(self, families: AbstractSet[int]) -> str:
         """Why nothing of `families` can be dialled."""
@@ -53,16 +59,34 @@ class Route:
 
 
 def route_to(
-    target: Endpoint, families: frozenset[int], config: Configuration, ports: Mapping[str, NamedPort]
+    target: Endpoint,
+    families: frozenset[int],
+    config: Configuration,
+    ports: Mapping[str, NamedPort],
+    names: Mapping[str, tuple[Address, ...]],
 ) -> Route:
-    """The first link that matches `target`, with those of its ports that are up, for `families` alone."""
+    """The first link that matches `target`, with those of its ports that are up, for `families` alone.
+
+    `names` are the addresses of names that ports are bound to.
+    """
     for link in config.links:
         if not link_matches(link, target):
             continue
         named = [config.ports_by_key[name.casefold()] for name in link.ports]
         up = [port for port in named if _is_up(ports.get(port.key))]
-        return Route(link.to, tuple((port, dialable_families(port, config)) for port in up), families)
+        return Route(link.to, tuple((port, _sources(port, config, names)) for port in up), families)
     return Route(families=families)
+
+
+def _sources(port: Port, config: Configuration, names: Mapping[str, tuple[Address, ...]]) -> dict[int, Source]:
+    """What a port dials from, by family (D4)."""
+    if isinstance(port.bind, Address) and not port.bind.canonical.is_unspecified:
+        bound: tuple[Address, ...] = (port.bind.canonical,)
+    elif isinstance(port.bind, str):
+        bound = LOOPBACKS if port.bind.casefold() == "localhost" else names.get(port.bind, ())
+    else:
+        return dict.fromkeys(dialable_families(port, config), Source(None, port.interface))
+    return {address.version: Source(address, port.interface) for address in reversed(bound)}
 
 
 def _is_up(port: NamedPort | None) -> bool:
@@ -73,22 +97,32 @@ def hops(
     addresses: Sequence[Address], port: int, route: Route, reach: AccessList | None
 ) -> tuple[tuple[Hop, ...], str]:
     """Where to connect, in the order given, and what to say where that is nowhere."""
-    allowed = [address for address in addresses if reach is None or reach.check(address).verdict is Verdict.ALLOW]
+    if not addresses:
+        return (), "has no address"
+    whole = [address for address in addresses if address.kame_scope is None and not _lacks_scope(address)]
+    if not whole:
+        return (), f"resolves to {addresses[0]}, which says nothing without its interface"
+    allowed = [address for address in whole if reach is None or reach.check(address).verdict is Verdict.ALLOW]
     if not allowed:
-        return (), "no address" if not addresses else "the reach rules allow none of its addresses"
+        return (), "has no address that the reach rules allow"
     found: list[Hop] = []
     for address in allowed:
-        dials, source = route.by(address.version)
-        if dials:
+        source = route.by(address.version)
+        if source is not None:
             found.append(_hop(address, port, source))
     return tuple(found), "" if found else route.explain({address.version for address in allowed})
 
 
-def _hop(address: Address, port: int, source: Address | None) -> Hop:
+def _lacks_scope(address: Address) -> bool:
+    return address.version == 6 and address.is_link_local and address.scope is None
+
+
+def _hop(address: Address, port: int, source: Source) -> Hop:
     return Hop(
         AF_INET6 if address.version == 6 else AF_INET,
         SocketAddress(address, port).to_tuple(_interface_index),
-        None if source is None else SocketAddress(source, 0).to_tuple(_interface_index),
+        None if source.address is None else SocketAddress(source.address, 0).to_tuple(_interface_index),
+        source.interface,
     )
 
 

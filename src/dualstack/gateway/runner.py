@@ -7,7 +7,7 @@ it is a SIGTERM, as when a terminal is closed.
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 
 from dualstack.core.configuration import Configuration
@@ -44,13 +44,15 @@ async def _run(config: Configuration, log: Log, ready: Ready, load: Load | None,
     async with AsyncExitStack() as undo:
         gateway = Gateway(config, data_plane(asyncio.get_running_loop()), log)
         undo.push_async_callback(gateway.close)
-        await gateway.open()
+        signals = _Signals(gateway, log, load)
+        undo.callback(signals.ignore)
+        if not await signals.unless_asked_to_leave(gateway.open()):
+            return
         if control is not None:
             await _open_control(gateway, control, undo)
         if config.user is not None:
             become(config.user, config.where)
-        signals = _Signals(gateway, log, load)
-        undo.callback(signals.ignore)
+        signals.is_ready = True
         ready(gateway)
         await signals.until_asked_to_leave()
         await signals.drain()
@@ -75,6 +77,8 @@ class _Signals:
         self._leave = asyncio.Event()
         self._at_once = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
+        self._once_more = False
+        self.is_ready = False
         self._handlers = {
             "SIGTERM": self._leave.set,
             "SIGINT": self._interrupt,
@@ -100,12 +104,28 @@ class _Signals:
             if number is not None:
                 self._loop.remove_signal_handler(number)
 
+    async def unless_asked_to_leave(self, opening: Coroutine[None, None, None]) -> bool:
+        """Do it, or leave it where a signal asks so before it is done; whether it was done."""
+        task = self._loop.create_task(opening)
+        asked = self._loop.create_task(self._leave.wait())
+        await asyncio.wait([task, asked], return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if task.done():
+            task.result()
+            return True
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return False
+
     async def until_asked_to_leave(self) -> None:
         """Until SIGTERM or SIGINT."""
         await self._leave.wait()
 
     async def drain(self) -> None:
         """Let the connections end, or a second SIGINT end them."""
+        if self._reloading is not None:
+            self._reloading.cancel()
+            await asyncio.gather(self._reloading, return_exceptions=True)
         draining = self._loop.create_task(self._gateway.drain())
         at_once = self._loop.create_task(self._at_once.wait())
         await asyncio.wait([draining, at_once], return_when=asyncio.FIRST_COMPLETED)
@@ -123,8 +143,19 @@ class _Signals:
     def _hang_up(self) -> None:
         if self._load is None:
             self._leave.set()
+        elif self._leave.is_set() or not self.is_ready:
+            self._log.warning("reload refused", why="the gateway is leaving" if self.is_ready else "it is starting")
         elif self._reloading is None or self._reloading.done():
-            self._reloading = self._loop.create_task(self._reload(self._load))
+            self._reloading = self._loop.create_task(self._reload_until_quiet(self._load))
+        else:
+            self._once_more = True
+
+    async def _reload_until_quiet(self, load: Load) -> None:
+        """Reload, and again if a signal came meanwhile: the file may have changed since it was read."""
+        await self._reload(load)
+        while self._once_more and not self._leave.is_set():
+            self._once_more = False
+            await self._reload(load)
 
     async def _reload(self, load: Load) -> None:
         try:

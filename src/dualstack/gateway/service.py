@@ -8,7 +8,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from socket import AF_UNIX, SocketType, if_nametoindex
 
 from dualstack.core.access import AccessList, Verdict
@@ -60,7 +60,7 @@ def _literal_target(service: Service, route: Route, reach: AccessList | None) ->
             return _target(service, (Hop(AF_UNIX, path),)), ""
         case Endpoint(host=Address() as host, port=port):
             found, trouble = hops([host.canonical], port, route, reach)
-            return _target(service, found) if found else None, trouble
+            return (_target(service, found), "") if found else (None, f"{host} {trouble}")
         case _:
             return None, ""
 
@@ -86,7 +86,7 @@ class RunningService:
         self._plane = plane
         self._children = children
         self._log = log
-        self._dialling: set[asyncio.Task[None]] = set()
+        self._dialling: dict[asyncio.Task[None], Door] = {}
 
     @property
     def name(self) -> str:
@@ -107,17 +107,6 @@ class RunningService:
             return f"max_per_client: {service.max_per_client}"
         return None
 
-    @property
-    def judges(self) -> bool:
-        """Whether any client may be refused."""
-        service = self.policy.service
-        return self.policy.access is not None or service.max_connections is not None or self.counts_clients
-
-    @property
-    def counts_clients(self) -> bool:
-        """Whether connections are counted by client."""
-        return self.policy.service.max_per_client is not None
-
     def send(self, client: SocketType, peer: SockAddr, door: "Door") -> None:
         """See to a client whose target is no literal address: a name to look up, or a command."""
         match self.policy.service.target:
@@ -125,13 +114,15 @@ class RunningService:
                 self._spawn(argv, client, peer, door)
             case Endpoint(host=str()) as target:
                 task = asyncio.get_running_loop().create_task(self._dial(client, peer, door, target))
-                self._dialling.add(task)
-                task.add_done_callback(self._dialling.discard)
+                self._dialling[task] = door
+                task.add_done_callback(self._dialling.pop)
             case target:
                 self._lose(client, peer, door, self.policy.trouble or f"no way to {target}")
 
     async def _dial(self, client: SocketType, peer: SockAddr, door: "Door", target: Endpoint) -> None:
         policy = self.policy
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + policy.service.connect_timeout_s
         try:
             addresses = await resolve_async(str(target.host), timeout=policy.service.connect_timeout_s)
             found, trouble = hops(addresses, target.port, policy.route, policy.reach)
@@ -144,7 +135,8 @@ class RunningService:
             self._lose(client, peer, door, str(error))
         else:
             if found:
-                self._plane.connect(client, peer, _target(policy.service, found), door)
+                reached = replace(_target(policy.service, found), connect_timeout_s=max(deadline - loop.time(), 0.0))
+                self._plane.connect(client, peer, reached, door)
             else:
                 self._lose(client, peer, door, f"{target.host} {trouble}")
 
@@ -172,19 +164,25 @@ class RunningService:
             "unreached", service=self.name, peer=_shown(link.peer), target=self.policy.service.target, why=tried
         )
 
-    async def stop_dialling(self) -> None:
-        """Give up on the targets that are still looked up."""
-        for task in list(self._dialling):
+    async def finish_dialling(self, timeout_s: float, is_meant: Callable[[object], bool]) -> int:
+        """Wait for the lookups of the doors that are meant, give up on those left; how many these were."""
+        tasks = [task for task, door in self._dialling.items() if is_meant(door)]
+        if not tasks:
+            return 0
+        _, left = await asyncio.wait(tasks, timeout=timeout_s)
+        for task in left:
             task.cancel()
-        if self._dialling:
-            await asyncio.wait(self._dialling)
+        if left:
+            await asyncio.wait(left)
+        return len(left)
 
 
 class Door:
     """The gate of one listening socket: one service on one port.
 
     Args:
-        service: who is behind it; a reload may put another there.
+        service: who is behind it; where a reload puts another there, that one gets a door of its own, and the
+            connections that came in by this one stay this one's.
         port: whose connections are counted.
     """
 
@@ -202,15 +200,14 @@ class Door:
             reset(client)
             client.close()
             return None
-        if service.judges:
-            address = _address(peer)
-            why = service.refusal(address)
-            if why is not None:
-                client.close()
-                service.refused(peer, why)
-                return None
-            if service.counts_clients and address is not None:
-                service.by_client[address] += 1
+        address = _address(peer)
+        why = service.refusal(address)
+        if why is not None:
+            client.close()
+            service.refused(peer, why)
+            return None
+        if address is not None:
+            service.by_client[address] += 1
         service.connections += 1
         self.port.connections += 1
         target = service.policy.target
@@ -228,8 +225,8 @@ class Door:
         """One connection less."""
         self.service.connections -= 1
         self.port.connections -= 1
-        address = _address(peer) if self.service.by_client else None
-        if address is not None and address in self.service.by_client:
+        address = _address(peer)
+        if address is not None:
             self.service.by_client[address] -= 1
             if not self.service.by_client[address]:
                 del self.service.by_client[address]

@@ -62,8 +62,10 @@ def as_socket(sock: SocketType) -> socket.socket:
     return sock if isinstance(sock, socket.socket) else socket.socket(fileno=sock.detach())
 
 
-def new_socket(family: int, source: SockAddr | None = None) -> SocketType:
+def new_socket(family: int, source: SockAddr | None = None, interface: str | None = None) -> SocketType:
     """A non-blocking socket that is not connected yet, bound to `source` (port 0: any port that will do) if given.
+
+    It goes by `interface` alone if that is given (SO_BINDTODEVICE, which Linux has).
 
     Raises:
         OSError: nothing is left open.
@@ -73,6 +75,8 @@ def new_socket(family: int, source: SockAddr | None = None) -> SocketType:
         if not _NON_BLOCKING:
             sock.setblocking(False)
         without_delay(sock)
+        if interface is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
         if source is not None:
             # The port is chosen at connect, for this one peer: 28,000 connections a peer, not in all.
             with suppress(OSError):
@@ -84,19 +88,22 @@ def new_socket(family: int, source: SockAddr | None = None) -> SocketType:
     return sock
 
 
-def begin_connect(family: int, address: SockAddr, source: SockAddr | None = None) -> SocketType:
+def begin_connect(
+    family: int, address: SockAddr, source: SockAddr | None = None, interface: str | None = None
+) -> SocketType:
     """A non-blocking socket whose connection to `address` is made or under way.
 
     Args:
         family: of `address`; `AF_UNIX` for a path.
         address: where to.
         source: what to bind before.
+        interface: the one to go by.
 
     Raises:
         OSError: it failed at once; nothing is left open. A Unix socket whose backlog is full raises
             `BlockingIOError`: no event will tell when there is room, so ask again.
     """
-    sock = new_socket(family, source)
+    sock = new_socket(family, source, interface)
     result = sock.connect_ex(address)
     if result in (0, errno.EINPROGRESS):
         return sock

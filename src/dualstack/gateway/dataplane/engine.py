@@ -214,7 +214,7 @@ class Engine(DataPlane):
 
     def dial(self, hop: Hop, watcher: Watcher) -> SocketType:
         """Begin to connect, and tell `watcher` what becomes of it; raises as `begin_connect`."""
-        sock = begin_connect(hop.family, hop.address, hop.source)
+        sock = begin_connect(hop.family, hop.address, hop.source, hop.interface)
         try:
             self.watch(sock, watcher)
         except OSError:

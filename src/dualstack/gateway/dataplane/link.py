@@ -28,11 +28,12 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One socket address to connect to, and the one to connect from where that matters."""
+    """One socket address to connect to, and the address and interface to connect from where these matter."""
 
     family: int
     address: SockAddr
     source: SockAddr | None = None
+    interface: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

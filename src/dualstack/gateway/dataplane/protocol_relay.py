@@ -283,7 +283,7 @@ class ProtocolRelay(DataPlane):
     async def _reach_hop(self, link: TransportLink, hop: Hop) -> socket:
         while True:
             try:
-                server = as_socket(new_socket(hop.family, hop.source))
+                server = as_socket(new_socket(hop.family, hop.source, hop.interface))
                 break
             except OSError as error:
                 if error.errno not in NO_ROOM:
