@@ -7,7 +7,7 @@ from dualstack.core.configuration import Configuration, ExecTarget, Link, Port, 
 from dualstack.core.endpoint import Wildcard, parse_listen, parse_target
 from dualstack.core.hostfacts import HostFacts, Interface, Listener
 from dualstack.core.oracle import Case, Sock, Step, predict
-from dualstack.core.outgoing import dialable_families
+from dualstack.core.outgoing import dialable_families, link_matches
 from dualstack.core.planner import Plan, plan
 from dualstack.core.stacks import STACKS
 from dualstack.errors import ConfigError
@@ -220,6 +220,39 @@ def test_a_target_that_is_our_own_listener_is_a_conflict(to: str) -> None:
 @pytest.mark.parametrize("to", ["127.0.0.1:1143", "192.0.2.1:143", "[::1]:143"])
 def test_another_targets_port_or_address_is_no_loop(to: str) -> None:
     assert planned(service("imap", "0.0.0.0:143", to)).conflicts == ()
+
+
+@pytest.mark.parametrize(
+    ("to", "expected"),
+    [
+        ("[fe80::1]:9", "f: services.a.to: fe80::1 is link-local and needs its interface: fe80::1%eth7"),
+        ("[fe80:2::1]:9", "carries KAME's embedded scope, which is never on the wire; write fe80::1%2"),
+    ],
+)
+def test_a_target_that_no_system_dials_is_refused_with_its_remedy(to: str, expected: str) -> None:
+    facts = HostFacts(interfaces=(Interface("eth7", 7, (Address("fe80::9%eth7"),)),))
+    with pytest.raises(ConfigError) as caught:
+        plan(Configuration((service("a", "*:1", to),), where="f"), facts)
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("to", "target", "matches"),
+    [
+        ("FD00:0:0::9", "[fd00::9]:1", True),
+        ("::ffff:127.0.0.1", "127.0.0.1:1", True),
+        ("127.0.0.1", "[::ffff:127.0.0.1]:1", True),
+        ("fe80::9%eth0", "[FE80::9%eth0]:1", True),
+        ("fd00::9", "[fd00::8]:1", False),
+        ("127.0.0.1", "localhost:1", False),
+        ("v6only.test.", "V6only.Test:1", True),
+        ("*.test", "v6only.test.:1", True),
+        ("10.*", "10.0.0.1:1", True),
+        ("v6only.test", "other.test:1", False),
+    ],
+)
+def test_a_link_is_about_what_its_text_means(to: str, target: str, matches: bool) -> None:  # noqa: FBT001
+    assert link_matches(Link(to, ("p",)), parse_target(target)) is matches
 
 
 def link(*names: str) -> tuple[Link, ...]:

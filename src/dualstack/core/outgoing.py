@@ -11,6 +11,7 @@ from dualstack.core.address import Address
 from dualstack.core.configuration import BOTH, Configuration, Link, Port
 from dualstack.core.endpoint import Endpoint, Wildcard
 from dualstack.core.hostfacts import HostFacts
+from dualstack.errors import AddressError
 
 __all__ = ["LOOPBACKS", "LinkFinding", "dialable_families", "link_findings", "link_matches", "target_addresses"]
 
@@ -50,8 +51,23 @@ def _ipv4_is_taken(port: Port, config: Configuration) -> bool:
 def link_matches(link: Link, target: Endpoint) -> bool:
     """Whether `target` is among the link's destinations: a name pattern, or an address in any spelling."""
     host = target.host
+    address = _address_in(link.to)
+    if address is not None:
+        return isinstance(host, Address) and host.canonical == address
     text = str(host.canonical) if isinstance(host, Address) else host if isinstance(host, str) else "localhost"
-    return fnmatchcase(text.casefold(), link.to.casefold())
+    return fnmatchcase(_comparable(text), _comparable(link.to))
+
+
+def _address_in(text: str) -> Address | None:
+    try:
+        return Address(text).canonical
+    except AddressError:
+        return None
+
+
+def _comparable(name: str) -> str:
+    """Names do not mind case, nor the dot of the root (RFC 1034 section 3.1)."""
+    return name.casefold().removesuffix(".")
 
 
 def link_findings(config: Configuration, facts: HostFacts) -> Iterator[LinkFinding]:

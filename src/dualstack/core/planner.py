@@ -75,6 +75,7 @@ def plan(config: Configuration, facts: HostFacts) -> Plan:
         ConfigError: the configuration cannot mean anything there, such as an IPv6 address with IPv6 off.
     """
     claims = [claim for service in config.services for claim in claims_of(config, service, facts)]
+    _check_targets(config, facts)
     made = plan_claims(claims, facts, where=config.where)
     conflicts = [*made.conflicts, *_loops(config, made.sockets, facts)]
     return Plan(made.sockets, tuple(conflicts), tuple(link_findings(config, facts)), made.notes)
@@ -124,7 +125,7 @@ def _claims(config: Configuration, service: Service, port: Port, number: int, fa
     bind = ANY_IPV6 if port.v6only and isinstance(port.bind, Wildcard) else port.bind
     for host in _hosts(bind, config.where, key, facts):
         if isinstance(host, Address):
-            check_bindable(host, facts, config.where, key)
+            _check_scope(host, facts, config.where, key)
         yield Claim(
             service.name,
             port.name,
@@ -150,8 +151,15 @@ def _hosts(host: Address | str | Wildcard, where: str, key: str, facts: HostFact
     return tuple(address.canonical for address in found)
 
 
-def check_bindable(address: Address, facts: HostFacts, where: str, key: str) -> None:
-    """Refuse an address that no system binds as it is written.
+def _check_targets(config: Configuration, facts: HostFacts) -> None:
+    for service in config.services:
+        if isinstance(service.target, Endpoint) and isinstance(service.target.host, Address):
+            key = f"services.{service.name}.to" if config.where else ""
+            _check_scope(service.target.host.canonical, facts, config.where, key)
+
+
+def _check_scope(address: Address, facts: HostFacts, where: str, key: str) -> None:
+    """Refuse an address that no system binds or dials as it is written.
 
     Raises:
         ConfigError: an embedded KAME scope, or a link-local address without its interface.
