@@ -3,9 +3,10 @@
 Nothing is looked up: the addresses of names come in with the facts of the host.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 
 from dualstack.core.address import Address
 from dualstack.core.configuration import BOTH, Configuration, Link, Port
@@ -17,6 +18,7 @@ __all__ = ["LOOPBACKS", "LinkFinding", "dialable_families", "link_findings", "li
 
 _ANY_IPV4 = Address("0.0.0.0")
 LOOPBACKS = (Address("127.0.0.1"), Address("::1"))
+_NO_NAMES: Mapping[str, tuple[Address, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,19 @@ class LinkFinding:
     missing: tuple[int, ...]
 
 
-def dialable_families(port: Port, config: Configuration) -> frozenset[int]:
-    """What a port can dial (D4): its address's family; both where it is bound to none.
+def dialable_families(
+    port: Port, config: Configuration, names: Mapping[str, tuple[Address, ...]] = _NO_NAMES
+) -> frozenset[int]:
+    """What a port can dial (D4): the families of what it is bound to; both where it is bound to none.
 
-    As where it listens, `::` is both, unless it is `v6only` or another port of `config` takes any IPv4.
+    As where it listens, `::` is both, unless it is `v6only` or another port of `config` takes any IPv4. A name is its
+    addresses in `names`, and leaves nothing out where it has none there.
     """
     bind = port.bind
-    if not isinstance(bind, Address):
+    if isinstance(bind, str):
+        found = LOOPBACKS if bind.casefold() == "localhost" else names.get(bind, ())
+        return frozenset(address.canonical.version for address in found) or BOTH
+    if isinstance(bind, Wildcard):
         return frozenset({6}) if port.v6only else BOTH
     bind = bind.canonical
     if bind.is_unspecified and bind.version == 6 and not port.v6only and not _ipv4_is_taken(port, config):
@@ -78,7 +86,7 @@ def link_findings(config: Configuration, facts: HostFacts) -> Iterator[LinkFindi
     """
     for link in config.links:
         ports = [config.port_named(name, f"links.{link.to}.ports") for name in link.ports]
-        can = frozenset().union(*(dialable_families(port, config) for port in ports))
+        can = frozenset().union(*(dialable_families(port, config, facts.names) for port in ports))
         targets = [s.target for s in config.services if isinstance(s.target, Endpoint) and link_matches(link, s.target)]
         for target in targets:
             missing = {address.version for address in target_addresses(target, facts)} - can
