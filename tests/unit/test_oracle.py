@@ -90,6 +90,11 @@ def test_an_unset_v6only_follows_the_sysctl(bindv6only: bool, expected: str | No
         (sock("4 127.9.9.9"), None, {"local": frozenset({Address("10.0.0.1")})}),
         (sock("6 fd00::1"), "EADDRNOTAVAIL", {"local": frozenset({Address("10.0.0.1")})}),
         (sock("6 ::ffff:0.0.0.0", v6only=True), "EINVAL", {}),
+        (sock("4 255.255.255.255"), None, {"local": frozenset({Address("10.0.0.1")})}),
+        (sock("4 224.0.0.251"), None, {"local": frozenset({Address("10.0.0.1")})}),
+        (sock("6 ::ffff:239.255.255.255"), None, {"local": frozenset({Address("10.0.0.1")})}),
+        (sock("6 ff0e::1"), "EADDRNOTAVAIL", {"local": frozenset({Address("10.0.0.1")})}),
+        (sock("4 224.0.0.251"), "EADDRNOTAVAIL", {"local": frozenset({Address("10.0.0.1")}), "os": "windows"}),
     ],
 )
 def test_a_bind_that_fails_by_itself(one: Sock, errno: str | None, more: dict[str, object]) -> None:

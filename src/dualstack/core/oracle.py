@@ -189,7 +189,7 @@ def _refused_alone(case: Case, sock: Sock) -> Outcome | None:
     if address.canonical.is_unspecified:
         return None
     refused = _refused_ipv6(case, address) if address.canonical.version == 6 else None
-    if refused is None and case.local is not None and not _is_local(case.local, address):
+    if refused is None and case.local is not None and not _is_local(case, case.local, address):
         return Outcome("EADDRNOTAVAIL", f"no interface of this host has {address.canonical}")
     return refused
 
@@ -216,11 +216,19 @@ def _interface_exists(case: Case, address: Address) -> bool:
     return address.scope in case.interfaces or address.scope in {str(index) for index in case.interfaces.values()}
 
 
-def _is_local(local: Iterable[Address], address: Address) -> bool:
+def _is_local(case: Case, local: Iterable[Address], address: Address) -> bool:
     wanted = address.canonical
-    if wanted.version == 4 and wanted.is_loopback:
+    if wanted.version == 4 and (wanted.is_loopback or (case.stack.name == "linux" and _is_for_many(wanted))):
         return True
     return any(wanted.value == here.value and wanted.version == here.version for here in local)
+
+
+def _is_for_many(address: Address) -> bool:
+    """Broadcast and multicast, which Linux binds (net/ipv4/af_inet.c: __inet_bind); a subnet's own is not known."""
+    return address.is_multicast or address == _BROADCAST
+
+
+_BROADCAST = Address("255.255.255.255")
 
 
 def _beside(case: Case, step: Step, old: Sock, *, old_listens: bool) -> Outcome:
