@@ -100,6 +100,19 @@ def test_with_ipv6_off_the_plan_says_why() -> None:
     assert notes == ("*:143 of imap: IPv4 alone, because IPv6 is off (net.ipv6.conf.all.disable_ipv6 is 1)",)
 
 
+@pytest.mark.parametrize("name", ["localhost", "LocalHost", "me.test"])
+def test_with_ipv6_off_a_name_of_both_families_is_ipv4_alone_with_a_note(name: str) -> None:
+    both = {"me.test": (Address("10.0.0.1"), Address("fd00::1"))}
+    made = planned(service("imap", f"{name}:143"), names=both, **IPV6_OFF)
+    assert [spec.family for spec in made.sockets] == [4]
+    assert made.notes == (f"{name}:143 of imap: IPv4 alone, because IPv6 is off (net.ipv6.conf.all.disable_ipv6 is 1)",)
+
+
+def test_with_ipv6_off_a_name_of_ipv6_alone_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="IPv6 is off"):
+        planned(service("imap", "*:143, six.test:143"), names={"six.test": (Address("fd00::1"),)}, **IPV6_OFF)
+
+
 @pytest.mark.parametrize("text", ["[::1]:143", "[fd00::1]:143", "*:143, [::1]:143"])
 def test_with_ipv6_off_an_ipv6_address_is_an_error_that_says_so(text: str) -> None:
     with pytest.raises(ConfigError, match=r"IPv6 is off on this host: .*disable_ipv6 is 1"):
@@ -194,6 +207,15 @@ def test_a_foreign_socket_is_foreseen(listen: str, foreign: tuple[str, bool | No
     if clashes:
         assert "nginx, pid 812" in conflicts[0].b
         assert (conflicts[0].errno, conflicts[0].step) == ("EADDRINUSE", "bind")
+
+
+def test_foreign_sockets_that_share_a_number_are_all_in_the_way() -> None:
+    there = (
+        Listener("tcp", 4, Address("127.0.0.5"), 8902, None),
+        Listener("tcp", 6, Address("::"), 8902, v6only=False),
+    )
+    conflicts = planned(service("imap", "[::1]:8902"), listeners=there).conflicts
+    assert [(c.a, c.b, c.errno) for c in conflicts] == [("[::1]:8902 (imap)", "[::]:8902", "EADDRINUSE")]
 
 
 def test_an_address_that_the_host_has_not_is_foreseen() -> None:
@@ -302,6 +324,27 @@ def test_a_port_dials_the_families_that_it_is_bound_to(
     port: Port, others: tuple[Port, ...], families: set[int]
 ) -> None:
     assert dialable_families(port, Configuration((), (port, *others))) == families
+
+
+@pytest.mark.parametrize(
+    ("bind", "families"),
+    [("four.test", {4}), ("six.test", {6}), ("both.test", {4, 6}), ("localhost", {4, 6}), ("unknown.test", {4, 6})],
+)
+def test_a_port_bound_to_a_name_dials_the_families_of_its_addresses(bind: str, families: set[int]) -> None:
+    four, six = Address("::ffff:10.0.0.1"), Address("fd00::1")
+    names = {"four.test": (four,), "six.test": (six,), "both.test": (four, six)}
+    port = Port("p", bind)
+    assert dialable_families(port, Configuration((), (port,)), names) == families
+
+
+def test_a_link_by_a_port_bound_to_a_name_says_what_it_cannot_dial() -> None:
+    made = planned(
+        service("imap", "*:143", "mail.internal:143"),
+        ports=(Port("p4", "four.test"),),
+        links=link("p4"),
+        names={"mail.internal": (Address("fd00::1"),), "four.test": (Address("10.0.0.1"),)},
+    )
+    assert [finding.missing for finding in made.links] == [(6,)]
 
 
 def test_a_port_of_any_address_with_v6only_is_ipv6_alone() -> None:

@@ -17,7 +17,7 @@ __all__ = ["Claim", "Settlement", "settle"]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One item of a listen list, or one named port of a service, on a port number."""
+    """One item of a listen list, or one named port of a service, on a port number; `name` is what stood for `host`."""
 
     service: str
     port_name: str
@@ -27,6 +27,7 @@ class Claim:
     v6only: bool = False
     build: Sockets = Sockets.AUTO
     interface: str | None = None
+    name: str = field(default="", compare=False)
 
     @property
     def is_wildcard(self) -> bool:

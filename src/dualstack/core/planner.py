@@ -39,6 +39,7 @@ RULES = {
 }
 
 ANY_IPV4, ANY_IPV6 = Address("0.0.0.0"), Address("::")
+_SOMEBODY_ELSE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ def _claims(config: Configuration, service: Service, port: Port, number: int, fa
             v6only=port.v6only,
             build=service.sockets,
             interface=port.interface,
+            name=bind if isinstance(bind, str) else "",
         )
 
 
@@ -144,7 +146,7 @@ def _hosts(host: Address | str | Wildcard, where: str, key: str, facts: HostFact
     if isinstance(host, Wildcard):
         return (host,)
     if host.casefold() == "localhost":
-        return LOOPBACKS if facts.ipv6 else LOOPBACKS[:1]
+        return LOOPBACKS
     found = facts.names.get(host)
     if not found:
         raise ConfigError(where, key, f"{host!r} has no address; write one of this host's addresses, or *")
@@ -183,14 +185,16 @@ def _groups(claims: Iterable[Claim]) -> Iterator[list[Claim]]:
 
 
 def _without_ipv6(group: Sequence[Claim], families: Sequence[set[int]], facts: HostFacts, where: str) -> Iterator[str]:
-    """What is said of each wildcard that goes without IPv6; what wants IPv6 alone is an error."""
+    """What is said of each wildcard and name that goes without IPv6; what wants IPv6 alone is an error."""
     why = facts.why_no_ipv6 or "no interface has an IPv6 address"
-    served = {(claim.service, claim.port_name) for claim, got in zip(group, families, strict=True) if got}
+    served = {(claim.service, claim.port_name, claim.name) for claim, got in zip(group, families, strict=True) if got}
     for claim in group:
         if claim.host == ANY_IPV4 or (isinstance(claim.host, Address) and claim.host.version == 4):
             continue
-        if claim.is_wildcard and not claim.v6only and (claim.service, claim.port_name) in served:
-            yield f"{claim} of {claim.service}: IPv4 alone, because IPv6 is off ({why})"
+        both = claim.name != "" or (claim.is_wildcard and not claim.v6only)
+        if both and (claim.service, claim.port_name, claim.name) in served:
+            shown = f"{claim.name}:{claim.port}" if claim.name else claim
+            yield f"{shown} of {claim.service}: IPv4 alone, because IPv6 is off ({why})"
             continue
         raise ConfigError(
             where,
@@ -297,7 +301,8 @@ def _foreseen_one(spec: SocketSpec, earlier: Sequence[SocketSpec], stack: Stack,
         if listener.port == spec.port != 0 and listener.proto == spec.proto
     ]
     sockets = (
-        *(Sock(listener.family, listener.address, listener.v6only) for listener in foreign),
+        # They stand already, however they came by it; with us, another user's, none of them shares.
+        *(Sock(each.family, each.address, each.v6only, reuseport=True, uid=_SOMEBODY_ELSE) for each in foreign),
         *(_sock(own, reuseport=own.shared) for own in earlier),
         _sock(spec, reuseport=spec.shared),
     )
