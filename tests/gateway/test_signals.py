@@ -62,6 +62,7 @@ def test_a_second_reload_is_made_after_the_first(tmp_path: Path, behind: socket.
         with path.open("w") as pipe:
             pipe.write(config("a", third, behind))
         assert "opened=1" in gateway.err.until("reloaded")
-        socket.create_connection(("127.0.0.1", third)).close()
+        with socket.create_connection(("127.0.0.1", third)):
+            behind.accept()[0].close()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", second))
