@@ -38,7 +38,8 @@ def test_a_relay_ends_with_its_terminal() -> None:
         assert relay.wait() == 0
 
 
-def test_the_demo_goes_on_serving_until_ctrl_c() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_demo_goes_on_serving_until_a_signal_and_leaves_nothing(number: signal.Signals) -> None:
     with Program(*DUALSTACK, "demo") as demo:
         url = demo.out.until("# IPv4 client, IPv6-only server").split()[1]
         control = demo.out.until("ports list").split()[-1]
@@ -46,7 +47,7 @@ def test_the_demo_goes_on_serving_until_ctrl_c() -> None:
         with urllib.request.urlopen(url, timeout=10) as page:  # noqa: S310 - the demo prints http alone
             assert page.read().startswith(b"Hello from the IPv6-only server; you came over IPv6")
         request(control, "stop", "web4")
-        demo.send_signal(signal.SIGINT)
+        demo.send_signal(number)
         assert demo.wait() == 0
     assert not Path(control).parent.exists()
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.demo import FAMILIES, LOOPBACK, Box, boxes, demo_configuration, demo_servers
 from dualstack.gateway.log import open_log
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 __all__ = ["command"]
 
@@ -93,15 +97,17 @@ def _print_table(before: list[Box], after: list[Box]) -> None:
     click.echo(f"{sum(b.reached for b in after)} of 4 through dualstack.")
 
 
-def _cell(box: Box) -> str:
+def _cell(box: Box) -> "Text":
+    from rich.text import Text
+
     if box.server_wire is None:
-        return f"[red](no)[/red] {box.said.removeprefix('Connection ')}"
+        return Text.assemble(("(no)", "red"), f" {box.said.removeprefix('Connection ')}")
     wires = (
         f"IPv{box.client}"
         if box.client == box.server_wire
         else f"IPv{box.client} \N{RIGHTWARDS ARROW} IPv{box.server_wire}"
     )
-    return f"[green]{wires}[/green]"
+    return Text(wires, style="green")
 
 
 async def _serve_on(
@@ -122,7 +128,10 @@ async def _serve_on(
     say("Ctrl-C ends it.")
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is None:
+            continue
         try:
             loop.add_signal_handler(number, done.set)
         except NotImplementedError:
