@@ -32,6 +32,7 @@ from support.command import Run
         (["gateway", "--os", "linux"], 2, "go with --check"),
         (["gateway", "--check", "--os", "plan9"], 2, "plan9"),
         (["ports", "stop", "--control", "/x"], 2, "stop needs the name of a port"),
+        (["ports", "stop", "", "--control", "/x"], 2, "stop needs the name of a port"),
         (["ports", "list", "--control", "/nonexistent.sock"], 69, "there is no such socket"),
         (["ports", "explode"], 2, "explode"),
         (["frobnicate"], 2, "No such command"),

@@ -90,6 +90,12 @@ def test_people_get_a_table(check: Check) -> None:
     assert "Links:\n  localhost: localhost:2143 by tcpip: cannot dial IPv6" in out
 
 
+def test_names_with_brackets_are_shown_as_they_are(check: Check) -> None:
+    code, out, _err = check(CONFIG.replace('"any"', '"x[red]"'))
+    assert code == 0
+    assert "x[red]" in out
+
+
 def test_a_target_that_does_not_resolve_is_exit_69_unless_nothing_is_looked_up(check: Check) -> None:
     text = CONFIG.replace("192.0.2.1:2144", "nothing.invalid:1").replace("192.0.2.1:2145", "exec:/no/such/program")
     code, out, err = check(text, "--json")

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import click
 
-from dualstack.cli.output import console, print_document
+from dualstack.cli.output import print_document, print_table
 from dualstack.cli.serving import run_gateway, serving_options
+from dualstack.core.socketspec import SocketSpec
 from dualstack.core.stacks import STACKS
 from dualstack.errors import ExitCode
 from dualstack.gateway.check import Check, check, plan_document
@@ -95,18 +96,15 @@ def _print_check(checked: Check, *, as_json: bool) -> int:
 
 
 def _print_plan(checked: Check) -> None:
-    from rich import box
-    from rich.table import Table
-
     made = checked.plan
-    table = Table(box=box.SIMPLE_HEAD, title="Sockets, in the order they are opened", title_justify="left")
-    for column in ("service", "port", "socket", "receives", "rule", "why"):
-        table.add_column(column, overflow="fold")
-    for spec in made.sockets:
-        receives = f"IPv{spec.family}" if spec.v6only is not False else "IPv6 and IPv4"
-        table.add_row(spec.service, spec.port_name, str(spec), receives, spec.rule or "", spec.why)
-    out = console()
-    out.print(table)
+    print_table(
+        ("service", "port", "socket", "receives", "rule", "why"),
+        [
+            (spec.service, spec.port_name, str(spec), _receives(spec), spec.rule or "", spec.why)
+            for spec in made.sockets
+        ],
+        title="Sockets, in the order they are opened",
+    )
     _print_list("Conflicts", [str(conflict) for conflict in made.conflicts] or ["none foreseen"])
     _print_list(
         "Links",
@@ -117,6 +115,10 @@ def _print_plan(checked: Check) -> None:
         ],
     )
     _print_list("Notes", list(made.notes))
+
+
+def _receives(spec: SocketSpec) -> str:
+    return f"IPv{spec.family}" if spec.v6only is not False else "IPv6 and IPv4"
 
 
 def _print_list(title: str, lines: Sequence[str]) -> None:
@@ -133,15 +135,5 @@ def _print_keys(*, as_json: bool) -> int:
             {"keys": [{"key": k.key, "type": k.type, "default": k.default, "meaning": k.meaning} for k in keys]}
         )
         return ExitCode.YES
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in ("key", "type", "default", "meaning"):
-        table.add_column(column, overflow="fold")
-    for key in keys:
-        table.add_row(
-            key.key, key.type.replace("[", "\\["), key.default.replace("[", "\\["), key.meaning.replace("[", "\\[")
-        )
-    console().print(table)
+    print_table(("key", "type", "default", "meaning"), [(key.key, key.type, key.default, key.meaning) for key in keys])
     return ExitCode.YES

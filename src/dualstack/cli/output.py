@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "family_options", "json_option", "print_document", "print_json"]
+__all__ = ["console", "family_options", "json_option", "print_document", "print_json", "print_table"]
 
 _WIDTH = 120
 
@@ -43,6 +43,20 @@ def print_json(value: object) -> None:
 def print_document(document: Mapping[str, object]) -> None:
     """Print a versioned JSON document."""
     print_json({"version": 1, **document})
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
+    """Print a table whose cells say what they say: brackets in a name are no markup."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console().print(table)
 
 
 def console(*, stderr: bool = False) -> "Console":

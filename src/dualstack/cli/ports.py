@@ -2,7 +2,7 @@
 
 import click
 
-from dualstack.cli.output import console, json_option, print_document
+from dualstack.cli.output import json_option, print_document, print_table
 from dualstack.errors import ControlError
 from dualstack.gateway.control_client import default_control_path, request
 
@@ -37,7 +37,7 @@ def command(
     if verb == "list":
         _print_ports(request(path, "list"), as_json=as_json)
         return
-    if name is None:
+    if not name:
         raise click.UsageError(f"{verb} needs the name of a port; `dualstack ports list` shows them")
     query = {"release": "1"} if release else {}
     if drain is not None:
@@ -60,25 +60,23 @@ def _print_ports(answer: dict[str, object], *, as_json: bool) -> None:
     if as_json:
         print_document(answer)
         return
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in ("port", "bound to", "state", "services", "sockets", "connections"):
-        table.add_column(column, overflow="fold")
     ports = answer["ports"]
-    for port in ports if isinstance(ports, list) else ():
-        sockets = ", ".join(
-            f"[{s['address']}]:{s['port']}" if s["family"] == 6 else f"{s['address']}:{s['port']}"
-            for s in port["sockets"]
-        )
-        bound = port["bind"].replace("[", "\\[")
-        table.add_row(
-            port["name"],
-            bound,
-            port["state"],
-            ", ".join(port["services"]),
-            sockets.replace("[", "\\["),
-            str(port["connections"]),
-        )
-    console().print(table)
+    print_table(
+        ("port", "bound to", "state", "services", "sockets", "connections"),
+        [
+            (
+                port["name"],
+                port["bind"],
+                port["state"],
+                ", ".join(port["services"]),
+                ", ".join(map(_endpoint, port["sockets"])),
+                str(port["connections"]),
+            )
+            for port in (ports if isinstance(ports, list) else ())
+        ],
+    )
+
+
+def _endpoint(sock: dict[str, object]) -> str:
+    host = f"[{sock['address']}]" if sock["family"] == 6 else sock["address"]
+    return f"{host}:{sock['port']}"
