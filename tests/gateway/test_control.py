@@ -3,12 +3,13 @@
 import asyncio
 import json
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from dualstack.errors import ControlError, ExitCode
+from dualstack.errors import AddressError, ControlError, ExitCode
 from dualstack.gateway.config import parse
 from dualstack.gateway.control import Control
 from dualstack.gateway.control_client import default_control_path, request
@@ -29,11 +30,11 @@ to = "127.0.0.1:9"
 """
 
 
-def asked(path: Path, questions: Callable[[], None]) -> None:
+def asked(path: Path, questions: Callable[[], None], config: str = CONFIG) -> None:
     """Run `questions`, which block, against a gateway with its control socket at `path`."""
 
     async def scenario() -> None:
-        gateway = Gateway(parse(CONFIG, "test.toml"), data_plane(asyncio.get_running_loop()), open_log(quiet=True))
+        gateway = Gateway(parse(config, "test.toml"), data_plane(asyncio.get_running_loop()), open_log(quiet=True))
         try:
             await gateway.open()
             control = Control(gateway, str(path))
@@ -76,6 +77,9 @@ def test_what_cannot_be_is_refused_with_its_code(tmp_path: Path) -> None:
             ("stop", "c", {}, "no port 'c'; there are: a, B"),
             ("explode", "a", {}, "no verb 'explode'"),
             ("stop", "a", {"drain": "soon"}, "soon"),
+            ("stop", "a", {"drain": "nan"}, "drain is a number of seconds, not nan"),
+            ("stop", "a/b", {}, "no port 'a/b'; there are: a, B"),
+            ("stop", "", {}, "no port ''; there are: a, B"),
         ):
             with pytest.raises(ControlError, match=why) as caught:
                 request(str(path), verb, name, **query)
@@ -121,6 +125,15 @@ def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "x"
 
 
+def test_a_path_that_is_too_long_for_a_socket_says_so(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / ("x" * 120)
+    with pytest.raises(AddressError, match="the path of a Unix socket has at most 10"):
+        asked(path, lambda: None)
+    code, _, err = run("relay", "127.0.0.1:0", "127.0.0.1:9", "--control", str(path))
+    assert code == ExitCode.WRONG_VALUE
+    assert "the path of a Unix socket has at most 10" in err
+
+
 def test_a_place_that_cannot_have_a_socket_is_named(tmp_path: Path) -> None:
     with pytest.raises(ControlError, match="No such file or directory; name another"):
         asked(tmp_path / "none" / "c.sock", lambda: None)
@@ -155,6 +168,40 @@ def test_who_speaks_no_http_is_no_gateway(tmp_path: Path) -> None:
         dumb.bind(str(path))
         with pytest.raises(ControlError, match="Connection refused"):
             request(str(path), "list")
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.0 200 OK\r\n\r\nhello", b"HTTP/1.0 200 OK\r\n\r\n[]", b"220 mail ESMTP\r\n"]
+)
+def test_whoever_else_answers_is_no_gateway_of_this_kind(tmp_path: Path, answer: bytes) -> None:
+    path = tmp_path / "c.sock"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+
+        def reply() -> None:
+            connection, _ = other.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=reply)
+        thread.start()
+        with pytest.raises(ControlError, match="what answers there is none of this kind") as caught:
+            request(str(path), "list")
+        thread.join()
+    assert caught.value.exit_code == ExitCode.UNAVAILABLE
+
+
+def test_names_with_brackets_are_shown_as_they_are(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "c.sock"
+
+    def questions() -> None:
+        code, out, _ = run("ports", "list", "--control", str(path))
+        assert code == 0
+        assert "x[red]" in out
+
+    asked(path, questions, CONFIG.replace('"a"', '"x[red]"'))
 
 
 def test_the_default_place_is_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,15 @@
 A wrong file changes nothing: the error names the file, the key, the value and what is expected.
 """
 
+import os
 import re
 import shlex
+import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_args, get_type_hints
@@ -17,12 +20,14 @@ import msgspec
 from msgspec import Meta, Struct
 
 from dualstack.core.access import AccessList
+from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration, ExecTarget, Link, Port, Service, Sockets, Target, UnixTarget
+from dualstack.core.embedded import Nat64
 from dualstack.core.endpoint import parse_host, parse_listen, parse_port, parse_target
 from dualstack.errors import AddressError, ConfigError, ExitCode, RuleError
 from dualstack.net.services import service_port
 
-__all__ = ["KeyHelp", "configuration_keys", "load", "parse", "parse_target_text"]
+__all__ = ["KeyHelp", "checked_unix_path", "configuration_keys", "load", "parse", "parse_target_text"]
 
 Seconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
@@ -75,7 +80,7 @@ class File(Struct, forbid_unknown_fields=True, kw_only=True):
     """The whole file."""
 
     services: Annotated[list[ServiceTable], Meta(min_length=1, description="what is served")]
-    ports: Annotated[dict[str, dict[str, object]], Meta(description="named ports")] = {}
+    ports: Annotated[dict[str, object], Meta(description="named ports")] = {}
     links: Annotated[list[LinkTable], Meta(description="which ports dial which targets")] = []
     user: Annotated[str | None, Meta(description="the user to become once all sockets listen")] = None
     control: Annotated[str | None, Meta(description="path of the control socket")] = None
@@ -206,6 +211,8 @@ def _join(*parts: str) -> str:
 
 
 def _configuration(file: File, where: str) -> Configuration:
+    if file.control is not None:
+        _checked(where, "control", partial(checked_unix_path, file.control))
     ports = tuple(_port(name, table, where) for name, table in file.ports.items())
     services = tuple(_service(table, index, where) for index, table in enumerate(file.services))
     _refuse_twice(where, "services", "name", [service.name for service in services])
@@ -235,16 +242,27 @@ def _refuse_twice(where: str, table: str, key: str, names: list[str]) -> None:
             raise ConfigError(where, f"{table}.{key}", f"{name!r} stands twice, and names do not mind case; rename one")
 
 
-def _port(name: str, raw: dict[str, object], where: str) -> Port:
+def _port(name: str, raw: object, where: str) -> Port:
+    _check_name(name, where, f"ports.{name!r}")
     table = _converted(raw, PortTable, where, {"ports": {name: raw}}, f".ports.{name}")
     bind = _checked(where, f"ports.{name}.bind", lambda: parse_host(table.bind))
+    if table.v6only and isinstance(bind, Address) and bind.canonical.version == 4:
+        why = f"{table.bind} is IPv4, and IPv6 alone leaves nothing of it; bind an IPv6 address or leave the key out"
+        raise ConfigError(where, f"ports.{name}.v6only", why)
     return Port(name, bind, v6only=table.v6only, interface=table.interface)
+
+
+def _check_name(name: str, where: str, key: str) -> None:
+    """Refuse what cannot stand in the path of the control socket's requests, or be seen in a list."""
+    if not name:
+        raise ConfigError(where, key, "is empty; give it a name")
+    if "/" in name or not name.isprintable():
+        raise ConfigError(where, key, f"{name!r}: a name has no / and no control characters; rename it")
 
 
 def _service(table: ServiceTable, index: int, where: str) -> Service:
     key = f"services[{index}] ({table.name})"
-    if not table.name:
-        raise ConfigError(where, f"services[{index}].name", "is empty; give the service a name")
+    _check_name(table.name, where, f"services[{index}].name")
     if bool(table.ports) == (table.listen is not None):
         raise ConfigError(where, key, "needs either `ports` (names, with `port`) or `listen`, and not both")
     port = _checked(where, f"{key}.port", lambda: _number(table.port))
@@ -254,6 +272,7 @@ def _service(table: ServiceTable, index: int, where: str) -> Service:
         if listen is None
         else _checked(where, f"{key}.listen", lambda: parse_listen(listen, port=port, service=service_port))
     )
+    _checked(where, f"{key}.nat64", lambda: Nat64(table.nat64))
     for rules in ("access", "reach"):
         _checked(where, f"{key}.{rules}", lambda rules=rules: AccessList(getattr(table, rules), nat64=table.nat64))  # type: ignore[misc]
     return Service(
@@ -293,10 +312,7 @@ def parse_target_text(text: str) -> Target:
         AddressError: none of the three.
     """
     if text.startswith("unix:"):
-        path = text.removeprefix("unix:")
-        if not path or "\0" in path:
-            raise AddressError(text, "names no socket; write unix:/path")
-        return UnixTarget(path)
+        return UnixTarget(checked_unix_path(text.removeprefix("unix:")))
     if text.startswith("exec:"):
         try:
             argv = tuple(shlex.split(text.removeprefix("exec:")))
@@ -306,6 +322,24 @@ def parse_target_text(text: str) -> Target:
             raise AddressError(text, "names no command; write exec:COMMAND ARGUMENTS")
         return ExecTarget(argv)
     return parse_target(text, service=service_port)
+
+
+# sun_path with its end: unix(7) has 108 bytes, the BSDs and macOS 104 (sys/un.h).
+_UNIX_PATH_MAX = 107 if sys.platform == "linux" else 103
+
+
+def checked_unix_path(path: str) -> str:
+    """`path`, where a Unix socket can be.
+
+    Raises:
+        AddressError: it is empty, has a NUL, or is longer than the system takes.
+    """
+    if not path or "\0" in path:
+        raise AddressError(path, "names no socket; write the path of one")
+    size = len(os.fsencode(path))
+    if size > _UNIX_PATH_MAX:
+        raise AddressError(path, f"the path of a Unix socket has at most {_UNIX_PATH_MAX} bytes, and this one {size}")
+    return path
 
 
 def configuration_keys() -> Iterator[KeyHelp]:

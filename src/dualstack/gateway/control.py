@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from dualstack.errors import ConfigError, ControlError, ListenError
+from dualstack.gateway.config import checked_unix_path
 from dualstack.gateway.daemon import Gateway
 from dualstack.kernel.unix_sockets import connect_control_socket, open_control_socket
 
@@ -39,6 +40,7 @@ class Control:
 
     Raises:
         ControlError: another gateway answers there, or the socket cannot be made.
+        AddressError: the path is longer than the system takes.
     """
 
     def __init__(self, gateway: Gateway, path: str) -> None:
@@ -71,7 +73,7 @@ class Control:
         return Starlette(
             routes=[
                 Route("/ports", self._list),
-                Route("/ports/{name}/{verb}", self._act, methods=["POST"]),
+                Route("/ports/{name:path}/{verb}", self._act, methods=["POST"]),
             ]
         )
 
@@ -97,10 +99,19 @@ class Control:
             raise ValueError(f"no verb {verb!r}; there are stop, start, restart")
         if verb in {"stop", "restart"}:
             release = request.query_params.get("release") == "1"
-            cut = await self._gateway.stop_port(name, drain_s=None if drain is None else float(drain), release=release)
+            cut = await self._gateway.stop_port(
+                name, drain_s=None if drain is None else _drain_s(drain), release=release
+            )
         if verb in {"start", "restart"}:
             await self._gateway.start_port(name)
         return cut
+
+
+def _drain_s(text: str) -> float:
+    drain_s = float(text)
+    if not drain_s >= 0:
+        raise ValueError(f"drain is a number of seconds, not {text}")
+    return drain_s
 
 
 class _Server(uvicorn.Server):
@@ -112,6 +123,7 @@ class _Server(uvicorn.Server):
 
 
 def _claim(path: Path) -> socket.socket:
+    checked_unix_path(str(path))
     if path.exists() and not path.is_socket():
         raise ControlError(f"control socket {path}: a file is there that is no socket; name another with `control`")
     if path.is_socket():
@@ -121,7 +133,7 @@ def _claim(path: Path) -> socket.socket:
     try:
         return open_control_socket(str(path))
     except OSError as error:
-        why = f"control socket {path}: {error.strerror}; name another with `control`"
+        why = f"control socket {path}: {error.strerror or error}; name another with `control`"
         raise ControlError(why, errno=error.errno) from error
 
 

@@ -33,19 +33,35 @@ def request(path: str, verb: str, name: str | None = None, **query: str) -> dict
         else:
             connection.request("POST", f"/ports/{quote(name or '', safe='')}/{verb}?{urlencode(query)}")
         response = connection.getresponse()
-        answer: dict[str, object] = json.loads(response.read())
+        body = response.read()
     except FileNotFoundError as error:
         raise ControlError(
             f"no gateway at {path}: there is no such socket; start one, or name its --control"
         ) from error
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except http.client.HTTPException as error:
+        raise ControlError(f"no gateway at {path}: {_STRANGER}") from error
+    except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ControlError(f"no gateway at {path}: {why}", errno=getattr(error, "errno", None)) from error
     finally:
         connection.close()
+    answer = _answer(path, body)
     if response.status == http.client.OK:
         return answer
     raise RefusedError(str(answer.get("error", response.reason)), unknown=response.status != http.client.CONFLICT)
+
+
+_STRANGER = "what answers there is none of this kind; name its socket with --control"
+
+
+def _answer(path: str, body: bytes) -> dict[str, object]:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise ControlError(f"no gateway at {path}: {_STRANGER}")
+    return answer
 
 
 class RefusedError(ControlError):
