@@ -12,6 +12,7 @@ import pytest
 import dualstack
 from dualstack import Address, ConfigError, ListenError, bind_socket, bind_sockets, start_server
 from dualstack.kernel.sockets import describe
+from support.program import Dualstack
 
 
 def bound(where: str | int, **options: object) -> list[tuple[int, str, bool | None]]:
@@ -67,6 +68,28 @@ def test_a_failure_leaves_nothing_open() -> None:
         assert caught.value.errno == errno.EADDRINUSE
         assert isinstance(caught.value, OSError)
         bind_sockets(f"[::1]:{number}")[0].close()
+
+
+def test_an_address_in_use_names_those_in_the_way_alone() -> None:
+    """Neither who is on another address of the number, nor we ourselves."""
+    with Dualstack("listen", "127.0.0.7:0") as there:
+        number = there.port
+        with (
+            Dualstack("listen", f"[::]:{number}", "--v6only"),
+            bind_sockets(f"127.0.0.8:{number}")[0],
+            pytest.raises(ListenError) as caught,
+        ):
+            bind_sockets(f"0.0.0.0:{number}")
+    named = str(caught.value).partition(" by ")[2]
+    assert named.startswith(f"127.0.0.7:{number} (")
+    assert named.count(f":{number}") == 1
+
+
+def test_an_address_that_we_have_ourselves_is_named_too() -> None:
+    with bind_sockets("127.0.0.1:0")[0] as mine:
+        number = mine.getsockname()[1]
+        with pytest.raises(ListenError, match=rf"in use by 127\.0\.0\.1:{number} \(.*pid {os.getpid()}\)"):
+            bind_sockets(f"127.0.0.1:{number}")
 
 
 @pytest.mark.parametrize("where", ["[fe80::1]:0", "[fe80:2::1]:0", "nothing.invalid:0"])

@@ -12,8 +12,11 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from dualstack.core.address import Address
+from dualstack.core.hostfacts import Listener
+from dualstack.core.oracle import Case, Sock, Step, predict
 from dualstack.core.sockaddr import SocketAddress
 from dualstack.core.socketspec import SocketSpec
+from dualstack.core.stacks import stack_named
 from dualstack.errors import ListenError
 
 __all__ = [
@@ -195,11 +198,22 @@ def _why(spec: SocketSpec, error: OSError) -> str:
 
 
 def _who_listens(spec: SocketSpec) -> str:
-    """Who holds the port number of `spec`, as far as this process may know."""
+    """Who is in the way of `spec`, as far as this process may know; we ourselves only where nobody else is."""
     from dualstack.kernel.sockdiag import read_listeners
 
     found = read_listeners() or ()
-    return ", ".join(str(other) for other in found if other.port == spec.port and other.proto == spec.proto)
+    in_the_way = [listener for listener in found if _is_in_the_way(listener, spec)]
+    others = [listener for listener in in_the_way if listener.pid != os.getpid()]
+    return ", ".join(map(str, others or in_the_way))
+
+
+def _is_in_the_way(other: Listener, spec: SocketSpec) -> bool:
+    if (other.port, other.proto) != (spec.port, spec.proto):
+        return False
+    sockets = (Sock(other.family, other.address, other.v6only), Sock(spec.family, spec.address, spec.v6only))
+    # Nobody but Linux tells who listens.
+    case = Case(stack_named("linux"), spec.proto, sockets, (Step("bind", 0), Step("bind", 1)))
+    return predict(case).steps[1].errno is not None
 
 
 def describe(sock: socket.socket) -> dict[str, object]:
