@@ -108,6 +108,32 @@ def test_a_target_that_does_not_resolve_is_exit_69_unless_nothing_is_looked_up(c
     assert check(text, "--json", "--no-lookup")[0] == 0
 
 
+def test_a_literal_target_that_reach_denies_is_exit_69_with_the_rule(check: Check) -> None:
+    text = CONFIG.replace('to = "192.0.2.1:2144"', 'to = "192.0.2.1:2144"\nreach = ["deny 192.0.2.0/24", "allow any"]')
+    text = text.replace('to = "192.0.2.1:2145"', 'to = "192.0.2.1:2145"\nreach = ["allow 192.0.2.1"]')
+    code, out, err = check(text, "--json")
+    assert code == 69
+    assert [u["target"] for u in json.loads(out)["unresolved"]] == ["192.0.2.1:2144"]
+    assert "any: 192.0.2.1:2144: `reach` denies it (deny 192.0.2.0/24), so nobody is served" in err
+    assert "none of its rules matches" in check(text.replace("allow 192.0.2.1", "allow ::1"), "--json")[2]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ('user = "no-such-user"\n', "user: there is no user 'no-such-user'"),
+        ('[ports.p]\ninterface = "nope0"\n', "ports.p.interface: there is no interface 'nope0'; there are: "),
+    ],
+)
+def test_what_this_host_has_not_is_a_wrong_value_here_and_not_elsewhere(
+    check: Check, wrong: str, expected: str
+) -> None:
+    code, _, err = check(wrong + CONFIG)
+    assert code == 78
+    assert expected in err
+    assert check(wrong + CONFIG, "--os", "freebsd")[0] == 0
+
+
 def test_the_keys_of_a_file_are_listed(run: Run) -> None:
     code, out, _ = run("gateway", "--help-config")
     assert code == 0

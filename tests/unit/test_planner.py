@@ -248,14 +248,22 @@ def test_another_targets_port_or_address_is_no_loop(to: str) -> None:
     ("to", "expected"),
     [
         ("[fe80::1]:9", "f: services.a.to: fe80::1 is link-local and needs its interface: fe80::1%eth7"),
+        ("[::ffff:192.0.2.1]:9", "f: services.a.to: [::ffff:192.0.2.1]:9 is IPv4, and IPv6 alone is asked for"),
         ("[fe80:2::1]:9", "carries KAME's embedded scope, which is never on the wire; write fe80::1%2"),
     ],
 )
 def test_a_target_that_no_system_dials_is_refused_with_its_remedy(to: str, expected: str) -> None:
     facts = HostFacts(interfaces=(Interface("eth7", 7, (Address("fe80::9%eth7"),)),))
     with pytest.raises(ConfigError) as caught:
-        plan(Configuration((service("a", "*:1", to),), where="f"), facts)
+        plan(Configuration((service("a", "*:1", to, families=frozenset({6})),), where="f"), facts)
     assert expected in str(caught.value)
+
+
+def test_an_interface_that_the_host_has_not_is_refused_where_they_are_known() -> None:
+    port = Port("p", interface="eth9")
+    with pytest.raises(ConfigError, match=r"ports\.p\.interface: there is no interface 'eth9'; there are: lo, eth0"):
+        planned(service("a", "*:1"), ports=(port,), interfaces=(Interface("lo", 1), Interface("eth0", 2)))
+    assert planned(service("a", "*:1"), ports=(port,)).conflicts == ()
 
 
 @pytest.mark.parametrize(

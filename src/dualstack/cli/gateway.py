@@ -89,7 +89,7 @@ def _print_check(checked: Check, *, as_json: bool) -> int:
     else:
         _print_plan(checked)
     for service, target, why in checked.unresolved:
-        click.echo(f"dualstack: {service}: {target}: {why}; it is looked up again at each connection", err=True)
+        click.echo(f"dualstack: {service}: {target}: {why}", err=True)
     if checked.plan.conflicts:
         return ExitCode.NO
     return ExitCode.UNAVAILABLE if checked.unresolved else ExitCode.YES

@@ -76,6 +76,7 @@ def plan(config: Configuration, facts: HostFacts) -> Plan:
         ConfigError: the configuration cannot mean anything there, such as an IPv6 address with IPv6 off.
     """
     claims = [claim for service in config.services for claim in claims_of(config, service, facts)]
+    _check_interfaces(config, facts)
     _check_targets(config, facts)
     made = plan_claims(claims, facts, where=config.where)
     conflicts = [*made.conflicts, *_loops(config, made.sockets, facts)]
@@ -153,11 +154,26 @@ def _hosts(host: Address | str | Wildcard, where: str, key: str, facts: HostFact
     return tuple(address.canonical for address in found)
 
 
+def _check_interfaces(config: Configuration, facts: HostFacts) -> None:
+    known = [interface.name for interface in facts.interfaces]
+    for port in config.ports:
+        if known and port.interface is not None and port.interface not in known:
+            why = f"there is no interface {port.interface!r}; there are: {', '.join(known)}"
+            raise ConfigError(config.where, f"ports.{port.name}.interface", why)
+
+
 def _check_targets(config: Configuration, facts: HostFacts) -> None:
     for service in config.services:
-        if isinstance(service.target, Endpoint) and isinstance(service.target.host, Address):
-            key = f"services.{service.name}.to" if config.where else ""
-            _check_scope(service.target.host.canonical, facts, config.where, key)
+        if not isinstance(service.target, Endpoint) or not isinstance(service.target.host, Address):
+            continue
+        key = f"services.{service.name}.to" if config.where else ""
+        host = service.target.host.canonical
+        _check_scope(host, facts, config.where, key)
+        if host.version not in service.families:
+            only = " and ".join(f"IPv{family}" for family in sorted(service.families))
+            raise ConfigError(
+                config.where, key, f"{service.target} is IPv{host.version}, and {only} alone is asked for"
+            )
 
 
 def _check_scope(address: Address, facts: HostFacts, where: str, key: str) -> None:

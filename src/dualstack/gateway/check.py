@@ -3,13 +3,17 @@
 import asyncio
 import shutil
 from dataclasses import dataclass, replace
+from socket import if_nametoindex
 
-from dualstack.core.configuration import Configuration, ExecTarget
+from dualstack.core.access import AccessList, Verdict
+from dualstack.core.address import Address
+from dualstack.core.configuration import Configuration, ExecTarget, Service
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.hostfacts import HostFacts
 from dualstack.core.planner import Plan, plan
 from dualstack.core.stacks import STACKS
 from dualstack.gateway.daemon import gather_facts, names_to_look_up
+from dualstack.gateway.privileges import user_entry
 
 __all__ = ["Check", "check", "plan_document"]
 
@@ -35,6 +39,8 @@ def check(config: Configuration, *, system: str | None, lookup: bool, timeout_s:
         ConfigError: it cannot mean anything there.
     """
     here = asyncio.run(gather_facts(config, listeners=system is None, timeout_s=timeout_s, lookup=lookup))
+    if system is None and config.user is not None:
+        user_entry(config.user, config.where)
     facts = here if system is None else facts_of_any(system, here)
     return Check(plan(config, facts), tuple(_unresolved(config, facts)) if lookup else ())
 
@@ -51,12 +57,24 @@ def _unresolved(config: Configuration, facts: HostFacts) -> "list[tuple[str, str
     for service in config.services:
         match service.target:
             case Endpoint(host=str() as host) if host in targets and not facts.names.get(host):
-                missing.append((service.name, str(service.target), f"{host} has no address"))
+                why = f"{host} has no address; it is looked up again at each connection"
+            case Endpoint(host=Address() as host) if service.reach:
+                why = _denied(service, host.canonical)
             case ExecTarget(argv) if shutil.which(argv[0]) is None:
-                missing.append((service.name, str(service.target), f"there is no program {argv[0]}"))
+                why = f"there is no program {argv[0]}; it is looked for again at each connection"
             case _:
-                pass
+                why = ""
+        if why:
+            missing.append((service.name, str(service.target), why))
     return missing
+
+
+def _denied(service: Service, address: Address) -> str:
+    """Why the `reach` rules keep every client of `service` from `address`; empty where they do not."""
+    decision = AccessList(service.reach, service.nat64, zone_id=if_nametoindex).check(address)
+    if decision.verdict is Verdict.ALLOW:
+        return ""
+    return f"`reach` denies it ({decision.rule or 'none of its rules matches'}), so nobody is served"
 
 
 def plan_document(checked: Check) -> dict[str, object]:

@@ -2,10 +2,14 @@
 
 import importlib
 import os
+from typing import TYPE_CHECKING
 
 from dualstack.errors import ConfigError
 
-__all__ = ["become", "raise_descriptor_limit"]
+if TYPE_CHECKING:
+    from pwd import struct_passwd
+
+__all__ = ["become", "raise_descriptor_limit", "user_entry"]
 
 # What is imported where it is first needed: by a reload, by a lookup, by a port that cannot start.
 _NEEDED_LATER = ("concurrent.futures.thread", "encodings.idna", "dualstack.kernel.sockdiag", "dualstack.net.names")
@@ -35,14 +39,7 @@ def become(user: str, where: str) -> None:
     Raises:
         ConfigError: no such user, or this process may not become another.
     """
-    try:
-        import pwd
-    except ModuleNotFoundError:
-        raise ConfigError(where, "user", "this system has no user ids; leave the key out") from None
-    try:
-        entry = pwd.getpwnam(user)
-    except KeyError:
-        raise ConfigError(where, "user", f"there is no user {user!r}; name one of getent passwd") from None
+    entry = user_entry(user, where)
     if os.geteuid() == entry.pw_uid:
         return
     if os.geteuid() != 0:
@@ -52,3 +49,19 @@ def become(user: str, where: str) -> None:
     os.initgroups(user, entry.pw_gid)
     os.setgid(entry.pw_gid)
     os.setuid(entry.pw_uid)
+
+
+def user_entry(user: str, where: str) -> "struct_passwd":
+    """What this system knows of `user`.
+
+    Raises:
+        ConfigError: there is no such user.
+    """
+    try:
+        import pwd
+    except ModuleNotFoundError:
+        raise ConfigError(where, "user", "this system has no user ids; leave the key out") from None
+    try:
+        return pwd.getpwnam(user)
+    except (KeyError, ValueError):
+        raise ConfigError(where, "user", f"there is no user {user!r}; name one of getent passwd") from None
