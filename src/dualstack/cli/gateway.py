@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from dualstack.cli.output import print_document, print_table
+from dualstack.cli.output import Seconds, print_document, print_table
 from dualstack.cli.serving import run_gateway, serving_options
 from dualstack.core.socketspec import SocketSpec
 from dualstack.core.stacks import STACKS
@@ -45,9 +45,7 @@ A configuration:
 @click.option("--check", "checking", is_flag=True, help="Print the plan and end: exit 1 on a conflict.")
 @click.option("--os", "system", type=click.Choice(list(STACKS)), help="With --check: plan for any host of this system.")
 @click.option("--no-lookup", is_flag=True, help="With --check: do not look names up.")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0, min_open=True), default=5.0, help="With --check: seconds for each name."
-)
+@click.option("--timeout", type=Seconds(min=0, min_open=True), default=5.0, help="With --check: seconds for each name.")
 @click.option("--control", metavar="PATH", help="The control socket, instead of the file's.")
 @click.option("--help-config", is_flag=True, help="Print the keys of a configuration and end.")
 @serving_options

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import click
 
-from dualstack.cli.output import json_option, print_document
+from dualstack.cli.output import Seconds, family_options, json_option, print_document
 from dualstack.core.address import Address
 from dualstack.core.endpoint import parse_host
 from dualstack.errors import DualstackError, ExitCode, LookupFailed
@@ -53,22 +53,20 @@ that family, 75 no answer in time for a name, 78 neither a name nor an address.
 @click.argument("query", metavar="NAME|ADDRESS")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(min=0, min_open=True),
     default=5.0,
     show_default=True,
     metavar="SECONDS",
     help="How long to wait for the resolver.",
 )
-@click.option("-4", "only_ipv4", is_flag=True, help="IPv4 addresses alone.")
-@click.option("-6", "only_ipv6", is_flag=True, help="IPv6 addresses alone.")
+@family_options("{} addresses alone.")
 @click.option("--numeric", is_flag=True, help="Ask no resolver.")
 @json_option()
-def command(query: str, timeout: float, *, only_ipv4: bool, only_ipv6: bool, numeric: bool, as_json: bool) -> ExitCode:
+def command(query: str, timeout: float, *, family: int, numeric: bool, as_json: bool) -> ExitCode:
     """Print the addresses of a name, best first, or the name of an address.
 
     Where no name of an address is found in time, its numeric form is printed.
     """
-    family = 0 if only_ipv4 == only_ipv6 else 4 if only_ipv4 else 6
     started = time.monotonic()
     code = ExitCode.YES
     try:

@@ -3,14 +3,16 @@
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from functools import wraps
+from math import isnan
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "family_options", "json_option", "print_document", "print_json", "print_table"]
+__all__ = ["Seconds", "console", "family_options", "json_option", "print_document", "print_json", "print_table"]
 
 _WIDTH = 120
 
@@ -26,12 +28,33 @@ def family_options(help_text: str) -> Callable[[F], F]:
     """The options `-4` and `-6`, as `family`: 4, 6, or 0 for neither; `help_text` has a `{}` for the family."""
 
     def decorate(function: F) -> F:
+        @wraps(function)
+        def with_family(*arguments: object, only_ipv4: bool, only_ipv6: bool, **options: object) -> object:
+            if only_ipv4 and only_ipv6:
+                raise click.UsageError("-4 and -6 go not together: give one of them, or neither for both families")
+            return function(*arguments, family=4 if only_ipv4 else 6 if only_ipv6 else 0, **options)
+
         for family in (6, 4):
             told = help_text.format(f"IPv{family}")
-            function = click.option(f"-{family}", "family", flag_value=family, type=int, help=told)(function)
-        return click.option("--any-family", "family", flag_value=0, type=int, default=0, hidden=True)(function)
+            click.option(f"-{family}", f"only_ipv{family}", is_flag=True, help=told)(with_family)
+        return cast("F", with_family)
 
     return decorate
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds; one that is no number, which compares with nothing, is refused."""
+
+    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """`value` as a number.
+
+        Raises:
+            click.BadParameter: it is none, or out of range.
+        """
+        number = float(super().convert(value, param, ctx))
+        if isnan(number):
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        return number
 
 
 def print_json(value: object) -> None:

@@ -2,7 +2,7 @@
 
 import click
 
-from dualstack.cli.output import json_option, print_document, print_table
+from dualstack.cli.output import Seconds, json_option, print_document, print_table
 from dualstack.errors import ControlError
 from dualstack.gateway.control_client import default_control_path, request
 
@@ -21,9 +21,7 @@ Examples:
 )
 @click.argument("verb", type=click.Choice(["list", "stop", "start", "restart"]))
 @click.argument("name", required=False)
-@click.option(
-    "--drain", type=click.FloatRange(min=0), metavar="SECONDS", help="End the port's connections within so long."
-)
+@click.option("--drain", type=Seconds(min=0), metavar="SECONDS", help="End the port's connections within so long.")
 @click.option("--release", is_flag=True, help="Close the sockets, so that others may take the port number.")
 @click.option("--control", metavar="PATH", help="The gateway's control socket.")
 @json_option()

@@ -2,7 +2,7 @@
 
 import click
 
-from dualstack.cli.output import family_options
+from dualstack.cli.output import Seconds, family_options
 from dualstack.cli.serving import run_gateway, serving_options
 from dualstack.core.configuration import BOTH, Configuration, Service, Sockets
 from dualstack.core.endpoint import parse_listen
@@ -36,15 +36,11 @@ Examples:
 @family_options("Connect to TARGET over {} alone.")
 @click.option("--access", multiple=True, metavar="RULE", help="Who is let in: 'allow|deny any|public|ADDRESS|PREFIX'.")
 @click.option("--reach", multiple=True, metavar="RULE", help="Which addresses of TARGET may be dialled.")
-@click.option(
-    "--idle-timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds without a byte until the end."
-)
-@click.option(
-    "--connect-timeout", type=click.FloatRange(min=0, min_open=True), default=30.0, help="Seconds to reach TARGET."
-)
+@click.option("--idle-timeout", type=Seconds(min=0, min_open=True), help="Seconds without a byte until the end.")
+@click.option("--connect-timeout", type=Seconds(min=0, min_open=True), default=30.0, help="Seconds to reach TARGET.")
 @click.option("--max-connections", type=click.IntRange(min=1), help="Connections at a time; more are refused.")
 @click.option("--max-per-client", type=click.IntRange(min=1), help="Connections at a time from one client address.")
-@click.option("--drain", type=click.FloatRange(min=0), default=30.0, help="Seconds for connections to end on SIGTERM.")
+@click.option("--drain", type=Seconds(min=0), default=30.0, help="Seconds for connections to end on SIGTERM.")
 @click.option("--control", metavar="PATH", help="Open a control socket for `dualstack ports`.")
 @serving_options
 def command(
