@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dualstack.errors import (
         AddressError,
         ConfigError,
+        ControlError,
         DialError,
         DualstackError,
         ListenError,
@@ -67,6 +68,7 @@ __all__ = [
     "Case",
     "ConfigError",
     "Configuration",
+    "ControlError",
     "Decision",
     "DialError",
     "DualstackError",
@@ -108,6 +110,7 @@ _HOMES = {
     "errors": (
         "AddressError",
         "ConfigError",
+        "ControlError",
         "DialError",
         "DualstackError",
         "ListenError",

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import dualstack
-from dualstack import Address, ConfigError, ListenError, bind_socket, bind_sockets, start_server
+from dualstack import Address, ConfigError, DualstackError, ListenError, bind_socket, bind_sockets, start_server
 from dualstack.kernel.sockets import describe
 from support.program import Dualstack
 
@@ -68,6 +68,21 @@ def test_a_failure_leaves_nothing_open() -> None:
         assert caught.value.errno == errno.EADDRINUSE
         assert isinstance(caught.value, OSError)
         bind_sockets(f"[::1]:{number}")[0].close()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"family": 5}, "family: 5: expected 4 or 6"),
+        ({"sockets": "x"}, "sockets: 'x': expected one of auto, single, pair"),
+        ({"port": "80"}, "'80': the port beside a text is a whole number"),
+        ({"port": True}, "True: the port beside a text is a whole number"),
+    ],
+)
+def test_a_wrong_argument_is_a_clear_error(options: dict[str, object], expected: str) -> None:
+    with pytest.raises(ValueError, match=expected) as caught:
+        bind_sockets("*", **{"port": 0, **options})
+    assert isinstance(caught.value, DualstackError)
 
 
 def test_an_address_in_use_names_those_in_the_way_alone() -> None:

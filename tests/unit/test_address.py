@@ -110,6 +110,14 @@ def test_what_is_no_address_is_refused_with_the_reason(given: AddressLike, reaso
     assert refused.value.value == given
 
 
+def test_a_scope_can_be_given_as_a_number() -> None:
+    assert Address("fe80::1", scope=2) == Address("fe80::1%2")
+    assert Address("fe80::1", scope=0).scope is None
+    for wrong in (-1, 1 << 32, True, 2.0):
+        with pytest.raises(AddressError, match="a scope id is a number of 32 bits"):
+            Address("fe80::1", scope=wrong)
+
+
 def test_a_scope_can_be_given_beside_an_address_that_has_none() -> None:
     assert Address("fe80::1", "eth0") == Address("fe80::1%eth0")
     assert Address(Address("fe80::1"), scope="2") == LINK_LOCAL_2

@@ -72,7 +72,7 @@ class Address:
     value: int
     scope: str | None
 
-    def __init__(self, x: AddressLike, scope: str | None = None) -> None:
+    def __init__(self, x: AddressLike, scope: str | int | None = None) -> None:
         if type(x) is str and scope is None and "%" not in x:
             try:
                 if ":" in x:
@@ -86,7 +86,7 @@ class Address:
             _set_scope(self, None)
             return
         version, value, own_scope = _read_text(x) if type(x) is str else _read(x)
-        _fill(self, x, version, value, _one_scope(x, own_scope, scope))
+        _fill(self, x, version, value, _one_scope(x, own_scope, _scope_text(x, scope)))
 
     @classmethod
     def from_int(cls, value: int, version: int, scope: str | None = None) -> "Address":
@@ -346,6 +346,14 @@ _READERS: tuple[tuple[type, Callable[..., tuple[int, int, str | None]]], ...] = 
     (int, _read_int),
     (tuple, _read_socket_tuple),
 )
+
+
+def _scope_text(given: object, scope: str | int | None) -> str | None:
+    if scope is None or isinstance(scope, str):
+        return scope
+    if type(scope) is not int or not 0 <= scope <= _SCOPE_ID_MAX:
+        raise AddressError(given, "a scope id is a number of 32 bits")
+    return str(scope)
 
 
 def _one_scope(given: object, own: str | None, beside: str | None) -> str | None:

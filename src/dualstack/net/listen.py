@@ -6,7 +6,7 @@ is one socket where the system has that.
 
 from typing import TYPE_CHECKING
 
-from dualstack.errors import ListenError
+from dualstack.errors import AddressError, ConfigError, ListenError
 
 # The planner is imported when a socket is first asked for: `import asyncio` costs hardly more than all of it.
 BACKLOG = 4096
@@ -187,6 +187,13 @@ def plan_listen(
     from dualstack.core.planner import claims_of, plan_claims
     from dualstack.net.services import service_port
 
+    modes = [mode.value for mode in Sockets]
+    if sockets not in modes:
+        raise ConfigError("", "sockets", f"{sockets!r}: expected one of {', '.join(modes)}")
+    if family not in {0, 4, 6}:
+        raise ConfigError("", "family", f"{family!r}: expected 4 or 6 for that family alone, or 0")
+    if port is not None and type(port) is not int:
+        raise AddressError(port, "the port beside a text is a whole number, such as 80")
     text = str(where)
     endpoints = parse_listen(text, port=port, service=service_port)
     if family:
