@@ -97,6 +97,18 @@ def test_other_texts(text: str, family: str | None, canonical: str | None, class
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("4294967296", "no IPv4 address: the number is over 4294967295"),
+        ("99999999999999999999", "no IPv4 address: the number is over 4294967295"),
+        ("09", "no IPv4 address: four decimal numbers up to 255"),
+    ],
+)
+def test_a_number_that_is_no_address_is_told_as_ipv4(text: str, why: str) -> None:
+    assert str(describe(text).error).startswith(why)
+
+
 def test_a_nat64_prefix_that_is_given_is_decoded(run: Run) -> None:
     _, out, _ = run("address", "--json", "--nat64", "2001:db8:64::/96", "2001:db8:64::c000:221")
     assert json.loads(out)[0]["embedded"] == [{"mechanism": "nat64-nsp/96", "ipv4": "192.0.2.33"}]

@@ -183,7 +183,9 @@ def _verdict(host: Host, nat64: Nat64 | None) -> Public:
 
 
 def _of_name(text: str, error: AddressError) -> Description:
-    if not text or not _NOT_IN_NAMES.isdisjoint(text):
+    if text.isascii() and text.isdecimal() and not text.startswith("0"):
+        return Description(input=text, error=f"no IPv4 address: the number is over {2**32 - 1}")
+    if not text or text.isdecimal() or not _NOT_IN_NAMES.isdisjoint(text):
         return Description(input=text, error=error.why)
     try:
         parse_host(text)
