@@ -128,6 +128,21 @@ def test_with_ipv6_off_an_ipv6_only_port_is_an_error() -> None:
         )
 
 
+def test_with_ipv6_off_a_port_for_ipv6_beside_one_for_ipv4_is_an_error() -> None:
+    with pytest.raises(ConfigError, match=r"\[::\]:143 is IPv6, and IPv6 is off"):
+        planned(
+            Service("imap", parse_target("192.0.2.1:9"), ports=("w4", "w6"), port=143),
+            ports=(Port("w4", Address("0.0.0.0")), Port("w6", Address("::"))),
+            **IPV6_OFF,
+        )
+
+
+def test_with_ipv6_off_one_port_for_both_families_is_ipv4_alone_with_a_note() -> None:
+    made = planned(service("imap", "0.0.0.0, [::]", port=143), **IPV6_OFF)
+    assert shown(made) == [ANY4]
+    assert [note.partition(",")[0] for note in made.notes] == ["[::]:143 of imap: IPv4 alone"]
+
+
 def test_v6only_leaves_ipv4_out() -> None:
     assert shown(planned(service("imap", "[::]:143", v6only=True))) == [ONLY6]
 
