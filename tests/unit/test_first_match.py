@@ -88,5 +88,13 @@ def test_the_tables_of_a_long_list_stay_small() -> None:
     blocks = [prefix(0x2 << 124 | chance.getrandbits(125), 48, rank) for rank in range(20_000)]
     quick = FirstMatch(Intervals(128, blocks, default=20_000), range(20_001))
     assert len(quick.stretches) == 2
-    assert len(quick.cells) < 2 * len(quick.words)
-    assert quick.dropped is None
+    assert len(quick.cells) < 2 * len(quick.starts)
+    assert quick.drop == 64
+
+
+def test_one_start_inside_a_word_keeps_the_numbers_whole() -> None:
+    words = [prefix(0x20010DB8 << 96, 64, 0)]
+    inside = prefix(0x20010DB8 << 96 | 1 << 32, 96, 0)
+    assert FirstMatch(Intervals(128, words, default=1), range(2)).drop == 64
+    assert FirstMatch(Intervals(128, [*words, inside], default=1), range(2)).drop == 64, "the answer does not change"
+    assert FirstMatch(Intervals(128, [inside], default=1), range(2)).drop == 0

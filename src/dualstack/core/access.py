@@ -112,17 +112,12 @@ class AccessList:
                 return answer
         else:
             return self._look_closer(address)
-        low, drop, shift, cell = table.stretches[bisect_right(table.lows, number)]
-        offset = number - low
-        cell += offset >> shift
-        word = offset >> drop
-        words, cells = table.words, table.cells
-        place = bisect_right(words, word, cells[cell], cells[cell + 1])
-        if drop and table.dropped is not None and words[place - 1] == word:
-            left_out = offset & (1 << drop) - 1
-            while words[place - 1] == word and table.dropped[place - 1] > left_out:
-                place -= 1
-        answer = table.answers[place]
+        if table.drop:
+            number >>= table.drop
+        low, shift, cell = table.stretches[bisect_right(table.lows, number)]
+        cell += number - low >> shift
+        cells = table.cells
+        answer = table.answers[bisect_right(table.starts, number, cells[cell], cells[cell + 1])]
         return self._look_closer(address) if answer is None else answer
 
     def _look_closer(self, address: Address) -> Decision:
@@ -241,7 +236,7 @@ _GROUPS = {group.value: group for group in Group}
 def _blocks_with_ipv4_inside(nat64: Nat64) -> Iterator[Block]:
     """Where IPv6 addresses may carry IPv4 ones, a closer look comes before all rules.
 
-    Whole /64s of them: as most rules end there too, most tables then have nothing in `FirstMatch.dropped`.
+    Whole /64s of them: as most rules end there too, most tables then hold machine words.
     """
     for prefix in (*IPV4_CARRIERS, *nat64.prefixes):
         yield prefix.first & ~_BELOW_64, -(prefix.last | _BELOW_64), 0

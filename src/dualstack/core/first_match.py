@@ -6,9 +6,10 @@ that covers it (`Intervals`), so that a question is one search among their start
 
 What such a search costs is memory: a binary search of 200,000 numbers misses the cache at most of its 18 steps. So the
 starts are cut into stretches in which they lie evenly, each stretch into equal cells, and two or three comparisons
-inside a cell are left (`FirstMatch`). The starts are machine words side by side, since Python's numbers are each an
-object elsewhere; a stretch too wide for a word keeps what the word cannot hold beside it, for where words are equal.
-Intervals of a single number, which such words tell apart worst, are in a dictionary.
+inside a cell are left (`FirstMatch`). Starts of IPv6 are searched by their upper words where none lies inside one, as
+machine words side by side, since Python's numbers are each an object elsewhere; other lists keep the numbers, for one
+search among objects costs less than two among words. Intervals of a single number, the most spread of all, are in a
+dictionary.
 """
 
 from array import array
@@ -93,14 +94,12 @@ class Stretch(NamedTuple):
     """Starts that lie evenly.
 
     Args:
-        low: the number that words and cells count from.
-        drop: how many bits of a number its word has not.
+        low: the start that cells count from.
         shift: a cell holds 2**shift numbers.
         cell: the place of the first cell in `cells`.
     """
 
     low: int
-    drop: int
     shift: int
     cell: int
 
@@ -116,7 +115,7 @@ class FirstMatch(Generic[T]):
     'yes'
     """
 
-    __slots__ = ("answers", "cells", "dropped", "lows", "single", "stretches", "words")
+    __slots__ = ("answers", "cells", "drop", "lows", "single", "starts", "stretches")
 
     def __init__(self, intervals: Intervals, answers: Sequence[T]) -> None:
         starts, ranks = intervals.starts, intervals.ranks
@@ -126,45 +125,41 @@ class FirstMatch(Generic[T]):
             self.single = {number: answers[rank] for number, rank in single.items()}
         # As `bisect_right` counts: the answer of the first start is the second, and nothing comes before it.
         self.answers = [answers[rank] for rank in (0, *ranks)]
+        self.starts: Sequence[int] = starts
+        self.drop = max(0, intervals.bits - WORD_BITS)
+        if any(start & (1 << self.drop) - 1 for start in starts):
+            self.drop = 0
+        else:
+            self.starts = array("Q", (start >> self.drop for start in starts))
         self.stretches: list[Stretch] = []
-        self.cells, self.words, dropped = array("I"), array("Q"), array("Q")
-        for begin, end in _even_stretches(starts, 0, len(starts)):
-            dropped.extend(self._add(starts, begin, end))
+        self.cells = array("I")
+        for begin, end in _even_stretches(self.starts, 0, len(starts)):
+            self._add(begin, end)
         self.lows = [stretch.low for stretch in self.stretches[1:]]
-        self.dropped = dropped if any(dropped) else None
 
-    def _add(self, starts: list[int], begin: int, end: int) -> Iterator[int]:
-        """Add a stretch, and give what its words have not."""
+    def _add(self, begin: int, end: int) -> None:
+        starts = self.starts
         low, last, shift = starts[begin], starts[end - 1], _cell_shift(starts, begin, end)
-        drop = max(0, (last - low).bit_length() - WORD_BITS)
-        self.words.extend(start - low >> drop for start in starts[begin:end])
-        self.stretches.append(Stretch(low, drop, shift, len(self.cells)))
+        self.stretches.append(Stretch(low, shift, len(self.cells)))
         self.cells.append(begin)
         edges = range(low + (1 << shift), last + 1, 1 << shift)
         self.cells.extend(bisect_left(starts, edge, begin, end) for edge in edges)
         self.cells.append(end)
         # Above its last start a stretch has one answer, however far it is to the next.
-        self.stretches.append(Stretch(last, 0, 128, len(self.cells)))
+        self.stretches.append(Stretch(last, 128, len(self.cells)))
         self.cells.extend((end, end))
-        return (start - low & (1 << drop) - 1 for start in starts[begin:end])
 
     def find(self, number: int) -> T:
         """The answer that holds for a number."""
         if number in self.single:
             return self.single[number]
-        low, drop, shift, cell = self.stretches[bisect_right(self.lows, number)]
-        offset = number - low
-        cell += offset >> shift
-        word = offset >> drop
-        place = bisect_right(self.words, word, self.cells[cell], self.cells[cell + 1])
-        if drop and self.dropped is not None and self.words[place - 1] == word:
-            left_out = offset & (1 << drop) - 1
-            while self.words[place - 1] == word and self.dropped[place - 1] > left_out:
-                place -= 1
-        return self.answers[place]
+        start = number >> self.drop
+        low, shift, cell = self.stretches[bisect_right(self.lows, start)]
+        cell += start - low >> shift
+        return self.answers[bisect_right(self.starts, start, self.cells[cell], self.cells[cell + 1])]
 
 
-def _even_stretches(starts: list[int], begin: int, end: int) -> Iterator[tuple[int, int]]:
+def _even_stretches(starts: Sequence[int], begin: int, end: int) -> Iterator[tuple[int, int]]:
     """Halve the range of numbers until no cell is crowded."""
     if not _is_crowded(starts, begin, end):
         yield begin, end
@@ -174,12 +169,12 @@ def _even_stretches(starts: list[int], begin: int, end: int) -> Iterator[tuple[i
     yield from _even_stretches(starts, middle, end)
 
 
-def _cell_shift(starts: list[int], begin: int, end: int) -> int:
+def _cell_shift(starts: Sequence[int], begin: int, end: int) -> int:
     """So wide a cell that there are one or two for each start."""
     return max(0, (starts[end - 1] - starts[begin]).bit_length() - (end - begin).bit_length())
 
 
-def _is_crowded(starts: list[int], begin: int, end: int) -> bool:
+def _is_crowded(starts: Sequence[int], begin: int, end: int) -> bool:
     low, shift = starts[begin], _cell_shift(starts, begin, end)
     return any(
         starts[place] - low >> shift == starts[place + CROWDED] - low >> shift
