@@ -143,6 +143,12 @@ def test_with_ipv6_off_one_port_for_both_families_is_ipv4_alone_with_a_note() ->
     assert [note.partition(",")[0] for note in made.notes] == ["[::]:143 of imap: IPv4 alone"]
 
 
+def test_an_address_beside_its_own_name_is_no_news() -> None:
+    made = planned(service("imap", "localhost:143, 127.0.0.1:143"))
+    assert shown(made) == ["127.0.0.1", "[::1]"]
+    assert made.notes == ()
+
+
 def test_v6only_leaves_ipv4_out() -> None:
     assert shown(planned(service("imap", "[::]:143", v6only=True))) == [ONLY6]
 
