@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import signal
 import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -20,6 +19,7 @@ from dualstack.gateway.log import open_log
 
 if TYPE_CHECKING:
     from rich.text import Text
+from dualstack.net.signals import on_signals
 
 __all__ = ["command"]
 
@@ -127,14 +127,6 @@ async def _serve_on(
     say(f"  dualstack ports stop web4 --control {directory / 'control.sock'}    # web6 never notices")
     say("Ctrl-C ends it.")
     done = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is None:
-            continue
-        try:
-            loop.add_signal_handler(number, done.set)
-        except NotImplementedError:
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(done.set))
-    await done.wait()
-    await gateway.drain()
+    with on_signals(dict.fromkeys(("SIGINT", "SIGTERM", "SIGHUP"), done.set)):
+        await done.wait()
+        await gateway.drain()

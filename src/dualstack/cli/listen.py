@@ -1,7 +1,6 @@
 """`dualstack listen`: accept, and show each peer as it is and as the kernel gave it (U10, B3)."""
 
 import asyncio
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -14,6 +13,7 @@ from dualstack.core.address import Address
 from dualstack.core.configuration import Sockets
 from dualstack.kernel.sockets import BACKLOG, describe, open_sockets
 from dualstack.net.listen import plan_listen
+from dualstack.net.signals import on_signals
 
 __all__ = ["command"]
 
@@ -68,9 +68,6 @@ def command(
 async def _listen(opened: list[socket], serve: Serve, count: int | None, speaker: "_Speaker") -> None:
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        if sys.platform != "win32":
-            loop.add_signal_handler(number, done.set)
     left = count
     live: set[asyncio.Task[None]] = set()
 
@@ -93,8 +90,9 @@ async def _listen(opened: list[socket], serve: Serve, count: int | None, speaker
         task.add_done_callback(live.discard)
 
     servers = [await asyncio.start_server(connected, sock=sock, backlog=BACKLOG) for sock in opened]
-    speaker.ready(opened)
-    await done.wait()
+    with on_signals({"SIGTERM": done.set, "SIGINT": done.set}):
+        speaker.ready(opened)
+        await done.wait()
     for server in servers:
         server.close()
     ending = list(live)

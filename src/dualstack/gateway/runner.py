@@ -6,7 +6,6 @@ it is a SIGTERM, as when a terminal is closed.
 """
 
 import asyncio
-import signal
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 
@@ -16,6 +15,7 @@ from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.log import Log
 from dualstack.gateway.privileges import become, raise_descriptor_limit
+from dualstack.net.signals import on_signals
 
 __all__ = ["run"]
 
@@ -45,7 +45,7 @@ async def _run(config: Configuration, log: Log, ready: Ready, load: Load | None,
         gateway = Gateway(config, data_plane(asyncio.get_running_loop()), log)
         undo.push_async_callback(gateway.close)
         signals = _Signals(gateway, log, load)
-        undo.callback(signals.ignore)
+        undo.enter_context(on_signals(signals.handlers))
         if not await signals.unless_asked_to_leave(gateway.open()):
             return
         if control is not None:
@@ -79,30 +79,7 @@ class _Signals:
         self._reloading: asyncio.Task[None] | None = None
         self._once_more = False
         self.is_ready = False
-        self._handlers = {
-            "SIGTERM": self._leave.set,
-            "SIGINT": self._interrupt,
-            "SIGHUP": self._hang_up,
-        }
-        for name, handler in self._handlers.items():
-            self._handle(name, handler)
-
-    def _handle(self, name: str, handler: Callable[[], None]) -> None:
-        number = getattr(signal, name, None)
-        if number is None:
-            return
-        try:
-            self._loop.add_signal_handler(number, handler)
-        except NotImplementedError:
-            # Windows: the loop takes no signals, and Python's own handler calls it back.
-            signal.signal(number, lambda *_: self._loop.call_soon_threadsafe(handler))
-
-    def ignore(self) -> None:
-        """Give the signals back."""
-        for name in self._handlers:
-            number = getattr(signal, name, None)
-            if number is not None:
-                self._loop.remove_signal_handler(number)
+        self.handlers = {"SIGTERM": self._leave.set, "SIGINT": self._interrupt, "SIGHUP": self._hang_up}
 
     async def unless_asked_to_leave(self, opening: Coroutine[None, None, None]) -> bool:
         """Do it, or leave it where a signal asks so before it is done; whether it was done."""
