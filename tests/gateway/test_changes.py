@@ -148,7 +148,7 @@ def test_a_target_that_is_not_there_yet_is_a_warning_at_the_start() -> None:
         async with running(service("a", to="nothing.invalid:1") + service("b", to="exec:/no/such/program")) as r:
             assert [(line["service"], str(line["why"])) for line in r.events.of("unresolved")] == [
                 ("a", "nothing.invalid has no address; it is looked up again at each connection"),
-                ("b", "there is no program /no/such/program"),
+                ("b", "there is no program /no/such/program; it is looked for again at each connection"),
             ]
 
     run(scenario)

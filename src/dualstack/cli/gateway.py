@@ -86,8 +86,8 @@ def _print_check(checked: Check, *, as_json: bool) -> int:
         print_document(plan_document(checked))
     else:
         _print_plan(checked)
-    for service, target, why in checked.unresolved:
-        click.echo(f"dualstack: {service}: {target}: {why}", err=True)
+    for missing in checked.unresolved:
+        click.echo(f"dualstack: {missing.service}: {missing.target}: {missing.why}", err=True)
     if checked.plan.conflicts:
         return ExitCode.NO
     return ExitCode.UNAVAILABLE if checked.unresolved else ExitCode.YES

@@ -11,7 +11,8 @@ import click
 from dualstack.cli.output import family_options, json_option, print_json
 from dualstack.core.address import Address
 from dualstack.core.configuration import Sockets
-from dualstack.kernel.sockets import BACKLOG, describe, open_sockets
+from dualstack.kernel.backlog import BACKLOG
+from dualstack.kernel.sockets import describe, open_sockets
 from dualstack.net.listen import plan_listen
 from dualstack.net.signals import on_signals
 

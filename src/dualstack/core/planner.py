@@ -187,7 +187,7 @@ def _check_scope(address: Address, facts: HostFacts, where: str, key: str) -> No
         raise ConfigError(
             where, key, f"{address} carries KAME's embedded scope, which is never on the wire; write {clean}"
         )
-    if address.version == 6 and address.is_link_local and address.scope is None:
+    if address.needs_scope and address.scope is None:
         names = [i.name for i in facts.interfaces if any(a.version == 6 and a.is_link_local for a in i.addresses)]
         could = ", ".join(f"{address}%{name}" for name in names) or f"{address}%INTERFACE"
         raise ConfigError(where, key, f"{address} is link-local and needs its interface: {could}")

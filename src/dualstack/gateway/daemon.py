@@ -6,17 +6,15 @@ It knows ports, services and their sockets; it moves no byte and decides no fami
 
 import asyncio
 import errno
-import shutil
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
 from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration, ExecTarget, Service
+from dualstack.core.configuration import Configuration, Service
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.hostfacts import HostFacts
-from dualstack.core.outgoing import target_addresses
 from dualstack.core.planner import Plan, plan
 from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import ConfigError, ListenError, LookupFailed
@@ -26,6 +24,7 @@ from dualstack.gateway.log import Log
 from dualstack.gateway.ports import Listening, NamedPort, PortState, describe_socket, stopped_addresses, with_real_port
 from dualstack.gateway.routes import Route, route_to
 from dualstack.gateway.service import Door, Policy, RunningService
+from dualstack.gateway.unreached import unreached_targets
 from dualstack.kernel.facts import read_facts
 from dualstack.kernel.sockets import open_sockets
 from dualstack.net.names import resolve_async
@@ -33,7 +32,7 @@ from dualstack.net.names import resolve_async
 # What a reload does not change.
 _AT_START = ("user", "control", "log")
 
-__all__ = ["Gateway", "gather_facts", "names_to_look_up"]
+__all__ = ["Gateway", "gather_facts"]
 
 
 class Gateway:
@@ -89,13 +88,8 @@ class Gateway:
     def _report(self, planned: Plan, facts: HostFacts) -> None:
         for note in planned.notes:
             self._log.info("note", why=note)
-        for service in self.config.services:
-            target = service.target
-            if isinstance(target, Endpoint) and isinstance(target.host, str) and not target_addresses(target, facts):
-                why = f"{target.host} has no address; it is looked up again at each connection"
-                self._log.warning("unresolved", service=service.name, target=target, why=why)
-            if isinstance(target, ExecTarget) and shutil.which(target.argv[0]) is None:
-                self._log.warning("unresolved", service=service.name, why=f"there is no program {target.argv[0]}")
+        for missing in unreached_targets(self.config, facts):
+            self._log.warning("unresolved", service=missing.service, target=missing.target, why=missing.why)
         for finding in planned.links:
             if finding.missing:
                 families = " and ".join(f"IPv{family}" for family in finding.missing)
@@ -105,13 +99,12 @@ class Gateway:
 
     def _enter(self, config: Configuration, planned: Plan, opened: dict[SocketSpec, socket.socket]) -> None:
         """Make `config` what runs; `opened` has a socket for each spec that is not there yet."""
-        listenings = {
-            listening.planned.identity: listening for port in self.ports.values() for listening in port.listenings
-        }
+        listenings = {listening.planned.identity: listening for listening in self._listenings()}
         self.config = config
         self.ports = self._named_ports(config)
         services = self._running_services(config)
-        self._leaving |= {service for name, service in self.services.items() if services.get(name) is not service}
+        before = {*self._leaving, *self.services.values()} - {*services.values()}
+        self._leaving = {service for service in before if service.connections}
         self.services = services
         for spec in planned.sockets:
             port = self.ports[spec.port_name.casefold()]
@@ -174,9 +167,11 @@ class Gateway:
         """Work out anew what depends on which ports are up."""
         for service in self.services.values():
             service.policy = self._policy(service.policy.service, self.config)
-        for port in self.ports.values():
-            for listening in port.listenings:
-                listening.door.closed_to = frozenset(stopped_addresses(self.ports.values(), listening.spec))
+        for listening in self._listenings():
+            listening.door.closed_to = frozenset(stopped_addresses(self.ports.values(), listening.spec))
+
+    def _listenings(self) -> Iterator[Listening]:
+        return (listening for port in self.ports.values() for listening in port.listenings)
 
     def port_named(self, name: str) -> NamedPort:
         """The port of this name.
@@ -224,8 +219,7 @@ class Gateway:
 
     def _held(self) -> set[int]:
         """The port numbers that sockets of ours have."""
-        ours = (listening for port in self.ports.values() for listening in port.listenings)
-        return {listening.spec.port for listening in ours if listening.sock.fileno() >= 0}
+        return {listening.spec.port for listening in self._listenings() if listening.sock.fileno() >= 0}
 
     async def _drain(self, timeout_s: float, is_meant: Callable[[object], bool]) -> int:
         """Wait for all that came in by the doors that are meant, cut the rest; how many these were."""
@@ -247,7 +241,7 @@ class Gateway:
         facts = await gather_facts(config)
         planned = self._planned(config, facts)
         self._mention_what_needs_a_restart(config)
-        old = {listening.planned.identity: listening for p in self.ports.values() for listening in p.listenings}
+        old = {listening.planned.identity: listening for listening in self._listenings()}
         wanted = {spec.identity for spec in planned.sockets}
         fresh = [spec for spec in planned.sockets if spec.identity not in old]
         gone = [listening for identity, listening in old.items() if identity not in wanted]
@@ -294,7 +288,7 @@ class Gateway:
 
     def describe_sockets(self) -> list[dict[str, object]]:
         """All listening sockets, as the ready line has them."""
-        return [describe_socket(listening.spec) for port in self.ports.values() for listening in port.listenings]
+        return [describe_socket(listening.spec) for listening in self._listenings()]
 
     async def drain(self) -> int:
         """Listen no more, wait for the connections as long as their services say, cut the rest; how many these were."""
@@ -311,9 +305,8 @@ class Gateway:
         """End everything now."""
         for service in (*self.services.values(), *self._leaving):
             await service.finish_dialling(0, lambda _door: True)
-        for port in self.ports.values():
-            for listening in port.listenings:
-                listening.close(self._plane)
+        for listening in self._listenings():
+            listening.close(self._plane)
         self._plane.close()
         await self._children.drain(0)
 
@@ -331,7 +324,7 @@ def _let_share(listening: Listening, specs: Sequence[SocketSpec]) -> None:
         listening.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 
 
-def names_to_look_up(config: Configuration) -> tuple[set[str], set[str]]:
+def _names_to_look_up(config: Configuration) -> tuple[set[str], set[str]]:
     """The host names in a configuration: those to listen on, and those to connect to."""
     hosts = [endpoint.host for service in config.services for endpoint in service.listen]
     hosts += [port.bind for port in config.ports]
@@ -346,7 +339,7 @@ async def gather_facts(
 
     Names to listen on are always looked up: without them there is no plan.
     """
-    listen, targets = names_to_look_up(config)
+    listen, targets = _names_to_look_up(config)
 
     async def found(name: str) -> tuple[str, tuple[Address, ...]]:
         try:

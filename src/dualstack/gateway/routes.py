@@ -99,7 +99,9 @@ def hops(
     """Where to connect, in the order given, and what to say where that is nowhere."""
     if not addresses:
         return (), "has no address"
-    whole = [address for address in addresses if address.kame_scope is None and not _lacks_scope(address)]
+    whole = [
+        address for address in addresses if address.kame_scope is None and (address.scope or not address.needs_scope)
+    ]
     if not whole:
         return (), f"resolves to {addresses[0]}, which says nothing without its interface"
     allowed = [address for address in whole if reach is None or reach.check(address).verdict is Verdict.ALLOW]
@@ -111,10 +113,6 @@ def hops(
         if source is not None:
             found.append(_hop(address, port, source))
     return tuple(found), "" if found else route.explain({address.version for address in allowed})
-
-
-def _lacks_scope(address: Address) -> bool:
-    return address.version == 6 and address.is_link_local and address.scope is None
 
 
 def _hop(address: Address, port: int, source: Source) -> Hop:

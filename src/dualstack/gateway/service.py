@@ -25,7 +25,7 @@ from dualstack.gateway.routes import Route, hops
 from dualstack.kernel.streams import SockAddr, reset
 from dualstack.net.names import resolve_async
 
-__all__ = ["Door", "Policy", "RunningService"]
+__all__ = ["Door", "Policy", "RunningService", "rules_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ class Policy:
     @classmethod
     def of(cls, service: Service, route_of: Callable[[Endpoint], Route]) -> "Policy":
         """The policy of `service`; a literal target is made ready here and never leaves the data plane."""
-        access = _rules(service.access, service.nat64)
-        reach = _rules(service.reach, service.nat64)
+        access = rules_of(service.access, service.nat64)
+        reach = rules_of(service.reach, service.nat64)
         route = route_of(service.target) if isinstance(service.target, Endpoint) else Route()
         target, trouble = _literal_target(service, route, reach)
         return cls(service, access, reach, route, target, trouble)
 
 
-def _rules(rules: tuple[str, ...], nat64: tuple[str, ...]) -> AccessList | None:
+def rules_of(rules: tuple[str, ...], nat64: tuple[str, ...]) -> AccessList | None:
     """Rules that know this host's interfaces: the kernel gives a peer's zone as a number, people write its name."""
     return AccessList(rules, nat64=nat64, zone_id=if_nametoindex) if rules else None
 

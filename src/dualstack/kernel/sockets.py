@@ -18,9 +18,9 @@ from dualstack.core.sockaddr import SocketAddress
 from dualstack.core.socketspec import SocketSpec
 from dualstack.core.stacks import stack_named
 from dualstack.errors import ListenError
+from dualstack.kernel.backlog import BACKLOG
 
 __all__ = [
-    "BACKLOG",
     "KEEPS_ITS_PORT",
     "describe",
     "listen_again",
@@ -28,9 +28,6 @@ __all__ = [
     "open_sockets",
     "stop_listening",
 ]
-
-# Linux takes the smaller of this and net.core.somaxconn.
-BACKLOG = 4096
 
 # Port 0 in both families: how often another number is tried where the second family has it taken.
 _SAME_PORT_TRIES = 32

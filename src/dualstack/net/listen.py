@@ -1,27 +1,25 @@
 """Listening sockets for programs of one's own: what one text means on every system (N5, N8).
 
 Both families come on two sockets, so that no program meets an IPv4 peer in IPv6 clothes unawares; `sockets="single"`
-is one socket where the system has that.
+is one socket where the system has that. The planner is imported when a socket is first asked for: it costs nearly what
+`import asyncio` does.
 """
 
 from typing import TYPE_CHECKING
 
 from dualstack.errors import AddressError, ConfigError, ListenError
-
-# The planner is imported when a socket is first asked for: `import asyncio` costs hardly more than all of it.
-BACKLOG = 4096
+from dualstack.kernel.backlog import BACKLOG
 
 if TYPE_CHECKING:
     import asyncio
     import socket
     import ssl as _ssl
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
     from typing import Self
 
     from dualstack.core.address import Address
     from dualstack.core.hostfacts import HostFacts
     from dualstack.core.planner import Plan
-    from dualstack.core.socketspec import SocketSpec
 
 __all__ = ["Server", "bind_socket", "bind_sockets", "plan_listen", "start_server"]
 
@@ -59,7 +57,7 @@ def bind_sockets(
     >>> for sock in sockets: sock.close()
     """
     made = plan_listen(where, port=port, v6only=v6only, family=family, sockets=sockets)
-    return _open(made.sockets, backlog)
+    return _open(made, backlog)
 
 
 def bind_socket(
@@ -73,11 +71,11 @@ def bind_socket(
         ListenError: the text needs more than one socket on this system.
         AddressError, ConfigError: as `bind_sockets` says.
     """
-    specs = plan_listen(where, port=port, v6only=v6only, sockets="single").sockets
-    if len(specs) > 1:
-        listed = ", ".join(str(spec) for spec in specs)
-        raise ListenError(str(where), f"needs {len(specs)} sockets here ({listed}); use bind_sockets")
-    return _open(specs, backlog)[0]
+    made = plan_listen(where, port=port, v6only=v6only, sockets="single")
+    if len(made.sockets) > 1:
+        listed = ", ".join(str(spec) for spec in made.sockets)
+        raise ListenError(str(where), f"needs {len(made.sockets)} sockets here ({listed}); use bind_sockets")
+    return _open(made, backlog)[0]
 
 
 async def start_server(
@@ -218,10 +216,10 @@ def _quick_facts(names: tuple[str, ...]) -> "HostFacts":
     )
 
 
-def _open(specs: "Sequence[SocketSpec]", backlog: int) -> "list[socket.socket]":
+def _open(made: "Plan", backlog: int) -> "list[socket.socket]":
     from dualstack.kernel.sockets import open_sockets
 
-    return open_sockets(specs, backlog=backlog)
+    return open_sockets(made.sockets, backlog=backlog)
 
 
 def _looked_up(names: tuple[str, ...]) -> "dict[str, tuple[Address, ...]]":

@@ -3,6 +3,7 @@
 Nothing here moves a byte: `engine` does over epoll, `protocol_relay` where there is none.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
 from math import inf
@@ -62,7 +63,7 @@ class Flow:
         self.count = count
 
 
-class Link:
+class Link(ABC):
     """One client's way to its server, from the accept to the end. Times are the loop's.
 
     `reason` is None while it lives. `failures` are the hops that did not answer, with their errno; `errno` is the
@@ -110,9 +111,9 @@ class Link:
         """End it now, with a reset to both sides; nothing happens where it is over."""
         self.over(Reason.ABORTED)
 
+    @abstractmethod
     def over(self, reason: Reason, errno: int = 0) -> None:
         """End it for this reason, with a reset to whoever is still there; nothing happens where it is over."""
-        raise NotImplementedError
 
 
 class Gate(Protocol):
