@@ -1,0 +1,311 @@
+"""The declared hosts of a network: plugged into a wire that takes its time, named by a resolver, broken as told."""
+
+import json
+import select
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from types import TracebackType
+from typing import Self
+
+from dualstack.errors import ConfigError
+from dualstack.kernel.facts import read_facts
+from dualstack.lab.addressing import Addressing, Interface
+from dualstack.lab.declaration import Declaration, HostDeclaration, Kind
+from dualstack.lab.faults import Effects, Fault, effects, parse_fault
+from dualstack.lab.host import Host
+from dualstack.lab.orders import NetworkError
+from dualstack.lab.process import Process
+
+__all__ = ["ActiveFault", "Wired"]
+
+RESOLVER = HostDeclaration("resolver", Kind.RESOLVER)
+_ANSWER_S = 10.0
+_OFF = ("all", "default", "lo")
+_SYSCTLS = {
+    Kind.IPV4_ONLY: {f"net.ipv6.conf.{which}.disable_ipv6": 1 for which in _OFF},
+    Kind.GATEWAY: {"net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1},
+}
+# So that anybody may ping; a user namespace of one user has one group.
+_PING_GROUPS = {False: "0 2147483647", True: "0 0"}
+_LOOPBACK_NAMES = {4: "127.0.0.1 localhost\n", 6: "::1 localhost\n"}
+_DEFAULT_ROUTE = {4: "0.0.0.0/0", 6: "::/0"}
+
+MakeNamespace = Callable[..., Host]
+Cable = Callable[[tuple[str, str], tuple[str, str]], None]
+
+
+class ActiveFault:
+    """A fault that is on, until `clear` or the end of its block."""
+
+    def __init__(self, fault: Fault, clear: Callable[[Fault], None]) -> None:
+        self.fault = fault
+        self._clear = clear
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Mend it."""
+        self._clear(self.fault)
+
+
+class Wired:
+    """The hosts on the wire of one network.
+
+    Args:
+        namespace: makes a host that is linked to nothing.
+        cable: joins two interfaces, each a host's name and its own.
+        base: where the far ends of all cables are.
+        ranges: whose ranges of addresses and round trip count; its hosts are added by `add`.
+        is_ordinary: the lab is of a user namespace.
+    """
+
+    def __init__(
+        self,
+        namespace: MakeNamespace,
+        cable: Cable,
+        base: Host,
+        ranges: Declaration,
+        *,
+        is_ordinary: bool,
+    ) -> None:
+        self._namespace, self._cable, self._base = namespace, cable, base
+        self._ping_groups = _PING_GROUPS[is_ordinary]
+        used = (address for each in read_facts().interfaces for address in each.addresses)
+        self.addressing = Addressing(ranges.ipv4, ranges.ipv6, used)
+        self.declared: dict[str, HostDeclaration] = {}
+        self.hosts: dict[str, Host] = {}
+        self.names: dict[str, tuple[str, ...]] = {}
+        self.faults: list[Fault] = []
+        self._done = Effects({}, {}, frozenset(), ())
+        self._plugs: list[tuple[str, str, str]] = []
+        self._interfaces: dict[str, list[Interface]] = {}
+        base.set([["set_sysctls", {"net.ipv6.conf.default.disable_ipv6": "1"}]])
+        self._wire = _Service(base.serve("dualstack.lab.wire:main", ranges.round_trip_s, 0), "the wire")
+        self._resolver: _Service | None = None
+
+    def add(self, declaration: HostDeclaration) -> Host:
+        """A host on its link, known to the resolver, and routed by the gateways that there are.
+
+        Raises:
+            ConfigError: its name is taken, or there is no room.
+        """
+        if self._resolver is None:
+            self._start_resolver(declaration if declaration.kind is Kind.RESOLVER else RESOLVER)
+            if declaration.kind is Kind.RESOLVER:
+                return self.hosts[declaration.name]
+        if declaration.kind is Kind.RESOLVER:
+            raise ConfigError("", f"hosts.{declaration.name}", "a lab has one resolver; declare it before other hosts")
+        host = self._make(declaration)
+        new_links = [] if declaration.link in self._links_of(self._resolver_name) else [declaration.link]
+        for link in new_links:
+            self._join_everywhere(link)
+        for link in self.addressing.links if declaration.kind is Kind.GATEWAY else (declaration.link,):
+            self._join(declaration, link)
+        self._route(declaration)
+        self._tell_resolver()
+        return host
+
+    def name(self, name: str, hosts: Iterable[str]) -> None:
+        """A name that has the addresses of all these hosts."""
+        self.names[name] = tuple(hosts)
+        self._tell_resolver()
+
+    def addresses(self, host: str) -> dict[int, tuple[str, ...]]:
+        """Those of a host, by family."""
+        mine = self._interfaces.get(host, [])
+        return {f: tuple(str(i.address) for i in mine if i.address.version == f) for f in (4, 6)}
+
+    def fault(self, text: str) -> ActiveFault:
+        """Break something, from now on.
+
+        Raises:
+            ConfigError: the text says nothing that can be done.
+            NetworkError: nft is needed, and missing.
+        """
+        fault = parse_fault(text, list(self.declared))
+        if fault.kind == "no-default-router" and not self._gateways():
+            raise ConfigError("", f"fault {text!r}", "there is no router here; declare a host of kind gateway")
+        self.faults.append(fault)
+        try:
+            self._enact()
+        except BaseException:
+            self.faults.remove(fault)
+            raise
+        return ActiveFault(fault, self._clear)
+
+    def heal(self) -> None:
+        """Mend all."""
+        self.faults.clear()
+        self._enact()
+
+    def _clear(self, fault: Fault) -> None:
+        if fault in self.faults:
+            self.faults.remove(fault)
+            self._enact()
+
+    def _start_resolver(self, declaration: HostDeclaration) -> None:
+        host = self._make(declaration)
+        self._resolver_name = declaration.name
+        self._join(declaration, declaration.link)
+        addresses = [str(interface.address) for interface in self._interfaces[declaration.name]]
+        self._resolver = _Service(host.serve("dualstack.lab.resolver:main", addresses), "the resolver")
+
+    def _make(self, declaration: HostDeclaration) -> Host:
+        families = declaration.kind.families
+        sysctls = {"net.ipv4.ping_group_range": self._ping_groups, **_SYSCTLS.get(declaration.kind, {})}
+        host = self._namespace(
+            declaration.name,
+            hosts="".join(_LOOPBACK_NAMES[family] for family in families),
+            resolv_conf=self._resolv_conf(declaration),
+            sysctls=sysctls,
+        )
+        if 4 not in families:
+            host.set([["address", "del", "lo", "127.0.0.1/8"]])
+        self.declared[declaration.name] = declaration
+        self.hosts[declaration.name] = host
+        self._interfaces[declaration.name] = []
+        return host
+
+    def _resolv_conf(self, declaration: HostDeclaration) -> str:
+        """One name server, over IPv4 where the host has that; the resolver is the first host, on every link."""
+        family = declaration.kind.families[0]
+        return f"search test\nnameserver {self.addressing.interface(1, declaration.link, family).address}\n"
+
+    def _number(self, name: str) -> int:
+        return list(self.declared).index(name) + 1
+
+    def _links_of(self, name: str) -> list[str]:
+        return [link for host, _, link in self._plugs if host == name]
+
+    def _gateways(self) -> list[HostDeclaration]:
+        return [each for each in self.declared.values() if each.kind is Kind.GATEWAY]
+
+    def _join_everywhere(self, link: str) -> None:
+        """A new link: the resolver and the gateways that there are already are on it too."""
+        for each in list(self.declared.values()):
+            if each.kind in {Kind.RESOLVER, Kind.GATEWAY} and self._links_of(each.name):
+                self._join(each, link)
+
+    def _join(self, declaration: HostDeclaration, link: str) -> None:
+        host = self.hosts[declaration.name]
+        here, there = f"eth{len(self._links_of(declaration.name))}", f"w{len(self._plugs)}"
+        mine = [self.addressing.interface(self._number(host.name), link, f) for f in declaration.kind.families]
+        self._cable((host.name, here), (self._base.name, there))
+        self._base.set([["up", there]])
+        host.set([*(["address", "add", here, str(each)] for each in mine), ["up", here]])
+        self._base.set([["settle", there]])
+        host.set([["settle", here]])
+        self._wire.tell({"plug": there, "host": host.name, "link": link})
+        self._plugs.append((host.name, here, link))
+        self._interfaces[host.name] += mine
+
+    def _route(self, declaration: HostDeclaration) -> None:
+        """Default routes: to the first gateway for a new host, and for all others to the first that comes."""
+        if declaration.kind is not Kind.GATEWAY:
+            self._route_by_gateway("add", declaration, declaration.kind.families)
+        elif len(self._gateways()) == 1:
+            for each in self.declared.values():
+                if each.kind is not Kind.GATEWAY:
+                    self._route_by_gateway("add", each, each.kind.families)
+
+    def _route_by_gateway(self, call: str, declaration: HostDeclaration, families: Iterable[int]) -> None:
+        if not self._gateways():
+            return
+        number = self._number(self._gateways()[0].name)
+        self.hosts[declaration.name].set(
+            [
+                ["route", call, _DEFAULT_ROUTE[family], str(self.addressing.interface(number, declaration.link, family).address)]
+                for family in families
+            ]
+        )
+
+    def _tell_resolver(self) -> None:
+        assert self._resolver is not None  # noqa: S101 - it is there before any host
+        by_host = {name: [str(each.address) for each in mine] for name, mine in self._interfaces.items()}
+        more = {name: [text for host in hosts for text in by_host[host]] for name, hosts in self.names.items()}
+        self._resolver.tell(
+            {
+                "names": {**by_host, **{name.removesuffix(".test").lower(): texts for name, texts in more.items()}},
+                "dead": self._dead(),
+                "faults": [asdict(fault) for fault in self._done.lookups],
+            }
+        )
+
+    def _dead(self) -> dict[str, dict[int, str]]:
+        return {
+            str(each.address): {other.address.version: str(other.dead) for other in mine}
+            for mine in self._interfaces.values()
+            for each in mine
+        }
+
+    def _enact(self) -> None:
+        """Tell each what has changed."""
+        wanted = effects(self.faults, {name: self.addresses(name) for name in self.hosts})
+        rules = {**wanted.rules, **self._rules_of_the_dead(wanted)}
+        for name in {*self._done.rules, *rules}:
+            if rules.get(name) != self._done.rules.get(name):
+                _filter(self.hosts[name], rules.get(name, ()))
+        if wanted.shapes != self._done.shapes:
+            shapes = [[host, f, s.delay_s, s.jitter_s, s.loss] for (host, f), s in wanted.shapes.items()]
+            self._wire.tell({"shapes": shapes})
+        for name, family in wanted.routerless ^ self._done.routerless:
+            declaration = self.declared[name]
+            if family in declaration.kind.families:
+                call = "del" if (name, family) in wanted.routerless else "add"
+                self._route_by_gateway(call, declaration, [family])
+        changed = wanted.lookups != self._done.lookups
+        self._done = Effects(rules, wanted.shapes, wanted.routerless, wanted.lookups)
+        if changed:
+            self._tell_resolver()
+
+    def _rules_of_the_dead(self, wanted: Effects) -> Mapping[str, tuple[str, ...]]:
+        """The dead addresses are the resolver's, which lets nothing in for them: so there is a neighbour, but no answer."""
+        if not any(fault.kind == "lookup-dead-first" for fault in wanted.lookups):
+            return {}
+        resolver = self.hosts[self._resolver_name]
+        already = any(fault.kind == "lookup-dead-first" for fault in self._done.lookups)
+        dead = [each.dead for mine in self._interfaces.values() for each in mine]
+        if not already:
+            resolver.set([["address", "add", "eth0", str(address)] for address in dead])
+        rules = (f"{'ip' if address.version == 4 else 'ip6'} daddr {address} meta l4proto != icmpv6 drop" for address in dead)
+        return {resolver.name: (*wanted.rules.get(resolver.name, ()), *rules)}
+
+
+class _Service:
+    """A program of ours that is told by lines, and answers each once it is done."""
+
+    def __init__(self, process: Process, what: str) -> None:
+        self._process = process
+        self._what = what
+
+    def tell(self, order: Mapping[str, object]) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - `serve` makes pipes
+        assert self._process.stdout is not None  # noqa: S101
+        try:
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise NetworkError(f"{self._what} has ended") from error
+        if not select.select([self._process.stdout], [], [], _ANSWER_S)[0]:
+            raise NetworkError(f"{self._what} does not answer within {_ANSWER_S:g} s")
+        if self._process.stdout.readline() != "done\n":
+            raise NetworkError(f"{self._what} has ended; what it said stands above")
+
+
+def _filter(host: Host, rules: Iterable[str]) -> None:
+    """Put the rules in place of those that were, in one step."""
+    lines = "\n".join(rules)
+    table = f"table inet lab {{\nchain input {{\ntype filter hook input priority -10; policy accept;\n{lines}\n}}\n}}\n"
+    text = "table inet lab\ndelete table inet lab\n" + (table if lines else "")
+    try:
+        done = host.run(["nft", "-f", "-"], stdin=text, check=False)
+    except NetworkError as error:
+        raise NetworkError(f"faults of packets need nft, which is not there (Debian: nftables): {error}") from error
+    if done.returncode:
+        raise NetworkError(f"nft refused the rules of {host.name}: {done.stderr.strip()}")

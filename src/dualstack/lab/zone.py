@@ -1,0 +1,120 @@
+"""What a lab's resolver answers: its names, its faults, and when each answer goes out.
+
+Decides on bytes and times that come in; `lab.resolver` has the sockets.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.rcode
+import dns.rdatatype
+import dns.reversename
+import dns.rrset
+
+from dualstack.lab.faults import Fault
+
+__all__ = ["Answer", "Zone"]
+
+DOMAIN = "test"  # RFC 6761 section 6.2: never anybody's
+# So long is an answer held for the other family's, that it may come first.
+SWAP_S = 0.5
+_FAMILIES = {dns.rdatatype.A: 4, dns.rdatatype.AAAA: 6}
+_TYPES = {4: "A", 6: "AAAA"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Bytes that go out `after_s`; with `swap_key`, as soon as the other family's answer for that key has."""
+
+    packet: bytes
+    after_s: float = 0.0
+    swap_key: tuple[str, str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """The names and what is wrong with them.
+
+    Args:
+        names: by name, without the domain, its addresses.
+        dead: by a client's address, the addresses beside it that never answer, by family; see `lookup-dead-first`.
+        faults: of lookups.
+    """
+
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    dead: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+
+    def answer(self, packet: bytes, client: str, *, over_tcp: bool = False) -> Answer | None:
+        """What becomes of a question; None: nothing is ever heard of it."""
+        try:
+            query = dns.message.from_wire(packet)
+        except (dns.exception.DNSException, ValueError):
+            return None
+        if len(query.question) != 1 or query.flags & dns.flags.QR or query.opcode() != dns.opcode.QUERY:
+            return None
+        question = query.question[0]
+        name = question.name.relativize(_DOMAIN).to_text() if question.name.is_subdomain(_DOMAIN) else ""
+        faults = [fault for fault in self.faults if _is_about(fault, name, _FAMILIES.get(question.rdtype, 0))]
+        kinds = {fault.kind for fault in faults}
+        if "lookup-lost" in kinds:
+            return None
+        reply = dns.message.make_response(query, recursion_available=True)
+        reply.flags |= dns.flags.AA
+        if "lookup-servfail" in kinds:
+            reply.set_rcode(dns.rcode.SERVFAIL)
+        elif "lookup-nxdomain" in kinds or not self._knows(question.name, name):
+            reply.set_rcode(dns.rcode.NXDOMAIN)
+        elif "lookup-truncated" in kinds and not over_tcp:
+            reply.flags |= dns.flags.TC
+        else:
+            reply.answer.extend(self._records(question, name, client, dead_first="lookup-dead-first" in kinds))
+        late_s = sum(fault.seconds for fault in faults if fault.kind == "lookup-late")
+        family = _FAMILIES.get(question.rdtype)
+        swap_key = (client, name, family) if "lookup-swapped" in kinds and family else None
+        return Answer(reply.to_wire(), late_s, swap_key)
+
+    def _knows(self, asked: dns.name.Name, name: str) -> bool:
+        return name.lower() in self.names or self._named(asked) is not None
+
+    def _records(
+        self, question: dns.rrset.RRset, name: str, client: str, *, dead_first: bool
+    ) -> Iterator[dns.rrset.RRset]:
+        if question.rdtype == dns.rdatatype.PTR:
+            named = self._named(question.name)
+            if named is not None:
+                yield dns.rrset.from_text(question.name, 0, "IN", "PTR", f"{named}.{DOMAIN}.")
+            return
+        family = _FAMILIES.get(question.rdtype)
+        if family is None:
+            return
+        texts = [text for text in self.names.get(name.lower(), ()) if ip_address(text).version == family]
+        if dead_first and texts:
+            texts = [self.dead.get(client, {}).get(family, texts[0]), *texts]
+        if texts:
+            # As it is written: the order is part of the answer.
+            records = dns.rrset.RRset(question.name, question.rdclass, question.rdtype)
+            for record in dns.rrset.from_text(question.name, 0, "IN", _TYPES[family], *texts):
+                records.add(record, 0)
+            yield records
+
+    def _named(self, asked: dns.name.Name) -> str | None:
+        try:
+            address = dns.reversename.to_address(asked)
+        except (dns.exception.DNSException, ValueError):
+            return None
+        return next((name for name, addresses in self.names.items() if address in addresses), None)
+
+
+_DOMAIN = dns.name.from_text(f"{DOMAIN}.")
+
+
+def _is_about(fault: Fault, name: str, family: int) -> bool:
+    wanted = (fault.host or name).removesuffix(f".{DOMAIN}").lower()
+    return wanted == name.lower() and (not family or fault.concerns(family))
