@@ -9,8 +9,9 @@ from typing import Protocol, TypeVar
 import pytest
 
 from dualstack.cli import main
+from dualstack.lab.host import Host
+from dualstack.lab.network import Network
 from support.command import Run
-from support.namespace import Namespace, Network, why_no_namespaces
 
 # Debian's package of a program, where it has another name.
 PACKAGES = {
@@ -59,15 +60,6 @@ def _without_skip(report: Report) -> Report:
     return report
 
 
-@pytest.fixture
-def network() -> Iterator[Network]:
-    """Hosts and links between them, gone at the end of the test."""
-    if why := why_no_namespaces():
-        pytest.skip(why)
-    with Network() as made:
-        yield made
-
-
 class MakeNamespace(Protocol):
     """How tests ask for a host; the arguments are those of `Network.namespace`."""
 
@@ -78,12 +70,12 @@ class MakeNamespace(Protocol):
         resolv_conf: str = ...,
         sysctls: Mapping[str, int | str] | None = ...,
         loopback: bool = ...,
-    ) -> Namespace: ...
+    ) -> Host: ...
 
 
 @pytest.fixture
 def namespace(network: Network) -> MakeNamespace:
-    """Makes a host: `namespace(sysctls={...}).run([...])`."""
+    """Makes a host that is linked to nothing: `namespace(sysctls={...}).run([...])`."""
     return network.namespace
 
 

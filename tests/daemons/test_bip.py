@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import MakeNamespace
-from support.namespace import Namespace
+from dualstack.lab.host import Host
 from support.program import Dualstack, Program
 
 pytestmark = [
@@ -52,7 +52,7 @@ user {{
 class Ngircd(Program):
     """An IRC server on 127.0.0.1:6667."""
 
-    def __init__(self, host: Namespace, directory: Path) -> None:
+    def __init__(self, host: Host, directory: Path) -> None:
         path = directory / "ngircd.conf"
         path.write_text(NGIRCD, encoding="utf-8")
         super().__init__("ngircd", "--nodaemon", "--config", path, host=host)
@@ -64,7 +64,7 @@ class Ngircd(Program):
 class Bip(Program):
     """bip for one user, ann; `ip` is its own setting."""
 
-    def __init__(self, host: Namespace, directory: Path, ip: str) -> None:
+    def __init__(self, host: Host, directory: Path, ip: str) -> None:
         home = directory / "bip"
         home.mkdir()
         path = home / "bip.conf"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import MakeNamespace
-from support.namespace import Namespace
+from dualstack.lab.host import Host
 from support.program import Dualstack, Program, dualstack
 
 pytestmark = [pytest.mark.root, pytest.mark.daemon("dovecot")]
@@ -47,7 +47,7 @@ MAIL = "Subject: both families\r\n\r\nRead me over either.\r\n"
 class Dovecot(Program):
     """dovecot with one user, ann, who has one message; `listen` is its own setting."""
 
-    def __init__(self, host: Namespace, directory: Path, listen: str) -> None:
+    def __init__(self, host: Host, directory: Path, listen: str) -> None:
         maildir = directory / "mail" / "ann"
         for name in ("new", "cur", "tmp"):
             (maildir / name).mkdir(parents=True)

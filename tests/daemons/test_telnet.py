@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from conftest import MakeNamespace
-from support.namespace import Namespace
+from dualstack.lab.host import Host
 from support.program import Dualstack, Program
 
 pytestmark = pytest.mark.daemon("telnet")
@@ -25,7 +25,7 @@ FORMS = (
 class Telnet(Program):
     """A telnet client whose user has typed nothing yet."""
 
-    def __init__(self, host: Namespace, address: str, port: int) -> None:
+    def __init__(self, host: Host, address: str, port: int) -> None:
         self._address = address
         super().__init__("telnet", address, str(port), host=host)
 

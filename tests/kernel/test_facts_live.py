@@ -15,7 +15,7 @@ from dualstack.kernel.facts import ipv6_status, read_facts
 
 if TYPE_CHECKING:
     from conftest import MakeNamespace
-    from support.namespace import Network
+    from dualstack.lab.network import Network
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux' own way of telling")
 

@@ -141,9 +141,9 @@ def test_a_link_local_socket_is_told_with_its_zone_and_other_networks_are_not(na
     assert server.stdout is not None
     assert server.stdout.readline() == "up\n"
     assert host.call(listeners) == [
-        ["tcp", "0.0.0.0", 143, None, server.pid],
-        ["tcp", "::1", 144, True, server.pid],
-        ["tcp", "fe80::7%left", 145, True, server.pid],
+        ["tcp", "0.0.0.0", 143, None, server.pid_inside],
+        ["tcp", "::1", 144, True, server.pid_inside],
+        ["tcp", "fe80::7%left", 145, True, server.pid_inside],
     ]
 
 

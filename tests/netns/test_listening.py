@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conftest import MakeNamespace
-from support.namespace import Namespace
+from dualstack.lab.host import Host
 from support.program import Dualstack, Program, dualstack
 
 NO_IPV6 = {"net.ipv6.conf.all.disable_ipv6": 1}
@@ -48,7 +48,7 @@ def answer(host: str, port: int) -> str:
         return error.strerror
 
 
-def gateway(host: Namespace, path: Path, configuration: str) -> Dualstack:
+def gateway(host: Host, path: Path, configuration: str) -> Dualstack:
     path.write_text(configuration, encoding="utf-8")
     return Dualstack("gateway", "--config", path, "--control", path.with_name("control.sock"), host=host)
 
@@ -167,11 +167,11 @@ def test_a_foreign_listener_is_foreseen_with_its_name_and_nothing_is_bound(
         assert checked.returncode == 1, checked.stderr
         (conflict,) = json.loads(checked.stdout)["conflicts"]
         assert (conflict["errno"], conflict["step"]) == ("EADDRINUSE", "bind")
-        assert f"(stranger, pid {foreign.pid})" in conflict["b"]
+        assert f"(stranger, pid {foreign.process.pid_inside})" in conflict["b"]
 
         refused = dualstack("gateway", "--config", path, "--control", tmp_path / "control.sock", host=host)
         assert refused.returncode == 69
-        assert f"(stranger, pid {foreign.pid})" in refused.stderr
+        assert f"(stranger, pid {foreign.process.pid_inside})" in refused.stderr
         assert len(refused.stderr.splitlines()) == 1
         assert "Traceback" not in refused.stderr
 
@@ -197,7 +197,7 @@ with socket.create_server((sys.argv[1], 5000), family=family):
     sys.stdin.read()
 """
 
-    def __init__(self, host: Namespace, address: str) -> None:
+    def __init__(self, host: Host, address: str) -> None:
         super().__init__(sys.executable, "-c", self.CODE, address, host=host)
 
     def _started(self) -> None:

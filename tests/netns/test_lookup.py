@@ -14,7 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from conftest import MakeNamespace
-    from support.namespace import Namespace
+    from dualstack.lab.host import Host
 
 DUALSTACK = shutil.which("dualstack", path=Path(sys.executable).parent) or "dualstack"
 
@@ -33,7 +33,7 @@ while True:
 
 
 @contextmanager
-def name_server(host: "Namespace", answer: str) -> Iterator[None]:
+def name_server(host: "Host", answer: str) -> Iterator[None]:
     server = host.popen([sys.executable, "-c", SERVER.format(answer=answer)])
     assert server.stdout is not None
     assert server.stdout.readline() == "up\n"
@@ -42,20 +42,20 @@ def name_server(host: "Namespace", answer: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def deaf(namespace: "MakeNamespace") -> Iterator["Namespace"]:
+def deaf(namespace: "MakeNamespace") -> Iterator["Host"]:
     """A host whose resolver never answers."""
     host = namespace()
     with name_server(host, SILENT):
         yield host
 
 
-def lookup(host: "Namespace", *argv: str) -> tuple[CompletedProcess[str], float]:
+def lookup(host: "Host", *argv: str) -> tuple[CompletedProcess[str], float]:
     started = time.monotonic()
     done = host.run([DUALSTACK, "lookup", *argv], check=False, timeout=20)
     return done, time.monotonic() - started
 
 
-def test_an_address_is_printed_and_the_command_gone_within_0_9_s_of_a_0_5_s_limit(deaf: "Namespace") -> None:
+def test_an_address_is_printed_and_the_command_gone_within_0_9_s_of_a_0_5_s_limit(deaf: "Host") -> None:
     tries = [lookup(deaf, "192.0.2.1", "--timeout", "0.5") for _ in range(3)]
     for done, _ in tries:
         assert (done.returncode, done.stdout) == (0, "192.0.2.1\n")
@@ -64,13 +64,13 @@ def test_an_address_is_printed_and_the_command_gone_within_0_9_s_of_a_0_5_s_limi
     assert 0.5 <= min(elapsed_s for _, elapsed_s in tries) < 0.9
 
 
-def test_a_name_without_an_answer_in_time_is_exit_code_75(deaf: "Namespace") -> None:
+def test_a_name_without_an_answer_in_time_is_exit_code_75(deaf: "Host") -> None:
     done, _ = lookup(deaf, "mail.example", "--timeout", "0.1")
     assert (done.returncode, done.stdout) == (75, "")
     assert done.stderr == "dualstack: lookup of 'mail.example': no answer within 0.1 s\n"
 
 
-def test_the_json_says_that_the_form_is_numeric_and_why(deaf: "Namespace") -> None:
+def test_the_json_says_that_the_form_is_numeric_and_why(deaf: "Host") -> None:
     done, _ = lookup(deaf, "fe80::1%lo", "--timeout", "0.1", "--json")
     said = json.loads(done.stdout)
     assert done.returncode == 0
@@ -103,7 +103,7 @@ def timeo() -> dict[str, object]:
     return {"texts": texts, "raised": raised, "is_in_time": 0.6 <= elapsed_s < 1.0}
 
 
-def test_timeo_in_python_keeps_its_limit(deaf: "Namespace") -> None:
+def test_timeo_in_python_keeps_its_limit(deaf: "Host") -> None:
     started = time.monotonic()
     assert deaf.call(timeo) == {
         "texts": [["192.0.2.1", "80"], ["fe80::1%lo", "80"]],
@@ -130,7 +130,7 @@ def limits_in_asyncio() -> dict[str, object]:
     return asyncio.run(ask())
 
 
-def test_a_hundred_lookups_at_once_all_keep_their_limit_in_asyncio(deaf: "Namespace") -> None:
+def test_a_hundred_lookups_at_once_all_keep_their_limit_in_asyncio(deaf: "Host") -> None:
     assert deaf.call(limits_in_asyncio) == {"kinds": ["LookupFailed"], "is_in_time": True}
 
 

@@ -11,18 +11,18 @@ import pytest
 
 if TYPE_CHECKING:
     from conftest import MakeNamespace
-    from support.namespace import Network
+    from dualstack.lab.network import Network
 
 DIES = """
 import os, sys
-from support.namespace import Network
+from dualstack.lab.network import Network
 with Network() as network:
     host = network.namespace()
     sleeper = host.popen(["sleep", "1000"])
     # Once another program has run there, the sleeper has had time to ask for its parent's death.
     while open(f"/proc/{sleeper.pid}/comm").read() != "sleep\\n":
         pass
-    print(host.pid, sleeper.pid, flush=True)
+    print(network.pid, sleeper.pid, flush=True)
     sys.stdin.read()
     os.kill(os.getpid(), 9)
 """

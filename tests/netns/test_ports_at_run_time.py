@@ -11,9 +11,9 @@ import pytest
 
 from conftest import MakeNamespace
 from dualstack.gateway.control_client import request
+from dualstack.lab.host import Host
 from support import callers
 from support.directory import open_directory
-from support.namespace import Namespace
 from support.program import Dualstack, Program, dualstack
 
 pytestmark = [pytest.mark.root, pytest.mark.daemon("setpriv", "curl")]
@@ -46,7 +46,7 @@ drain = 0
 class Caller(Program):
     """The client of `support.callers`, on the host."""
 
-    def __init__(self, host: Namespace) -> None:
+    def __init__(self, host: Host) -> None:
         super().__init__(sys.executable, callers.__file__, host=host)
 
     def _started(self) -> None:
@@ -62,7 +62,7 @@ class Caller(Program):
 class Served:
     """A host with an echo server behind a gateway that is nobody any more, and a client."""
 
-    def __init__(self, host: Namespace, gateway: Dualstack, caller: Caller, directory: Path) -> None:
+    def __init__(self, host: Host, gateway: Dualstack, caller: Caller, directory: Path) -> None:
         self.host = host
         self.gateway = gateway
         self.caller = caller

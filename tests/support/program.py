@@ -12,9 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
-from support.namespace import Namespace
+if TYPE_CHECKING:
+    from dualstack.lab.host import Host
+    from dualstack.lab.process import Process
 
 __all__ = ["Dualstack", "Lines", "Program", "dualstack", "until"]
 
@@ -70,14 +72,14 @@ class Program:
         host: where it runs.
     """
 
-    def __init__(self, *argv: str | Path, host: Namespace | None = None) -> None:
+    def __init__(self, *argv: str | Path, host: "Host | None" = None) -> None:
         self._argv = [str(word) for word in argv]
         self._host = host
 
     def __enter__(self) -> Self:
         start = subprocess.Popen if self._host is None else self._host.popen
         options = {} if self._host is not None else {"text": True}
-        self.process: subprocess.Popen[str] = start(
+        self.process: subprocess.Popen[str] | Process = start(
             self._argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
         )
         assert self.process.stdout is not None
@@ -146,7 +148,7 @@ class Program:
 class Dualstack(Program):
     """`dualstack VERB ... --json`, from its ready line to SIGTERM, after which its exit code is 0."""
 
-    def __init__(self, *argv: str | Path, host: Namespace | None = None) -> None:
+    def __init__(self, *argv: str | Path, host: "Host | None" = None) -> None:
         super().__init__(*DUALSTACK, *argv, "--json", host=host)
 
     def _started(self) -> None:
@@ -164,7 +166,7 @@ class Dualstack(Program):
         return code
 
 
-def dualstack(*argv: str | Path, host: Namespace | None = None) -> subprocess.CompletedProcess[str]:
+def dualstack(*argv: str | Path, host: "Host | None" = None) -> subprocess.CompletedProcess[str]:
     """Run `dualstack` to its end, whatever its exit code is."""
     command = [*DUALSTACK, *map(str, argv)]
     if host is not None:

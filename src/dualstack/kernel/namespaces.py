@@ -8,10 +8,13 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable
 from enum import IntFlag
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "MS_BIND",
@@ -77,7 +80,7 @@ def become_root() -> None:
 
 
 def mount(source: str | Path, target: str | Path, kind: str = "", flags: int = 0) -> None:
-    """mount(2); with `MS_BIND` in the flags `kind` is left out.
+    """Mount a file system (mount(2)); with `MS_BIND` in the flags, `kind` is left out.
 
     Raises:
         OSError: with the target as its file name.

@@ -56,11 +56,6 @@ class Addressing:
         self.ranges = {4: _chosen(4, ipv4, used), 6: _chosen(6, ipv6, used)}
         self._links: list[str] = []
 
-    @property
-    def links(self) -> tuple[str, ...]:
-        """The links so far, in the order that they were first asked for."""
-        return tuple(self._links)
-
     def interface(self, number: int, link: str, family: int) -> Interface:
         """The address of the host with that number, from 1 on, on a link.
 

@@ -16,7 +16,18 @@ from dualstack.core.prefix import Prefix
 from dualstack.errors import AddressError, ConfigError, ExitCode
 from dualstack.lab.faults import Fault, parse_fault
 
-__all__ = ["DEFAULT_LINK", "HOSTS", "NOTHING", "Declaration", "HostDeclaration", "Kind", "Program", "host_declared", "load", "parse"]
+__all__ = [
+    "DEFAULT_LINK",
+    "HOSTS",
+    "NOTHING",
+    "Declaration",
+    "HostDeclaration",
+    "Kind",
+    "Program",
+    "host_declared",
+    "load",
+    "parse",
+]
 
 DEFAULT_LINK = "lan"
 DEFAULT_ROUND_TRIP_S = 0.002
@@ -164,7 +175,9 @@ class _Reader:
         named = [host.name for host in hosts]
         return Declaration(
             hosts,
-            names={name: self._hosts(f"names.{name}", value, named) for name, value in self._of("names", dict, {}).items()},
+            names={
+                name: self._hosts(f"names.{name}", value, named) for name, value in self._of("names", dict, {}).items()
+            },
             faults=tuple(
                 parse_fault(text, named, self._where) for text in self._texts("faults", self._of("faults", list, []))
             ),
@@ -241,7 +254,7 @@ class _Reader:
 
 _KEYS = ("hosts", "names", "faults", "serve", "run", "ipv4", "ipv6", "round_trip", "timeout")
 _HOST_KEYS = ("kind", "link")
-_WORDS = {dict: "a table", list: "a list of texts"}
+_WORDS: dict[type, str] = {dict: "a table", list: "a list of texts"}
 _RANGES = {4: Prefix(Address("10.64.0.0"), 16), 6: Prefix(Address("2001:db8:64::"), 48)}
 
 

@@ -73,12 +73,8 @@ FAULTS: dict[str, FaultKind] = {
     "dropped": FaultKind(Where.PACKETS, "nothing, until its time is up", verdict=_DROP),
     "refused": FaultKind(Where.PACKETS, "ECONNREFUSED, after a round trip", verdict=_RESET),
     "no-route": FaultKind(Where.PACKETS, "ENETUNREACH", verdict=_icmp("net-unreachable", "no-route")),
-    "addr-unreachable": FaultKind(
-        Where.PACKETS, "EHOSTUNREACH", verdict=_icmp("host-unreachable", "addr-unreachable")
-    ),
-    "port-unreachable": FaultKind(
-        Where.PACKETS, "ECONNREFUSED", verdict=_icmp("port-unreachable", "port-unreachable")
-    ),
+    "addr-unreachable": FaultKind(Where.PACKETS, "EHOSTUNREACH", verdict=_icmp("host-unreachable", "addr-unreachable")),
+    "port-unreachable": FaultKind(Where.PACKETS, "ECONNREFUSED", verdict=_icmp("port-unreachable", "port-unreachable")),
     "admin-prohibited": FaultKind(
         Where.PACKETS, "EHOSTUNREACH over IPv4, EACCES over IPv6", verdict=_icmp("admin-prohibited", "admin-prohibited")
     ),

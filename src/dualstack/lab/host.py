@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TypeVar, cast
 
-from dualstack.lab.orders import NetworkError, Orders
+from dualstack.lab.orders import Orders
 from dualstack.lab.process import Process
 
 __all__ = ["Host"]
@@ -96,7 +96,12 @@ class Host:
         return self._piped({"argv": [str(word) for word in argv]}, (stdin, stdout, stderr), env)
 
     def python(
-        self, code: str, *argv: str, check: bool = True, timeout: float | None = 30, env: Mapping[str, str] | None = None
+        self,
+        code: str,
+        *argv: str,
+        check: bool = True,
+        timeout: float | None = 30,
+        env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a Python program given as text, indented as the code around it may be."""
         program = [sys.executable, "-c", textwrap.dedent(code), *argv]
@@ -150,9 +155,7 @@ class Host:
         """Kill what still runs of what was started here."""
         self._running.close()
 
-    def _piped(
-        self, what: dict[str, object], streams: Sequence[int | None], env: Mapping[str, str] | None
-    ) -> Process:
+    def _piped(self, what: dict[str, object], streams: Sequence[int | None], env: Mapping[str, str] | None) -> Process:
         ours: list[IO[str] | None] = []
         with ExitStack() as undo, ExitStack() as theirs:
             given = []
@@ -179,7 +182,7 @@ class Host:
         with tells:
             environment = {**os.environ, **(env or {})}
             try:
-                _, descriptors = self._orders.give(
+                answer, descriptors = self._orders.give(
                     "start",
                     [*streams, tells.fileno()],
                     host=self.name,
@@ -191,7 +194,7 @@ class Host:
                 hears.close()
                 raise
         argv = what.get("argv") or [what.get("function")]
-        return Process(cast("list[str]", argv), descriptors[0], hears, ours)
+        return Process(cast("list[str]", argv), cast("int", answer["pid"]), descriptors[0], hears, ours)
 
 
 _NSENTER = {"net": "net", "mount": "mnt", "uts": "uts"}

@@ -1,8 +1,8 @@
 """The process that holds a lab: it makes hosts, starts programs in them, and is the end of all when it ends.
 
-Runs as `python -m dualstack.lab.keeper DESCRIPTOR`, and takes orders on that Unix socket, one JSON object a packet, until its
-other end is closed. It is the first process of a PID namespace: when it ends, however that comes, the kernel kills
-every program of the lab, those that left their parents too, and with the last of them go the namespaces.
+Runs as `python -m dualstack.lab.keeper DESCRIPTOR`, and takes orders on that Unix socket, one JSON object a packet,
+until its other end is closed. It is the first process of a PID namespace: when it ends, however that comes, the
+kernel kills every program of the lab, those that left their parents too, and with the last of them go the namespaces.
 """
 
 import json
@@ -18,7 +18,17 @@ from importlib import import_module
 from select import select
 from typing import cast
 
-from dualstack.kernel.namespaces import MS_NODEV, MS_NOSUID, MS_PRIVATE, MS_REC, Kinds, become_root, die_with_parent, mount, unshare
+from dualstack.kernel.namespaces import (
+    MS_NODEV,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_REC,
+    Kinds,
+    become_root,
+    die_with_parent,
+    mount,
+    unshare,
+)
 from dualstack.lab.space import Space
 
 __all__ = ["PACKET_BYTES", "WAIT_STATUS", "main"]
@@ -45,15 +55,16 @@ class Keeper:
 
     def serve(self) -> None:
         """Do what is ordered until nobody is left to order."""
+        orders = self._orders.fileno()
         woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         while True:
-            ready, _, _ = select([self._orders, woken], [], [])
+            ready, _, _ = select([orders, woken], [], [])
             if woken in ready:
                 os.read(woken, 4096)
                 self._reap()
-            if self._orders in ready and not self._serve_one():
+            if orders in ready and not self._serve_one():
                 return
 
     def _serve_one(self) -> bool:
@@ -125,7 +136,7 @@ class Keeper:
             enter()
             for target, stream in enumerate(streams):
                 os.dup2(stream, target)
-            code = getattr(import_module(module), name)(*order["arguments"])
+            code = getattr(import_module(module), name)(*_words(order["arguments"]))
         except BaseException:  # noqa: BLE001 - the child must end here, and say why
             sys.excepthook(*sys.exc_info())
         finally:

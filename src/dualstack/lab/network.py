@@ -52,8 +52,8 @@ class Network:
             self._orders = Orders()
             undo.callback(self._orders.close)
             undo.enter_context(self._undo)
-            for host in sorted(self._declaration.hosts, key=lambda host: host.kind is not Kind.RESOLVER):
-                self._on_wire().add(host)
+            if self._declaration.hosts:
+                self._on_wire().add(self._declaration.hosts)
             for name, hosts in self._declaration.names.items():
                 self.name(name, *hosts)
             for fault in self._declaration.faults:
@@ -65,6 +65,11 @@ class Network:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._undo.close()
+
+    @property
+    def pid(self) -> int:
+        """The process that holds it all, and without which nothing of it goes on."""
+        return self._orders.pid
 
     @property
     def hosts(self) -> Mapping[str, Host]:
@@ -93,7 +98,8 @@ class Network:
         Raises:
             ConfigError: the name is taken, or there is no such kind.
         """
-        return self._on_wire().add(host_declared(name, kind, link))
+        self._on_wire().add([host_declared(name, kind, link)])
+        return self.hosts[name]
 
     def name(self, name: str, *hosts: str) -> None:
         """One more name, `name.test`, that has the addresses of all these hosts, in their order."""
@@ -179,10 +185,8 @@ class Network:
         for host, name, _ in ends:
             host.set([["settle", name]])
 
-
     def _cable(self, a: tuple[str, str], b: tuple[str, str]) -> None:
         self._orders.give("cable", ends=[a, b])
-
 
 
 def _address(text: str) -> list[str]:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from dualstack.errors import DualstackError, ExitCode
@@ -26,7 +26,7 @@ _REMEDIES = {
     _errno.EPERM: _NEEDS,
     _errno.EACCES: _NEEDS,
     _errno.ENOSPC: "a limit in /proc/sys/user is reached; user.max_user_namespaces=0 forbids them",
-    _errno.EINVAL: "this kernel has no namespaces of that kind; it needs CONFIG_USER_NS, CONFIG_NET_NS and CONFIG_PID_NS",
+    _errno.EINVAL: "this kernel lacks namespaces of that kind (CONFIG_USER_NS, CONFIG_NET_NS, CONFIG_PID_NS)",
 }
 
 
@@ -67,7 +67,7 @@ class Orders:
                 for end in (self._socket, theirs):
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PACKET_BYTES * 2)
                 # In a session of its own: Ctrl-C on the terminal is for us, and we end it.
-                self._process = subprocess.Popen(
+                self._process = subprocess.Popen(  # noqa: S603 - ourselves
                     [sys.executable, "-m", "dualstack.lab.keeper", str(theirs.fileno())],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
@@ -79,7 +79,9 @@ class Orders:
                 ready, _ = self._answer()
             except NetworkError as error:
                 remedy = _REMEDIES.get(error.errno or 0)
-                raise NetworkError(f"no namespaces here: {error.why}" + (f"; {remedy}" if remedy else ""), errno=error.errno) from error
+                raise NetworkError(
+                    f"no namespaces here: {error.why}" + (f"; {remedy}" if remedy else ""), errno=error.errno
+                ) from error
             self.pid = int(str(ready["pid"]))
             self.is_ordinary = bool(ready["user"])
             undo.pop_all()

@@ -19,21 +19,28 @@ __all__ = ["Process"]
 class Process:
     """A program that was started.
 
-    Its words are those of `subprocess.Popen`: `pid`, as this machine counts, `stdin`, `stdout` and `stderr` where they are
+    Its words are those of `subprocess.Popen`: `pid`, as this machine counts (`pid_inside` is its number in the lab),
+    `stdin`, `stdout` and `stderr` where they are
     pipes, `returncode`, negative for the number of a signal.
 
     Args:
         argv: the command line, for messages.
+        pid_inside: its number in the lab.
         pidfd: the process (pidfd_open(2)); owned from here on.
         report: tells of its end; likewise.
         streams: our ends of its pipes, None where a stream is none.
     """
 
     def __init__(
-        self, argv: Sequence[str], pidfd: int, report: socket.socket, streams: Sequence[IO[str] | None]
+        self,
+        argv: Sequence[str],
+        pid_inside: int,
+        pidfd: int,
+        report: socket.socket,
+        streams: Sequence[IO[str] | None],
     ) -> None:
         self.args = list(argv)
-        self.pid = _pid_of(pidfd)
+        self.pid, self.pid_inside = _pid_of(pidfd), pid_inside
         self.stdin, self.stdout, self.stderr = streams
         self.returncode: int | None = None
         self._pidfd = pidfd
@@ -99,6 +106,6 @@ class Process:
 
 
 def _pid_of(pidfd: int) -> int:
-    """The number by which this process knows it (proc(5), /proc/PID/fdinfo); the keeper counts in a world of its own."""
+    """The number by which this process knows it (proc(5), /proc/PID/fdinfo)."""
     lines = Path(f"/proc/self/fdinfo/{pidfd}").read_text(encoding="ascii").splitlines()
     return next(int(line.removeprefix("Pid:")) for line in lines if line.startswith("Pid:"))

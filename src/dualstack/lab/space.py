@@ -34,9 +34,7 @@ class Space:
     """
 
     def __init__(self) -> None:
-        self.descriptors = {
-            name: os.open(f"/proc/self/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in _OWN
-        }
+        self.descriptors = {name: os.open(f"/proc/self/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in _OWN}
         self._netlink = _netlink()
         self._files: dict[str, Path] = {}
 

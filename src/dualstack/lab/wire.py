@@ -18,10 +18,13 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
-from socket import SocketType
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from dualstack.kernel.packets import VNET_HEADER, open_packet_socket
+
+if TYPE_CHECKING:
+    from socket import SocketType
 
 __all__ = ["Port", "Shape", "Switch", "main"]
 
@@ -123,9 +126,7 @@ def _family(frame: bytes) -> int:
     """4 or 6, and 0 of what no fault touches: neighbours are found over a broken wire too."""
     start = VNET_HEADER.size + 12
     kind = int.from_bytes(frame[start : start + 2], "big")
-    if kind == _ARP or (
-        kind == 0x86DD and frame[start + 8] == _ICMPV6 and frame[start + 42] in _NEIGHBOUR_DISCOVERY
-    ):
+    if kind == _ARP or (kind == 0x86DD and frame[start + 8] == _ICMPV6 and frame[start + 42] in _NEIGHBOUR_DISCOVERY):
         return 0
     return _ETHERTYPE.get(kind, 0)
 
@@ -146,11 +147,12 @@ class _Wire:
                 with suppress(OSError):  # as on any wire: the interface is down, or its queue full
                     self._sockets[number].send(frame)
             at = self._switch.next_at
-            ready, _, _ = select.select([orders, *self._sockets], [], [], None if at is None else max(at - now, 0.0))
-            for readable in ready:
-                if readable is not orders:
-                    self._read(self._numbers[readable.fileno()])
-            if orders in ready and not orders.each(self._obey):
+            until_s = None if at is None else max(at - monotonic(), 0.0)
+            ready, _, _ = select.select([orders.descriptor, *self._numbers], [], [], until_s)
+            for descriptor in ready:
+                if descriptor != orders.descriptor:
+                    self._read(self._numbers[descriptor])
+            if orders.descriptor in ready and not orders.each(self._obey):
                 return
 
     def _read(self, number: int) -> None:
@@ -175,15 +177,12 @@ class _Lines:
     """Lines of JSON as they come."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self._rest = b""
-
-    def fileno(self) -> int:
-        return self._descriptor
 
     def each(self, obey: Callable[[dict[str, object]], None]) -> bool:
         """Obey what is there, and say so, a line each; False at the end."""
-        read = os.read(self._descriptor, _READ_BYTES)
+        read = os.read(self.descriptor, _READ_BYTES)
         *lines, self._rest = (self._rest + read).split(b"\n")
         for line in lines:
             obey(json.loads(line))

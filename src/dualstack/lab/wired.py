@@ -2,15 +2,15 @@
 
 import json
 import select
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Self
 
 from dualstack.errors import ConfigError
 from dualstack.kernel.facts import read_facts
 from dualstack.lab.addressing import Addressing, Interface
-from dualstack.lab.declaration import Declaration, HostDeclaration, Kind
+from dualstack.lab.declaration import DEFAULT_LINK, Declaration, HostDeclaration, Kind
 from dualstack.lab.faults import Effects, Fault, effects, parse_fault
 from dualstack.lab.host import Host
 from dualstack.lab.orders import NetworkError
@@ -84,32 +84,38 @@ class Wired:
         self.faults: list[Fault] = []
         self._done = Effects({}, {}, frozenset(), ())
         self._plugs: list[tuple[str, str, str]] = []
+        self._links: list[str] = []
         self._interfaces: dict[str, list[Interface]] = {}
         base.set([["set_sysctls", {"net.ipv6.conf.default.disable_ipv6": "1"}]])
         self._wire = _Service(base.serve("dualstack.lab.wire:main", ranges.round_trip_s, 0), "the wire")
         self._resolver: _Service | None = None
 
-    def add(self, declaration: HostDeclaration) -> Host:
-        """A host on its link, known to the resolver, and routed by the gateways that there are.
+    def add(self, declarations: Sequence[HostDeclaration]) -> None:
+        """Hosts on their links, known to the resolver, and routed by the gateways that there are.
 
         Raises:
-            ConfigError: its name is taken, or there is no room.
+            ConfigError: a name is taken, or there is no room.
         """
+        resolvers = [each for each in declarations if each.kind is Kind.RESOLVER]
         if self._resolver is None:
-            self._start_resolver(declaration if declaration.kind is Kind.RESOLVER else RESOLVER)
-            if declaration.kind is Kind.RESOLVER:
-                return self.hosts[declaration.name]
-        if declaration.kind is Kind.RESOLVER:
-            raise ConfigError("", f"hosts.{declaration.name}", "a lab has one resolver; declare it before other hosts")
-        host = self._make(declaration)
-        new_links = [] if declaration.link in self._links_of(self._resolver_name) else [declaration.link]
-        for link in new_links:
-            self._join_everywhere(link)
-        for link in self.addressing.links if declaration.kind is Kind.GATEWAY else (declaration.link,):
-            self._join(declaration, link)
-        self._route(declaration)
+            first = next((each.link for each in declarations if not _is_everywhere(each)), DEFAULT_LINK)
+            self._start_resolver(replace(resolvers.pop(0) if resolvers else RESOLVER, link=first))
+        if resolvers:
+            why = "a lab has one resolver; declare it with the first host, or leave it out"
+            raise ConfigError("", f"hosts.{resolvers[0].name}", why)
+        for each in declarations:
+            if each.kind is not Kind.RESOLVER:
+                self._add(each)
         self._tell_resolver()
-        return host
+
+    def _add(self, declaration: HostDeclaration) -> None:
+        self._make(declaration)
+        if _is_everywhere(declaration):
+            for link in self._links:
+                self._join(declaration, link)
+        else:
+            self._join(declaration, declaration.link)
+        self._route(declaration)
 
     def name(self, name: str, hosts: Iterable[str]) -> None:
         """A name that has the addresses of all these hosts."""
@@ -173,7 +179,7 @@ class Wired:
         return host
 
     def _resolv_conf(self, declaration: HostDeclaration) -> str:
-        """One name server, over IPv4 where the host has that; the resolver is the first host, on every link."""
+        """One name server, over IPv4 where the host has that; the resolver is the first host, and on every link."""
         family = declaration.kind.families[0]
         return f"search test\nnameserver {self.addressing.interface(1, declaration.link, family).address}\n"
 
@@ -186,13 +192,11 @@ class Wired:
     def _gateways(self) -> list[HostDeclaration]:
         return [each for each in self.declared.values() if each.kind is Kind.GATEWAY]
 
-    def _join_everywhere(self, link: str) -> None:
-        """A new link: the resolver and the gateways that there are already are on it too."""
-        for each in list(self.declared.values()):
-            if each.kind in {Kind.RESOLVER, Kind.GATEWAY} and self._links_of(each.name):
-                self._join(each, link)
-
     def _join(self, declaration: HostDeclaration, link: str) -> None:
+        if link not in self._links:
+            self._links.append(link)
+            for other in [each for each in self.declared.values() if each is not declaration and _is_everywhere(each)]:
+                self._join(other, link)
         host = self.hosts[declaration.name]
         here, there = f"eth{len(self._links_of(declaration.name))}", f"w{len(self._plugs)}"
         mine = [self.addressing.interface(self._number(host.name), link, f) for f in declaration.kind.families]
@@ -220,7 +224,12 @@ class Wired:
         number = self._number(self._gateways()[0].name)
         self.hosts[declaration.name].set(
             [
-                ["route", call, _DEFAULT_ROUTE[family], str(self.addressing.interface(number, declaration.link, family).address)]
+                [
+                    "route",
+                    call,
+                    _DEFAULT_ROUTE[family],
+                    str(self.addressing.interface(number, declaration.link, family).address),
+                ]
                 for family in families
             ]
         )
@@ -265,7 +274,7 @@ class Wired:
             self._tell_resolver()
 
     def _rules_of_the_dead(self, wanted: Effects) -> Mapping[str, tuple[str, ...]]:
-        """The dead addresses are the resolver's, which lets nothing in for them: so there is a neighbour, but no answer."""
+        """The dead addresses are the resolver's, which lets nothing in for them: neighbours that never answer."""
         if not any(fault.kind == "lookup-dead-first" for fault in wanted.lookups):
             return {}
         resolver = self.hosts[self._resolver_name]
@@ -273,8 +282,14 @@ class Wired:
         dead = [each.dead for mine in self._interfaces.values() for each in mine]
         if not already:
             resolver.set([["address", "add", "eth0", str(address)] for address in dead])
-        rules = (f"{'ip' if address.version == 4 else 'ip6'} daddr {address} meta l4proto != icmpv6 drop" for address in dead)
+        rules = (
+            f"{'ip' if address.version == 4 else 'ip6'} daddr {address} meta l4proto != icmpv6 drop" for address in dead
+        )
         return {resolver.name: (*wanted.rules.get(resolver.name, ()), *rules)}
+
+
+def _is_everywhere(declaration: HostDeclaration) -> bool:
+    return declaration.kind in {Kind.RESOLVER, Kind.GATEWAY}
 
 
 class _Service:
