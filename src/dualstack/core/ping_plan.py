@@ -73,7 +73,7 @@ def plan_ping(host: str, addresses: Iterable[Address], wishes: PingWishes, facts
             other family, an address that names no host.
     """
     interface = None if wishes.interface is None else _interface(wishes.interface, "interface", facts)
-    targets = tuple(_scoped(address, interface, facts) for address in addresses)
+    targets = tuple(dict.fromkeys(_scoped(address, interface, facts) for address in addresses))
     if wishes.source is not None:
         _check_source(wishes.source, facts)
         targets = tuple(target for target in targets if target.version == wishes.source.version)

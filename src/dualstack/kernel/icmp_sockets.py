@@ -218,7 +218,12 @@ def open_echo_socket(
         _choose_way(sock, target, interface, hop_limit)
         own = source or Address("::" if target.version == 6 else "0.0.0.0")
         # Without bind, Linux' datagram sockets choose their identifier when they first send.
-        sock.bind(SocketAddress(own, 0).to_tuple(socket.if_nametoindex))
+        try:
+            sock.bind(SocketAddress(own, 0).to_tuple(socket.if_nametoindex))
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:
+                raise
+            raise OSError(error.errno, f"no interface of this host has {own} to ask from") from error
         opened = EchoSocket(sock, scoped, is_raw=is_raw)
         undo.pop_all()
     return opened

@@ -5,6 +5,7 @@
 is here moves bytes between them, blocking or in asyncio. Every socket is closed however it ends.
 """
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -211,7 +212,7 @@ class PingSession:
         pinging = self._pinging(address, 0)
         number = pinging.due(time.monotonic())
         if number is not None:
-            self._tell(pinging.refused(number, _reason(error), error.errno))
+            self._tell(pinging.refused(number, error.strerror or str(error), error.errno))
 
     def _pinging(self, target: Address, identifier: int) -> Pinging:
         token, now = os.urandom(_TOKEN_BYTES), time.monotonic()
@@ -285,5 +286,12 @@ def _queued(version: int, item: QueuedError) -> icmp.IcmpError | None:
     return icmp.error_of(version, item.type, item.code, item.number, destination=item.destination, quoted=quoted)
 
 
+# What the kernel's words leave open.
+_REASONS = {
+    errno.EACCES: "Permission denied: a broadcast address, or a rule of this host against it",
+    errno.EPERM: "Operation not permitted: a rule of this host's packet filter",
+}
+
+
 def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
+    return _REASONS.get(error.errno or 0) or error.strerror or str(error)
