@@ -182,8 +182,8 @@ def pack(version: int, event: Event) -> bytes:
             message = _pack_echo(_REQUEST[version], echo)
         case EchoReply(echo):
             message = _pack_echo(_REPLY[version], echo)
-        case IcmpError():
-            message = _ERROR.pack(event.type, event.code, 0, _number(event)) + _pack_quote(event)
+        case error:
+            message = _ERROR.pack(error.type, error.code, 0, _number(error)) + _pack_quote(error)
     return message if version == 6 else message[:2] + _checksum(message) + message[4:]
 
 
