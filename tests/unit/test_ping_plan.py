@@ -79,13 +79,17 @@ def test_where_interfaces_are_not_known_the_error_says_what_to_write() -> None:
 @pytest.mark.parametrize(
     ("schedule", "why"),
     [
-        (Schedule(count=0), "count: 0: expected from 1 on"),
-        (Schedule(interval_s=0), "interval_s: 0: expected from 0.01 on"),
-        (Schedule(interval_s=nan), "interval_s: nan: expected from 0.01 on"),
-        (Schedule(timeout_s=-1), "timeout_s: -1: expected from 0.001 on"),
-        (Schedule(timeout_s=inf), "timeout_s: inf: expected from 0.001 on"),
-        (Schedule(size_bytes=65508), "size_bytes: 65508: expected 0 to 65507"),
-        (Schedule(size_bytes=-1), "size_bytes: -1: expected 0 to 65507"),
+        (Schedule(count=0), "count: 0: expected a whole number from 1 on"),
+        (Schedule(count=2.5), "count: 2.5: expected a whole number from 1 on"),  # type: ignore[arg-type]
+        (Schedule(count=True), "count: True: expected a whole number from 1 on"),
+        (Schedule(interval_s=0), "interval_s: 0: expected seconds from 0.01 on"),
+        (Schedule(interval_s=nan), "interval_s: nan: expected seconds from 0.01 on"),
+        (Schedule(interval_s="1"), "interval_s: '1': expected seconds from 0.01 on"),  # type: ignore[arg-type]
+        (Schedule(timeout_s=-1), "timeout_s: -1: expected seconds from 0.001 on"),
+        (Schedule(timeout_s=inf), "timeout_s: inf: expected seconds from 0.001 on"),
+        (Schedule(timeout_s=True), "timeout_s: True: expected seconds from 0.001 on"),
+        (Schedule(size_bytes=65508), "size_bytes: 65508: expected a whole number from 0 to 65507"),
+        (Schedule(size_bytes=-1), "size_bytes: -1: expected a whole number from 0 to 65507"),
     ],
 )
 def test_a_number_out_of_range_is_told_with_its_range(schedule: Schedule, why: str) -> None:
@@ -96,7 +100,7 @@ def test_a_number_out_of_range_is_told_with_its_range(schedule: Schedule, why: s
 
 @pytest.mark.parametrize("hop_limit", [0, 256])
 def test_a_hop_limit_is_a_byte_and_not_0(hop_limit: int) -> None:
-    with pytest.raises(ConfigError, match=f"hop_limit: {hop_limit}: expected 1 to 255"):
+    with pytest.raises(ConfigError, match=f"hop_limit: {hop_limit}: expected a whole number from 1 to 255"):
         PingWishes(hop_limit=hop_limit)
 
 

@@ -44,16 +44,23 @@ class PingWishes:
     def __post_init__(self) -> None:
         if self.family not in {0, 4, 6}:
             raise ConfigError("", "family", f"{self.family!r}: expected 4 or 6 for that family alone, or 0")
-        for name, value, lowest, highest in (
-            ("count", self.schedule.count, 1, inf),
-            ("interval_s", self.schedule.interval_s, 0.01, inf),
-            ("timeout_s", self.schedule.timeout_s, 0.001, inf),
-            ("size_bytes", self.schedule.size_bytes, 0, _SIZE_MAX),
-            ("hop_limit", 1 if self.hop_limit is None else self.hop_limit, 1, 255),
-        ):
-            if not lowest <= value <= highest or value == inf:
-                upper = f"from {lowest} on" if highest == inf else f"{lowest} to {highest}"
-                raise ConfigError("", name, f"{value}: expected {upper}")
+        _check_seconds("interval_s", self.schedule.interval_s, 0.01)
+        _check_seconds("timeout_s", self.schedule.timeout_s, 0.001)
+        _check_whole("count", self.schedule.count, 1, inf)
+        _check_whole("size_bytes", self.schedule.size_bytes, 0, _SIZE_MAX)
+        if self.hop_limit is not None:
+            _check_whole("hop_limit", self.hop_limit, 1, 255)
+
+
+def _check_seconds(key: str, value: float, lowest: float) -> None:
+    if type(value) not in {int, float} or not lowest <= value < inf:
+        raise ConfigError("", key, f"{value!r}: expected seconds from {lowest} on")
+
+
+def _check_whole(key: str, value: int, lowest: int, highest: float) -> None:
+    if type(value) is not int or not lowest <= value <= highest:
+        upper = "on" if highest == inf else f"to {highest}"
+        raise ConfigError("", key, f"{value!r}: expected a whole number from {lowest} {upper}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,17 +101,19 @@ class EchoSocket:
         sock: it.
         target: who is asked.
         is_raw: it is a raw socket.
+        is_linux: its system has an error queue, and its datagram sockets identifiers of their own.
     """
 
-    def __init__(self, sock: socket.socket, target: SocketAddress, *, is_raw: bool) -> None:
+    def __init__(self, sock: socket.socket, target: SocketAddress, *, is_raw: bool, is_linux: bool = _IS_LINUX) -> None:
         self._sock = sock
+        self._is_linux = is_linux
         self._target = target.to_tuple()
         self._earlier: list[QueuedError] = []
         self.version = target.address.version
         self.is_raw = is_raw
         # Only Linux leaves it out, and on datagram sockets alone.
-        self._has_ip_header = self.version == 4 and (is_raw or not _IS_LINUX)
-        chosen = None if is_raw or not _IS_LINUX else sock.getsockname()[1]
+        self._has_ip_header = self.version == 4 and (is_raw or not is_linux)
+        chosen = None if is_raw or not is_linux else sock.getsockname()[1]
         self.identifier: int = int.from_bytes(os.urandom(2), "big") if chosen is None else chosen
 
     def __enter__(self) -> Self:
@@ -174,7 +176,7 @@ class EchoSocket:
         return Message(content, _address(sockaddr), _hop_limit(ancillary), _received_s(ancillary), self._has_ip_header)
 
     def _queued(self) -> Iterator[QueuedError]:
-        while _IS_LINUX:
+        while self._is_linux:
             try:
                 content, ancillary, _, sockaddr = self._sock.recvmsg(_DATA_BYTES, _CONTROL_BYTES, socket.MSG_ERRQUEUE)
             except BlockingIOError:

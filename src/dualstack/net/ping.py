@@ -122,12 +122,20 @@ class PingSession:
         addresses: who is asked.
         wishes: how.
         on_event: called with each reply, error and loss as it happens.
+        open_socket: opens a socket for an address.
     """
 
     def __init__(
-        self, host: str, addresses: Iterable[Address], wishes: PingWishes, *, on_event: OnEvent | None = None
+        self,
+        host: str,
+        addresses: Iterable[Address],
+        wishes: PingWishes,
+        *,
+        on_event: OnEvent | None = None,
+        open_socket: Callable[..., EchoSocket] = open_echo_socket,
     ) -> None:
         self._host = host
+        self._open_socket = open_socket
         self._plan = plan_ping(host, addresses, wishes, read_facts())
         self._tell = on_event or (lambda _event: None)
         self._stack = ExitStack()
@@ -202,7 +210,7 @@ class PingSession:
     def _open(self, target: Address, undo: ExitStack) -> None:
         wishes, interface = self._plan.wishes, self._plan.interface
         sock = undo.enter_context(
-            open_echo_socket(target, interface=interface, source=wishes.source, hop_limit=wishes.hop_limit)
+            self._open_socket(target, interface=interface, source=wishes.source, hop_limit=wishes.hop_limit)
         )
         pinging = self._pinging(target, sock.identifier)
         self._targets.append(_Target(pinging, sock))
