@@ -260,9 +260,21 @@ def test_a_host_that_does_not_answer_is_lost_in_its_time(path: Path, asker: Aske
     ]
 
 
-def test_a_neighbour_that_is_not_there_is_told_by_this_host(path: Path, asker: Asker) -> None:
-    said = only(asker.json(path.client, "192.0.2.77", "-c", "1", "-W", "10", code=1))
-    assert said["errors"] == [{"from": "192.0.2.1", "why": "host unreachable", "count": 1, "mtu": None}]
+@pytest.mark.parametrize(
+    ("target", "reporter", "why"),
+    [
+        ("192.0.2.77", "192.0.2.1", "host unreachable"),
+        ("2001:db8:1::77", "2001:db8:1::1", "address unreachable"),
+    ],
+)
+def test_a_neighbour_that_is_not_there_is_told_by_this_host(
+    path: Path, asker: Asker, target: str, reporter: str, why: str
+) -> None:
+    for version in (4, 6):
+        # It gives up after three questions, of which it asks one a second.
+        path.client.set_sysctl(f"net.ipv{version}.neigh.eth0.retrans_time_ms", 50)
+    said = only(asker.json(path.client, target, "-c", "1", "-W", "10", code=1))
+    assert said["errors"] == [{"from": reporter, "why": why, "count": 1, "mtu": None}]
 
 
 @pytest.mark.parametrize("target", ["198.51.100.1", "2001:db8::1"])
