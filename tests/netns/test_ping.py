@@ -518,3 +518,25 @@ def test_an_unread_error_of_one_probe_does_not_fail_the_next(path: Path, asker: 
         read_first,
         [["2001:db8:1::2", "2001:db8:2::2", number] for number in (1, 2, 3)],
     ]
+
+
+HOP_LIMITS = """
+import json, socket
+from dualstack import Address
+from dualstack.kernel.icmp_sockets import open_echo_socket
+OPTIONS = {
+    "127.0.0.1": (socket.IPPROTO_IP, socket.IP_TTL),
+    "224.0.0.1": (socket.IPPROTO_IP, socket.IP_MULTICAST_TTL),
+    "::1": (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS),
+    "ff02::1%lo": (socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS),
+}
+found = []
+for target, option in OPTIONS.items():
+    with open_echo_socket(Address(target), hop_limit=7) as sock:
+        found.append(sock._sock.getsockopt(*option))
+print(json.dumps(found))
+"""
+
+
+def test_a_hop_limit_is_set_for_hosts_and_for_groups(namespace: "MakeNamespace", asker: Asker) -> None:
+    assert library(HOP_LIMITS, namespace(), asker) == [7, 7, 7, 7]

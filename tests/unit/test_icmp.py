@@ -141,7 +141,7 @@ def test_a_quote_of_eight_bytes_has_the_numbers_and_no_payload() -> None:
     ("header", "before", "why"),
     [
         (0, bytes((58, 0)) + bytes(6), "hop-by-hop options"),
-        (43, bytes((60, 1)) + bytes(14) + bytes((58, 0)) + bytes(6), "routing, then destination options"),
+        (43, bytes((60, 1)) + b"\xff" * 14 + bytes((58, 0)) + bytes(6), "routing, then destination options"),
         (44, bytes((58, 0, 0, 1)) + bytes(4), "the first fragment"),
     ],
 )
@@ -179,12 +179,16 @@ def test_an_error_that_quotes_no_probe_has_none(version: int, quote: bytes, why:
     ("version", "kind", "rest"),
     [(4, 3, "00200000"), (4, 11, "00200000"), (6, 1, "10000000"), (6, 3, "10000000")],
 )
-def test_extensions_behind_the_quote_are_not_taken_for_the_probe(version: int, kind: int, rest: str) -> None:
-    """RFC 4884: 128 bytes are quoted, filled up with zeros, and an MPLS label stack follows."""
-    quote = (ipv4(REQUEST[4]) if version == 4 else ipv6(REQUEST[6])).ljust(128, b"\0")
+@pytest.mark.parametrize("size", [18, 500])
+def test_extensions_behind_the_quote_are_not_taken_for_the_probe(version: int, kind: int, rest: str, size: int) -> None:
+    """RFC 4884: 128 bytes are quoted, filled up with zeros where there are less, and an MPLS label stack follows."""
+    echo = Echo(0x1234, 7, b"token678".ljust(size, b"x"))
+    message = pack(version, EchoRequest(echo))
+    quote = (ipv4(message) if version == 4 else ipv6(message))[:128].ljust(128, b"\0")
     found = read(version, error(kind, 0, quote + bytes.fromhex("2000aaaa0008010100000001"), rest=bytes.fromhex(rest)))
     assert isinstance(found, IcmpError)
-    assert found.quoted == ECHO
+    quoted_bytes = min(size, 128 - len(ipv4(b"") if version == 4 else ipv6(b"")) - 8)
+    assert found.quoted == Echo(0x1234, 7, echo.payload[:quoted_bytes])
 
 
 @pytest.mark.parametrize(

@@ -291,16 +291,21 @@ def _choose_way(sock: socket.socket, target: Address, interface: int, hop_limit:
             else (socket.IP_TTL, socket.IP_MULTICAST_TTL)
         )
         sock.setsockopt(level, multicast if target.is_multicast else unicast, hop_limit)
-    if not interface:
-        return
-    if target.is_multicast and target.version == 6:
-        sock.setsockopt(level, socket.IPV6_MULTICAST_IF, interface)
-    elif target.is_multicast:
-        sock.setsockopt(level, socket.IP_MULTICAST_IF, _IP_MREQN.pack(bytes(4), bytes(4), interface))
+    # A scope says the interface by itself.
+    if interface and not target.needs_scope:
+        _bind_to_interface(sock, target, interface)
+
+
+def _bind_to_interface(sock: socket.socket, target: Address, interface: int) -> None:
     if hasattr(socket, "SO_BINDTODEVICE"):
+        # No right is needed for the first device of a socket, from Linux 5.7 on.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, socket.if_indextoname(interface).encode() + b"\0")
-    elif not target.needs_scope and not target.is_multicast:
+    elif not target.is_multicast:
         raise OSError(errno.EOPNOTSUPP, "this system cannot bind a socket to an interface")
+    elif target.version == 6:
+        sock.setsockopt(_IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, _IP_MREQN.pack(bytes(4), bytes(4), interface))
 
 
 def _queued_error(content: bytes, destination: Address | None, value: bytes) -> Iterator[QueuedError]:
