@@ -1,6 +1,10 @@
 """`net.ping`: what comes in by a socket of any system, to events of the ping it belongs to."""
 
+import asyncio
 import errno
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -118,3 +122,41 @@ def test_where_no_address_has_a_socket_each_reason_is_told_and_no_event() -> Non
         pass
     assert str(caught.value) == "cannot ping h: 2001:db8::1: not for 2001:db8::1; 192.0.2.9: not for 192.0.2.9"
     assert (caught.value.errno, told) == (None, [])
+
+
+class Stop(Exception):  # noqa: N818 - what a caller may raise
+    pass
+
+
+class Failing(Socket):
+    """A socket that asyncio finds readable after each send, and that has failed then."""
+
+    def __init__(self, ours: socket.socket, theirs: socket.socket) -> None:
+        super().__init__()
+        self.ours, self.theirs = ours, theirs
+        ours.setblocking(False)
+
+    def fileno(self) -> int:
+        return self.ours.fileno()
+
+    def send(self, _message: bytes) -> None:
+        asyncio.get_running_loop().call_soon(self.theirs.send, b"x")
+
+    def receive(self) -> Iterator[OSError]:
+        with suppress(BlockingIOError):
+            self.ours.recv(1)
+            yield OSError(errno.ENETDOWN, "Network is down")
+
+
+def test_what_the_caller_raises_of_an_event_in_asyncio_reaches_the_caller() -> None:
+    def stop(event: PingEvent) -> None:
+        raise Stop(event)
+
+    async def ping(sock: Failing) -> None:
+        wishes = PingWishes(Schedule(count=1000, interval_s=600))
+        with PingSession("h", [HOST], wishes, on_event=stop, open_socket=lambda *_, **__: sock) as session:  # type: ignore[arg-type,return-value]
+            await session.run_async()
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(Stop, match="Network is down"):
+        asyncio.run(ping(Failing(ours, theirs)))

@@ -184,7 +184,7 @@ def _print_summary(report: PingReport) -> None:
     for each in report.addresses:
         counts = (str(each.sent), str(each.received), _loss(each))
         rows.append((str(each.address), f"IPv{each.address.version}", *counts, *_times(each.times)))
-        if len(each.answerers) > 1 or each.address.is_multicast:
+        if any(one.address.without_scope != each.address.without_scope for one in each.answerers):
             rows += [(f"  {one.address}", "", "", str(one.received), "", *_times(one.times)) for one in each.answerers]
     print_table(_COLUMNS, rows)
     for each in report.addresses:

@@ -16,6 +16,7 @@ import errno
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import takewhile
 from math import inf, sqrt
 from typing import TypeAlias
 
@@ -255,7 +256,7 @@ class Pinging:
 
     def expired(self, now: float) -> list[Lost]:
         """The probes whose time is up at `now` and that nobody answered, in the order sent."""
-        over = [probe for probe in self._waiting.values() if self._expiry_s(probe) <= now]
+        over = list(takewhile(lambda probe: self._expiry_s(probe) <= now, self._waiting.values()))
         lost = [Lost(self.address, probe.sequence) for probe in over if not probe.is_received]
         for probe in over:
             self._settle(probe, is_lost=True)

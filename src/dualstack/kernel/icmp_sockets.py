@@ -216,7 +216,9 @@ def open_echo_socket(
         sock.setblocking(False)
         _ask_for_more(sock, target.version)
         if is_raw:
-            _filter(sock, target.version)
+            # It spares work: whoever reads the messages tells the others' apart all the same.
+            with suppress(OSError):
+                _filter(sock, target.version)
         _choose_way(sock, target, interface, hop_limit)
         own = source or Address("::" if target.version == 6 else "0.0.0.0")
         # Without bind, Linux' datagram sockets choose their identifier when they first send.

@@ -191,13 +191,16 @@ class PingSession:
         loop = asyncio.get_running_loop()
         woken = asyncio.Event()
 
-        def take(target: _Target) -> None:
-            self._take(target)
+        ready: dict[int, _Target] = {}
+
+        def wake(target: _Target) -> None:
+            # Read it later: what the caller's `on_event` raises is to reach the caller, and not the loop.
+            ready[target.sock.fileno()] = target
             woken.set()
 
         with ExitStack() as undo:
             for target in self._targets:
-                loop.add_reader(target.sock, take, target)
+                loop.add_reader(target.sock, wake, target)
                 undo.callback(loop.remove_reader, target.sock)
             while (wake_s := self._advance()) is not None:
                 woken.clear()
@@ -206,6 +209,8 @@ class PingSession:
                     await woken.wait()
                 finally:
                     timer.cancel()
+                while ready:
+                    self._take(ready.popitem()[1])
 
     def _open(self, target: Address, undo: ExitStack) -> None:
         wishes, interface = self._plan.wishes, self._plan.interface
