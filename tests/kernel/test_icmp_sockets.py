@@ -129,9 +129,10 @@ def test_a_failure_whose_reason_is_queued_is_told_once() -> None:
     assert list(echo_socket(says).receive()) == [OURS]
 
 
-def test_a_failure_without_a_reason_is_told_as_it_is() -> None:
+def test_a_failure_without_a_reason_is_told_as_it_is_and_once_a_call_where_it_lasts() -> None:
     down = OSError(errno.ENETDOWN, "Network is down")
-    assert list(echo_socket(Says(messages=[down])).receive()) == [down]
+    sock = echo_socket(Says(messages=[down] * 2))
+    assert [list(sock.receive()) for _ in range(3)] == [[down], [down], []]
 
 
 @linux

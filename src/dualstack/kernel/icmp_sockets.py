@@ -51,7 +51,7 @@ _IP_MREQN = struct.Struct("=4s4si")  # group, our address, interface
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
 _ORIGIN_ICMP = frozenset({2, 3})  # SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6
 
-# What lets only these types through: level, option and value of setsockopt.
+# RFC 4443 section 2.1
 _ECHO_REPLY_6, _ERRORS_6 = 129, (1, 2, 3, 4)
 _SOL_RAW, _ICMP_FILTER = 255, 1  # include/uapi/linux/icmp.h: a bit that is set keeps its type out
 
@@ -165,6 +165,9 @@ class EchoSocket:
                 # The queue says more, where it has something.
                 queued = list(self._queued())
                 yield from queued or (error,)
+                if not queued:
+                    # It may last: the next call tells.
+                    return
             else:
                 yield message
 
