@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         IN6_IS_ADDR_V4MAPPED,
     )
     from dualstack.core.oracle import Case, Prediction, predict
+    from dualstack.core.ping_report import AddressReport, PingReport
     from dualstack.core.planner import Plan, plan
     from dualstack.core.sockaddr import SocketAddress
     from dualstack.errors import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         DualstackError,
         ListenError,
         LookupFailed,
+        PingError,
         RuleError,
     )
     from dualstack.kernel.facts import read_facts
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
         getnameinfo_async,
         getnameinfo_timeo,
     )
+    from dualstack.net.ping import ping, ping_async
 
 __all__ = [
     "IN6_IS_ADDR_LINKLOCAL",
@@ -65,6 +68,7 @@ __all__ = [
     "AccessList",
     "Address",
     "AddressError",
+    "AddressReport",
     "Case",
     "ConfigError",
     "Configuration",
@@ -77,6 +81,8 @@ __all__ = [
     "Link",
     "ListenError",
     "LookupFailed",
+    "PingError",
+    "PingReport",
     "Plan",
     "Port",
     "Prediction",
@@ -92,6 +98,8 @@ __all__ = [
     "getnameinfo",
     "getnameinfo_async",
     "getnameinfo_timeo",
+    "ping",
+    "ping_async",
     "plan",
     "predict",
     "read_facts",
@@ -105,6 +113,7 @@ _HOMES = {
     "core.endpoint": ("Endpoint",),
     "core.hostfacts": ("HostFacts",),
     "core.oracle": ("Case", "Prediction", "predict"),
+    "core.ping_report": ("AddressReport", "PingReport"),
     "core.planner": ("Plan", "plan"),
     "core.sockaddr": ("SocketAddress",),
     "errors": (
@@ -115,11 +124,13 @@ _HOMES = {
         "DualstackError",
         "ListenError",
         "LookupFailed",
+        "PingError",
         "RuleError",
     ),
     "kernel.facts": ("read_facts",),
     "net.listen": ("Server", "bind_socket", "bind_sockets", "start_server"),
     "net.names": ("getaddrinfo", "getaddrinfo_async", "getnameinfo", "getnameinfo_async", "getnameinfo_timeo"),
+    "net.ping": ("ping", "ping_async"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

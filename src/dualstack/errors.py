@@ -17,6 +17,7 @@ __all__ = [
     "ExitCode",
     "ListenError",
     "LookupFailed",
+    "PingError",
     "RuleError",
 ]
 
@@ -123,6 +124,19 @@ class DialError(_SystemError):
         tried = "; ".join(f"{address}: {_reason(error)}" for address, error in attempts)
         super().__init__(f"cannot connect to {target}: {why or tried}", errno=errno)
         self.target = target
+        self.attempts = attempts
+
+
+class PingError(_SystemError):
+    """A host that cannot be asked at all; `attempts` are the errors of its addresses in the order tried."""
+
+    def __init__(self, host: str, attempts: tuple[tuple[str, OSError], ...]) -> None:
+        numbers = {error.errno for _, error in attempts}
+        reasons = {_reason(error) for _, error in attempts}
+        tried = "; ".join(f"{address}: {_reason(error)}" for address, error in attempts)
+        why = reasons.pop() if len(reasons) == 1 else tried
+        super().__init__(f"cannot ping {host}: {why}", errno=numbers.pop() if len(numbers) == 1 else None)
+        self.host = host
         self.attempts = attempts
 
 

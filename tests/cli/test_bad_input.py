@@ -29,6 +29,24 @@ from support.command import Run
         (["relay", "*:0", "h:1", "-4", "-6"], 2, "-4 and -6 go not together"),
         (["listen", "*:0", "-6", "-4"], 2, "-4 and -6 go not together"),
         (["lookup", "localhost", "-4", "-6"], 2, "-4 and -6 go not together"),
+        (["ping", "localhost", "-4", "-6"], 2, "-4 and -6 go not together"),
+        (["ping"], 2, "Missing argument 'HOST'"),
+        (["ping", "::1", "--count", "0"], 2, "--count"),
+        (["ping", "::1", "--interval", "0"], 2, "--interval"),
+        (["ping", "::1", "--timeout", "nan"], 2, "'nan' is not a number of seconds"),
+        (["ping", "::1", "--timeout", "inf"], 78, "timeout_s: inf: expected seconds from 0.001 on"),
+        (["ping", "::1", "--size", "65508"], 2, "--size"),
+        (["ping", "::1", "--ttl", "256"], 2, "--ttl"),
+        (["ping", "*"], 78, "write one host"),
+        (["ping", "0x7f.1"], 78, "if 127.0.0.1 is meant, write that"),
+        (["ping", "::"], 78, ":: names no host; ::1 is this one"),
+        (["ping", "fe80:2::1"], 78, "write fe80::1%2"),
+        (["ping", "fe80::1%nope0"], 78, "there is no interface nope0"),
+        (["ping", "fe80::1%"], 78, "fe80::1%"),
+        (["ping", "::1", "-I", "nope0"], 78, "interface: there is no interface nope0"),
+        (["ping", "::1", "--source", "x"], 78, "'x'"),
+        (["ping", "::1", "--source", "127.0.0.1"], 78, "127.0.0.1 is IPv4, and ::1 has no such address"),
+        (["ping", "127.0.0.1", "-6"], 69, "an IPv4 address, and IPv6 is asked for"),
         (["lookup", "localhost", "--timeout", "nan"], 2, "'nan' is not a number of seconds"),
         (["ports", "stop", "a", "--drain", "NaN", "--control", "/x"], 2, "'NaN' is not a number of seconds"),
         (["relay", "*:0", "h:1", "--drain", "nan"], 2, "'nan' is not a number of seconds"),
@@ -77,7 +95,7 @@ def test_a_wrong_key_is_named_with_its_file(run: Run, tmp_path: Path) -> None:
     assert (code, err) == (78, f"dualstack: {config}: services[0] (a).prot: unknown key; did you mean port?\n")
 
 
-@pytest.mark.parametrize("verb", ["demo", "relay", "gateway", "ports", "listen", "lookup", "address", "access"])
+@pytest.mark.parametrize("verb", ["demo", "relay", "gateway", "ports", "listen", "lookup", "ping", "address", "access"])
 def test_every_verb_helps_with_examples(run: Run, verb: str) -> None:
     code, out, err = run(verb, "--help")
     assert (code, err) == (0, "")

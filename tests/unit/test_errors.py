@@ -14,6 +14,7 @@ from dualstack.errors import (
     ExitCode,
     ListenError,
     LookupFailed,
+    PingError,
     RuleError,
 )
 
@@ -58,6 +59,15 @@ def test_an_errno_stands_where_all_attempts_agree() -> None:
     assert both.errno == errno.ECONNREFUSED
     assert str(both) == "cannot connect to h:1: 10.0.0.1: Connection refused; fd00::1: Connection refused"
     assert DialError("h:1", attempts=(("10.0.0.1", REFUSED), ("fd00::1", UNREACHABLE))).errno is None
+
+
+def test_a_reason_that_all_addresses_share_is_told_once() -> None:
+    no_right = PermissionError(errno.EPERM, "no right")
+    both = PingError("h", (("::1", no_right), ("127.0.0.1", no_right)))
+    assert (str(both), both.errno, both.exit_code) == ("cannot ping h: no right", errno.EPERM, ExitCode.NO_RIGHT)
+    apart = PingError("h", (("::1", UNREACHABLE), ("127.0.0.1", no_right)))
+    assert (str(apart), apart.errno) == ("cannot ping h: ::1: No route to host; 127.0.0.1: no right", None)
+    assert apart.exit_code == ExitCode.UNAVAILABLE
 
 
 def test_the_number_of_a_lookup_is_kept() -> None:

@@ -1,4 +1,4 @@
-"""The examples in core's docstrings say what happens."""
+"""The examples in the docstrings of core and wire say what happens."""
 
 import doctest
 import importlib
@@ -7,8 +7,13 @@ import pkgutil
 import pytest
 
 import dualstack.core
+import dualstack.wire
 
-MODULES = [f"dualstack.core.{module.name}" for module in pkgutil.iter_modules(dualstack.core.__path__)]
+MODULES = [
+    f"{floor.__name__}.{module.name}"
+    for floor in (dualstack.core, dualstack.wire)
+    for module in pkgutil.iter_modules(floor.__path__)
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -23,6 +23,7 @@ VERBS = {
     "ports": "List, stop, start and restart the ports of a running gateway.",
     "listen": "Accept connections and show each peer as it is and as the kernel gave it.",
     "lookup": "Names to addresses and back, within a limit of time.",
+    "ping": "Ask both families of a name for an ICMP echo, side by side.",
     "address": "Say what an address is: its classes, what it embeds, whether it is public.",
     "access": "Ask allow and deny rules about addresses.",
 }

@@ -15,6 +15,7 @@ from dualstack.core.endpoint import Endpoint, Wildcard
 from dualstack.core.hostfacts import HostFacts
 from dualstack.core.oracle import UNKNOWN, Case, Sock, Step, predict
 from dualstack.core.outgoing import LOOPBACKS, LinkFinding, link_findings, target_addresses
+from dualstack.core.scoping import check_scope
 from dualstack.core.socketspec import SocketSpec
 from dualstack.core.stacks import Stack, stack_named
 from dualstack.errors import ConfigError
@@ -127,7 +128,7 @@ def _claims(config: Configuration, service: Service, port: Port, number: int, fa
     bind = ANY_IPV6 if port.v6only and isinstance(port.bind, Wildcard) else port.bind
     for host in _hosts(bind, config.where, key, facts):
         if isinstance(host, Address):
-            _check_scope(host, facts, config.where, key)
+            check_scope(host, facts, config.where, key)
         yield Claim(
             service.name,
             port.name,
@@ -168,29 +169,12 @@ def _check_targets(config: Configuration, facts: HostFacts) -> None:
             continue
         key = f"services.{service.name}.to" if config.where else ""
         host = service.target.host.canonical
-        _check_scope(host, facts, config.where, key)
+        check_scope(host, facts, config.where, key)
         if host.version not in service.families:
             only = " and ".join(f"IPv{family}" for family in sorted(service.families))
             raise ConfigError(
                 config.where, key, f"{service.target} is IPv{host.version}, and {only} alone is asked for"
             )
-
-
-def _check_scope(address: Address, facts: HostFacts, where: str, key: str) -> None:
-    """Refuse an address that no system binds or dials as it is written.
-
-    Raises:
-        ConfigError: an embedded KAME scope, or a link-local address without its interface.
-    """
-    if address.kame_scope is not None:
-        clean = Address.from_kame(address)
-        raise ConfigError(
-            where, key, f"{address} carries KAME's embedded scope, which is never on the wire; write {clean}"
-        )
-    if address.needs_scope and address.scope is None:
-        names = [i.name for i in facts.interfaces if any(a.version == 6 and a.is_link_local for a in i.addresses)]
-        could = ", ".join(f"{address}%{name}" for name in names) or f"{address}%INTERFACE"
-        raise ConfigError(where, key, f"{address} is link-local and needs its interface: {could}")
 
 
 def _groups(claims: Iterable[Claim]) -> Iterator[list[Claim]]:

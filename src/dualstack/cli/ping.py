@@ -1,0 +1,267 @@
+"""`dualstack ping`: ICMP and ICMPv6 echo to both families of a name, side by side (N4, N2)."""
+
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+
+import click
+
+from dualstack.cli.output import Seconds, family_options, json_option, print_document, print_table
+from dualstack.core.address import Address
+from dualstack.core.ping_plan import PingWishes
+from dualstack.core.ping_report import AddressReport, Answerer, ErrorCount, PingReport, Times
+from dualstack.core.pinging import Lost, PingEvent, Reply, ReplyKind, Schedule, Trouble
+from dualstack.errors import DualstackError, ExitCode
+from dualstack.net.names import resolve
+from dualstack.net.ping import PingSession
+
+__all__ = ["command"]
+
+_LOOKUP_TIMEOUT_S = 5.0
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  dualstack ping localhost                      both loopbacks at the same time
+  dualstack ping mail.example -6 -c 10 -i 0.2
+  dualstack ping fe80::1%eth0                   a neighbour; its zone is the interface
+  dualstack ping ff02::1%eth0                   everybody on the link
+  dualstack ping fe80::1 -I eth0                the same zone as an option, as ping6 has it
+  dualstack ping mail.example --ttl 1           the first router answers with an error
+  dualstack ping mail.example -s 1452 --json
+
+\b
+Needs no right where net.ipv4.ping_group_range has one of your groups, else CAP_NET_RAW or root.
+Ctrl-C ends it with the summary.
+
+\b
+Exit status: 0 every address answered at least once, 1 one did not (it is named), 69 no such name,
+or nothing could be sent to any of its addresses, 75 no addresses in time, 77 no right to ICMP
+sockets, 78 a wrong value or a link-local address without its interface.
+"""
+)
+@click.argument("host")
+@family_options("The name's {} addresses alone.")
+@click.option("-c", "--count", type=click.IntRange(min=1), default=4, show_default=True, help="Probes to each address.")
+@click.option(
+    "-i",
+    "--interval",
+    type=Seconds(min=0.01),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="From one probe to the next.",
+)
+@click.option(
+    "-W",
+    "--timeout",
+    type=Seconds(min=0.001),
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a probe may take.",
+)
+@click.option(
+    "-s",
+    "--size",
+    type=click.IntRange(0, 65507),
+    default=56,
+    show_default=True,
+    metavar="BYTES",
+    help="What a probe carries.",
+)
+@click.option("-I", "--interface", metavar="NAME", help="Go out by it; the zone of addresses that need one.")
+@click.option("--source", metavar="ADDRESS", help="Ask from this address of this host, and its family alone.")
+@click.option("--ttl", type=click.IntRange(1, 255), metavar="N", help="The hop limit, or time to live, of the probes.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the summary alone.")
+@json_option("Print JSON, once it is over.")
+def command(
+    host: str,
+    count: int,
+    interval: float,
+    timeout: float,
+    size: int,
+    interface: str | None,
+    source: str | None,
+    ttl: int | None,
+    *,
+    family: int,
+    quiet: bool,
+    as_json: bool,
+) -> ExitCode:
+    """Ask every address of HOST, a name or an address, for an echo, and print who answers, how fast and from how far.
+
+    All addresses of both families are asked at the same time. Where an ICMP error comes instead, it says from whom.
+    """
+    started = time.monotonic()
+    speaker = _Speaker(timeout_s=timeout, is_quiet=quiet or as_json)
+    try:
+        own = None if source is None else Address(source).canonical
+        wishes = PingWishes(Schedule(count, interval, timeout, size), family, interface, own, ttl)
+        addresses = resolve(host, timeout=_LOOKUP_TIMEOUT_S, family=family)
+        report = _ping(host, addresses, wishes, speaker)
+    except DualstackError as error:
+        if not as_json:
+            raise
+        print_document(_as_json(PingReport(host, (), time.monotonic() - started), str(error)))
+        return error.exit_code
+    if as_json:
+        print_document(_as_json(report, None))
+    else:
+        _print_summary(report)
+        _say_who_did_not(report)
+    return ExitCode.YES if report.is_answered else ExitCode.NO if report.is_sent else ExitCode.UNAVAILABLE
+
+
+def _ping(host: str, addresses: Iterable[Address], wishes: PingWishes, speaker: "_Speaker") -> PingReport:
+    with PingSession(host, addresses, wishes, on_event=speaker.heard) as session:
+        speaker.starts(host, session.plan.targets, wishes.schedule)
+        try:
+            session.run()
+        except KeyboardInterrupt:
+            speaker.interrupted()
+        return session.report()
+
+
+class _Speaker:
+    """Prints what happens as it happens, a line each."""
+
+    def __init__(self, *, timeout_s: float, is_quiet: bool) -> None:
+        self._timeout_s = timeout_s
+        self._is_quiet = is_quiet
+
+    def starts(self, host: str, targets: Iterable[Address], schedule: Schedule) -> None:
+        """Say what is asked of whom."""
+        asked = ", ".join(map(str, targets))
+        times = "once" if schedule.count == 1 else f"{schedule.count} times"
+        self._say(f"asking {host}{'' if asked == host else f' ({asked})'} {times}, {schedule.size_bytes} bytes each")
+
+    def heard(self, event: PingEvent) -> None:
+        """Say what has come of a probe."""
+        match event:
+            case Reply():
+                self._say(_line(event.source, event.sequence, *_told(event)))
+            case Trouble():
+                says = f"says {event.reporter}" if event.reporter else "says this host"
+                self._say(_line(event.address, event.sequence, event.why, says))
+            case Lost():
+                self._say(_line(event.address, event.sequence, f"no answer within {self._timeout_s:g} s"))
+
+    def interrupted(self) -> None:
+        """Leave the line that the terminal has put ^C on."""
+        self._say("")
+
+    def _say(self, line: str) -> None:
+        if not self._is_quiet:
+            click.echo(line)
+            sys.stdout.flush()
+
+
+def _told(reply: Reply) -> Iterable[str]:
+    yield _milliseconds(reply.elapsed_s)
+    if reply.hop_limit is not None:
+        yield f"{'hop limit' if reply.source.version == 6 else 'ttl'} {reply.hop_limit}"
+    if reply.kind is not ReplyKind.ANSWER:
+        yield reply.kind.value
+
+
+def _line(who: Address, sequence: int | None, *told: str) -> str:
+    probe = () if sequence is None else (f"probe {sequence}",)
+    return f"{who}: {', '.join((f'IPv{who.version}', *probe, *told))}"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.3f} ms"
+
+
+_COLUMNS = ("address", "family", "sent", "received", "lost", "min", "avg", "max", "mdev")
+
+
+def _print_summary(report: PingReport) -> None:
+    rows: list[tuple[str, ...]] = []
+    for each in report.addresses:
+        counts = (str(each.sent), str(each.received), _loss(each))
+        rows.append((str(each.address), f"IPv{each.address.version}", *counts, *_times(each.times)))
+        if any(one.address.without_scope != each.address.without_scope for one in each.answerers):
+            rows += [(f"  {one.address}", "", "", str(one.received), "", *_times(one.times)) for one in each.answerers]
+    print_table(_COLUMNS, rows)
+    for each in report.addresses:
+        for line in _notes(each):
+            click.echo(f"{each.address}: {line}")
+
+
+def _loss(report: AddressReport) -> str:
+    settled = report.received + report.lost
+    return f"{report.lost} ({100 * report.lost / settled:.0f} %)" if settled else "-"
+
+
+def _times(times: Times | None) -> tuple[str, ...]:
+    if times is None:
+        return ("-",) * 4
+    return tuple(map(_milliseconds, (times.min_s, times.avg_s, times.max_s, times.mdev_s)))
+
+
+def _notes(report: AddressReport) -> Iterable[str]:
+    for error in report.errors:
+        says = f"says {error.reporter}" if error.reporter else "says this host"
+        yield f"{error.why}, {says}{f' ({error.count} times)' if error.count > 1 else ''}"
+    for count, what in ((report.duplicates, "duplicate"), (report.late, "late")):
+        if count:
+            yield f"{count} {what}"
+
+
+def _say_who_did_not(report: PingReport) -> None:
+    silent = [f"{each.address} (IPv{each.address.version})" for each in report.addresses if not each.is_answered]
+    if silent:
+        click.echo(f"dualstack: no answer from {', '.join(silent)}", err=True)
+
+
+def _as_json(report: PingReport, error: str | None) -> dict[str, object]:
+    return {
+        "host": report.host,
+        "addresses": [_address_as_json(each) for each in report.addresses],
+        "elapsed_s": round(report.elapsed_s, 6),
+        "error": error,
+    }
+
+
+def _address_as_json(report: AddressReport) -> dict[str, object]:
+    return {
+        "address": str(report.address),
+        "family": report.address.version,
+        "sent": report.sent,
+        "received": report.received,
+        "lost": report.lost,
+        "duplicates": report.duplicates,
+        "late": report.late,
+        **_times_as_json(report.times),
+        "answerers": [_answerer_as_json(each) for each in report.answerers],
+        "errors": [_error_as_json(each) for each in report.errors],
+    }
+
+
+def _answerer_as_json(answerer: Answerer) -> dict[str, object]:
+    return {
+        "address": str(answerer.address),
+        "received": answerer.received,
+        "duplicates": answerer.duplicates,
+        "hop_limit": answerer.hop_limit,
+        **_times_as_json(answerer.times),
+    }
+
+
+def _error_as_json(error: ErrorCount) -> dict[str, object]:
+    return {
+        "from": str(error.reporter) if error.reporter else None,
+        "why": error.why,
+        "count": error.count,
+        "mtu": error.mtu,
+    }
+
+
+def _times_as_json(times: Times | None) -> dict[str, float | None]:
+    if times is None:
+        return dict.fromkeys(("min_s", "avg_s", "max_s", "mdev_s"))
+    return {name: round(value, 9) for name, value in asdict(times).items()}

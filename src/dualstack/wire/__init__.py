@@ -1,0 +1,1 @@
+"""Protocols as values: bytes in, events out. No socket is opened here and no clock read."""

@@ -1,0 +1,210 @@
+"""`kernel.icmp_sockets` apart from a network: filters, stamps, and what a socket of any system hands over."""
+
+import errno
+import socket
+import struct
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from dualstack.core.address import Address
+from dualstack.core.sockaddr import SocketAddress
+from dualstack.errors import AddressError
+from dualstack.kernel import icmp_sockets
+from dualstack.kernel.icmp_sockets import EchoSocket, Message, QueuedError, open_echo_socket
+
+Received = tuple[bytes, Sequence[tuple[int, int, bytes]], int, tuple[object, ...]]
+
+NONE_LEFT = BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+UNREACHABLE = OSError(errno.EHOSTUNREACH, "No route to host")
+NS = 1_000_000_000
+
+
+class Says:
+    """A socket that hands over what it is given.
+
+    Args:
+        messages: what waits, or what reading it fails with.
+        queued: the errors that wait.
+        sends: what each send fails with; None for those that go well.
+        behind: an error that each failure puts in the queue.
+    """
+
+    def __init__(
+        self,
+        messages: Sequence[Received | OSError] = (),
+        queued: Sequence[Received] = (),
+        sends: Sequence[OSError | None] = (),
+        behind: Received | None = None,
+    ) -> None:
+        self.messages, self.queued, self.sends = list(messages), list(queued), list(sends)
+        self.behind = behind
+        self.sent: list[tuple[bytes, object]] = []
+
+    def getsockname(self) -> tuple[str, int]:
+        return "0.0.0.0", 77
+
+    def recvmsg(self, _size: int, _control: int, flags: int = 0) -> Received:
+        waiting = self.queued if flags else self.messages
+        if not waiting:
+            raise NONE_LEFT
+        first = waiting.pop(0)
+        if isinstance(first, OSError):
+            raise self._failed(first)
+        return first
+
+    def sendto(self, message: bytes, target: object) -> None:
+        failure = self.sends.pop(0) if self.sends else None
+        if failure is not None:
+            raise self._failed(failure)
+        self.sent.append((message, target))
+
+    def _failed(self, error: OSError) -> OSError:
+        self.queued += [] if self.behind is None else [self.behind]
+        return error
+
+
+class Plain:
+    """A socket of a system without recvmsg."""
+
+    def __init__(self, *waiting: tuple[bytes, tuple[object, ...]]) -> None:
+        self.waiting = list(waiting)
+
+    def recvfrom(self, _size: int) -> tuple[bytes, tuple[object, ...]]:
+        if not self.waiting:
+            raise NONE_LEFT
+        return self.waiting.pop(0)
+
+
+def echo_socket(
+    says: Says | Plain, target: str = "192.0.2.1", *, is_raw: bool = False, is_linux: bool = True
+) -> EchoSocket:
+    return EchoSocket(says, SocketAddress(Address(target), 0), is_raw=is_raw, is_linux=is_linux)  # type: ignore[arg-type]
+
+
+def queued(origin: int, kind: int, code: int, number: int, offender: bytes = b"") -> Received:
+    error = struct.pack("=IBBBBII", errno.EHOSTUNREACH, origin, kind, code, 0, number, 0)
+    return b"\x08\0request", [(socket.IPPROTO_IP, 11, error + offender)], 0, ("192.0.2.1", 0)
+
+
+ROUTER = SocketAddress(Address("192.0.2.254"), 0).pack()
+OURS = QueuedError(b"\x08\0request", Address("192.0.2.1"), Address("192.0.2.254"), 3, 4, 1300)
+
+linux = pytest.mark.skipif(not icmp_sockets._IS_LINUX, reason="Linux' error queue")
+
+
+def test_linux_filter_keeps_out_all_but_replies_and_the_bsds_lets_replies_and_errors_in() -> None:
+    """RFC 3542 section 3.2: 256 bits, one for each type."""
+    option, bits = icmp_sockets._icmp6_filter(is_linux=True)
+    words = struct.unpack("=8I", bits)
+    assert option == 1
+    assert [kind for kind in range(256) if not words[kind >> 5] >> (kind & 31) & 1] == [129]
+    option, bits = icmp_sockets._icmp6_filter(is_linux=False)
+    words = struct.unpack("=8I", bits)
+    assert option == 18
+    assert [kind for kind in range(256) if words[kind >> 5] >> (kind & 31) & 1] == [1, 2, 3, 4, 129]
+
+
+@linux
+def test_a_queued_error_has_its_sender_and_its_numbers() -> None:
+    assert list(echo_socket(Says(queued=[queued(2, 3, 4, 1300, ROUTER)])).receive()) == [OURS]
+
+
+@linux
+def test_a_queued_error_of_nobody_has_no_sender() -> None:
+    (found,) = echo_socket(Says(queued=[queued(2, 3, 1, 0, bytes(16))])).receive()
+    assert isinstance(found, QueuedError)
+    assert found.reporter is None
+
+
+@linux
+def test_the_kernels_own_errors_are_left_to_the_call_that_failed() -> None:
+    assert list(echo_socket(Says(queued=[queued(1, 0, 0, 1500)])).receive()) == []
+
+
+@linux
+def test_a_failure_whose_reason_is_queued_is_told_once() -> None:
+    says = Says(messages=[UNREACHABLE], behind=queued(2, 3, 4, 1300, ROUTER))
+    assert list(echo_socket(says).receive()) == [OURS]
+
+
+def test_a_failure_without_a_reason_is_told_as_it_is_and_once_a_call_where_it_lasts() -> None:
+    down = OSError(errno.ENETDOWN, "Network is down")
+    sock = echo_socket(Says(messages=[down] * 2))
+    assert [list(sock.receive()) for _ in range(3)] == [[down], [down], []]
+
+
+@linux
+def test_a_send_that_fails_for_an_earlier_probe_is_made_again_and_the_error_kept() -> None:
+    says = Says(sends=[UNREACHABLE], behind=queued(2, 3, 4, 1300, ROUTER))
+    sock = echo_socket(says)
+    sock.send(b"probe")
+    assert says.sent == [(b"probe", ("192.0.2.1", 0))]
+    assert list(sock.receive()) == [OURS]
+    assert list(sock.receive()) == []
+
+
+@linux
+def test_a_send_is_not_made_again_for_ever() -> None:
+    says = Says(sends=[UNREACHABLE] * 9, behind=queued(2, 3, 4, 1300, ROUTER))
+    with pytest.raises(OSError, match="No route to host"):
+        echo_socket(says).send(b"probe")
+    assert (len(says.sends), says.sent) == (5, [])
+
+
+def test_a_send_that_fails_for_its_own_reason_fails() -> None:
+    too_long = OSError(errno.EMSGSIZE, "Message too long")
+    with pytest.raises(OSError, match="Message too long"):
+        echo_socket(Says(sends=[too_long])).send(b"probe")
+
+
+def test_a_system_without_ancillary_data_tells_no_hop_limit() -> None:
+    says = Plain((b"reply", ("fe80::1", 0, 0, 0)))
+    (message,) = echo_socket(says, "2001:db8::1", is_raw=True, is_linux=False).receive()
+    assert isinstance(message, Message)
+    assert (message.source, message.hop_limit, message.has_ip_header) == (Address("fe80::1"), None, False)
+
+
+@pytest.mark.parametrize(
+    ("target", "is_raw", "is_linux", "has_ip_header", "identifier"),
+    [
+        ("192.0.2.1", False, True, False, 77),
+        ("192.0.2.1", True, True, True, None),
+        ("192.0.2.1", False, False, True, None),
+        ("2001:db8::1", False, True, False, 77),
+        ("2001:db8::1", True, True, False, None),
+    ],
+)
+def test_who_chooses_the_identifier_and_whether_there_is_an_ip_header(
+    target: str,
+    *,
+    is_raw: bool,
+    is_linux: bool,
+    has_ip_header: bool,
+    identifier: int | None,
+) -> None:
+    sock = echo_socket(Says(messages=[(b"", [], 0, (target, 0))]), target, is_raw=is_raw, is_linux=is_linux)
+    (message,) = sock.receive()
+    assert isinstance(message, Message)
+    assert message.has_ip_header == has_ip_header
+    assert sock.identifier == identifier or (identifier is None and 0 <= sock.identifier <= 65535)
+
+
+@linux
+def test_the_kernels_stamp_says_when_it_was_and_one_that_cannot_be_is_passed_over() -> None:
+    def stamped(age_s: float) -> float:
+        seconds, nanoseconds = divmod(time.time_ns() - int(age_s * NS), NS)
+        ancillary = [(socket.SOL_SOCKET, 64, struct.pack("=qq", seconds, nanoseconds))]
+        before = time.monotonic()
+        return icmp_sockets._received_s(ancillary) - before
+
+    assert stamped(5.0) == pytest.approx(-5.0, abs=0.5)
+    # Somebody has set the clock meanwhile.
+    assert stamped(-3600.0) == pytest.approx(0.0, abs=0.5)
+    assert stamped(3600.0) == pytest.approx(0.0, abs=0.5)
+
+
+def test_a_zone_that_is_no_interface_opens_nothing() -> None:
+    with pytest.raises(AddressError, match="there is no interface nope0 here"):
+        open_echo_socket(Address("fe80::1%nope0"))
