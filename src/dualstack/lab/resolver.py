@@ -105,7 +105,7 @@ async def _serve(addresses: Sequence[str]) -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     while line := await lines.readline():
         server.obey(line.decode())
-        sys.stdout.write("done\n")
+        sys.stdout.write("null\n")
         sys.stdout.flush()
 
 

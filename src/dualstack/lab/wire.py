@@ -186,7 +186,7 @@ class _Lines:
         *lines, self._rest = (self._rest + read).split(b"\n")
         for line in lines:
             obey(json.loads(line))
-            sys.stdout.write("done\n")
+            sys.stdout.write("null\n")
             sys.stdout.flush()
         return bool(read)
 

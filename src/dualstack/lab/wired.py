@@ -1,7 +1,5 @@
 """The declared hosts of a network: plugged into a wire that takes its time, named by a resolver, broken as told."""
 
-import json
-import select
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from types import TracebackType
@@ -14,12 +12,11 @@ from dualstack.lab.declaration import DEFAULT_LINK, Declaration, HostDeclaration
 from dualstack.lab.faults import Effects, Fault, effects, parse_fault
 from dualstack.lab.host import Host
 from dualstack.lab.orders import NetworkError
-from dualstack.lab.process import Process
+from dualstack.lab.service import Service
 
 __all__ = ["ActiveFault", "Wired"]
 
 RESOLVER = HostDeclaration("resolver", Kind.RESOLVER)
-_ANSWER_S = 10.0
 _OFF = ("all", "default", "lo")
 _SYSCTLS = {
     Kind.IPV4_ONLY: {f"net.ipv6.conf.{which}.disable_ipv6": 1 for which in _OFF},
@@ -87,8 +84,8 @@ class Wired:
         self._links: list[str] = []
         self._interfaces: dict[str, list[Interface]] = {}
         base.set([["set_sysctls", {"net.ipv6.conf.default.disable_ipv6": "1"}]])
-        self._wire = _Service(base.serve("dualstack.lab.wire:main", ranges.round_trip_s, 0), "the wire")
-        self._resolver: _Service | None = None
+        self._wire = Service(base.serve("dualstack.lab.wire:main", ranges.round_trip_s, 0), "the wire")
+        self._resolver: Service | None = None
 
     def add(self, declarations: Sequence[HostDeclaration]) -> None:
         """Hosts on their links, known to the resolver, and routed by the gateways that there are.
@@ -160,7 +157,7 @@ class Wired:
         self._resolver_name = declaration.name
         self._join(declaration, declaration.link)
         addresses = [str(interface.address) for interface in self._interfaces[declaration.name]]
-        self._resolver = _Service(host.serve("dualstack.lab.resolver:main", addresses), "the resolver")
+        self._resolver = Service(host.serve("dualstack.lab.resolver:main", addresses), "the resolver")
 
     def _make(self, declaration: HostDeclaration) -> Host:
         families = declaration.kind.families
@@ -290,27 +287,6 @@ class Wired:
 
 def _is_everywhere(declaration: HostDeclaration) -> bool:
     return declaration.kind in {Kind.RESOLVER, Kind.GATEWAY}
-
-
-class _Service:
-    """A program of ours that is told by lines, and answers each once it is done."""
-
-    def __init__(self, process: Process, what: str) -> None:
-        self._process = process
-        self._what = what
-
-    def tell(self, order: Mapping[str, object]) -> None:
-        assert self._process.stdin is not None  # noqa: S101 - `serve` makes pipes
-        assert self._process.stdout is not None  # noqa: S101
-        try:
-            self._process.stdin.write(json.dumps(order) + "\n")
-            self._process.stdin.flush()
-        except BrokenPipeError as error:
-            raise NetworkError(f"{self._what} has ended") from error
-        if not select.select([self._process.stdout], [], [], _ANSWER_S)[0]:
-            raise NetworkError(f"{self._what} does not answer within {_ANSWER_S:g} s")
-        if self._process.stdout.readline() != "done\n":
-            raise NetworkError(f"{self._what} has ended; what it said stands above")
 
 
 def _filter(host: Host, rules: Iterable[str]) -> None:

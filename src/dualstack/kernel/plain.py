@@ -1,0 +1,41 @@
+"""A client as the textbooks write it: one socket, connect, one question, one answer.
+
+What a program sees that does nothing clever, to measure a network by.
+"""
+
+import socket
+from dataclasses import dataclass
+
+from dualstack.core.address import SocketTuple
+
+__all__ = ["Reply", "ask"]
+
+_QUESTION = b"who am I?\n"
+_ANSWER_BYTES = 1 << 12
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer, and the port that was ours."""
+
+    text: str
+    local_port: int
+
+
+def ask(family: int, kind: int, sockaddr: SocketTuple, timeout_s: float) -> Reply:
+    """Connect, send a line, and read the answer.
+
+    Args:
+        family: of the socket.
+        kind: `SOCK_STREAM` or `SOCK_DGRAM`.
+        sockaddr: where to.
+        timeout_s: how long each call may take.
+
+    Raises:
+        OSError: whatever the first call that failed raises.
+    """
+    with socket.socket(family, kind) as sock:
+        sock.settimeout(timeout_s)
+        sock.connect(sockaddr)
+        sock.send(_QUESTION)
+        return Reply(sock.recv(_ANSWER_BYTES).decode(), sock.getsockname()[1])

@@ -1,0 +1,154 @@
+"""A host's part in the matrix: plain servers, plain clients, and who looks at the wire.
+
+Runs in the host, and does what the lines of JSON on its standard input say, a line of JSON each:
+
+    {"serve": [[family, port], ...]}                    TCP and UDP servers on the wildcard, that tell a client who it is
+    {"ask": {protocol, family, flags, loop, targets}}   a plain client, at each target in turn
+    {"wires": [[protocol, port], ...]}                  the ethertypes of the frames seen with that port
+"""
+
+import json
+import select
+import socket
+import sys
+from collections.abc import Callable, Iterable
+
+from dualstack.core.address import Address, SocketTuple
+from dualstack.core.socketspec import SocketSpec
+from dualstack.kernel.packets import open_packet_socket
+from dualstack.kernel.plain import ask
+from dualstack.kernel.sockets import open_sockets
+from dualstack.net.names import getaddrinfo
+
+__all__ = ["ETHERTYPES", "Sighting", "main", "sighting"]
+
+ETHERTYPES = {0x0800: "ipv4", 0x86DD: "ipv6"}
+_PROTOCOLS = {6: "tcp", 17: "udp"}
+_KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+_WILDCARDS = {4: Address("0.0.0.0"), 6: Address("::")}
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+_ETHERNET, _IPV6 = 14, 40
+_FRAME_BYTES = 1 << 16
+_LIMIT_S = 3.0
+
+Sighting = tuple[str, tuple[int, int], str]
+"""A protocol, the two ports, and the wire."""
+
+
+def sighting(frame: bytes) -> Sighting | None:
+    """What a frame shows, where it is TCP or UDP over either protocol (RFC 791, RFC 8200)."""
+    wire = ETHERTYPES.get(int.from_bytes(frame[12:14], "big"))
+    if wire is None or len(frame) < _ETHERNET + _IPV6:
+        return None
+    ipv4 = wire == "ipv4"
+    protocol = _PROTOCOLS.get(frame[_ETHERNET + (9 if ipv4 else 6)])
+    start = _ETHERNET + ((frame[_ETHERNET] & 0x0F) * 4 if ipv4 else _IPV6)
+    if protocol is None or len(frame) < start + 4:
+        return None
+    ports = int.from_bytes(frame[start : start + 2], "big"), int.from_bytes(frame[start + 2 : start + 4], "big")
+    return protocol, ports, wire
+
+
+class _Agent:
+    def __init__(self) -> None:
+        self._frames = open_packet_socket("eth0")
+        self._seen: dict[tuple[str, int], set[str]] = {}
+        self._servers: dict[int, socket.socket] = {}
+
+    def run(self) -> None:
+        while True:
+            ready, _, _ = select.select([sys.stdin.fileno(), *self._servers], [], [])
+            for descriptor in ready:
+                if descriptor in self._servers:
+                    _answer(self._servers[descriptor])
+            if sys.stdin.fileno() in ready:
+                line = sys.stdin.readline()
+                if not line:
+                    return
+                sys.stdout.write(json.dumps(self._obey(json.loads(line))) + "\n")
+                sys.stdout.flush()
+
+    def _obey(self, order: dict[str, list[list[object]]]) -> object:
+        ((verb, details),) = order.items()
+        return _VERBS[verb](self, details)
+
+    def _serve(self, servers: Iterable[tuple[int, int]]) -> object:
+        specs = [_spec(family, port, protocol) for family, port in servers for protocol in _KINDS]
+        self._servers |= {sock.fileno(): sock for sock in open_sockets(specs)}
+        return len(specs)
+
+    def _ask(self, client: dict[str, object]) -> object:
+        targets = client.pop("targets")
+        return [_asked(name, port, **client) for name, port in targets]  # type: ignore[attr-defined]
+
+    def _wires(self, ports: Iterable[tuple[str, int]]) -> object:
+        self._look()
+        return [sorted(self._seen.get((protocol, port), ())) for protocol, port in ports]
+
+    def _look(self) -> None:
+        while True:
+            try:
+                seen = sighting(self._frames.recv(_FRAME_BYTES))
+            except BlockingIOError:
+                return
+            if seen is not None:
+                protocol, ports, wire = seen
+                for port in ports:
+                    self._seen.setdefault((protocol, port), set()).add(wire)
+
+
+_VERBS: dict[str, Callable[..., object]] = {
+    "serve": _Agent._serve,  # noqa: SLF001 - the table of what its methods are called in an order
+    "ask": _Agent._ask,  # noqa: SLF001
+    "wires": _Agent._wires,  # noqa: SLF001
+}
+
+
+def _spec(family: int, port: int, protocol: str) -> SocketSpec:
+    """As Stevens has it: an IPv6 server on the wildcard takes IPv4 too."""
+    return SocketSpec("server", protocol, family, _WILDCARDS[family], port, False if family == 6 else None, protocol)
+
+
+def _answer(server: socket.socket) -> None:
+    """Tell one client, or the sender of one datagram, who it is, as accept or recvfrom gave it."""
+    try:
+        if server.type == socket.SOCK_DGRAM:
+            _, peer = server.recvfrom(_FRAME_BYTES)
+            server.sendto(_told(peer), peer)
+            return
+        client, peer = server.accept()
+    except BlockingIOError:
+        return
+    with client:
+        client.settimeout(_LIMIT_S)
+        client.recv(_FRAME_BYTES)
+        client.send(_told(peer))
+
+
+def _told(peer: SocketTuple) -> bytes:
+    return json.dumps([peer[0], peer[1]]).encode()
+
+
+def _asked(name: str, port: int, *, protocol: str, family: int, flags: int, loop: bool) -> dict[str, object]:
+    """One client at one target: what it asked for, what failed, and how it was reached, if it was."""
+    failures: list[str] = []
+    try:
+        found = getaddrinfo(name, port, _FAMILIES[family], _KINDS[protocol], flags=flags, timeout=_LIMIT_S)
+    except OSError as error:
+        return {"reached": False, "failures": [str(error)]}
+    for af, kind, _, _, sockaddr in found if loop else found[:1]:
+        try:
+            reply = ask(af, kind, sockaddr, _LIMIT_S)
+        except OSError as error:
+            failures.append(f"{sockaddr[0]}: {error.strerror or error}")
+            continue
+        peer, peer_port = json.loads(reply.text)
+        ports = {"local_port": reply.local_port, "peer_port": peer_port}
+        return {"reached": True, "failures": failures, "peer": peer, **ports}
+    return {"reached": False, "failures": failures}
+
+
+def main() -> int:
+    """Be the agent until standard input ends."""
+    _Agent().run()
+    return 0
