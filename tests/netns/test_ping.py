@@ -14,8 +14,9 @@ import pytest
 from support.program import DUALSTACK, Program
 
 if TYPE_CHECKING:
-    from conftest import MakeNamespace
     from support.namespace import Namespace, Network
+
+    from conftest import MakeNamespace
 
 HOSTS = """\
 127.0.0.1 localhost

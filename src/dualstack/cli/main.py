@@ -1,6 +1,5 @@
 """Finds the verb, runs it, and turns what it raises into one line and an exit code."""
 
-import importlib
 import os
 import sys
 
@@ -10,6 +9,8 @@ try:
     import click
 except ModuleNotFoundError:  # pragma: no cover - `.ci/run` shows it with the bare wheel
     sys.exit("dualstack: the command needs its extras: pip install 'dualstack[all]'")
+
+from dualstack.cli.verbs import Verbs
 
 __all__ = ["cli", "main"]
 
@@ -25,29 +26,17 @@ VERBS = {
     "lookup": "Names to addresses and back, within a limit of time.",
     "ping": "Ask both families of a name for an ICMP echo, side by side.",
     "address": "Say what an address is: its classes, what it embeds, whether it is public.",
+    "lab": "Hosts of each family on this machine, broken on purpose, to run and measure programs in.",
     "access": "Ask allow and deny rules about addresses.",
 }
 
 
-class _Verbs(click.Group):
-    """Commands that are imported when they are called, so that `--help` stays quick."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in VERBS:
-            return None
-        command = importlib.import_module(f"dualstack.cli.{cmd_name}").command
-        assert isinstance(command, click.Command)  # noqa: S101 - a verb's file defines `command`
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
-
-
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Verbs,
+    package="dualstack.cli",
+    verbs=VERBS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="dualstack", prog_name="dualstack")
 def cli() -> None:
     """Every client reaches every server: listen, connect and relay over IPv4 and IPv6."""

@@ -16,10 +16,10 @@ _ANSWER_BYTES = 1 << 12
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer, and the port that was ours."""
+    """The answer, and the socket address that was ours, as getsockname gave it."""
 
     text: str
-    local_port: int
+    local: SocketTuple
 
 
 def ask(family: int, kind: int, sockaddr: SocketTuple, timeout_s: float) -> Reply:
@@ -38,4 +38,4 @@ def ask(family: int, kind: int, sockaddr: SocketTuple, timeout_s: float) -> Repl
         sock.settimeout(timeout_s)
         sock.connect(sockaddr)
         sock.send(_QUESTION)
-        return Reply(sock.recv(_ANSWER_BYTES).decode(), sock.getsockname()[1])
+        return Reply(sock.recv(_ANSWER_BYTES).decode(), sock.getsockname())

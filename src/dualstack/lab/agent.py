@@ -2,9 +2,9 @@
 
 Runs in the host, and does what the lines of JSON on its standard input say, a line of JSON each:
 
-    {"serve": [[family, port], ...]}                    TCP and UDP servers on the wildcard, that tell a client who it is
-    {"ask": {protocol, family, flags, loop, targets}}   a plain client, at each target in turn
-    {"wires": [[protocol, port], ...]}                  the ethertypes of the frames seen with that port
+    {"serve": [[family, port], ...]}                   TCP and UDP servers on the wildcard, that tell who a client is
+    {"ask": {protocol, family, flags, loop, targets}}  a plain client, at each target in turn
+    {"wires": [protocol, address, port]}               the ethertypes of the frames seen that have this end
 """
 
 import json
@@ -12,6 +12,7 @@ import select
 import socket
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from dualstack.core.address import Address, SocketTuple
 from dualstack.core.socketspec import SocketSpec
@@ -31,8 +32,14 @@ _ETHERNET, _IPV6 = 14, 40
 _FRAME_BYTES = 1 << 16
 _LIMIT_S = 3.0
 
-Sighting = tuple[str, tuple[int, int], str]
-"""A protocol, the two ports, and the wire."""
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A protocol, both ends (address and port), and the wire that the ethertype says."""
+
+    protocol: str
+    ends: tuple[tuple[str, int], ...]
+    wire: str
 
 
 def sighting(frame: bytes) -> Sighting | None:
@@ -45,14 +52,16 @@ def sighting(frame: bytes) -> Sighting | None:
     start = _ETHERNET + ((frame[_ETHERNET] & 0x0F) * 4 if ipv4 else _IPV6)
     if protocol is None or len(frame) < start + 4:
         return None
-    ports = int.from_bytes(frame[start : start + 2], "big"), int.from_bytes(frame[start + 2 : start + 4], "big")
-    return protocol, ports, wire
+    ports = (int.from_bytes(frame[at : at + 2], "big") for at in (start, start + 2))
+    size, at = (4, _ETHERNET + 12) if ipv4 else (16, _ETHERNET + 8)
+    addresses = (str(Address(frame[here : here + size])) for here in (at, at + size))
+    return Sighting(protocol, tuple(zip(addresses, ports, strict=True)), wire)
 
 
 class _Agent:
     def __init__(self) -> None:
         self._frames = open_packet_socket("eth0")
-        self._seen: dict[tuple[str, int], set[str]] = {}
+        self._seen: dict[tuple[str, str, int], set[str]] = {}
         self._servers: dict[int, socket.socket] = {}
 
     def run(self) -> None:
@@ -79,11 +88,12 @@ class _Agent:
 
     def _ask(self, client: dict[str, object]) -> object:
         targets = client.pop("targets")
-        return [_asked(name, port, **client) for name, port in targets]  # type: ignore[attr-defined]
+        return [_asked(name, port, **client) for name, port in targets]  # type: ignore[arg-type, attr-defined]
 
-    def _wires(self, ports: Iterable[tuple[str, int]]) -> object:
+    def _wires(self, end: tuple[str, str, int]) -> object:
         self._look()
-        return [sorted(self._seen.get((protocol, port), ())) for protocol, port in ports]
+        protocol, address, port = end
+        return sorted(self._seen.get((protocol, str(Address(address).canonical), port), ()))
 
     def _look(self) -> None:
         while True:
@@ -92,9 +102,8 @@ class _Agent:
             except BlockingIOError:
                 return
             if seen is not None:
-                protocol, ports, wire = seen
-                for port in ports:
-                    self._seen.setdefault((protocol, port), set()).add(wire)
+                for end in seen.ends:
+                    self._seen.setdefault((seen.protocol, *end), set()).add(seen.wire)
 
 
 _VERBS: dict[str, Callable[..., object]] = {
@@ -142,9 +151,7 @@ def _asked(name: str, port: int, *, protocol: str, family: int, flags: int, loop
         except OSError as error:
             failures.append(f"{sockaddr[0]}: {error.strerror or error}")
             continue
-        peer, peer_port = json.loads(reply.text)
-        ports = {"local_port": reply.local_port, "peer_port": peer_port}
-        return {"reached": True, "failures": failures, "peer": peer, **ports}
+        return {"reached": True, "failures": failures, "local": reply.local[:2], "peer": json.loads(reply.text)}
     return {"reached": False, "failures": failures}
 
 

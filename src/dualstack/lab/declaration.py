@@ -83,7 +83,7 @@ class Declaration:
         ipv4: the range that its links take their IPv4 prefixes from; None: one that this machine does not use.
         ipv6: likewise.
         round_trip_s: what a round trip over the wire takes.
-        timeout_s: how long all programs may take.
+        timeout_s: how long each program of `run` may take.
     """
 
     hosts: tuple[HostDeclaration, ...] = ()

@@ -144,12 +144,15 @@ class Host:
         self._orders.give("set", host=self.name, calls=calls)
 
     def entry(self) -> list[str]:
-        """The words of nsenter(1) that lead into it from here, for a program that wants our terminal."""
+        """The words of nsenter(1) that lead into it from here, for a program that wants our terminal.
+
+        Such a program is in the lab's PID namespace, and ends with the lab.
+        """
         held = f"/proc/{self._orders.pid}/fd"
         words = ["nsenter", f"--target={self._orders.pid}", "--pid"]
         words += ["--user", "--preserve-credentials"] if self._orders.is_ordinary else []
         words += [f"--{kind}={held}/{self._namespaces[short]}" for kind, short in _NSENTER.items()]
-        return [*words, f"--wd={Path.cwd()}", "--"]
+        return words
 
     def close(self) -> None:
         """Kill what still runs of what was started here."""
@@ -158,9 +161,9 @@ class Host:
     def _piped(self, what: dict[str, object], streams: Sequence[int | None], env: Mapping[str, str] | None) -> Process:
         ours: list[IO[str] | None] = []
         with ExitStack() as undo, ExitStack() as theirs:
-            given = []
+            given: list[int] = []
             for number, stream in enumerate(streams):
-                mine, handed = _stream(number, stream)
+                mine, handed = (None, os.dup(given[1])) if stream == subprocess.STDOUT else _stream(number, stream)
                 ours.append(None if mine is None else undo.enter_context(mine))
                 given.append(handed)
                 if handed != number:

@@ -17,9 +17,22 @@ from dualstack.lab.orders import NetworkError
 from dualstack.lab.process import Process
 from dualstack.lab.service import Service
 
-__all__ = ["CLIENTS", "SERVERS", "VARIANTS", "Box", "Client", "Matrix", "Rows", "Server", "Variant", "measure"]
+__all__ = [
+    "CLIENTS",
+    "PROTOCOLS",
+    "SERVERS",
+    "VARIANTS",
+    "Box",
+    "Client",
+    "Matrix",
+    "Rows",
+    "Server",
+    "Variant",
+    "measure",
+]
 
 PROTOCOLS = ("tcp", "udp")
+"""The transports of the figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +134,9 @@ class Matrix:
     elapsed_s: float
 
 
-def measure(variants: Sequence[str], on_figure: Callable[[str, str], None] = lambda _variant, _protocol: None) -> Matrix:
+def measure(
+    variants: Sequence[str], on_figure: Callable[[str, str], None] = lambda _variant, _protocol: None
+) -> Matrix:
     """Build the hosts, and measure each variant.
 
     Args:
@@ -175,17 +190,16 @@ class _Ground:
             return Box(reached=False, failures=failures)
         return Box(
             reached=True,
-            client_wire=_wire(client, protocol, answer["local_port"]),
-            server_wire=_wire(self._servers[server.host], protocol, answer["peer_port"]),
-            peer=str(answer["peer"]),
+            client_wire=_wire(client, protocol, answer["local"]),
+            server_wire=_wire(self._servers[server.host], protocol, answer["peer"]),
+            peer=str(_list(answer["peer"])[0]),
             failures=failures,
         )
 
 
-def _wire(agent: Service, protocol: str, port: object) -> str | None:
-    """What the agent saw on the wire with that port; two answers are none, a port number used twice."""
-    (wires,) = _list(agent.tell({"wires": [[protocol, port]]}))
-    seen = _list(wires)
+def _wire(agent: Service, protocol: str, end: object) -> str | None:
+    """What the agent saw on the wire of that end: one protocol, or nothing that can be said."""
+    seen = _list(agent.tell({"wires": [protocol, *_list(end)]}))
     return str(seen[0]) if len(seen) == 1 else None
 
 
@@ -228,7 +242,7 @@ class _Gateway:
 def _gateway(network: Network) -> Iterator[_Gateway]:
     host = network.hosts[GATEWAY]
     services = (
-        f"[[services]]\nname = '{each.host} {each.port}'\nlisten = '*:{each.port}'\nto = '{each.host}.test:{each.port}'\n"
+        f"[[services]]\nname = '{each.title}'\nlisten = '*:{each.port}'\nto = '{each.host}.test:{each.port}'\n"
         for each in SERVERS
     )
     path = "/run/gateway.toml"  # each host has its own

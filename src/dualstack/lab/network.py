@@ -64,6 +64,10 @@ class Network:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take it all down."""
         self._undo.close()
 
     @property
@@ -114,9 +118,13 @@ class Network:
         """
         return self._on_wire().fault(text)
 
-    def heal(self) -> None:
-        """Mend everything."""
-        self._on_wire().heal()
+    def heal(self, *texts: str) -> None:
+        """Mend these faults, or everything.
+
+        Raises:
+            ConfigError: one of them is not on.
+        """
+        self._on_wire().heal(texts)
 
     @property
     def faults(self) -> tuple[Fault, ...]:

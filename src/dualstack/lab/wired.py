@@ -142,9 +142,18 @@ class Wired:
             raise
         return ActiveFault(fault, self._clear)
 
-    def heal(self) -> None:
-        """Mend all."""
-        self.faults.clear()
+    def heal(self, texts: Sequence[str]) -> None:
+        """Mend these, or all.
+
+        Raises:
+            ConfigError: one of them is not on.
+        """
+        faults = [parse_fault(text, list(self.declared)) for text in texts]
+        for fault in faults:
+            if fault not in self.faults:
+                on = "; ".join(map(str, self.faults)) or "nothing"
+                raise ConfigError("", f"fault {str(fault)!r}", f"is not on; what is broken: {on}")
+        self.faults = [each for each in self.faults if faults and each not in faults]
         self._enact()
 
     def _clear(self, fault: Fault) -> None:

@@ -1,0 +1,61 @@
+"""`dualstack lab exec`: a program on a host of a standing lab, on this terminal."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import cast
+
+import click
+
+from dualstack.cli.lab.options import name_option
+from dualstack.cli.output import Seconds
+from dualstack.errors import ConfigError, ExitCode
+from dualstack.lab.orders import NetworkError
+from dualstack.lab.packages import not_installed
+from dualstack.lab.standing import named, request
+
+__all__ = ["command", "entry"]
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    epilog="""\b
+Examples:
+  dualstack lab exec client6 curl -s http://server.test/
+  dualstack lab exec --timeout 5 client ping server.test
+
+Exit status: the program's own; 69 no such lab or program, 75 it was ended by --timeout, 78 no such host.
+""",
+)
+@name_option()
+@click.option("--timeout", type=Seconds(min=0, min_open=True), metavar="SECONDS", help="End it after so long.")
+@click.argument("host")
+@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND [ARGUMENT]...")
+def command(host: str, argv: tuple[str, ...], name: str | None, timeout: float | None) -> int:
+    """Run COMMAND on HOST of a standing lab, with this terminal and these files."""
+    words = [*entry(name, host), *argv]
+    if timeout is None:
+        os.execvp(words[0], words)  # noqa: S606 - what the user asked for
+    try:
+        return subprocess.run(words, check=False, timeout=timeout).returncode  # noqa: S603 - as above
+    except subprocess.TimeoutExpired:
+        click.echo(f"dualstack: {argv[0]} was ended after {timeout:g} s", err=True)
+        return ExitCode.TIMEOUT
+
+
+def entry(name: str | None, host: str) -> list[str]:
+    """The words that lead onto the host; the program behind them dies with the first of them.
+
+    Raises:
+        ConfigError: no such host.
+        NetworkError: no such lab, or a program that it takes is missing.
+    """
+    for program in ("nsenter", "setpriv"):
+        if shutil.which(program) is None:
+            raise NetworkError(not_installed(program))
+    lab = request(named(name), "list")
+    hosts = {str(each["name"]): each for each in cast("list[dict[str, object]]", lab["hosts"])}
+    if host not in hosts:
+        raise ConfigError("", "", f"lab {lab['name']} has no host {host}; there are {', '.join(hosts)}")
+    return [*cast("list[str]", hosts[host]["entry"]), f"--wd={Path.cwd()}", "--", "setpriv", "--pdeathsig=KILL", "--"]

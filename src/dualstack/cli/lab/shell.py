@@ -1,0 +1,27 @@
+"""`dualstack lab shell`: a shell on a host of a standing lab."""
+
+import os
+
+import click
+
+from dualstack.cli.lab.exec import entry
+from dualstack.cli.lab.options import name_option
+
+__all__ = ["command"]
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  dualstack lab shell client6
+
+Exit status: the shell's own; 69 no such lab, 78 no such host.
+"""
+)
+@click.argument("host")
+@name_option()
+def command(host: str, name: str | None) -> None:
+    """Open your shell ($SHELL) on HOST of a standing lab; its name is the host's, `exit` leaves it."""
+    shell = os.environ.get("SHELL", "/bin/sh")
+    words = [*entry(name, host), shell]
+    os.execvp(words[0], words)  # noqa: S606 - what the user asked for

@@ -1,0 +1,39 @@
+"""A command with verbs that are imported when they are called, so that `--help` stays quick."""
+
+import importlib
+from collections.abc import Mapping
+
+import click
+
+__all__ = ["Verbs"]
+
+
+class Verbs(click.Group):
+    """Verbs by their names, each with a line for the list; the module of a verb defines `command`.
+
+    Args:
+        package: where the verbs' modules are.
+        verbs: what each is for.
+    """
+
+    def __init__(self, *arguments: object, package: str, verbs: Mapping[str, str], **options: object) -> None:
+        super().__init__(*arguments, **options)  # type: ignore[arg-type]
+        self._package = package
+        self._verbs = verbs
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names, in the order of their table."""
+        return list(self._verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The verb, imported now; None where there is none of that name."""
+        if cmd_name not in self._verbs:
+            return None
+        command = importlib.import_module(f"{self._package}.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - a verb's file defines `command`
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The table, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self._verbs.items()))
