@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dualstack.core.address import Address
     from dualstack.core.configuration import Configuration, Link, Port, Service
     from dualstack.core.endpoint import Endpoint
+    from dualstack.core.history import History
     from dualstack.core.hostfacts import HostFacts
     from dualstack.core.in6 import (
         IN6_IS_ADDR_LINKLOCAL,
@@ -29,17 +30,24 @@ if TYPE_CHECKING:
     from dualstack.core.oracle import Case, Prediction, predict
     from dualstack.core.planner import Plan, plan
     from dualstack.core.sockaddr import SocketAddress
+    from dualstack.core.steps import Step
     from dualstack.errors import (
         AddressError,
+        AttemptFailed,
         ConfigError,
         ControlError,
         DialError,
+        DialRefused,
+        DialTimedOut,
         DualstackError,
         ListenError,
         LookupFailed,
         RuleError,
     )
     from dualstack.kernel.facts import read_facts
+    from dualstack.net.dial import connect, open_connection
+    from dualstack.net.dial_blocking import create_connection
+    from dualstack.net.dialer import Dialer, SharedHistory
     from dualstack.net.listen import Server, bind_socket, bind_sockets, start_server
     from dualstack.net.names import (
         getaddrinfo,
@@ -65,14 +73,19 @@ __all__ = [
     "AccessList",
     "Address",
     "AddressError",
+    "AttemptFailed",
     "Case",
     "ConfigError",
     "Configuration",
     "ControlError",
     "Decision",
     "DialError",
+    "DialRefused",
+    "DialTimedOut",
+    "Dialer",
     "DualstackError",
     "Endpoint",
+    "History",
     "HostFacts",
     "Link",
     "ListenError",
@@ -83,15 +96,20 @@ __all__ = [
     "RuleError",
     "Server",
     "Service",
+    "SharedHistory",
     "SocketAddress",
+    "Step",
     "Verdict",
     "bind_socket",
     "bind_sockets",
+    "connect",
+    "create_connection",
     "getaddrinfo",
     "getaddrinfo_async",
     "getnameinfo",
     "getnameinfo_async",
     "getnameinfo_timeo",
+    "open_connection",
     "plan",
     "predict",
     "read_facts",
@@ -103,21 +121,29 @@ _HOMES = {
     "core.access": ("AccessList", "Decision", "Verdict"),
     "core.configuration": ("Configuration", "Link", "Port", "Service"),
     "core.endpoint": ("Endpoint",),
+    "core.history": ("History",),
     "core.hostfacts": ("HostFacts",),
     "core.oracle": ("Case", "Prediction", "predict"),
     "core.planner": ("Plan", "plan"),
     "core.sockaddr": ("SocketAddress",),
+    "core.steps": ("Step",),
     "errors": (
         "AddressError",
+        "AttemptFailed",
         "ConfigError",
         "ControlError",
         "DialError",
+        "DialRefused",
+        "DialTimedOut",
         "DualstackError",
         "ListenError",
         "LookupFailed",
         "RuleError",
     ),
     "kernel.facts": ("read_facts",),
+    "net.dial": ("connect", "open_connection"),
+    "net.dial_blocking": ("create_connection",),
+    "net.dialer": ("Dialer", "SharedHistory"),
     "net.listen": ("Server", "bind_socket", "bind_sockets", "start_server"),
     "net.names": ("getaddrinfo", "getaddrinfo_async", "getnameinfo", "getnameinfo_async", "getnameinfo_timeo"),
 }

@@ -25,7 +25,7 @@ from dualstack.core.address import Address, SocketTuple
 from dualstack.core.endpoint import Wildcard, parse_host
 from dualstack.errors import AddressError, LookupFailed
 from dualstack.kernel.scopes import scoped_address
-from dualstack.net.pool import LimitReachedError, Pool
+from dualstack.net.pool import POOL, LimitReachedError
 
 __all__ = [
     "AddressInfo",
@@ -58,8 +58,6 @@ class Resolver(Protocol):
     def getnameinfo(self) -> Callable[..., object]:
         """As `socket.getnameinfo`."""
 
-
-_POOL = Pool()
 
 _NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
 _FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
@@ -302,7 +300,7 @@ def _answer(question: _Question[T], timeout: float | None) -> T:
         if question.is_quick or timeout is None:
             return question.ask()
         _refuse_no_time(timeout)
-        return _POOL.run(question.ask, timeout)
+        return POOL.run(question.ask, timeout)
 
 
 async def _answer_async(question: _Question[T], timeout: float | None) -> T:  # noqa: ASYNC109 - as above
@@ -311,7 +309,7 @@ async def _answer_async(question: _Question[T], timeout: float | None) -> T:  # 
             return question.ask()
         limit = inf if timeout is None else timeout
         _refuse_no_time(limit)
-        return await _POOL.run_async(question.ask, limit)
+        return await POOL.run_async(question.ask, limit)
 
 
 @contextmanager

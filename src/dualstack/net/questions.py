@@ -1,0 +1,65 @@
+"""What has to be asked before a target can be raced: nothing, or one blocking question a family for the pool."""
+
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from errno import EAFNOSUPPORT
+from functools import partial
+from math import inf
+
+from dualstack.core.address import Address
+from dualstack.core.outlet import Outlet
+from dualstack.core.race import Answer, Race
+from dualstack.errors import DialError
+from dualstack.net.dialer import Dialer, OnStep
+from dualstack.net.lookups import answer_of, families_to_ask, look_up
+from dualstack.net.names import known_addresses
+from dualstack.net.targets import Target
+
+__all__ = ["Asked", "ask"]
+
+Question = Callable[[], Answer]
+
+# The answer of what needs no lookup counts for both families at once.
+_ALL = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A race about to begin.
+
+    Args:
+        race: the machine.
+        known: what is known at once, for the family beside it.
+        questions: what the pool is to find out, by family; each blocks.
+    """
+
+    race: Race
+    known: Sequence[tuple[int, Answer]] = ()
+    questions: Sequence[tuple[int, Question]] = ()
+
+
+def ask(
+    target: Target, outlet: Outlet, dialer: Dialer, now: float, *, limit_s: float = inf, on_step: OnStep | None = None
+) -> Asked:
+    """Begin the race to `target`.
+
+    Raises:
+        DialError: the outlet has no family left.
+    """
+    if not outlet.families:
+        raise DialError.of(str(target), outlet.why or "no family may be dialled", errno=EAFNOSUPPORT)
+    begin = partial(dialer.race, target, now=now, deadline=now + limit_s, on_step=on_step)
+    resolver = socket if dialer.resolver is None else dialer.resolver
+    host = target.host
+    if isinstance(host, Address):
+        answer = answer_of((host,), outlet, resolver, discover=False)
+        if dialer.discovers and any(found.family == 4 and found.source is None for found in answer.candidates):
+            return Asked(begin((4,)), questions=[(4, partial(answer_of, (host,), outlet, resolver, discover=True))])
+        return Asked(begin((_ALL,)), known=[(_ALL, answer)])
+    addresses = known_addresses(host)
+    if addresses is not None:
+        return Asked(begin((_ALL,), name=host), known=[(_ALL, answer_of(addresses, outlet, resolver, discover=False))])
+    families = families_to_ask(outlet, now)
+    find = partial(look_up, host, outlet=outlet, resolver=resolver, discover=dialer.discovers)
+    return Asked(begin(families, name=host), questions=[(family, partial(find, family)) for family in families])

@@ -1,0 +1,115 @@
+"""What a caller wants to reach, as a value: checked before anything is looked up or opened."""
+
+import socket
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from dualstack.core.address import Address
+from dualstack.core.endpoint import Wildcard, bracketed, parse_host, parse_port
+from dualstack.core.idna import ascii_name
+from dualstack.errors import AddressError
+from dualstack.kernel.attempts import interface_names
+from dualstack.net.services import service_port
+
+__all__ = ["HostLike", "PortLike", "Target", "read_target"]
+
+HostLike: TypeAlias = str | bytes | Address
+PortLike: TypeAlias = str | bytes | int
+
+_PORT_MAX = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A host and a port that can be dialled.
+
+    Args:
+        host: an address, unmapped and with a zone where it needs one; or a name in ASCII.
+        port: 1 to 65535.
+    """
+
+    host: Address | str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{bracketed(self.host)}:{self.port}"
+
+
+def read_target(host: HostLike, port: PortLike) -> Target:
+    """Read what a caller wrote.
+
+    Args:
+        host: a name, be it international, or an address; `[::1]` too.
+        port: a number, or a service's name.
+
+    Raises:
+        AddressError: neither can be dialled; the message has the remedy.
+    """
+    number = _read_port(port)
+    address = _quick_address(host) if type(host) is str else None
+    if address is not None:
+        return Target(address, number)
+    return Target(_read_host(host), number)
+
+
+def _quick_address(host: str) -> Address | None:
+    """An address that needs no closer look; None says nothing."""
+    if not (host[-1:].isdigit() or ":" in host) or "%" in host or "[" in host:
+        return None
+    try:
+        address = Address(host)
+    except AddressError:
+        return None
+    # What begins with fe or ff may need a zone; what begins with ::ffff: is IPv4.
+    return address if address.version == 4 or (address.value >> 121 != _ALL_ONES and not address.is_mapped) else None
+
+
+_ALL_ONES = 0x7F
+
+
+def _read_host(host: HostLike) -> Address | str:
+    if isinstance(host, bytes):
+        host = host.decode("latin-1")
+    if not isinstance(host, Address) and not host:
+        raise AddressError("", "the host is empty: write a name or an address")
+    read = host if isinstance(host, Address) else parse_host(ascii_name(host))
+    if isinstance(read, Wildcard):
+        raise AddressError(host, "a target is one host, not all of them: write a name or an address")
+    if isinstance(read, str):
+        return read
+    address = read.canonical
+    if address.kame_scope is not None:
+        plain = Address.from_kame(address)
+        raise AddressError(str(address), f"it has a scope inside (inet6(4)): if {plain} is meant, write that")
+    if address.needs_scope and address.scope is None:
+        names = " or ".join(f"{address}%{name}" for name in interface_names()) or f"{address}%INTERFACE"
+        raise AddressError(str(address), f"it says nothing without its interface: write {names}")
+    if address.scope is not None:
+        _check_scope(address, address.scope)
+    return address
+
+
+def _check_scope(address: Address, scope: str) -> None:
+    try:
+        if scope.isdecimal():
+            socket.if_indextoname(int(scope))
+        else:
+            socket.if_nametoindex(scope)
+    except OSError:
+        there = ", ".join(interface_names()) or "none but the loopback"
+        raise AddressError(str(address), f"there is no interface {scope} here; there are: {there}") from None
+
+
+def _read_port(port: PortLike) -> int:
+    if type(port) is int:
+        if 0 < port <= _PORT_MAX:
+            return port
+        raise AddressError(port, f"a port to connect to is 1 to {_PORT_MAX}")
+    if isinstance(port, bytes):
+        port = port.decode("latin-1")
+    if not isinstance(port, str):
+        raise AddressError(port, "a port is a number or a service's name")
+    number = parse_port(port, service=service_port)
+    if number == 0:
+        raise AddressError(port, f"a port to connect to is 1 to {_PORT_MAX}")
+    return number
