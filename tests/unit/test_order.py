@@ -211,7 +211,9 @@ def test_gai_conf_replaces_what_it_has_lines_of_and_no_more() -> None:
 
 
 def test_an_empty_gai_conf_is_the_default() -> None:
-    assert parse_gai_conf("# nothing\n") == DEFAULT_TABLE
+    table = parse_gai_conf("# nothing\n")
+    assert (table.labels, table.precedences) == (DEFAULT_TABLE.labels, DEFAULT_TABLE.precedences)
+    assert table.ipv4_scopes == DEFAULT_TABLE.ipv4_scopes
 
 
 def test_the_rules_left_out_are_named() -> None:

@@ -421,6 +421,14 @@ def test_ipv6_back_after_an_outage_is_used_again_within_ten_minutes_whatever_pro
     assert 590 < world.now - began <= 602
 
 
+def test_what_steps_back_waits_for_the_other_family_but_not_long() -> None:
+    world = World({FOUR: Accepts(0.002)}, memory=History())
+    ended(world, SIX, FOUR)
+    assert ended(world, aaaa=Lookup([SIX]), a=Lookup([FOUR], 0.001)) == (FOUR, 0.003)
+    world.hosts = {SIX: Accepts(0.002)}
+    assert ended(world, aaaa=Lookup([SIX]), a=NEVER) == (SIX, 0.052)
+
+
 def test_a_probe_finds_ipv6_back_within_a_minute() -> None:
     world = World({FOUR: Accepts(0.002)}, memory=History())
     ended(world, SIX, FOUR)

@@ -27,7 +27,8 @@ DELAY_MIN_S, DELAY_MAX_S = 0.100, 2.0
 # RFC 6298 section 2: how a round-trip time is smoothed, and how long to wait for an answer.
 _ALPHA, _BETA, _K = 1 / 8, 1 / 4, 4
 
-_PREFIX = {4: 24, 6: 64}
+# Of IPv4 the first 24 bits are a prefix here, of IPv6 the first 64.
+_SHIFT = {4: BITS[4] - 24, 6: BITS[6] - 64}
 _ADDRESSES = 8
 _VERSION = 1
 
@@ -172,11 +173,12 @@ class History:
 
 def _key(candidate: Candidate) -> _Key | None:
     """None where the kernel has no way there: that tells nothing of the destination."""
-    source, family = candidate.source, candidate.family
+    address, source, *_ = candidate
     if source is None:
         return None
-    shift = BITS[family] - _PREFIX[family]
-    return family, source.value >> shift, candidate.address.value >> shift
+    family = address.version
+    shift = _SHIFT[family]
+    return family, source.value >> shift, address.value >> shift
 
 
 def _remember(addresses: dict[int, float], value: int, now: float) -> None:
@@ -189,7 +191,7 @@ def _remember(addresses: dict[int, float], value: int, now: float) -> None:
 
 def _saved(key: _Key, record: _Record, now: float) -> dict[str, object]:
     family, source, destination = key
-    shift = BITS[family] - _PREFIX[family]
+    shift = _SHIFT[family]
     return {
         "source": str(Address.from_int(source << shift, family)),
         "destination": str(Address.from_int(destination << shift, family)),

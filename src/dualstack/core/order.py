@@ -6,6 +6,8 @@ earlier connections taught. Rules 3, 4 and 7 need facts that programs cannot hav
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from dualstack.core.address import Address
 from dualstack.core.policy_table import DEFAULT_TABLE, PolicyTable
@@ -13,9 +15,8 @@ from dualstack.core.policy_table import DEFAULT_TABLE, PolicyTable
 __all__ = ["RULES", "SKIPPED", "UNKNOWN", "Candidate", "Known", "Rule", "interleave", "ordered", "sort"]
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What earlier connections taught of a destination.
+class Known(NamedTuple):
+    """What earlier connections taught of a destination; a tuple because every connection makes some.
 
     Args:
         rtt_s: how long a connection takes; None where none was made.
@@ -35,9 +36,8 @@ class Known:
 UNKNOWN = Known()
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An address that may be dialled.
+class Candidate(NamedTuple):
+    """An address that may be dialled; a tuple because every connection makes some.
 
     Args:
         address: where to.
@@ -59,39 +59,49 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of the sort: the candidate with the smaller number is better."""
+    """A rule of the sort about a destination and its source: the smaller number is better."""
 
     law: str
-    rank: Callable[[Candidate, PolicyTable], float]
+    rank: Callable[[Address, Address | None, PolicyTable], int]
 
 
-def _scopes_differ(candidate: Candidate, table: PolicyTable) -> bool:
-    return candidate.source is not None and table.scope(candidate.address) != table.scope(candidate.source)
+def _scopes_differ(address: Address, source: Address | None, table: PolicyTable) -> bool:
+    return source is not None and table.scope(address) != table.scope(source)
 
 
-def _labels_differ(candidate: Candidate, table: PolicyTable) -> bool:
-    return candidate.source is not None and table.label(candidate.address) != table.label(candidate.source)
+def _labels_differ(address: Address, source: Address | None, table: PolicyTable) -> bool:
+    return source is not None and table.label(address) != table.label(source)
 
 
-def _rtt_class(candidate: Candidate, _table: PolicyTable) -> float:
-    """Round trips within a factor of two are as good as each other; what is not known comes last."""
-    rtt_s = candidate.known.rtt_s
-    return _NEVER if rtt_s is None else int(rtt_s * 1000).bit_length()
+RULES: tuple[Rule, ...] = (
+    Rule("RFC 6724 rule 1: avoid unusable destinations", lambda _, source, __: source is None),
+    Rule("RFC 6724 rule 2: prefer matching scope", _scopes_differ),
+    Rule("RFC 6724 rule 5: prefer matching label", _labels_differ),
+    Rule("RFC 6724 rule 6: prefer higher precedence", lambda address, _, table: -table.precedence(address)),
+    Rule("RFC 6724 rule 8: prefer smaller scope", lambda address, _, table: table.scope(address)),
+)
+"""Between these and rule 9 stands what was learnt (`_learnt`). Rule 10 is that the sort is stable."""
+
+
+@lru_cache(maxsize=1024)
+def _rank(address: Address, source: Address | None, table: PolicyTable) -> tuple[int, ...]:
+    """Remembered, because a program connects to the same few addresses again and again."""
+    return tuple([rule.rank(address, source, table) for rule in RULES])
+
+
+def _learnt(known: Known) -> tuple[int, ...]:
+    """RFC 8305 section 4: a lower round-trip time, then addresses used before; before both, what has not failed lately.
+
+    Round trips within a factor of two are as good as each other; one that is not known comes last.
+    """
+    if known is UNKNOWN:
+        return _NOTHING_LEARNT
+    rtt_class = _NEVER if known.rtt_s is None else int(known.rtt_s * 1000).bit_length()
+    return known.has_failed, rtt_class, not known.is_used
 
 
 _NEVER = 1 << 10
-
-RULES: tuple[Rule, ...] = (
-    Rule("RFC 6724 rule 1: avoid unusable destinations", lambda c, _: c.source is None),
-    Rule("RFC 6724 rule 2: prefer matching scope", _scopes_differ),
-    Rule("RFC 6724 rule 5: prefer matching label", _labels_differ),
-    Rule("RFC 6724 rule 6: prefer higher precedence", lambda c, table: -table.precedence(c.address)),
-    Rule("RFC 6724 rule 8: prefer smaller scope", lambda c, table: table.scope(c.address)),
-    Rule("what failed lately comes after what did not", lambda c, _: c.known.has_failed),
-    Rule("RFC 8305 section 4: prefer a lower round-trip time", _rtt_class),
-    Rule("RFC 8305 section 4: prefer used addresses", lambda c, _: not c.known.is_used),
-)
-"""Rule 9 compares addresses of one family alone and stands in `sort`; rule 10 is that the sort is stable."""
+_NOTHING_LEARNT = (False, _NEVER, True)
 
 SKIPPED: dict[str, str] = {
     "3: avoid deprecated addresses": "no program is told of it; the kernel avoids them as sources",
@@ -105,15 +115,16 @@ def sort(candidates: Iterable[Candidate], table: PolicyTable = DEFAULT_TABLE) ->
     given = list(candidates)
     if len(given) < 2:
         return given
-    ranks = {id(candidate): tuple([rule.rank(candidate, table) for rule in RULES]) for candidate in given}
-    given.sort(key=lambda candidate: ranks[id(candidate)])
+    ranks = [_rank(each.address, each.source, table) + _learnt(each.known) for each in given]
+    ranked = sorted(zip(ranks, range(len(given)), strict=True))
+    best_first = [given[place] for _, place in ranked]
     start = 0
     for end in range(1, len(given) + 1):
-        if end == len(given) or ranks[id(given[end])] != ranks[id(given[start])]:
+        if end == len(given) or ranked[end][0] != ranked[start][0]:
             if end - start > 1:
-                given[start:end] = _by_common_prefix(given[start:end])
+                best_first[start:end] = _by_common_prefix(best_first[start:end])
             start = end
-    return given
+    return best_first
 
 
 def _by_common_prefix(tied: Sequence[Candidate]) -> list[Candidate]:
@@ -143,10 +154,11 @@ def interleave(candidates: Iterable[Candidate], first_family_count: int = 1) -> 
     given = list(candidates)
     if not given:
         return given
-    first = [candidate for candidate in given if candidate.family == given[0].family]
+    family = given[0].address.version
+    first = [candidate for candidate in given if candidate.address.version == family]
     if len(first) == len(given):
         return given
-    other = [candidate for candidate in given if candidate.family != given[0].family]
+    other = [candidate for candidate in given if candidate.address.version != family]
     order, rest = first[:first_family_count], first[first_family_count:]
     for turn in range(max(len(rest), len(other))):
         order += other[turn : turn + 1] + rest[turn : turn + 1]

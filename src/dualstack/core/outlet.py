@@ -98,10 +98,9 @@ _NEVER_TRANSLATED = tuple(
 
 def why_left_out(address: Address, outlet: Outlet) -> LeftOut | None:
     """Why an address may not be dialled by this outlet; None where it may."""
-    if address.kame_scope is not None:
-        return LeftOut(address, "it seems to have a scope inside (inet6(4)): write it behind a %", errno.EINVAL)
-    if address.needs_scope and address.scope is None:
-        return LeftOut(address, "it says nothing without its interface: write one behind a %", errno.EINVAL)
+    # Below fe00:: no address needs a scope.
+    if address.version == 6 and address.value >> 121 == _ONES and (refused := _nothing_named(address)):
+        return refused
     if outlet.access is not None:
         decision = outlet.access.check(address)
         if decision.verdict is not Verdict.ALLOW:
@@ -112,6 +111,18 @@ def why_left_out(address: Address, outlet: Outlet) -> LeftOut | None:
             return None
         why = outlet.why or f"only {FAMILY_NAMES[10 - address.version]} may be dialled"
         return LeftOut(address, why, errno.EAFNOSUPPORT)
+    return None
+
+
+_ONES = 0x7F
+
+
+def _nothing_named(address: Address) -> LeftOut | None:
+    """Why an address names nothing without more (N2, N3)."""
+    if address.kame_scope is not None:
+        return LeftOut(address, "it seems to have a scope inside (inet6(4)): write it behind a %", errno.EINVAL)
+    if address.needs_scope and address.scope is None:
+        return LeftOut(address, "it says nothing without its interface: write one behind a %", errno.EINVAL)
     return None
 
 

@@ -38,9 +38,9 @@ _Rows = tuple[tuple[int, int, int], ...]
 """Shift, the bits that are left then, and the number; the longest prefix first."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PolicyTable:
-    """Labels, precedences and IPv4 scopes by prefix; the longest that fits decides.
+    """Labels, precedences and IPv4 scopes by prefix; the longest that fits decides. Two tables are never equal.
 
     >>> DEFAULT_TABLE.precedence(Address("192.0.2.1")), DEFAULT_TABLE.label(Address("fd00::1"))
     (35, 13)

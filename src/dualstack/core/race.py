@@ -10,7 +10,7 @@ second success is answered with a stop.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, ETIMEDOUT
 from math import inf
 from socket import EAI_AGAIN
@@ -159,6 +159,7 @@ class Race:
     """
 
     __slots__ = (
+        "_attempts",
         "_begun",
         "_candidates",
         "_deadline",
@@ -169,7 +170,6 @@ class Race:
         "_memory",
         "_name",
         "_next_at",
-        "_next_number",
         "_on_step",
         "_pending",
         "_preferred",
@@ -180,7 +180,6 @@ class Race:
         "_table",
         "_target",
         "_timing",
-        "_tried",
         "error",
         "is_over",
         "steps",
@@ -217,10 +216,9 @@ class Race:
         self._left_out: list[LeftOut] = []
         self._lookup_errors: list[LookupFailed] = []
         self._queue: list[Candidate] = []
-        self._tried: set[object] = set()
+        self._attempts: list[Attempt] = []
         self._running: dict[int, Attempt] = {}
         self._failed: list[Attempt] = []
-        self._next_number = 0
         self._started_at = self._next_at = self._resolution_at = now
         self._begun = False
         self._is_probe = False
@@ -256,13 +254,16 @@ class Race:
         self._left_out += answer.left_out
         if answer.error is not None:
             self._lookup_errors.append(answer.error)
-        known = {candidate.address for candidate in self._candidates}
-        fresh = [candidate for candidate in answer.candidates if candidate.address not in known]
+        fresh = answer.candidates
+        if self._candidates:
+            known = {candidate.address for candidate in self._candidates}
+            fresh = [candidate for candidate in fresh if candidate.address not in known]
         if fresh:
-            if not self._candidates:
-                self._wait_for_preferred(now)
+            is_first = not self._candidates
             self._candidates += [self._recalled(candidate, now) for candidate in fresh]
             self._sort(now)
+            if is_first:
+                self._wait_for_better(now)
         return self._go(now)
 
     def tick(self, now: float) -> list[Action]:
@@ -308,9 +309,9 @@ class Race:
 
     # What is tried when.
 
-    def _wait_for_preferred(self, now: float) -> None:
-        """RFC 8305 section 3: an address of the other family waits for those of the preferred one, but not long."""
-        if self._preferred in self._pending and self._timing.resolution_delay_s > 0:
+    def _wait_for_better(self, now: float) -> None:
+        """The first addresses wait for those of the other family, where these may be better, but not long."""
+        if self._may_be_bettered and self._timing.resolution_delay_s > 0:
             self._resolution_at = now + self._timing.resolution_delay_s
             self._note(now, Kind.WAIT, what="resolution delay", until_s=self._resolution_at - self._started_at)
 
@@ -318,9 +319,13 @@ class Race:
         """RFC 8305 section 4, and section 3 for what comes late: the whole list anew, less what was tried."""
         count = self._timing.first_family_count
         best_first = ordered(self._candidates, self._table, first_family_count=count, is_probe=self._is_probe)
-        if not self._begun and any(candidate.known.steps_back for candidate in self._candidates):
-            best_first = self._with_probe(best_first, count, now)
-        self._queue = [candidate for candidate in best_first if candidate.address not in self._tried]
+        if self._begun:
+            tried = {attempt.candidate.address for attempt in self._attempts}
+            self._queue = [candidate for candidate in best_first if candidate.address not in tried]
+        elif any(candidate.known.steps_back for candidate in self._candidates):
+            self._queue = self._with_probe(best_first, count, now)
+        else:
+            self._queue = best_first
         if len(self._candidates) > 1:
             self._note(now, Kind.SORT, addresses=[candidate.address for candidate in self._queue])
 
@@ -337,7 +342,9 @@ class Race:
         if self._memory is None:
             return candidate
         known = self._memory.recall(candidate, now)
-        return candidate if known is UNKNOWN else replace(candidate, known=known)
+        if known is UNKNOWN:
+            return candidate
+        return Candidate(candidate.address, candidate.source, known, candidate.synthesised_from)
 
     def _go(self, now: float) -> list[Action]:
         if now >= self._deadline:
@@ -353,7 +360,7 @@ class Race:
 
     def _may_start(self, now: float) -> bool:
         if not self._begun:
-            return self._preferred not in self._pending or self._has_preferred or now >= self._resolution_at
+            return now >= self._resolution_at or not self._may_be_bettered
         if not self._running:
             return True
         if now < self._next_at:
@@ -361,8 +368,12 @@ class Race:
         return len(self._running) < self._timing.in_flight or now - self._oldest.started >= PATIENCE_S
 
     @property
-    def _has_preferred(self) -> bool:
-        return any(candidate.family == self._preferred for candidate in self._candidates)
+    def _may_be_bettered(self) -> bool:
+        """RFC 8305 section 3: whether the preferred family's answer is to come; or any, where the best steps back."""
+        best = self._queue[0]
+        if best.known.steps_back and not self._is_probe:
+            return bool(self._pending)
+        return best.family != self._preferred and self._preferred in self._pending
 
     @property
     def _oldest(self) -> Attempt:
@@ -379,11 +390,10 @@ class Race:
         patience_s = self._timing.attempt_delay_s
         if patience_s is None:
             patience_s = candidate.known.delay_s or ATTEMPT_DELAY_S
-        attempt = Attempt(self._next_number, candidate, now, patience_s)
+        attempt = Attempt(len(self._attempts), candidate, now, patience_s)
         self._next_at = now + (LEAST_ATTEMPT_DELAY_S if self._is_probe and not self._begun else patience_s)
         self._begun = True
-        self._next_number += 1
-        self._tried.add(candidate.address)
+        self._attempts.append(attempt)
         self._running[attempt.number] = attempt
         self._note(now, Kind.ATTEMPT, number=attempt.number, address=candidate.address, source=candidate.source)
         return Start(attempt)
@@ -431,12 +441,12 @@ class Race:
             why = f"no answer to the lookup of its {families} addresses within {waited}"
         else:
             why = f"no connection within {waited}"
-        self._end(DialError.of(self._target, why, attempts=self._attempts(), errno=ETIMEDOUT), now)
+        self._end(DialError.of(self._target, why, attempts=self._errors(), errno=ETIMEDOUT), now)
         return stops
 
     def _give_up(self, now: float) -> None:
         if self._failed:
-            self._end(DialError.of(self._target, attempts=self._attempts()), now)
+            self._end(DialError.of(self._target, attempts=self._errors()), now)
         elif self._left_out:
             numbers = {left.errno for left in self._left_out}
             why = "; ".join(f"{left.address}: {left.why}" for left in self._left_out)
@@ -446,7 +456,7 @@ class Race:
             errors = sorted(self._lookup_errors, key=lambda error: error.errno != EAI_AGAIN)
             self._end(errors[0] if errors else DialError(self._target, "it has no address"), now)
 
-    def _attempts(self) -> tuple[tuple[str, OSError], ...]:
+    def _errors(self) -> tuple[tuple[str, OSError], ...]:
         return tuple((str(attempt.candidate.address), self._failure(attempt)) for attempt in self._failed)
 
     def _failure(self, attempt: Attempt) -> AttemptFailed:

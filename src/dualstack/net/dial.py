@@ -174,6 +174,8 @@ class _Dial:
     def hostname(self) -> str:
         """The name that a certificate has to be for."""
         host = self._target.host
+        if isinstance(host, tuple):
+            host = host[0]
         return str(host.without_scope) if isinstance(host, Address) else host
 
     def secure(self, handshake: "Handshake") -> None:
@@ -228,7 +230,7 @@ class _Dial:
 
     def _writable(self, number: int) -> None:
         sock = self._sockets[number]
-        self._loop.remove_writer(sock)
+        self._loop.remove_writer(sock.fileno())
         error = error_of(sock)
         if error:
             del self._sockets[number]
@@ -289,7 +291,7 @@ class _Dial:
         self._sockets[attempt.number] = sock
         if is_connected:
             return self._connected(attempt.number)
-        self._loop.add_writer(sock, self._writable, attempt.number)
+        self._loop.add_writer(sock.fileno(), self._writable, attempt.number)
         return []
 
     def _let_go(self, number: int) -> None:
@@ -299,7 +301,7 @@ class _Dial:
             return
         shaking = self._shaking.get(number)
         if shaking is None or shaking.task is None:
-            self._loop.remove_writer(sock)
+            self._loop.remove_writer(sock.fileno())
             sock.close()
         elif shaking.streams is not None:
             shaking.streams[1].transport.abort()

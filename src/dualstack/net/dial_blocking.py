@@ -194,8 +194,7 @@ class _Dial:
             timeout = 0.0  # an answer may have come before the waker
         for key, _ in selector.select(timeout):
             if key.data is None:
-                with suppress(BlockingIOError):
-                    key.fileobj.recv(64)  # type: ignore[union-attr]
+                self._empty_waker()
             else:
                 self._look_at(key.data)
         with suppress(Empty):
@@ -212,7 +211,12 @@ class _Dial:
     def _open_waker(self, selector: BaseSelector) -> None:
         reader, writer = socket_pair()
         self._waker = reader, writer
-        selector.register(reader, EVENT_READ)
+        selector.register(reader.fileno(), EVENT_READ)
+
+    def _empty_waker(self) -> None:
+        assert self._waker is not None  # noqa: S101 - it has just been heard
+        with suppress(BlockingIOError):
+            self._waker[0].recv(64)
 
     def _take(self, family: int, outcome: Outcome[Answer]) -> None:
         self._unanswered -= 1
@@ -249,7 +253,7 @@ class _Dial:
             return self._race.connected(attempt.number, monotonic())
         if self._selector is None:
             self._selector = _Selector()
-        self._selector.register(sock, EVENT_WRITE, attempt.number)
+        self._selector.register(sock.fileno(), EVENT_WRITE, attempt.number)
         return []
 
     def _let_go(self, number: int) -> None:
@@ -257,7 +261,7 @@ class _Dial:
         if sock is not None:
             if self._selector is not None:
                 with suppress(KeyError):
-                    self._selector.unregister(sock)
+                    self._selector.unregister(sock.fileno())
             sock.close()
 
     def _close(self) -> None:

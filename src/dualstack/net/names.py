@@ -28,6 +28,7 @@ from dualstack.kernel.scopes import scoped_address
 from dualstack.net.pool import POOL, LimitReachedError
 
 __all__ = [
+    "LOOPBACKS",
     "AddressInfo",
     "Resolver",
     "addresses_in",
@@ -36,6 +37,7 @@ __all__ = [
     "getnameinfo",
     "getnameinfo_async",
     "getnameinfo_timeo",
+    "is_localhost",
     "known_addresses",
     "resolve",
     "resolve_async",
@@ -61,7 +63,7 @@ class Resolver(Protocol):
 
 _NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
 _FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
-_LOOPBACKS = (Address("::1"), Address("127.0.0.1"))  # in the order of RFC 6724
+LOOPBACKS = (Address("::1"), Address("127.0.0.1"))  # in the order of RFC 6724
 _EAI_SYSTEM = getattr(socket, "EAI_SYSTEM", socket.EAI_FAIL)  # Windows has none
 
 # RFC 1035 section 2.3.4, as text without the last dot.
@@ -234,14 +236,19 @@ def known_addresses(name: str, *, family: int = 0) -> tuple[Address, ...] | None
     host = parse_host(name)
     if isinstance(host, Wildcard):
         raise AddressError(name, "every address is none to look up: write one host")
-    if isinstance(host, str) and host.lower().removesuffix(".") != "localhost":
+    if isinstance(host, str) and not is_localhost(host):
         return None
-    addresses = (host.canonical,) if isinstance(host, Address) else _LOOPBACKS
+    addresses = (host.canonical,) if isinstance(host, Address) else LOOPBACKS
     allowed = tuple(address for address in addresses if family in (0, address.version))
     if not allowed:
         why = f"an IPv{addresses[0].version} address, and IPv{family} is asked for"
         raise LookupFailed(name, why, errno=getattr(socket, "EAI_ADDRFAMILY", socket.EAI_NONAME))
     return allowed
+
+
+def is_localhost(name: str) -> bool:
+    """Whether it is the name that needs no lookup (RFC 6761 section 6.3)."""
+    return name.lower().removesuffix(".") == "localhost"
 
 
 def addresses_in(answers: list[AddressInfo]) -> tuple[Address, ...]:

@@ -3,17 +3,16 @@
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from errno import EAFNOSUPPORT
+from errno import EAFNOSUPPORT, EINVAL
 from functools import partial
 from math import inf
 
-from dualstack.core.address import Address
 from dualstack.core.outlet import Outlet
 from dualstack.core.race import Answer, Race
 from dualstack.errors import DialError
 from dualstack.net.dialer import Dialer, OnStep
 from dualstack.net.lookups import answer_of, families_to_ask, look_up
-from dualstack.net.names import known_addresses
+from dualstack.net.names import LOOPBACKS, is_localhost
 from dualstack.net.targets import Target
 
 __all__ = ["Asked", "ask"]
@@ -52,14 +51,16 @@ def ask(
     begin = partial(dialer.race, target, now=now, deadline=now + limit_s, on_step=on_step)
     resolver = socket if dialer.resolver is None else dialer.resolver
     host = target.host
-    if isinstance(host, Address):
-        answer = answer_of((host,), outlet, resolver, discover=False)
+    if not isinstance(host, str):
+        addresses = host if isinstance(host, tuple) else (host,)
+        if not addresses:
+            raise DialError(str(target), "no address is given", errno=EINVAL)
+        answer = answer_of(addresses, outlet, resolver, discover=False)
         if dialer.discovers and any(found.family == 4 and found.source is None for found in answer.candidates):
-            return Asked(begin((4,)), questions=[(4, partial(answer_of, (host,), outlet, resolver, discover=True))])
+            return Asked(begin((4,)), questions=[(4, partial(answer_of, addresses, outlet, resolver, discover=True))])
         return Asked(begin((_ALL,)), known=[(_ALL, answer)])
-    addresses = known_addresses(host)
-    if addresses is not None:
-        return Asked(begin((_ALL,), name=host), known=[(_ALL, answer_of(addresses, outlet, resolver, discover=False))])
+    if is_localhost(host):
+        return Asked(begin((_ALL,), name=host), known=[(_ALL, answer_of(LOOPBACKS, outlet, resolver, discover=False))])
     families = families_to_ask(outlet, now)
     find = partial(look_up, host, outlet=outlet, resolver=resolver, discover=dialer.discovers)
     return Asked(begin(families, name=host), questions=[(family, partial(find, family)) for family in families])

@@ -1,7 +1,9 @@
 """What a caller wants to reach, as a value: checked before anything is looked up or opened."""
 
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from dualstack.core.address import Address
@@ -13,7 +15,9 @@ from dualstack.net.services import service_port
 
 __all__ = ["HostLike", "PortLike", "Target", "read_target"]
 
-HostLike: TypeAlias = str | bytes | Address
+HostLike: TypeAlias = str | bytes | Address | Sequence[str | Address]
+"""A name or an address; or several addresses that are one host's."""
+
 PortLike: TypeAlias = str | bytes | int
 
 _PORT_MAX = 65535
@@ -24,22 +28,23 @@ class Target:
     """A host and a port that can be dialled.
 
     Args:
-        host: an address, unmapped and with a zone where it needs one; or a name in ASCII.
+        host: an address, unmapped and with a zone where it needs one; a name in ASCII; or several addresses.
         port: 1 to 65535.
     """
 
-    host: Address | str
+    host: Address | str | tuple[Address, ...]
     port: int
 
     def __str__(self) -> str:
-        return f"{bracketed(self.host)}:{self.port}"
+        hosts = self.host if isinstance(self.host, tuple) else (self.host,)
+        return ", ".join(f"{bracketed(host)}:{self.port}" for host in hosts)
 
 
 def read_target(host: HostLike, port: PortLike) -> Target:
     """Read what a caller wrote.
 
     Args:
-        host: a name, be it international, or an address; `[::1]` too.
+        host: a name, be it international, or an address; `[::1]` too; or a sequence of addresses.
         port: a number, or a service's name.
 
     Raises:
@@ -49,7 +54,16 @@ def read_target(host: HostLike, port: PortLike) -> Target:
     address = _quick_address(host) if type(host) is str else None
     if address is not None:
         return Target(address, number)
-    return Target(_read_host(host), number)
+    if isinstance(host, str | bytes | Address):
+        return Target(_read_host(host), number)
+    return Target(tuple(map(_read_address, host)), number)
+
+
+def _read_address(text: str | Address) -> Address:
+    read = _read_host(text)
+    if isinstance(read, Address):
+        return read
+    raise AddressError(read, "of several hosts each is an address: a name stands alone")
 
 
 def _quick_address(host: str) -> Address | None:
@@ -67,14 +81,12 @@ def _quick_address(host: str) -> Address | None:
 _ALL_ONES = 0x7F
 
 
-def _read_host(host: HostLike) -> Address | str:
+def _read_host(host: str | bytes | Address) -> Address | str:
     if isinstance(host, bytes):
         host = host.decode("latin-1")
     if not isinstance(host, Address) and not host:
         raise AddressError("", "the host is empty: write a name or an address")
-    read = host if isinstance(host, Address) else parse_host(ascii_name(host))
-    if isinstance(read, Wildcard):
-        raise AddressError(host, "a target is one host, not all of them: write a name or an address")
+    read = host if isinstance(host, Address) else _parsed(host)
     if isinstance(read, str):
         return read
     address = read.canonical
@@ -87,6 +99,14 @@ def _read_host(host: HostLike) -> Address | str:
     if address.scope is not None:
         _check_scope(address, address.scope)
     return address
+
+
+@lru_cache(maxsize=512)
+def _parsed(host: str) -> Address | str:
+    read = parse_host(ascii_name(host))
+    if isinstance(read, Wildcard):
+        raise AddressError(host, "a target is one host, not all of them: write a name or an address")
+    return read
 
 
 def _check_scope(address: Address, scope: str) -> None:
