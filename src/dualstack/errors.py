@@ -202,9 +202,8 @@ class LookupFailed(DualstackError, socket.gaierror):  # noqa: N818 - what failed
 
     @property
     def exit_code(self) -> ExitCode:  # type: ignore[override]
-        """75 where time was up, ours or the resolver's, else 69."""
-        is_late = self.timed_out or self.errno == socket.EAI_AGAIN
-        return ExitCode.TIMEOUT if is_late else ExitCode.UNAVAILABLE
+        """75 where time was up, else 69."""
+        return ExitCode.TIMEOUT if self.timed_out else ExitCode.UNAVAILABLE
 
 
 def _reason(error: OSError) -> str:

@@ -19,7 +19,7 @@ from support.world import NEVER, Accepts, Connected, Failed, Lookup, Refuses, Si
 
 SIX, SIX_TOO, FOUR, FOUR_TOO = "2001:db8::1", "2001:db8::2", "198.51.100.1", "198.51.100.2"
 NO_NAME = LookupFailed("host", "no such name", errno=socket.EAI_NONAME)
-NO_SERVER = LookupFailed("host", "no server answers", errno=socket.EAI_AGAIN)
+NO_SERVER = LookupFailed("host", "no server answers", timed_out=True)
 
 
 def ended(world: World, *addresses: str, **more: object) -> tuple[str, float]:

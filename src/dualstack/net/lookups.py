@@ -40,6 +40,8 @@ def look_up(name: str, family: int, outlet: Outlet, resolver: Resolver, *, disco
     try:
         addresses = addresses_in(getaddrinfo(name, None, _FAMILIES[family], socket.SOCK_STREAM, resolver=resolver))
     except LookupFailed as error:
+        # The resolver has waited for servers that do not answer: that is what failed, not the name.
+        error.timed_out = error.timed_out or error.errno == socket.EAI_AGAIN
         return Answer(error=error)
     return answer_of(addresses, outlet, resolver, discover=discover)
 

@@ -25,6 +25,7 @@ from dualstack.core.address import Address, SocketTuple
 from dualstack.core.endpoint import Wildcard, parse_host
 from dualstack.errors import AddressError, LookupFailed
 from dualstack.kernel.scopes import scoped_address
+from dualstack.net import flags as _flags
 from dualstack.net.pool import POOL, LimitReachedError
 
 __all__ = [
@@ -280,10 +281,9 @@ def _forward(
     _refuse_port(str(text or ""), port)
     # As bytes: for a str Python loads its IDNA tables first, which an ASCII name does not need.
     encoded = None if text is None else text.encode("ascii")
-    ask = partial(resolver.getaddrinfo, encoded, port, *hints)
     return _Question(
         text=text or "",
-        ask=cast("Callable[[], list[AddressInfo]]", ask),
+        ask=partial(_flags.look_up, resolver, encoded, port, hints),
         is_quick=(text is None or _is_numeric(text) or bool(hints[-1] & socket.AI_NUMERICHOST)) and _is_number(port),
     )
 
