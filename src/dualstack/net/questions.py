@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from errno import EAFNOSUPPORT, EINVAL
+from errno import EAFNOSUPPORT, EINVAL, ETIMEDOUT
 from functools import partial
 from math import inf
 
@@ -44,10 +44,12 @@ def ask(
     """Begin the race to `target`.
 
     Raises:
-        DialError: the outlet has no family left.
+        DialError: the outlet has no family left, or the deadline is past.
     """
     if not outlet.families:
         raise DialError.of(str(target), outlet.why or "no family may be dialled", errno=EAFNOSUPPORT)
+    if limit_s <= 0:
+        raise DialError.of(str(target), "its deadline is past already", errno=ETIMEDOUT)
     begin = partial(dialer.race, target, now=now, deadline=now + limit_s, on_step=on_step)
     resolver = socket if dialer.resolver is None else dialer.resolver
     host = target.host

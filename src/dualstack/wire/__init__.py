@@ -1,0 +1,1 @@
+"""Protocols: bytes in, events out. No socket, no clock, no loop."""
