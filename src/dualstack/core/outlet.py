@@ -19,6 +19,7 @@ from dualstack.core.prefix import Prefix
 __all__ = [
     "ANYWHERE",
     "FAMILY_NAMES",
+    "FROM_ANYWHERE",
     "IPV4ONLY_ARPA",
     "WELL_KNOWN_IPV4",
     "LeftOut",
@@ -48,7 +49,8 @@ class Source:
     interface: str | None = None
 
 
-_FROM_ANYWHERE = Source()
+FROM_ANYWHERE = Source()
+"""The kernel chooses all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Outlet:
     """
 
     sources: Mapping[int, Source] = field(
-        default_factory=lambda: MappingProxyType({6: _FROM_ANYWHERE, 4: _FROM_ANYWHERE})
+        default_factory=lambda: MappingProxyType({6: FROM_ANYWHERE, 4: FROM_ANYWHERE})
     )
     access: AccessList | None = None
     nat64: tuple[Prefix, ...] = ()

@@ -5,7 +5,7 @@ in as text. IPv4 addresses stand in the table in their mapped form, as the RFC a
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dualstack.core.address import Address
 from dualstack.core.prefix import Prefix
@@ -49,6 +49,12 @@ class PolicyTable:
     labels: _Rows
     precedences: _Rows
     ipv4_scopes: _Rows
+    preferred_family: int = field(init=False)
+    """The family of the address tried first where both have global ones."""
+
+    def __post_init__(self) -> None:
+        is_ipv4 = self.precedence(_ANY_IPV4) > self.precedence(_ANY_IPV6)
+        object.__setattr__(self, "preferred_family", 4 if is_ipv4 else 6)
 
     def label(self, address: Address) -> int:
         """Which addresses belong together (rule 5)."""
@@ -68,11 +74,6 @@ class PolicyTable:
         if address.is_link_local or address.is_loopback:
             return _LINK_LOCAL
         return _SITE_LOCAL if address.is_site_local else _GLOBAL
-
-    @property
-    def preferred_family(self) -> int:
-        """The family of the address tried first where both have global ones."""
-        return 4 if self.precedence(_ANY_IPV4) > self.precedence(_ANY_IPV6) else 6
 
 
 _LINK_LOCAL, _SITE_LOCAL, _GLOBAL = 0x2, 0x5, 0xE

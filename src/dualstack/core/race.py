@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, ETIMEDOUT
 from math import inf
 from socket import EAI_AGAIN
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dualstack.core.order import UNKNOWN, Candidate, Known, ordered
 from dualstack.core.outlet import FAMILY_NAMES, LeftOut
@@ -126,15 +126,13 @@ class Attempt:
         self.elapsed_s = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """Connect to `attempt.candidate`, and tell what becomes of it by `attempt.number`."""
 
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """Let go of this attempt's socket."""
 
     number: int
@@ -147,7 +145,7 @@ class Race:
     """One connection in the making.
 
     Args:
-        target: for messages, as people write it.
+        target: for messages, as its text has it.
         lookups: the families whose answers are to come.
         now: when it begins.
         timing: how long it waits for what.
@@ -188,7 +186,7 @@ class Race:
 
     def __init__(
         self,
-        target: str,
+        target: object,
         lookups: Collection[int],
         now: float,
         *,
@@ -441,20 +439,20 @@ class Race:
             why = f"no answer to the lookup of its {families} addresses within {waited}"
         else:
             why = f"no connection within {waited}"
-        self._end(DialError.of(self._target, why, attempts=self._errors(), errno=ETIMEDOUT), now)
+        self._end(DialError.of(str(self._target), why, attempts=self._errors(), errno=ETIMEDOUT), now)
         return stops
 
     def _give_up(self, now: float) -> None:
         if self._failed:
-            self._end(DialError.of(self._target, attempts=self._errors()), now)
+            self._end(DialError.of(str(self._target), attempts=self._errors()), now)
         elif self._left_out:
             numbers = {left.errno for left in self._left_out}
             why = "; ".join(f"{left.address}: {left.why}" for left in self._left_out)
-            self._end(DialError.of(self._target, why, errno=numbers.pop() if len(numbers) == 1 else None), now)
+            self._end(DialError.of(str(self._target), why, errno=numbers.pop() if len(numbers) == 1 else None), now)
         else:
             # That the servers do not answer says more than that one of them knows no such address.
             errors = sorted(self._lookup_errors, key=lambda error: error.errno != EAI_AGAIN)
-            self._end(errors[0] if errors else DialError(self._target, "it has no address"), now)
+            self._end(errors[0] if errors else DialError(str(self._target), "it has no address"), now)
 
     def _errors(self) -> tuple[tuple[str, OSError], ...]:
         return tuple((str(attempt.candidate.address), self._failure(attempt)) for attempt in self._failed)

@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 
 from dualstack.core.address import Address, SocketTuple
-from dualstack.core.outlet import Source
+from dualstack.core.outlet import FROM_ANYWHERE, Source
 from dualstack.core.sockaddr import SocketAddress
 from dualstack.errors import AddressError
 from dualstack.kernel.scopes import scoped_address
@@ -58,7 +58,8 @@ def begin(address: Address, port: int, source: Source) -> tuple[socket.socket, b
     try:
         if not _NON_BLOCKING:
             sock.setblocking(False)
-        _bind(sock, address.version, source)
+        if source is not FROM_ANYWHERE:
+            _bind(sock, address.version, source)
         where = sockaddr_of(address, port)
         result = sock.connect_ex(where)
         if result in _UNDER_WAY and _CAN_ASK_AGAIN:

@@ -211,7 +211,9 @@ class _Dial:
                 self._won = self._shaking.pop(number).streams
             return self._sockets.pop(number)
         finally:
-            await self._close()
+            ending = self._close()
+            if ending:
+                await asyncio.wait(ending)
 
     def _deliver(self, family: int, outcome: Outcome[Answer]) -> None:
         """In a thread of the pool: hand the answer to the loop."""
@@ -321,7 +323,8 @@ class _Dial:
         delay_s = min(max(at - monotonic(), 0.0), _LONGEST_S)
         self._timer = None if at == inf else self._loop.call_later(delay_s, self._tick)
 
-    async def _close(self) -> None:
+    def _close(self) -> list[asyncio.Task[None]]:
+        """Let go of all but the winner; the handshakes that are still to end."""
         for job in self._jobs:
             POOL.drop(job)
         if self._timer is not None:
@@ -331,8 +334,7 @@ class _Dial:
             self._let_go(number)
         ending = [shaking.task for shaking in self._shaking.values() if shaking.task is not None]
         self._shaking.clear()
-        if ending:
-            await asyncio.wait(ending)
+        return ending
 
 
 class _Shaking:

@@ -186,7 +186,7 @@ class Dialer:
     ) -> Race:
         """The machine for one connection by this policy."""
         return Race(
-            str(target),
+            target,
             lookups,
             now,
             timing=self.timing,

@@ -60,7 +60,7 @@ def read_target(host: HostLike, port: PortLike) -> Target:
 
 
 def _read_address(text: str | Address) -> Address:
-    read = _read_host(text)
+    read = (_quick_address(text) if isinstance(text, str) else None) or _read_host(text)
     if isinstance(read, Address):
         return read
     raise AddressError(read, "of several hosts each is an address: a name stands alone")
