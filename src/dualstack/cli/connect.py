@@ -16,6 +16,7 @@ from dualstack.core.address import Address
 from dualstack.core.endpoint import parse_target
 from dualstack.core.steps import Kind, Step
 from dualstack.errors import DualstackError, ExitCode
+from dualstack.kernel.scopes import address_in
 from dualstack.net.dial import open_connection
 from dualstack.net.dialer import Dialer
 from dualstack.net.services import service_port
@@ -127,7 +128,7 @@ class _Call:
         except DualstackError as error:
             code, error_text = error.exit_code, str(error)
         else:
-            peer, local = (Address(writer.get_extra_info(end)) for end in ("peername", "sockname"))
+            peer, local = (address_in(writer.get_extra_info(end)) for end in ("peername", "sockname"))
             found = {"connected": True, "peer": str(peer), "local": str(local), "family": peer.version}
             writer.transport.abort()
         events = [step.as_json() for step in self._steps]

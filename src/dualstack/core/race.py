@@ -435,8 +435,8 @@ class Race:
         self._running.clear()
         waited = f"{now - self._started_at:.3g} s"
         if self._pending and not self._candidates:
-            families = " and ".join(FAMILY_NAMES[family] for family in self._pending)
-            why = f"no answer to the lookup of its {families} addresses within {waited}"
+            families = " and ".join(FAMILY_NAMES[family] for family in self._pending if family)
+            why = f"no answer to the lookup of its {families} addresses within {waited}".replace("  ", " ")
         else:
             why = f"no connection within {waited}"
         self._end(DialError.of(str(self._target), why, attempts=self._errors(), errno=ETIMEDOUT), now)

@@ -13,7 +13,7 @@ from dualstack.core.address import Address, SocketTuple
 from dualstack.core.outlet import FROM_ANYWHERE, Source
 from dualstack.core.sockaddr import SocketAddress
 from dualstack.errors import AddressError
-from dualstack.kernel.scopes import scoped_address
+from dualstack.kernel.scopes import address_in
 
 __all__ = ["begin", "connect", "failure_of", "interface_names", "sockaddr_of", "socket_pair", "source_of"]
 
@@ -137,7 +137,7 @@ def source_of(address: Address, source: Source) -> Address | None:
             name = sock.getsockname()
     except (OSError, ValueError):
         return None
-    return scoped_address(Address(name[0]).packed, name[3] if len(name) == 4 else 0)
+    return address_in(name)
 
 
 def interface_names() -> list[str]:

@@ -24,7 +24,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar, cast
 from dualstack.core.address import Address, SocketTuple
 from dualstack.core.endpoint import Wildcard, parse_host
 from dualstack.errors import AddressError, LookupFailed
-from dualstack.kernel.scopes import scoped_address
+from dualstack.kernel.scopes import address_in
 from dualstack.net import flags as _flags
 from dualstack.net.pool import POOL, LimitReachedError
 
@@ -254,7 +254,7 @@ def is_localhost(name: str) -> bool:
 
 def addresses_in(answers: list[AddressInfo]) -> tuple[Address, ...]:
     """The addresses in an answer of `getaddrinfo`: its order, zones by name, each once and unmapped."""
-    return tuple(dict.fromkeys(_read_address(sockaddr) for *_, sockaddr in answers))
+    return tuple(dict.fromkeys(address_in(sockaddr).canonical for *_, sockaddr in answers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,9 +390,3 @@ def _scope_id(address: Address) -> int:
             return int(address.scope)
         why = f"no interface is called {address.scope}"
         raise LookupFailed(str(address), why, errno=socket.EAI_NONAME) from error
-
-
-def _read_address(sockaddr: SocketTuple) -> Address:
-    address = Address(sockaddr[0])
-    scope_id = sockaddr[3] if len(sockaddr) == 4 else 0
-    return scoped_address(address.packed, scope_id).canonical
