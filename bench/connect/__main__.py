@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from bench.connect.peers import OURS, OURS_ASYNC, PROGRAMS, RAW, Peer, installed
+from bench.connect.peers import OURS, OURS_ASYNC, PROGRAMS, RAW, Peer, forget, installed
 
 NAME = "dual.example"
 _HOSTS = f"127.0.0.1 localhost\n::1 localhost\n::1 {NAME}\n127.0.0.1 {NAME}\n"
@@ -115,6 +115,7 @@ def _broken(case: str, peers: list[Peer]) -> dict[str, list[float]]:
             _never_answering(stack, port)
         for peer in peers:
             if case in peer.takes and not _waits_for_ever(case, peer):
+                forget()
                 found[peer.name] = [peer.run(NAME, port, 1).wall_s for _ in range(_REPEATS)]
         for name, connect in PROGRAMS:
             if shutil.which(name):

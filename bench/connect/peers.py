@@ -13,7 +13,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-__all__ = ["OURS", "OURS_ASYNC", "PEERS", "PROGRAMS", "RAW", "Peer", "Spent", "installed"]
+import dualstack
+
+__all__ = ["OURS", "OURS_ASYNC", "PEERS", "PROGRAMS", "RAW", "Peer", "Spent", "forget", "installed"]
 
 RAW = "raw connect"
 OURS = "dualstack, blocking"
@@ -86,10 +88,19 @@ def _create_connection(where: Where) -> socket.socket:
     return socket.create_connection(where, _LIMIT_S)
 
 
-def _ours(where: Where) -> socket.socket:
-    import dualstack
+class _Ours:
+    """Our dialler; a new one has learnt nothing yet."""
 
-    return dualstack.create_connection(where, _LIMIT_S)
+    dialer = dualstack.Dialer()
+
+
+def forget() -> None:
+    """Begin with a dialler that has learnt nothing."""
+    _Ours.dialer = dualstack.Dialer()
+
+
+def _ours(where: Where) -> socket.socket:
+    return _Ours.dialer.create_connection(where, _LIMIT_S)
 
 
 def _urllib3(where: Where) -> socket.socket:
@@ -99,21 +110,15 @@ def _urllib3(where: Where) -> socket.socket:
 
 
 async def _ours_async(host: str, port: int) -> None:
-    import dualstack
-
-    (await dualstack.connect(host, port, timeout=_LIMIT_S)).close()
+    (await _Ours.dialer.connect(host, port, timeout=_LIMIT_S)).close()
 
 
 async def _ours_pair(_host: str, port: int) -> None:
-    import dualstack
-
-    (await dualstack.connect(("::1", "127.0.0.1"), port, timeout=_LIMIT_S)).close()
+    (await _Ours.dialer.connect(("::1", "127.0.0.1"), port, timeout=_LIMIT_S)).close()
 
 
 async def _ours_streams(host: str, port: int) -> None:
-    import dualstack
-
-    _, writer = await dualstack.open_connection(host, port, timeout=_LIMIT_S)
+    _, writer = await _Ours.dialer.open_connection(host, port, timeout=_LIMIT_S)
     writer.transport.abort()
 
 
