@@ -239,6 +239,31 @@ def test_cancelled_while_it_connects(run: Callable[..., object], servers: Server
     run(main())
 
 
+class Proactor(asyncio.SelectorEventLoop):
+    """A loop that watches no socket of others, as asyncio's on Windows."""
+
+    def add_writer(self, *_arguments: object) -> None:
+        raise NotImplementedError
+
+    def remove_writer(self, *_arguments: object) -> bool:
+        raise NotImplementedError
+
+
+def test_a_loop_that_watches_no_sockets_does_too(servers: Servers) -> None:
+    servers.silent("::1")
+    servers.accept("127.0.0.1")
+
+    async def main() -> None:
+        with await dualstack.connect("tls.example", servers.port, dialer=named(), timeout=20) as sock:
+            assert sock.getpeername()[0] == "127.0.0.1"
+        with pytest.raises(DialTimedOut):
+            await dualstack.connect("::1", servers.port, timeout=0.05)
+        await asyncio.sleep(0.01)
+
+    with nothing_left_open(), asyncio.Runner(loop_factory=Proactor) as runner:
+        runner.run(main())
+
+
 def test_cancelled_before_it_begins(run: Callable[..., object], servers: Servers) -> None:
     servers.accept("::1")
 

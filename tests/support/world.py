@@ -12,8 +12,9 @@ from dualstack.core.address import Address
 from dualstack.core.order import Candidate
 from dualstack.core.outlet import LeftOut
 from dualstack.core.policy_table import DEFAULT_TABLE, PolicyTable
-from dualstack.core.race import Action, Answer, Memory, Race, Start, Timing
+from dualstack.core.race import Action, Answer, Memory, Race, Start
 from dualstack.core.steps import Step
+from dualstack.core.timing import Timing
 from dualstack.errors import LookupFailed
 
 SOURCES = {4: Address("192.0.2.200"), 6: Address("2001:db8:ffff::1")}

@@ -13,7 +13,8 @@ from dualstack.core.history import History
 from dualstack.core.order import Candidate
 from dualstack.core.outlet import LeftOut
 from dualstack.core.policy_table import parse_gai_conf
-from dualstack.core.race import Answer, Race, Start, Stop, Timing
+from dualstack.core.race import Answer, Race, Start, Stop
+from dualstack.core.timing import Timing
 from dualstack.errors import DialError, DialRefused, DialTimedOut, ExitCode, LookupFailed
 from support.world import NEVER, Accepts, Connected, Failed, Lookup, Refuses, Silent, World, candidate
 

@@ -7,11 +7,12 @@ left to take it. Only the selector's half of a loop is used, so uvloop does as w
 """
 
 import asyncio
+import errno
+import select
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from errno import EPROTO
 from functools import partial
 from math import inf
 from time import monotonic
@@ -37,6 +38,9 @@ Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Handshake: TypeAlias = Callable[[socket.socket], Awaitable[Streams]]
 
 _LONGEST_S = 86400.0
+_LOOK_EVERY_S = 0.005
+# Not every system has the number.
+_HANDSHAKE_FAILED = getattr(errno, "EPROTO", errno.EIO)
 
 
 async def connect(
@@ -232,7 +236,7 @@ class _Dial:
 
     def _writable(self, number: int) -> None:
         sock = self._sockets[number]
-        self._loop.remove_writer(sock.fileno())
+        self._unwatch(sock)
         error = error_of(sock)
         if error:
             del self._sockets[number]
@@ -258,7 +262,7 @@ class _Dial:
             self._shaking.pop(number, None)
             self._sockets.pop(number, None)
             sock.close()
-            self._do(self._race.failed(number, EPROTO, f"TLS: {error}", monotonic()))
+            self._do(self._race.failed(number, _HANDSHAKE_FAILED, f"TLS: {error}", monotonic()))
         except BaseException:
             sock.close()
             raise
@@ -293,8 +297,27 @@ class _Dial:
         self._sockets[attempt.number] = sock
         if is_connected:
             return self._connected(attempt.number)
-        self._loop.add_writer(sock.fileno(), self._writable, attempt.number)
+        self._watch(attempt.number, sock)
         return []
+
+    def _watch(self, number: int, sock: socket.socket) -> None:
+        try:
+            self._loop.add_writer(sock.fileno(), self._writable, number)
+        except NotImplementedError:
+            # asyncio's proactor, the default on Windows, watches no socket of others: look at it now and then.
+            self._loop.call_later(_LOOK_EVERY_S, self._look, number, sock)
+
+    def _unwatch(self, sock: socket.socket) -> None:
+        with suppress(NotImplementedError):
+            self._loop.remove_writer(sock.fileno())
+
+    def _look(self, number: int, sock: socket.socket) -> None:
+        if self._sockets.get(number) is not sock:
+            return
+        if any(select.select([], [sock], [sock], 0)):
+            self._writable(number)
+        else:
+            self._loop.call_later(_LOOK_EVERY_S, self._look, number, sock)
 
     def _let_go(self, number: int) -> None:
         """Close what is left of an attempt: the writer goes before the descriptor, which another may get next."""
@@ -303,7 +326,7 @@ class _Dial:
             return
         shaking = self._shaking.get(number)
         if shaking is None or shaking.task is None:
-            self._loop.remove_writer(sock.fileno())
+            self._unwatch(sock)
             sock.close()
         elif shaking.streams is not None:
             shaking.streams[1].transport.abort()

@@ -21,8 +21,9 @@ from dualstack.core.history import History
 from dualstack.core.order import Candidate, Known
 from dualstack.core.outlet import ANYWHERE, FAMILY_NAMES, Outlet, Source
 from dualstack.core.policy_table import PolicyTable
-from dualstack.core.race import Race, Timing
+from dualstack.core.race import Race
 from dualstack.core.steps import Step
+from dualstack.core.timing import Timing
 from dualstack.errors import AddressError
 from dualstack.net.lookups import system_table
 from dualstack.net.names import Resolver
