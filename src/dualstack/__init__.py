@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dualstack.core.address import Address
     from dualstack.core.configuration import Configuration, Link, Port, Service
     from dualstack.core.endpoint import Endpoint
+    from dualstack.core.history import History
     from dualstack.core.hostfacts import HostFacts
     from dualstack.core.in6 import (
         IN6_IS_ADDR_LINKLOCAL,
@@ -30,11 +31,15 @@ if TYPE_CHECKING:
     from dualstack.core.ping_report import AddressReport, PingReport
     from dualstack.core.planner import Plan, plan
     from dualstack.core.sockaddr import SocketAddress
+    from dualstack.core.steps import Step
     from dualstack.errors import (
         AddressError,
+        AttemptFailed,
         ConfigError,
         ControlError,
         DialError,
+        DialRefused,
+        DialTimedOut,
         DualstackError,
         ListenError,
         LookupFailed,
@@ -42,6 +47,9 @@ if TYPE_CHECKING:
         RuleError,
     )
     from dualstack.kernel.facts import read_facts
+    from dualstack.net.dial import connect, open_connection
+    from dualstack.net.dial_blocking import create_connection
+    from dualstack.net.dialer import Dialer, SharedHistory
     from dualstack.net.listen import Server, bind_socket, bind_sockets, start_server
     from dualstack.net.names import (
         getaddrinfo,
@@ -69,14 +77,19 @@ __all__ = [
     "Address",
     "AddressError",
     "AddressReport",
+    "AttemptFailed",
     "Case",
     "ConfigError",
     "Configuration",
     "ControlError",
     "Decision",
     "DialError",
+    "DialRefused",
+    "DialTimedOut",
+    "Dialer",
     "DualstackError",
     "Endpoint",
+    "History",
     "HostFacts",
     "Link",
     "ListenError",
@@ -89,15 +102,20 @@ __all__ = [
     "RuleError",
     "Server",
     "Service",
+    "SharedHistory",
     "SocketAddress",
+    "Step",
     "Verdict",
     "bind_socket",
     "bind_sockets",
+    "connect",
+    "create_connection",
     "getaddrinfo",
     "getaddrinfo_async",
     "getnameinfo",
     "getnameinfo_async",
     "getnameinfo_timeo",
+    "open_connection",
     "ping",
     "ping_async",
     "plan",
@@ -111,16 +129,21 @@ _HOMES = {
     "core.access": ("AccessList", "Decision", "Verdict"),
     "core.configuration": ("Configuration", "Link", "Port", "Service"),
     "core.endpoint": ("Endpoint",),
+    "core.history": ("History",),
     "core.hostfacts": ("HostFacts",),
     "core.oracle": ("Case", "Prediction", "predict"),
     "core.ping_report": ("AddressReport", "PingReport"),
     "core.planner": ("Plan", "plan"),
     "core.sockaddr": ("SocketAddress",),
+    "core.steps": ("Step",),
     "errors": (
         "AddressError",
+        "AttemptFailed",
         "ConfigError",
         "ControlError",
         "DialError",
+        "DialRefused",
+        "DialTimedOut",
         "DualstackError",
         "ListenError",
         "LookupFailed",
@@ -128,6 +151,9 @@ _HOMES = {
         "RuleError",
     ),
     "kernel.facts": ("read_facts",),
+    "net.dial": ("connect", "open_connection"),
+    "net.dial_blocking": ("create_connection",),
+    "net.dialer": ("Dialer", "SharedHistory"),
     "net.listen": ("Server", "bind_socket", "bind_sockets", "start_server"),
     "net.names": ("getaddrinfo", "getaddrinfo_async", "getnameinfo", "getnameinfo_async", "getnameinfo_timeo"),
     "net.ping": ("ping", "ping_async"),

@@ -10,9 +10,12 @@ from enum import IntEnum
 
 __all__ = [
     "AddressError",
+    "AttemptFailed",
     "ConfigError",
     "ControlError",
     "DialError",
+    "DialRefused",
+    "DialTimedOut",
     "DualstackError",
     "ExitCode",
     "ListenError",
@@ -112,19 +115,74 @@ class ListenError(_SystemError):
         self.why = why
 
 
+class AttemptFailed(_SystemError):  # noqa: N818 - what failed is said, not that it is an error
+    """One address that could not be connected to.
+
+    Args:
+        address: as people write it.
+        errno: the number.
+        why: the system's words for it, or better ones.
+        started_s: seconds from the beginning of the whole to this attempt.
+        elapsed_s: how long it lasted, in seconds.
+    """
+
+    def __init__(self, address: str, errno: int, why: str, *, started_s: float = 0.0, elapsed_s: float = 0.0) -> None:
+        super().__init__(f"{address}: {why} (begun at {started_s:.3f} s, lasted {elapsed_s:.3f} s)", errno=errno)
+        self.address = address
+        self.strerror = why
+        self.started_s = started_s
+        self.elapsed_s = elapsed_s
+
+
 class DialError(_SystemError):
-    """A connection that could not be made; `attempts` are the errors in the order tried."""
+    """A connection that could not be made.
+
+    `attempts` are the errors in the order tried, each with its address; where there are any, the cause is an
+    `ExceptionGroup` of them. `errno` is there where all agree. `steps` tell all that happened, `elapsed_s` how long
+    it took. Where time was the cause it is a `TimeoutError`, and where everybody refused a `ConnectionRefusedError`.
+    """
+
+    steps: tuple[object, ...] = ()
+    elapsed_s: float | None = None
 
     def __init__(
         self, target: str, why: str = "", *, attempts: tuple[tuple[str, OSError], ...] = (), errno: int | None = None
     ) -> None:
-        numbers = {error.errno for _, error in attempts}
-        if errno is None and len(numbers) == 1:
-            errno = numbers.pop()
+        errno = _agreed(attempts) if errno is None else errno
         tried = "; ".join(f"{address}: {_reason(error)}" for address, error in attempts)
-        super().__init__(f"cannot connect to {target}: {why or tried}", errno=errno)
+        text = f"{why} ({tried})" if why and tried else why or tried
+        super().__init__(f"cannot connect to {target}: {text}", errno=errno)
         self.target = target
         self.attempts = attempts
+        if attempts:
+            self.__cause__ = ExceptionGroup(f"all of {len(attempts)} failed", [error for _, error in attempts])
+
+    @classmethod
+    def of(
+        cls, target: str, why: str = "", *, attempts: tuple[tuple[str, OSError], ...] = (), errno: int | None = None
+    ) -> "DialError":
+        """The same, of the class that callers of the standard library catch for its number."""
+        errno = _agreed(attempts) if errno is None else errno
+        return _DIAL_ERRORS.get(errno, cls)(target, why, attempts=attempts, errno=errno)
+
+
+class DialRefused(DialError, ConnectionRefusedError):  # noqa: N818 - as above
+    """Every address refused."""
+
+
+class DialTimedOut(DialError, TimeoutError):  # noqa: N818 - as above
+    """Time was up."""
+
+
+_DIAL_ERRORS: dict[int | None, type[DialError]] = {
+    _errno.ECONNREFUSED: DialRefused,
+    _errno.ETIMEDOUT: DialTimedOut,
+}
+
+
+def _agreed(attempts: tuple[tuple[str, OSError], ...]) -> int | None:
+    numbers = {error.errno for _, error in attempts}
+    return numbers.pop() if len(numbers) == 1 else None
 
 
 class PingError(_SystemError):
@@ -151,6 +209,7 @@ class LookupFailed(DualstackError, socket.gaierror):  # noqa: N818 - what failed
         super().__init__(errno, f"lookup of {query!r}: {why}")
         self.query = query
         self.timed_out = timed_out
+        self.steps: tuple[object, ...] = ()
 
     def __str__(self) -> str:
         return str(self.args[1])

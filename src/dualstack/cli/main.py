@@ -22,6 +22,7 @@ VERBS = {
     "relay": "Give one server the other family's face: accept on LISTEN, connect to TARGET.",
     "gateway": "Run, or --check, a configuration of ports, services and links.",
     "ports": "List, stop, start and restart the ports of a running gateway.",
+    "connect": "Connect as a telnet client over whichever family answers, and tell each step.",
     "listen": "Accept connections and show each peer as it is and as the kernel gave it.",
     "lookup": "Names to addresses and back, within a limit of time.",
     "ping": "Ask both families of a name for an ICMP echo, side by side.",

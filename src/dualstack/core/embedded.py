@@ -22,6 +22,8 @@ __all__ = [
     "Embedded",
     "Nat64",
     "embedded_ipv4",
+    "nat64_prefix",
+    "rfc6052_encode",
 ]
 
 NAT64_WELL_KNOWN = Prefix.parse("64:ff9b::/96")  # RFC 6052 section 2.1
@@ -58,7 +60,7 @@ class Nat64:
     prefixes: tuple[Prefix, ...]
 
     def __init__(self, prefixes: Iterable[str] = ()) -> None:
-        parsed = {_nat64_prefix(text) for text in prefixes} - {NAT64_WELL_KNOWN}
+        parsed = {nat64_prefix(text) for text in prefixes} - {NAT64_WELL_KNOWN}
         object.__setattr__(self, "prefixes", tuple(sorted(parsed, key=lambda prefix: (-prefix.length, prefix))))
 
     def decode(self, address: Address) -> Embedded | None:
@@ -70,7 +72,12 @@ class Nat64:
         return None
 
 
-def _nat64_prefix(text: str) -> Prefix:
+def nat64_prefix(text: str) -> Prefix:
+    """A translator's prefix, such as `64:ff9b::/96`.
+
+    Raises:
+        AddressError: RFC 6052 has no place for an IPv4 address in it.
+    """
     prefix = Prefix.parse(text)
     if prefix.network.version == 4 or prefix.length not in NAT64_LENGTHS:
         raise AddressError(
@@ -87,6 +94,23 @@ def _rfc6052_decode(value: int, length: int) -> int | None:
     """The IPv4 address where the u octet and all that comes after it are zero."""
     ipv4, rest = _rfc6052_split(value, length)
     return None if rest else ipv4
+
+
+def rfc6052_encode(ipv4: Address, prefix: Prefix) -> Address:
+    """The IPv6 address that stands for an IPv4 one behind a translator (RFC 6052 section 2.2), suffix and u octet zero.
+
+    Args:
+        ipv4: what to put in.
+        prefix: one of the six lengths.
+
+    >>> rfc6052_encode(Address("192.0.2.33"), Prefix.parse("2001:db8:122::/48"))
+    Address('2001:db8:122:c000:2:2100::')
+    """
+    if prefix.length == 96:
+        return Address.from_int(prefix.first | ipv4.value, 6)
+    # As one number without the u octet, bits 64 to 71, which then parts what comes before it from what comes after.
+    joined = prefix.first >> 64 << 56 | ipv4.value << 88 - prefix.length
+    return Address.from_int(joined >> 56 << 64 | joined & _LOW_56, 6)
 
 
 def _rfc6052_split(value: int, length: int) -> tuple[int, int]:

@@ -27,6 +27,7 @@ from dualstack.gateway.service import Door, Policy, RunningService
 from dualstack.gateway.unreached import unreached_targets
 from dualstack.kernel.facts import read_facts
 from dualstack.kernel.sockets import open_sockets
+from dualstack.net.dialer import SharedHistory
 from dualstack.net.names import resolve_async
 
 # What a reload does not change.
@@ -53,6 +54,7 @@ class Gateway:
         self._log = log
         self._leaving: set[RunningService] = set()
         self._names: Mapping[str, tuple[Address, ...]] = {}
+        self._history = SharedHistory()
 
     async def open(self) -> None:
         """Open every socket of the plan and accept.
@@ -152,7 +154,7 @@ class Gateway:
         def route(target: Endpoint) -> Route:
             return route_to(target, service.families, config, self.ports, self._names)
 
-        return Policy.of(service, route)
+        return Policy.of(service, route, self._history)
 
     def _begin(self, port: NamedPort, service: RunningService, spec: SocketSpec, sock: socket.socket) -> None:
         door = Door(service, port)

@@ -1,36 +1,30 @@
 """Which way out: the addresses of a target that may be dialled, by which port, from which source (D4, D5).
 
 A link names the ports for its targets; a stopped port does not dial. Without a link every family is dialled from no
-address in particular. Looks nothing up: the addresses come in.
+address in particular. A literal target becomes hops for the data plane, a name an outlet for the connector. Looks
+nothing up.
 """
 
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from socket import AF_INET, AF_INET6
+from types import MappingProxyType
 
 from dualstack.core.access import AccessList, Verdict
 from dualstack.core.address import Address
 from dualstack.core.configuration import BOTH, Configuration, Port
+from dualstack.core.embedded import nat64_prefix
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.outgoing import LOOPBACKS, dialable_families, link_matches
+from dualstack.core.outlet import FAMILY_NAMES, Outlet, Source
 from dualstack.core.sockaddr import SocketAddress
 from dualstack.gateway.dataplane.link import Hop
 from dualstack.gateway.ports import NamedPort, PortState
 
-__all__ = ["Route", "Source", "hops", "route_to"]
-
-FAMILY_NAMES = {4: "IPv4", 6: "IPv6"}
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What a connection is bound to before it is made: an address, an interface, or neither."""
-
-    address: Address | None = None
-    interface: str | None = None
+__all__ = ["Route", "hops", "route_to"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +48,18 @@ class Route:
         if not families & self.families:
             return f"has no {FAMILY_NAMES[next(iter(self.families))]} address"
         wanted = " and ".join(FAMILY_NAMES[family] for family in sorted(families)) or "no address"
+        return f"resolves to {wanted}, and {self._why_no_port}"
+
+    def outlet(self, reach: AccessList | None, nat64: Iterable[str]) -> Outlet:
+        """What the connector may use for a target of this route."""
+        sources = {family: source for family in sorted(BOTH) if (source := self.by(family)) is not None}
+        why = "" if self.ports is None else self._why_no_port
+        return Outlet(MappingProxyType(sources), reach, tuple(map(nat64_prefix, nat64)), why)
+
+    @property
+    def _why_no_port(self) -> str:
         names = ", ".join(port.name for port, _ in self.ports or ()) or "none, all are stopped"
-        return f"resolves to {wanted}, and no port of link {self.link} can dial it (up: {names})"
+        return f"no port of link {self.link} can dial it (up: {names})"
 
 
 def route_to(
@@ -85,8 +89,8 @@ def _sources(port: Port, config: Configuration, names: Mapping[str, tuple[Addres
     elif isinstance(port.bind, str):
         bound = LOOPBACKS if port.bind.casefold() == "localhost" else names.get(port.bind, ())
     else:
-        return dict.fromkeys(dialable_families(port, config), Source(None, port.interface))
-    return {address.version: Source(address, port.interface) for address in reversed(bound)}
+        return dict.fromkeys(dialable_families(port, config), Source(interface=port.interface))
+    return {address.version: Source(address, interface=port.interface) for address in reversed(bound)}
 
 
 def _is_up(port: NamedPort | None) -> bool:

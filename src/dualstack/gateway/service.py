@@ -8,24 +8,27 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from socket import AF_UNIX, SocketType, if_nametoindex
 
 from dualstack.core.access import AccessList, Verdict
 from dualstack.core.address import Address
 from dualstack.core.configuration import ExecTarget, Service, UnixTarget
 from dualstack.core.endpoint import Endpoint
-from dualstack.errors import DualstackError, LookupFailed
+from dualstack.errors import DialError, DualstackError
 from dualstack.gateway.children import Children
 from dualstack.gateway.dataplane.link import Hop, Link, Reason, Target
 from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.gateway.log import Log
 from dualstack.gateway.ports import NamedPort
 from dualstack.gateway.routes import Route, hops
-from dualstack.kernel.streams import SockAddr, reset
-from dualstack.net.names import resolve_async
+from dualstack.kernel.streams import NO_ROOM, SockAddr, reset
+from dualstack.net.dialer import Dialer, SharedHistory
 
 __all__ = ["Door", "Policy", "RunningService", "rules_of"]
+
+# How long a connection rests when the system has no descriptors left.
+_ROOM_RETRY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +38,19 @@ class Policy:
     service: Service
     access: AccessList | None
     reach: AccessList | None
-    route: Route
+    dialer: Dialer
     target: Target | None
     trouble: str
 
     @classmethod
-    def of(cls, service: Service, route_of: Callable[[Endpoint], Route]) -> "Policy":
+    def of(cls, service: Service, route_of: Callable[[Endpoint], Route], history: SharedHistory) -> "Policy":
         """The policy of `service`; a literal target is made ready here and never leaves the data plane."""
         access = rules_of(service.access, service.nat64)
         reach = rules_of(service.reach, service.nat64)
         route = route_of(service.target) if isinstance(service.target, Endpoint) else Route()
         target, trouble = _literal_target(service, route, reach)
-        return cls(service, access, reach, route, target, trouble)
+        dialer = Dialer(outlet=route.outlet(reach, service.nat64), history=history)
+        return cls(service, access, reach, dialer, target, trouble)
 
 
 def rules_of(rules: tuple[str, ...], nat64: tuple[str, ...]) -> AccessList | None:
@@ -67,6 +71,23 @@ def _literal_target(service: Service, route: Route, reach: AccessList | None) ->
 
 def _target(service: Service, found: tuple[Hop, ...]) -> Target:
     return Target(found, idle_timeout_s=service.idle_timeout_s, connect_timeout_s=service.connect_timeout_s)
+
+
+async def _reach(policy: Policy, target: Endpoint) -> SocketType:
+    """Connect to a name; a client never pays for a lack of descriptors: it waits until there are some.
+
+    Raises:
+        DualstackError: no address of it can be reached in time.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + policy.service.connect_timeout_s
+    while True:
+        try:
+            return await policy.dialer.connect(str(target.host), target.port, timeout=max(deadline - loop.time(), 0.0))
+        except DialError as error:
+            if error.errno not in NO_ROOM:
+                raise
+        await asyncio.sleep(_ROOM_RETRY_S)
 
 
 class RunningService:
@@ -121,24 +142,15 @@ class RunningService:
 
     async def _dial(self, client: SocketType, peer: SockAddr, door: "Door", target: Endpoint) -> None:
         policy = self.policy
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + policy.service.connect_timeout_s
         try:
-            addresses = await resolve_async(str(target.host), timeout=policy.service.connect_timeout_s)
-            found, trouble = hops(addresses, target.port, policy.route, policy.reach)
-        except LookupFailed as error:
-            self._lose(client, peer, door, str(error))
+            server = await _reach(policy, target)
         except asyncio.CancelledError:
             self._lose(client, peer, door, "the gateway is leaving")
             raise
         except (DualstackError, OSError) as error:
             self._lose(client, peer, door, str(error))
         else:
-            if found:
-                reached = replace(_target(policy.service, found), connect_timeout_s=max(deadline - loop.time(), 0.0))
-                self._plane.connect(client, peer, reached, door)
-            else:
-                self._lose(client, peer, door, f"{target.host} {trouble}")
+            self._plane.relay(client, server, door, peer=peer, idle_timeout_s=policy.service.idle_timeout_s)
 
     def _spawn(self, argv: tuple[str, ...], client: SocketType, peer: SockAddr, door: "Door") -> None:
         try:

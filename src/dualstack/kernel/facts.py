@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +22,7 @@ from dualstack.kernel import netlink
 from dualstack.kernel.scopes import scoped_address
 from dualstack.kernel.sockdiag import read_listeners
 
-__all__ = ["Ipv6Status", "ipv6_status", "read_facts", "system_name"]
+__all__ = ["Ipv6Status", "configured_families", "ipv6_status", "read_facts", "system_name"]
 
 # sys.platform without its number -> the names of core.stacks; what is not here keeps its own name.
 _SYSTEMS = {
@@ -114,6 +115,33 @@ def read_facts(*, listeners: bool = False, names: Mapping[str, tuple[Address, ..
         may_bind_low=_may_bind_low(),
         names=names,
     )
+
+
+def configured_families() -> frozenset[int]:
+    """The families of which an interface has an address, those of the loopback aside (RFC 3493, AI_ADDRCONFIG).
+
+    Where addresses cannot be read, those that a datagram socket has a way to a global address of.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):
+            found = _addresses_by_index()
+            addresses = (address for each in found.values() for address in each)
+            return frozenset(address.version for address in addresses if address not in _LOOPBACKS)
+    return frozenset(version for version, address in _GLOBAL.items() if _has_way(*address))
+
+
+# 127.0.0.2 counts, as in the C library of most Linux systems: somebody has put it there.
+_LOOPBACKS = frozenset({Address("127.0.0.1"), Address("::1")})
+_GLOBAL = {4: (socket.AF_INET, "192.0.2.1"), 6: (socket.AF_INET6, "2001:db8::1")}
+
+
+def _has_way(family: int, host: str) -> bool:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((host, 9))
+    except OSError:
+        return False
+    return True
 
 
 def system_name(platform: str = sys.platform) -> str:

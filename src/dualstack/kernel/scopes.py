@@ -5,10 +5,15 @@ The other way, from a name to a number, is the resolver's or `socket.if_nametoin
 
 import socket
 
-from dualstack.core.address import Address
+from dualstack.core.address import Address, SocketTuple
 from dualstack.errors import AddressError
 
-__all__ = ["scoped_address"]
+__all__ = ["address_in", "scoped_address"]
+
+
+def address_in(sockaddr: SocketTuple) -> Address:
+    """The address of a socket address that the kernel gave, its zone by name."""
+    return scoped_address(Address(sockaddr[0]).packed, sockaddr[3] if len(sockaddr) == 4 else 0)
 
 
 def scoped_address(packed: bytes, scope_id: int) -> Address:

@@ -24,10 +24,12 @@ from typing import Generic, Protocol, TypeAlias, TypeVar, cast
 from dualstack.core.address import Address, SocketTuple
 from dualstack.core.endpoint import Wildcard, parse_host
 from dualstack.errors import AddressError, LookupFailed
-from dualstack.kernel.scopes import scoped_address
-from dualstack.net.pool import LimitReachedError, Pool
+from dualstack.kernel.scopes import address_in
+from dualstack.net import flags as _flags
+from dualstack.net.pool import POOL, LimitReachedError
 
 __all__ = [
+    "LOOPBACKS",
     "AddressInfo",
     "Resolver",
     "addresses_in",
@@ -36,6 +38,7 @@ __all__ = [
     "getnameinfo",
     "getnameinfo_async",
     "getnameinfo_timeo",
+    "is_localhost",
     "known_addresses",
     "resolve",
     "resolve_async",
@@ -59,11 +62,9 @@ class Resolver(Protocol):
         """As `socket.getnameinfo`."""
 
 
-_POOL = Pool()
-
 _NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
 _FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
-_LOOPBACKS = (Address("::1"), Address("127.0.0.1"))  # in the order of RFC 6724
+LOOPBACKS = (Address("::1"), Address("127.0.0.1"))  # in the order of RFC 6724
 _EAI_SYSTEM = getattr(socket, "EAI_SYSTEM", socket.EAI_FAIL)  # Windows has none
 
 # RFC 1035 section 2.3.4, as text without the last dot.
@@ -236,9 +237,9 @@ def known_addresses(name: str, *, family: int = 0) -> tuple[Address, ...] | None
     host = parse_host(name)
     if isinstance(host, Wildcard):
         raise AddressError(name, "every address is none to look up: write one host")
-    if isinstance(host, str) and host.lower().removesuffix(".") != "localhost":
+    if isinstance(host, str) and not is_localhost(host):
         return None
-    addresses = (host.canonical,) if isinstance(host, Address) else _LOOPBACKS
+    addresses = (host.canonical,) if isinstance(host, Address) else LOOPBACKS
     allowed = tuple(address for address in addresses if family in (0, address.version))
     if not allowed:
         why = f"an IPv{addresses[0].version} address, and IPv{family} is asked for"
@@ -246,9 +247,14 @@ def known_addresses(name: str, *, family: int = 0) -> tuple[Address, ...] | None
     return allowed
 
 
+def is_localhost(name: str) -> bool:
+    """Whether it is the name that needs no lookup (RFC 6761 section 6.3)."""
+    return name.lower().removesuffix(".") == "localhost"
+
+
 def addresses_in(answers: list[AddressInfo]) -> tuple[Address, ...]:
     """The addresses in an answer of `getaddrinfo`: its order, zones by name, each once and unmapped."""
-    return tuple(dict.fromkeys(_read_address(sockaddr) for *_, sockaddr in answers))
+    return tuple(dict.fromkeys(address_in(sockaddr).canonical for *_, sockaddr in answers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,10 +281,9 @@ def _forward(
     _refuse_port(str(text or ""), port)
     # As bytes: for a str Python loads its IDNA tables first, which an ASCII name does not need.
     encoded = None if text is None else text.encode("ascii")
-    ask = partial(resolver.getaddrinfo, encoded, port, *hints)
     return _Question(
         text=text or "",
-        ask=cast("Callable[[], list[AddressInfo]]", ask),
+        ask=partial(_flags.look_up, resolver, encoded, port, hints),
         is_quick=(text is None or _is_numeric(text) or bool(hints[-1] & socket.AI_NUMERICHOST)) and _is_number(port),
     )
 
@@ -302,7 +307,7 @@ def _answer(question: _Question[T], timeout: float | None) -> T:
         if question.is_quick or timeout is None:
             return question.ask()
         _refuse_no_time(timeout)
-        return _POOL.run(question.ask, timeout)
+        return POOL.run(question.ask, timeout)
 
 
 async def _answer_async(question: _Question[T], timeout: float | None) -> T:  # noqa: ASYNC109 - as above
@@ -311,7 +316,7 @@ async def _answer_async(question: _Question[T], timeout: float | None) -> T:  # 
             return question.ask()
         limit = inf if timeout is None else timeout
         _refuse_no_time(limit)
-        return await _POOL.run_async(question.ask, limit)
+        return await POOL.run_async(question.ask, limit)
 
 
 @contextmanager
@@ -385,9 +390,3 @@ def _scope_id(address: Address) -> int:
             return int(address.scope)
         why = f"no interface is called {address.scope}"
         raise LookupFailed(str(address), why, errno=socket.EAI_NONAME) from error
-
-
-def _read_address(sockaddr: SocketTuple) -> Address:
-    address = Address(sockaddr[0])
-    scope_id = sockaddr[3] if len(sockaddr) == 4 else 0
-    return scoped_address(address.packed, scope_id).canonical

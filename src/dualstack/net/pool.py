@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
-__all__ = ["LimitReachedError", "Pool"]
+__all__ = ["POOL", "Failure", "Job", "LimitReachedError", "Outcome", "Pool", "Value", "value_of"]
 
 T = TypeVar("T")
 
@@ -28,37 +28,42 @@ class LimitReachedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Value(Generic[T]):
+class Value(Generic[T]):
+    """What a call returned."""
+
     value: T
 
 
 @dataclass(frozen=True, slots=True)
-class _Failure:
+class Failure:
+    """What a call raised."""
+
     error: BaseException
 
 
-_Outcome: TypeAlias = _Value[T] | _Failure
+Outcome: TypeAlias = Value[T] | Failure
 
 
 class _Work(Protocol):
     def run(self) -> None: ...
 
 
-class _Job(Generic[T]):
+class Job(Generic[T]):
     """A call and where its outcome goes; nowhere once `deliver` is None."""
 
     __slots__ = ("_call", "deliver")
 
-    def __init__(self, call: Callable[[], T], deliver: Callable[[_Outcome[T]], object]) -> None:
+    def __init__(self, call: Callable[[], T], deliver: Callable[[Outcome[T]], object]) -> None:
         self._call = call
-        self.deliver: Callable[[_Outcome[T]], object] | None = deliver
+        self.deliver: Callable[[Outcome[T]], object] | None = deliver
 
     def run(self) -> None:
-        outcome: _Outcome[T]
+        """Make the call, and hand its outcome on."""
+        outcome: Outcome[T]
         try:
-            outcome = _Value(self._call())
+            outcome = Value(self._call())
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
-            outcome = _Failure(error)
+            outcome = Failure(error)
         deliver = self.deliver
         if deliver is not None:
             deliver(outcome)
@@ -110,15 +115,15 @@ class Pool:
             LimitReachedError: it takes longer.
             RuntimeError: the system gives no thread.
         """
-        outcomes: SimpleQueue[_Outcome[T]] = SimpleQueue()
-        job = self._put(call, outcomes.put)
+        outcomes: SimpleQueue[Outcome[T]] = SimpleQueue()
+        job = self.put(call, outcomes.put)
         try:
             outcome = outcomes.get(timeout=min(timeout, threading.TIMEOUT_MAX))
         except Empty:
             raise LimitReachedError from None
         finally:
-            self._drop(job)
-        return _result(outcome)
+            self.drop(job)
+        return value_of(outcome)
 
     async def run_async(self, call: Callable[[], T], timeout: float) -> T:  # noqa: ASYNC109 - it also counts in the queue
         """The same for asyncio: the loop goes on meanwhile, and a cancelled caller is gone at once."""
@@ -126,31 +131,36 @@ class Pool:
 
         loop = asyncio.get_running_loop()
         # The outcome is the future's result even where it is an error: nobody may be left to retrieve an exception.
-        settled: asyncio.Future[_Outcome[T] | None] = loop.create_future()
+        settled: asyncio.Future[Outcome[T] | None] = loop.create_future()
 
-        def settle(outcome: _Outcome[T] | None) -> None:
+        def settle(outcome: Outcome[T] | None) -> None:
             if not settled.done():
                 settled.set_result(outcome)
 
-        def deliver(outcome: _Outcome[T]) -> None:
+        def deliver(outcome: Outcome[T]) -> None:
             with suppress(RuntimeError):  # the loop is closed: too late
                 loop.call_soon_threadsafe(settle, outcome)
 
         timer = loop.call_later(min(timeout, threading.TIMEOUT_MAX), settle, None)
         try:
-            job = self._put(call, deliver)
+            job = self.put(call, deliver)
             try:
                 outcome = await settled
             finally:
-                self._drop(job)
+                self.drop(job)
         finally:
             timer.cancel()
         if outcome is None:
             raise LimitReachedError
-        return _result(outcome)
+        return value_of(outcome)
 
-    def _put(self, call: Callable[[], T], deliver: Callable[[_Outcome[T]], object]) -> _Job[T]:
-        job = _Job(call, deliver)
+    def put(self, call: Callable[[], T], deliver: Callable[[Outcome[T]], object]) -> Job[T]:
+        """Have `call` made; its outcome goes to `deliver`, in a thread of the pool, unless it is dropped before.
+
+        Raises:
+            RuntimeError: the system gives no thread.
+        """
+        job = Job(call, deliver)
         with self._changed:
             self._queue[job] = None
             if len(self._queue) > self._idle and self._threads < self._limit:
@@ -158,7 +168,7 @@ class Pool:
             self._changed.notify()
         return job
 
-    def _start_thread(self, job: _Job[T]) -> None:
+    def _start_thread(self, job: Job[T]) -> None:
         try:
             self._start(self._work)
         except RuntimeError:
@@ -168,7 +178,8 @@ class Pool:
             return  # those that are there will come to it
         self._threads += 1
 
-    def _drop(self, job: _Job[T]) -> None:
+    def drop(self, job: Job[T]) -> None:
+        """Nobody wants the outcome any more."""
         job.deliver = None
         with self._changed:
             self._queue.pop(job, None)
@@ -206,9 +217,14 @@ class _ForgetThreads:
             pool._forget_threads()  # noqa: SLF001 - the other half of one class
 
 
-def _result(outcome: _Outcome[T]) -> T:
+def value_of(outcome: Outcome[T]) -> T:
+    """What the call returned; what it raised is raised."""
     match outcome:
-        case _Value(value):
+        case Value(value):
             return value
-        case _Failure(error):
+        case Failure(error):
             raise error
+
+
+POOL = Pool()
+"""The one that the whole process shares."""

@@ -1,0 +1,1 @@
+"""Connections, ours beside the peers'."""

@@ -1,0 +1,235 @@
+"""`python -m bench.connect`: connections by us and by the peers, in one run on this machine's loopback.
+
+Machines differ and this one is shared: what counts is a ratio of two figures taken one after the other. Every round
+puts every peer to every case in turn, forwards and backwards by turns; a table has medians, and medians of the rounds'
+ratios. The name `dual.example` has ::1 and 127.0.0.1: as root the benchmark runs with a hosts file of its own.
+
+    literal   ::1                              name     dual.example, looked up by the system's resolver
+    pair      both addresses, known            refused  the name, and nobody listens on ::1
+    silent    the name, and ::1 drops what comes: the first connection, and the median of the nine after it
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+from bench.connect.peers import OURS, OURS_ASYNC, PROGRAMS, RAW, Peer, forget, installed
+
+NAME = "dual.example"
+_HOSTS = f"127.0.0.1 localhost\n::1 localhost\n::1 {NAME}\n127.0.0.1 {NAME}\n"
+_CASES = {"literal": "::1", "name": NAME, "pair": NAME}
+_REPEATS = 10
+
+# What the project promises, as (case, ours, other, "wall" or "cpu", at most).
+PROMISES = (
+    ("literal", OURS, "socket.create_connection", "wall", 1.15),
+    ("literal", OURS, "socket.create_connection", "cpu", 1.25),
+    ("literal", OURS_ASYNC, RAW, "cpu", 3.0),
+    ("pair", OURS_ASYNC, "aiohappyeyeballs", "cpu", 0.5),
+    ("name", OURS_ASYNC, "aiohappyeyeballs", "cpu", 0.75),
+)
+
+Figures = dict[str, dict[str, list[tuple[float, float]]]]
+
+_SERVER = """
+import socket, sys
+listener = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True, backlog=4096)
+print(listener.getsockname()[1], flush=True)
+while True:
+    listener.accept()[0].close()
+"""
+
+
+def main() -> int:
+    """Measure, and print the tables."""
+    options = _options()
+    if not options.inside and os.geteuid() == 0 and shutil.which("unshare"):
+        return _with_hosts_of_our_own()
+    peers, missing = installed()
+    for name in missing:
+        print(f"{name} is not installed: left out", file=sys.stderr)
+    with contextlib.suppress(socket.gaierror):
+        families = {info[0] for info in socket.getaddrinfo(NAME, 80)}
+        if len(families) == 2:
+            return _measure(options, peers)
+    print(f"{NAME} has not both families here: run as root, or add it to the hosts file", file=sys.stderr)
+    return 69
+
+
+def _with_hosts_of_our_own() -> int:
+    with tempfile.TemporaryDirectory() as files:
+        hosts = Path(files, "hosts")
+        hosts.write_text(_HOSTS)
+        inside = f'mount --bind {hosts} /etc/hosts && exec "$@"'
+        command = [sys.executable, "-m", "bench.connect", "--inside", *sys.argv[1:]]
+        return subprocess.run(["unshare", "--mount", "--", "sh", "-c", inside, "sh", *command], check=False).returncode
+
+
+def _measure(options: argparse.Namespace, peers: list[Peer]) -> int:
+    figures: Figures = defaultdict(lambda: defaultdict(list))
+    with _server() as port:
+        for number in range(options.rounds + 1):
+            for case, host in _CASES.items():
+                for peer in peers if number % 2 else peers[::-1]:
+                    if case in peer.takes:
+                        spent = peer.run(host, port, options.times)
+                        if number:  # the first round loads and warms
+                            figures[case][peer.name].append((spent.wall_s, spent.cpu_s))
+    broken = {case: _broken(case, peers) for case in ("refused", "silent")}
+    if options.json:
+        print(json.dumps({"version": 1, "figures": figures, "broken": broken, "machine": _machine()}, indent=1))
+    else:
+        text = _report(figures, broken)
+        print(text)
+        if options.markdown:
+            options.markdown.write_text(_page(text))
+    return 0
+
+
+@contextlib.contextmanager
+def _server() -> Iterator[int]:
+    with subprocess.Popen([sys.executable, "-c", _SERVER], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+        process.kill()
+
+
+def _broken(case: str, peers: list[Peer]) -> dict[str, list[float]]:
+    """Seconds of each of ten connections; a peer that cannot in time has none."""
+    found: dict[str, list[float]] = {}
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=4096))
+        port = listener.getsockname()[1]
+        if case == "silent":
+            _never_answering(stack, port)
+        for peer in peers:
+            if case in peer.takes and not _waits_for_ever(case, peer):
+                forget()
+                found[peer.name] = [peer.run(NAME, port, 1).wall_s for _ in range(_REPEATS)]
+        for name, connect in PROGRAMS:
+            if shutil.which(name):
+                stack.enter_context(_answering(listener))
+                found[name] = [connect(NAME, port) for _ in range(_REPEATS)]
+    return found
+
+
+def _waits_for_ever(case: str, peer: Peer) -> bool:
+    """Who does not race would hang for the 20 seconds that it is given."""
+    return case == "silent" and peer.name in {
+        "socket.create_connection",
+        "urllib3",
+        "asyncio.open_connection",
+        "uvloop",
+    }
+
+
+def _never_answering(stack: contextlib.ExitStack, port: int) -> None:
+    """A queue of ::1 that is full: the kernel drops what comes."""
+    listener = stack.enter_context(socket.socket(socket.AF_INET6))
+    listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    listener.bind(("::1", port))
+    listener.listen(0)
+    for _ in range(4):
+        filler = stack.enter_context(socket.socket(socket.AF_INET6))
+        filler.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            filler.connect(("::1", port))
+
+
+@contextlib.contextmanager
+def _answering(listener: socket.socket) -> Iterator[None]:
+    """Programs speak HTTP: answer them from a process of its own."""
+    code = "import socket, sys\ns = socket.socket(fileno=int(sys.argv[1]))\nwhile True: s.accept()[0].close()"
+    command = [sys.executable, "-c", code, str(listener.fileno())]
+    with subprocess.Popen(command, pass_fds=[listener.fileno()]) as process:
+        yield
+        process.kill()
+
+
+def _report(figures: Figures, broken: dict[str, dict[str, list[float]]]) -> str:
+    lines = ["| us a connection, wall / CPU | literal | name | pair |", "|---|---|---|---|"]
+    for name in dict.fromkeys(name for case in figures.values() for name in case):
+        cells = [_cell(figures[case].get(name)) for case in _CASES]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    lines += ["", "| ratio, median of the rounds' | measured | promised at most |", "|---|---|---|"]
+    for case, ours, other, kind, most in PROMISES:
+        ratio = _ratio(figures[case], ours, other, kind)
+        lines.append(f"| {case}: {ours} to {other}, {kind} | {ratio:.2f} | {most} |")
+    lines += ["", "| ms to connect, first / median of the others | refused | silent |", "|---|---|---|"]
+    for name in dict.fromkeys(name for case in broken.values() for name in case):
+        cells = [_first_and_others(broken[case].get(name)) for case in ("refused", "silent")]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(figures: list[tuple[float, float]] | None) -> str:
+    if not figures:
+        return "-"
+    return f"{median(wall for wall, _ in figures) * 1e6:.0f} / {median(cpu for _, cpu in figures) * 1e6:.0f}"
+
+
+def _ratio(figures: dict[str, list[tuple[float, float]]], ours: str, other: str, kind: str) -> float:
+    index = 0 if kind == "wall" else 1
+    pairs = zip(figures.get(ours, []), figures.get(other, []), strict=False)
+    ratios = [a[index] / b[index] for a, b in pairs]
+    return median(ratios) if ratios else float("nan")
+
+
+def _first_and_others(seconds: list[float] | None) -> str:
+    if not seconds:
+        return "over 20000"
+    return f"{seconds[0] * 1e3:.1f} / {median(seconds[1:]) * 1e3:.1f}"
+
+
+def _machine() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    versions = {"Python": platform.python_version(), "kernel": platform.release()}
+    for name in ("aiohappyeyeballs", "anyio", "trio", "urllib3", "uvloop"):
+        with contextlib.suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    for program in ("curl", "node"):
+        if shutil.which(program):
+            done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+            versions[program] = done.stdout.split("\n")[0].split(" (")[0]
+    return versions
+
+
+def _page(text: str) -> str:
+    head = [
+        "# How fast connections are",
+        "",
+        "`make bench-connect` measures it on your machine; this page is what",
+        "`make bench-connect ARGS='--markdown docs/reference/connect-speed.md'` wrote on ours, over the loopback.",
+        "",
+        "`literal` is ::1, `name` a name of the hosts file with ::1 and 127.0.0.1, `pair` the two as known addresses.",
+        "`refused`: nobody listens on ::1. `silent`: ::1 drops what comes. Who does not race hangs there.",
+        "",
+    ]
+    versions = [f"- {name}: {text}" for name, text in _machine().items()]
+    return "\n".join([*head, text, "", "The versions:", "", *versions, ""])
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.connect", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=25, help="how often everything is measured (%(default)s)")
+    parser.add_argument("--times", type=int, default=100, help="connections in a row (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="all figures as JSON")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables with the versions")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,457 @@
+"""Happy Eyeballs as a machine: events in, each with the time it happened, actions out (RFC 8305).
+
+Both lookups are asked at once. The first attempt starts when the preferred family has answered, yes or no, or the
+Resolution Delay after the first address; the next one when the Connection Attempt Delay is over or an attempt fails.
+Late answers are sorted in; attempts under way go on. The first connection wins; all others are stopped.
+
+The driver looks names up, opens sockets, waits until `wake_at`, and does what each method returns, in order. The
+machine never looks at a clock, opens nothing and blocks nowhere; once it is over it asks for nothing more, and a
+second success is answered with a stop.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, ETIMEDOUT
+from math import inf
+from socket import EAI_AGAIN
+from typing import NamedTuple, Protocol
+
+from dualstack.core.order import UNKNOWN, Candidate, Known, ordered
+from dualstack.core.outlet import FAMILY_NAMES, LeftOut
+from dualstack.core.policy_table import DEFAULT_TABLE, PolicyTable
+from dualstack.core.steps import Kind, Step
+from dualstack.core.timing import ATTEMPT_DELAY_S, LEAST_ATTEMPT_DELAY_S, Timing
+from dualstack.errors import AttemptFailed, DialError, LookupFailed
+
+__all__ = [
+    "PATIENCE_S",
+    "Action",
+    "Answer",
+    "Attempt",
+    "Memory",
+    "Race",
+    "Start",
+    "Stop",
+]
+
+# With as many attempts under way as may be, the oldest makes room for the next address once it has been silent for as
+# long as a lost first packet and its first repetition take (RFC 6298: 1 s, then 2 s).
+PATIENCE_S = 3.0
+
+_SILENT = "no answer"
+
+# What says something of this host and nothing of the way to another.
+_LOCAL_ERRORS = frozenset({EACCES, EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a lookup of one family gave.
+
+    Args:
+        candidates: the addresses that may be dialled, in the resolver's order.
+        left_out: those that may not.
+        error: why there are none.
+    """
+
+    candidates: Sequence[Candidate] = ()
+    left_out: Sequence[LeftOut] = ()
+    error: LookupFailed | None = None
+
+
+class Memory(Protocol):
+    """What earlier races taught; `core.history.History` is one."""
+
+    def recall(self, candidate: Candidate, now: float) -> Known:
+        """What is known of a destination."""
+        ...
+
+    def claim_probe(self, candidate: Candidate, now: float) -> bool:
+        """Whether this race may start with a destination that steps back."""
+        ...
+
+    def learn(self, candidate: Candidate, rtt_s: float | None, now: float) -> None:
+        """A connection was made in so long, or, with None, not made."""
+        ...
+
+
+class Attempt:
+    """A connection under way, or one that was."""
+
+    __slots__ = ("candidate", "elapsed_s", "errno", "number", "patience_s", "started", "why")
+
+    def __init__(self, number: int, candidate: Candidate, started: float, patience_s: float) -> None:
+        self.number = number
+        self.candidate = candidate
+        self.started = started
+        self.patience_s = patience_s
+        self.errno = 0
+        self.why = ""
+        self.elapsed_s = 0.0
+
+
+class Start(NamedTuple):
+    """Connect to `attempt.candidate`, and tell what becomes of it by `attempt.number`."""
+
+    attempt: Attempt
+
+
+class Stop(NamedTuple):
+    """Let go of this attempt's socket."""
+
+    number: int
+
+
+Action = Start | Stop
+
+
+class Race:
+    """One connection in the making.
+
+    Args:
+        target: for messages, as its text has it.
+        lookups: the families whose answers are to come.
+        now: when it begins.
+        timing: how long it waits for what.
+        deadline: when it gives up.
+        table: the policy of the sort.
+        memory: what earlier races taught, and is told of this one.
+        name: what is looked up; None where the addresses are known.
+        on_step: told of each step as it happens.
+    """
+
+    __slots__ = (
+        "_attempts",
+        "_begun",
+        "_candidates",
+        "_deadline",
+        "_failed",
+        "_is_probe",
+        "_left_out",
+        "_lookup_errors",
+        "_memory",
+        "_name",
+        "_next_at",
+        "_on_step",
+        "_pending",
+        "_preferred",
+        "_queue",
+        "_resolution_at",
+        "_running",
+        "_started_at",
+        "_table",
+        "_target",
+        "_timing",
+        "error",
+        "is_over",
+        "steps",
+        "winner",
+    )
+
+    def __init__(
+        self,
+        target: object,
+        lookups: Collection[int],
+        now: float,
+        *,
+        timing: Timing,
+        deadline: float = inf,
+        table: PolicyTable = DEFAULT_TABLE,
+        memory: Memory | None = None,
+        name: str | None = None,
+        on_step: Callable[[Step], object] | None = None,
+    ) -> None:
+        self.winner: Attempt | None = None
+        self.error: DialError | LookupFailed | None = None
+        self.is_over = False
+        self.steps: list[Step] = []
+        self._target = target
+        self._name = name
+        self._timing = timing
+        self._table = table
+        self._memory = memory
+        self._on_step = on_step
+        self._deadline = deadline
+        self._pending = list(lookups)
+        self._preferred = table.preferred_family
+        self._candidates: list[Candidate] = []
+        self._left_out: list[LeftOut] = []
+        self._lookup_errors: list[LookupFailed] = []
+        self._queue: list[Candidate] = []
+        self._attempts: list[Attempt] = []
+        self._running: dict[int, Attempt] = {}
+        self._failed: list[Attempt] = []
+        self._started_at = self._next_at = self._resolution_at = now
+        self._begun = False
+        self._is_probe = False
+        if name is not None:
+            for family in lookups:
+                self._note(now, Kind.LOOKUP, name=name, family=family)
+
+    @property
+    def wake_at(self) -> float:
+        """When `tick` is due, if nothing happens before; infinity where nothing waits for time."""
+        if self.is_over:
+            return inf
+        if not self._queue:
+            return self._deadline
+        if not self._begun:
+            return min(self._deadline, self._resolution_at)
+        at = self._next_at
+        if len(self._running) >= self._timing.in_flight:
+            at = max(at, self._oldest.started + PATIENCE_S)
+        return min(self._deadline, at)
+
+    @property
+    def running(self) -> Collection[Attempt]:
+        """The attempts under way."""
+        return self._running.values()
+
+    def answered(self, family: int, answer: Answer, now: float) -> list[Action]:
+        """The lookup of a family has come to its end."""
+        if self.is_over or family not in self._pending:
+            return []
+        self._pending.remove(family)
+        self._note_answer(family, answer, now)
+        self._left_out += answer.left_out
+        if answer.error is not None:
+            self._lookup_errors.append(answer.error)
+        fresh = answer.candidates
+        if self._candidates:
+            known = {candidate.address for candidate in self._candidates}
+            fresh = [candidate for candidate in fresh if candidate.address not in known]
+        if fresh:
+            is_first = not self._candidates
+            self._candidates += [self._recalled(candidate, now) for candidate in fresh]
+            self._sort(now)
+            if is_first:
+                self._wait_for_better(now)
+        return self._go(now)
+
+    def tick(self, now: float) -> list[Action]:
+        """Time has passed."""
+        return [] if self.is_over else self._go(now)
+
+    def progressed(self, number: int, now: float) -> None:
+        """The connection is made and its handshake goes on: it is alive, and gets its delay anew."""
+        attempt = self._running.get(number)
+        if attempt is not None:
+            self._next_at = max(self._next_at, now + attempt.patience_s)
+            self._note(now, Kind.WAIT, what="handshake", address=attempt.candidate.address)
+
+    def connected(self, number: int, now: float) -> list[Action]:
+        """An attempt has succeeded: it has won, or comes too late and is to be closed."""
+        attempt = self._running.pop(number, None)
+        if attempt is None:
+            return [Stop(number)]
+        self.winner = attempt
+        self.is_over = True
+        self._note(
+            now, Kind.CONNECTED, number=number, address=attempt.candidate.address, elapsed_s=now - attempt.started
+        )
+        if self._memory is not None:
+            self._teach(self._memory, attempt, now)
+        return self._stop_all(now)
+
+    def failed(self, number: int, errno: int, why: str, now: float) -> list[Action]:
+        """An attempt has failed, with the system's number and words for it; the next starts at once."""
+        attempt = self._running.pop(number, None)
+        if attempt is None or self.is_over:
+            return []
+        self._enter_failure(attempt, errno, now, why)
+        self._next_at = now
+        return self._go(now)
+
+    def cancel(self, now: float) -> list[Action]:
+        """Nobody wants the connection any more."""
+        if self.is_over:
+            return []
+        self.is_over = True
+        return self._stop_all(now)
+
+    # What is tried when.
+
+    def _wait_for_better(self, now: float) -> None:
+        """The first addresses wait for those of the other family, where these may be better, but not long."""
+        if self._may_be_bettered and self._timing.resolution_delay_s > 0:
+            self._resolution_at = now + self._timing.resolution_delay_s
+            self._note(now, Kind.WAIT, what="resolution delay", until_s=self._resolution_at - self._started_at)
+
+    def _sort(self, now: float) -> None:
+        """RFC 8305 section 4, and section 3 for what comes late: the whole list anew, less what was tried."""
+        count = self._timing.first_family_count
+        best_first = ordered(self._candidates, self._table, first_family_count=count, is_probe=self._is_probe)
+        if self._begun:
+            tried = {attempt.candidate.address for attempt in self._attempts}
+            self._queue = [candidate for candidate in best_first if candidate.address not in tried]
+        elif any(candidate.known.steps_back for candidate in self._candidates):
+            self._queue = self._with_probe(best_first, count, now)
+        else:
+            self._queue = best_first
+        if len(self._candidates) > 1:
+            self._note(now, Kind.SORT, addresses=[candidate.address for candidate in self._queue])
+
+    def _with_probe(self, best_first: list[Candidate], count: int, now: float) -> list[Candidate]:
+        """The order as if nothing stepped back, where it is time to look whether something works again."""
+        as_if = ordered(self._candidates, self._table, first_family_count=count, is_probe=True)
+        first = as_if[0]
+        if self._memory is None or not first.known.steps_back or first.address == best_first[0].address:
+            return best_first
+        self._is_probe = self._is_probe or self._memory.claim_probe(first, now)
+        return as_if if self._is_probe else best_first
+
+    def _recalled(self, candidate: Candidate, now: float) -> Candidate:
+        if self._memory is None:
+            return candidate
+        known = self._memory.recall(candidate, now)
+        if known is UNKNOWN:
+            return candidate
+        return Candidate(candidate.address, candidate.source, known, candidate.synthesised_from)
+
+    def _go(self, now: float) -> list[Action]:
+        if now >= self._deadline:
+            return self._time_is_up(now)
+        actions: list[Action] = []
+        if self._queue and self._may_start(now):
+            if len(self._running) >= self._timing.in_flight:
+                actions.append(self._make_room(now))
+            actions.append(self._start(now))
+        elif not (self._queue or self._running or self._pending):
+            self._give_up(now)
+        return actions
+
+    def _may_start(self, now: float) -> bool:
+        if not self._begun:
+            return now >= self._resolution_at or not self._may_be_bettered
+        if not self._running:
+            return True
+        if now < self._next_at:
+            return False
+        return len(self._running) < self._timing.in_flight or now - self._oldest.started >= PATIENCE_S
+
+    @property
+    def _may_be_bettered(self) -> bool:
+        """RFC 8305 section 3: whether the preferred family's answer is to come; or any, where the best steps back."""
+        best = self._queue[0]
+        if best.known.steps_back and not self._is_probe:
+            return bool(self._pending)
+        return best.family != self._preferred and self._preferred in self._pending
+
+    @property
+    def _oldest(self) -> Attempt:
+        return next(iter(self._running.values()))
+
+    def _make_room(self, now: float) -> Action:
+        """The oldest attempt was silent for too long for the next address to wait for it."""
+        oldest = self._running.pop(self._oldest.number)
+        self._enter_failure(oldest, ETIMEDOUT, now, _SILENT)
+        return Stop(oldest.number)
+
+    def _start(self, now: float) -> Action:
+        candidate = self._queue.pop(0)
+        patience_s = self._timing.attempt_delay_s
+        if patience_s is None:
+            patience_s = candidate.known.delay_s or ATTEMPT_DELAY_S
+        attempt = Attempt(len(self._attempts), candidate, now, patience_s)
+        self._next_at = now + (LEAST_ATTEMPT_DELAY_S if self._is_probe and not self._begun else patience_s)
+        self._begun = True
+        self._attempts.append(attempt)
+        self._running[attempt.number] = attempt
+        self._note(now, Kind.ATTEMPT, number=attempt.number, address=candidate.address, source=candidate.source)
+        return Start(attempt)
+
+    # How it ends.
+
+    def _stop_all(self, now: float) -> list[Action]:
+        stopped = list(self._running.values())
+        self._running.clear()
+        for attempt in stopped:
+            self._note(now, Kind.CANCELLED, number=attempt.number, address=attempt.candidate.address)
+        return [Stop(attempt.number) for attempt in stopped]
+
+    def _teach(self, memory: Memory, winner: Attempt, now: float) -> None:
+        """What failed, or had its head start and did not use it, while another worked; then what worked."""
+        for attempt in self._failed:
+            if attempt.errno not in _LOCAL_ERRORS:
+                memory.learn(attempt.candidate, None, now)
+        for attempt in self._running.values():
+            if attempt.number < winner.number and now - attempt.started >= attempt.patience_s:
+                memory.learn(attempt.candidate, None, now)
+        memory.learn(winner.candidate, now - winner.started, now)
+
+    def _enter_failure(self, attempt: Attempt, errno: int, now: float, why: str) -> None:
+        attempt.errno, attempt.why, attempt.elapsed_s = errno, why, now - attempt.started
+        self._failed.append(attempt)
+        self._note(
+            now,
+            Kind.FAILED,
+            number=attempt.number,
+            address=attempt.candidate.address,
+            errno=errno,
+            error=attempt.why,
+            elapsed_s=attempt.elapsed_s,
+        )
+
+    def _time_is_up(self, now: float) -> list[Action]:
+        stops: list[Action] = [Stop(attempt.number) for attempt in self._running.values()]
+        for attempt in self._running.values():
+            self._enter_failure(attempt, ETIMEDOUT, now, _SILENT)
+        self._running.clear()
+        waited = f"{now - self._started_at:.3g} s"
+        if self._pending and not self._candidates:
+            families = " and ".join(FAMILY_NAMES[family] for family in self._pending if family)
+            why = f"no answer to the lookup of its {families} addresses within {waited}".replace("  ", " ")
+        else:
+            why = f"no connection within {waited}"
+        self._end(DialError.of(str(self._target), why, attempts=self._errors(), errno=ETIMEDOUT), now)
+        return stops
+
+    def _give_up(self, now: float) -> None:
+        if self._failed:
+            self._end(DialError.of(str(self._target), attempts=self._errors()), now)
+        elif self._left_out:
+            numbers = {left.errno for left in self._left_out}
+            why = "; ".join(f"{left.address}: {left.why}" for left in self._left_out)
+            self._end(DialError.of(str(self._target), why, errno=numbers.pop() if len(numbers) == 1 else None), now)
+        else:
+            # That the servers do not answer says more than that one of them knows no such address.
+            errors = sorted(self._lookup_errors, key=lambda error: error.errno != EAI_AGAIN)
+            self._end(errors[0] if errors else DialError(str(self._target), "it has no address"), now)
+
+    def _errors(self) -> tuple[tuple[str, OSError], ...]:
+        return tuple((str(attempt.candidate.address), self._failure(attempt)) for attempt in self._failed)
+
+    def _failure(self, attempt: Attempt) -> AttemptFailed:
+        return AttemptFailed(
+            str(attempt.candidate.address),
+            attempt.errno,
+            attempt.why,
+            started_s=attempt.started - self._started_at,
+            elapsed_s=attempt.elapsed_s,
+        )
+
+    def _end(self, error: DialError | LookupFailed, now: float) -> None:
+        self.is_over = True
+        self.error = error
+        error.steps = tuple(self.steps)
+        if isinstance(error, DialError):
+            error.elapsed_s = now - self._started_at
+
+    # The trace.
+
+    def _note(self, now: float, kind: Kind, **facts: object) -> None:
+        step = Step(now - self._started_at, kind, facts)
+        self.steps.append(step)
+        if self._on_step is not None:
+            self._on_step(step)
+
+    def _note_answer(self, family: int, answer: Answer, now: float) -> None:
+        if self._name is not None:
+            addresses = [candidate.address for candidate in answer.candidates]
+            error = None if answer.error is None else str(answer.error)
+            self._note(now, Kind.ANSWER, name=self._name, family=family, addresses=addresses, error=error)
+        for left in answer.left_out:
+            self._note(now, Kind.FILTERED, address=left.address, why=left.why)
+        for candidate in answer.candidates:
+            if candidate.synthesised_from is not None:
+                self._note(now, Kind.SYNTHESISED, address=candidate.address, ipv4=candidate.synthesised_from)

@@ -1,0 +1,371 @@
+"""Connections for asyncio, raced: a connected socket, or streams.
+
+The race is `core.race`'s. Here it is driven without tasks: one future, `add_writer` for each attempt, one `call_at`,
+and the daemon threads of `net.pool` for lookups. A handshake of TLS has a task, since a loop has no other way to make
+one. Whatever ends the wait, cancellation included, closes all but the winner, which is closed too where nobody is
+left to take it. Only the selector's half of a loop is used, so uvloop does as well.
+"""
+
+import asyncio
+import errno
+import select
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from math import inf
+from time import monotonic
+from typing import TYPE_CHECKING, TypeAlias
+
+from dualstack.core.address import Address
+from dualstack.core.outlet import Outlet
+from dualstack.core.race import Action, Answer, Attempt, Start, Stop
+from dualstack.errors import AddressError
+from dualstack.kernel.attempts import begin, failure_of
+from dualstack.kernel.streams import error_of
+from dualstack.net.dialer import DEFAULT_DIALER, Dialer, OnStep, SourceAddress, narrowed
+from dualstack.net.pool import POOL, Job, Outcome, value_of
+from dualstack.net.questions import Asked, ask
+from dualstack.net.targets import HostLike, PortLike, Target, read_target
+
+if TYPE_CHECKING:
+    import ssl as _ssl
+
+__all__ = ["connect", "open_connection"]
+
+Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Handshake: TypeAlias = Callable[[socket.socket], Awaitable[Streams]]
+
+_LONGEST_S = 86400.0
+_LOOK_EVERY_S = 0.005
+# Not every system has the number.
+_HANDSHAKE_FAILED = getattr(errno, "EPROTO", errno.EIO)
+
+
+async def connect(
+    host: HostLike,
+    port: PortLike,
+    *,
+    timeout: float | None = None,  # noqa: ASYNC109 - it counts in the threads of the lookups too
+    source_address: SourceAddress | None = None,
+    family: int = 0,
+    dialer: Dialer | None = None,
+    on_step: OnStep | None = None,
+) -> socket.socket:
+    """Connect to a host of whichever family, over every address it has.
+
+    Args:
+        host: a name or an address.
+        port: a number or a service's name.
+        timeout: seconds for all of it, lookups included.
+        source_address: `(host, port)` to bind before.
+        family: 4 or 6 for one alone.
+        dialer: the policy; the default one shares its history with all who name none.
+        on_step: told of each step as it happens.
+
+    Returns:
+        A connected socket that does not block, for `loop.sock_recv` and the like.
+
+    Raises:
+        DialError: no address could be connected to.
+        LookupFailed: the name has no address, or nobody says.
+        AddressError: host or port can be none.
+    """
+    dial = _dial(host, port, timeout, source_address, family, dialer, on_step)
+    return await dial.run()
+
+
+async def open_connection(
+    host: HostLike,
+    port: PortLike,
+    *,
+    limit: int = 1 << 16,
+    ssl: "_ssl.SSLContext | bool | None" = None,
+    server_hostname: str | None = None,
+    timeout: float | None = None,  # noqa: ASYNC109 - as above
+    source_address: SourceAddress | None = None,
+    family: int = 0,
+    dialer: Dialer | None = None,
+    on_step: OnStep | None = None,
+) -> Streams:
+    """As `asyncio.open_connection`, over every address of the host.
+
+    With `ssl` the race is won by the first handshake that succeeds, not by the first connection: until then the other
+    attempts go on.
+
+    Args:
+        host: a name or an address.
+        port: a number or a service's name.
+        limit: of the reader's buffer, in bytes.
+        ssl: a context, or True for the default one.
+        server_hostname: the name in the certificate, where it is not `host`.
+        timeout: seconds for all of it, lookups and handshakes included.
+        source_address: `(host, port)` to bind before.
+        family: 4 or 6 for one alone.
+        dialer: the policy.
+        on_step: told of each step as it happens.
+
+    Raises:
+        DialError: no address could be connected to.
+        LookupFailed: the name has no address, or nobody says.
+        AddressError: host or port can be none.
+    """
+    dial = _dial(host, port, timeout, source_address, family, dialer, on_step)
+    if not ssl:
+        sock = await dial.run()
+        try:
+            return await _streams(sock, limit)
+        except BaseException:
+            sock.close()
+            raise
+    dial.secure(partial(_streams, limit=limit, ssl=ssl, server_hostname=server_hostname or dial.hostname))
+    await dial.run()
+    return dial.streams()
+
+
+async def _streams(
+    sock: socket.socket, limit: int, ssl: "_ssl.SSLContext | bool | None" = None, server_hostname: str | None = None
+) -> Streams:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=limit, loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    transport, _ = await loop.create_connection(lambda: protocol, sock=sock, ssl=ssl, server_hostname=server_hostname)
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+def _dial(  # noqa: PLR0917 - what the two functions share
+    host: HostLike,
+    port: PortLike,
+    timeout: float | None,
+    source_address: SourceAddress | None,
+    family: int,
+    dialer: Dialer | None,
+    on_step: OnStep | None,
+) -> "_Dial":
+    target = read_target(host, port)
+    dialer = dialer or DEFAULT_DIALER
+    outlet = narrowed(dialer.outlet, family, source_address)
+    limit_s = inf if timeout is None else timeout
+    return _Dial(ask(target, outlet, dialer, monotonic(), limit_s=limit_s, on_step=on_step), target, outlet)
+
+
+class _Dial:
+    """One race, driven by an asyncio loop.
+
+    Args:
+        asked: the race and its questions.
+        target: where to.
+        outlet: what sockets are bound to.
+    """
+
+    def __init__(self, asked: Asked, target: Target, outlet: Outlet) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._asked = asked
+        self._race = asked.race
+        self._target = target
+        self._outlet = outlet
+        self._sockets: dict[int, socket.socket] = {}
+        self._jobs: list[Job[Answer]] = []
+        self._over: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = inf
+        self._handshake: Handshake | None = None
+        self._shaking: dict[int, _Shaking] = {}
+        self._won: Streams | None = None
+
+    @property
+    def hostname(self) -> str:
+        """The name that a certificate has to be for."""
+        host = self._target.host
+        if isinstance(host, tuple):
+            host = host[0]
+        return str(host.without_scope) if isinstance(host, Address) else host
+
+    def secure(self, handshake: "Handshake") -> None:
+        """Make the race one for a handshake: `handshake(sock)` gives the streams over a connected socket."""
+        self._handshake = handshake
+
+    def streams(self) -> Streams:
+        """What the winning handshake made."""
+        assert self._won is not None  # noqa: S101 - asked for after `run` alone
+        return self._won
+
+    async def run(self) -> socket.socket:
+        """The connected socket.
+
+        Raises:
+            DialError, LookupFailed: there is none.
+        """
+        race = self._race
+        try:
+            for family, answer in self._asked.known:
+                self._do(race.answered(family, answer, monotonic()))
+            for family, question in self._asked.questions:
+                self._jobs.append(POOL.put(question, partial(self._deliver, family)))
+            if not race.is_over:
+                self._over = self._loop.create_future()
+                self._set_timer()
+                await self._over
+            if race.error is not None:
+                raise race.error
+            assert race.winner is not None  # noqa: S101 - what is over without an error has a winner
+            number = race.winner.number
+            if number in self._shaking:
+                self._won = self._shaking.pop(number).streams
+            return self._sockets.pop(number)
+        finally:
+            ending = self._close()
+            if ending:
+                await asyncio.wait(ending)
+
+    def _deliver(self, family: int, outcome: Outcome[Answer]) -> None:
+        """In a thread of the pool: hand the answer to the loop."""
+        with suppress(RuntimeError):  # the loop is closed: too late
+            self._loop.call_soon_threadsafe(self._answered, family, outcome)
+
+    def _answered(self, family: int, outcome: Outcome[Answer]) -> None:
+        if self._over is None or self._over.done():
+            return
+        try:
+            answer = value_of(outcome)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours, which the caller gets to see
+            self._over.set_exception(error)
+            return
+        self._do(self._race.answered(family, answer, monotonic()))
+
+    def _writable(self, number: int) -> None:
+        sock = self._sockets[number]
+        self._unwatch(sock)
+        error = error_of(sock)
+        if error:
+            del self._sockets[number]
+            sock.close()
+            self._do(self._race.failed(number, *failure_of(error), monotonic()))
+        else:
+            self._do(self._connected(number))
+
+    def _connected(self, number: int) -> list[Action]:
+        if self._handshake is None:
+            return self._race.connected(number, monotonic())
+        self._race.progressed(number, monotonic())
+        self._shaking[number] = shaking = _Shaking()
+        shaking.task = self._loop.create_task(self._shake(number, self._handshake, shaking))
+        return []
+
+    async def _shake(self, number: int, handshake: "Handshake", shaking: "_Shaking") -> None:
+        shaking.has_begun = True
+        sock = self._sockets[number]
+        try:
+            shaking.streams = await handshake(sock)
+        except OSError as error:
+            self._shaking.pop(number, None)
+            self._sockets.pop(number, None)
+            sock.close()
+            self._do(self._race.failed(number, _HANDSHAKE_FAILED, f"TLS: {error}", monotonic()))
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            self._do(self._race.connected(number, monotonic()))
+
+    def _tick(self) -> None:
+        self._timer, self._timer_at = None, inf
+        self._do(self._race.tick(monotonic()))
+
+    def _do(self, actions: list[Action]) -> None:
+        todo = deque(actions)
+        while todo:
+            match todo.popleft():
+                case Start(attempt):
+                    todo.extend(self._start(attempt))
+                case Stop(number):
+                    self._let_go(number)
+        if self._over is None or self._over.done():
+            return
+        if self._race.is_over:
+            self._over.set_result(None)
+        else:
+            self._set_timer()
+
+    def _start(self, attempt: Attempt) -> list[Action]:
+        address = attempt.candidate.address
+        try:
+            sock, is_connected = begin(address, self._target.port, self._outlet.sources[address.version])
+        except (OSError, AddressError) as error:
+            return self._race.failed(attempt.number, *failure_of(error), monotonic())
+        self._sockets[attempt.number] = sock
+        if is_connected:
+            return self._connected(attempt.number)
+        self._watch(attempt.number, sock)
+        return []
+
+    def _watch(self, number: int, sock: socket.socket) -> None:
+        try:
+            self._loop.add_writer(sock.fileno(), self._writable, number)
+        except NotImplementedError:
+            # asyncio's proactor, the default on Windows, watches no socket of others: look at it now and then.
+            self._loop.call_later(_LOOK_EVERY_S, self._look, number, sock)
+
+    def _unwatch(self, sock: socket.socket) -> None:
+        with suppress(NotImplementedError):
+            self._loop.remove_writer(sock.fileno())
+
+    def _look(self, number: int, sock: socket.socket) -> None:
+        if self._sockets.get(number) is not sock:
+            return
+        if any(select.select([], [sock], [sock], 0)):
+            self._writable(number)
+        else:
+            self._loop.call_later(_LOOK_EVERY_S, self._look, number, sock)
+
+    def _let_go(self, number: int) -> None:
+        """Close what is left of an attempt: the writer goes before the descriptor, which another may get next."""
+        sock = self._sockets.pop(number, None)
+        if sock is None:
+            return
+        shaking = self._shaking.get(number)
+        if shaking is None or shaking.task is None:
+            self._unwatch(sock)
+            sock.close()
+        elif shaking.streams is not None:
+            shaking.streams[1].transport.abort()
+            sock.close()
+        else:
+            shaking.task.cancel()
+            if not shaking.has_begun:
+                sock.close()
+
+    def _set_timer(self) -> None:
+        at = self._race.wake_at
+        if at == self._timer_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        delay_s = min(max(at - monotonic(), 0.0), _LONGEST_S)
+        self._timer = None if at == inf else self._loop.call_later(delay_s, self._tick)
+
+    def _close(self) -> list[asyncio.Task[None]]:
+        """Let go of all but the winner; the handshakes that are still to end."""
+        for job in self._jobs:
+            POOL.drop(job)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._race.cancel(monotonic())
+        for number in list(self._sockets):
+            self._let_go(number)
+        ending = [shaking.task for shaking in self._shaking.values() if shaking.task is not None]
+        self._shaking.clear()
+        return ending
+
+
+class _Shaking:
+    """A handshake under way, or the streams that it made."""
+
+    __slots__ = ("has_begun", "streams", "task")
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[None] | None = None
+        self.has_begun = False
+        self.streams: Streams | None = None

@@ -1,0 +1,276 @@
+"""Connections for who blocks: `socket.create_connection`, raced.
+
+The race is `core.race`'s. Here it is driven with non-blocking connects and one selector; lookups run in the daemon
+threads of `net.pool`, and their answers come by a queue, with a socket to wake the selector where both are waited for.
+One literal address needs no race: it is one plain call.
+"""
+
+import socket
+from collections import deque
+from contextlib import suppress
+from errno import ENETUNREACH, ETIMEDOUT
+from functools import partial
+from math import inf
+from queue import Empty, SimpleQueue
+from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectSelector
+from time import monotonic
+
+from dualstack.core.address import Address
+from dualstack.core.outlet import Outlet
+from dualstack.core.race import Action, Answer, Attempt, Start, Stop
+from dualstack.core.steps import Kind, Step
+from dualstack.errors import AddressError, AttemptFailed, DialError
+from dualstack.kernel.attempts import begin, connect, failure_of, socket_pair
+from dualstack.kernel.streams import error_of
+from dualstack.net.dialer import DEFAULT_DIALER, GLOBAL_DEFAULT_TIMEOUT, Dialer, OnStep, SourceAddress, narrowed
+from dualstack.net.pool import POOL, Job, Outcome, value_of
+from dualstack.net.questions import Asked, ask
+from dualstack.net.targets import HostLike, PortLike, Target, read_target
+
+try:
+    from selectors import PollSelector as _Selector
+except ImportError:  # Windows
+    _Selector = SelectSelector  # type: ignore[misc,assignment]
+
+__all__ = ["create_connection"]
+
+_LONGEST_S = 86400.0
+
+
+def create_connection(
+    address: tuple[HostLike, PortLike],
+    timeout: object = GLOBAL_DEFAULT_TIMEOUT,
+    source_address: SourceAddress | None = None,
+    *,
+    all_errors: bool = False,
+    family: int = 0,
+    dialer: Dialer | None = None,
+    on_step: OnStep | None = None,
+) -> socket.socket:
+    """Connect to a host of whichever family, as `socket.create_connection` does, over every address it has.
+
+    Args:
+        address: host and port.
+        timeout: seconds for all of it, lookups included, and the timeout of the socket then; None is no limit, and
+            left out it is `socket.getdefaulttimeout()`.
+        source_address: `(host, port)` to bind before.
+        all_errors: raise an `ExceptionGroup` of what happened to each address, as `socket.create_connection` does.
+        family: 4 or 6 for one alone.
+        dialer: the policy; the default one shares its history with all who name none.
+        on_step: told of each step as it happens.
+
+    Raises:
+        DialError: no address could be connected to.
+        LookupFailed: the name has no address, or nobody says.
+        AddressError: host or port can be none.
+
+    >>> with socket.create_server(("127.0.0.1", 0)) as server:
+    ...     create_connection(server.getsockname()).close()
+    """
+    target = read_target(*address[:2])
+    dialer = dialer or DEFAULT_DIALER
+    limit = _seconds(socket.getdefaulttimeout() if timeout is GLOBAL_DEFAULT_TIMEOUT else timeout)
+    if dialer.is_plain and on_step is None and source_address is None and not family and type(target.host) is Address:
+        made = _plain(target, target.host, limit, all_errors=all_errors, discovers=dialer.discovers)
+        if made is not None:
+            return made
+    outlet = narrowed(dialer.outlet, family, source_address)
+    limit_s = inf if limit is None else limit
+    asked = ask(target, outlet, dialer, monotonic(), limit_s=limit_s, on_step=on_step)
+    try:
+        sock = _Dial(asked, target.port, outlet).run()
+    except DialError as error:
+        raise _as_asked(error, all_errors=all_errors) from error.__cause__
+    sock.settimeout(limit)
+    return sock
+
+
+def _seconds(timeout: object) -> float | None:
+    if timeout is None:
+        return None
+    if not isinstance(timeout, int | float):
+        raise TypeError(f"timeout {timeout!r}: a number of seconds, or None")
+    if not timeout >= 0:
+        raise ValueError("a timeout is 0 or more seconds")
+    return float(timeout)
+
+
+def _plain(
+    target: Target, address: Address, limit: float | None, *, all_errors: bool, discovers: bool
+) -> socket.socket | None:
+    """The one call that a literal address needs; None where a translator may have another way."""
+    if limit == 0:
+        return None
+    started = monotonic()
+    try:
+        return connect(address, target.port, timeout=limit)
+    except OSError as error:
+        number = error.errno or ETIMEDOUT  # a timeout of the socket has no number
+        if number == ENETUNREACH and address.version == 4 and discovers:
+            return None
+        failed = _failure(target, address, number, error, monotonic() - started)
+    raise _as_asked(failed, all_errors=all_errors)
+
+
+def _failure(target: Target, address: Address, number: int, error: OSError, elapsed_s: float) -> DialError:
+    why = error.strerror or f"no answer within {elapsed_s:.3g} s"
+    tried = AttemptFailed(str(address), number, why, elapsed_s=elapsed_s)
+    failed = DialError.of(str(target), attempts=((str(address), tried),))
+    facts = {"number": 0, "address": address}
+    failed.steps = (
+        Step(0.0, Kind.ATTEMPT, facts),
+        Step(elapsed_s, Kind.FAILED, {**facts, "errno": number, "error": why, "elapsed_s": elapsed_s}),
+    )
+    failed.elapsed_s = elapsed_s
+    return failed
+
+
+def _as_asked(error: Exception, *, all_errors: bool) -> Exception:
+    if all_errors and isinstance(error, DialError) and isinstance(error.__cause__, ExceptionGroup):
+        return error.__cause__
+    return error
+
+
+class _Dial:
+    """One race, driven by blocking; leaving it closes all but the winner.
+
+    Args:
+        asked: the race and its questions.
+        port: where to.
+        outlet: what sockets are bound to.
+    """
+
+    def __init__(self, asked: Asked, port: int, outlet: Outlet) -> None:
+        self._race = asked.race
+        self._asked = asked
+        self._port = port
+        self._outlet = outlet
+        self._sockets: dict[int, socket.socket] = {}
+        self._selector: BaseSelector | None = None
+        self._answers: SimpleQueue[tuple[int, Outcome[Answer]]] = SimpleQueue()
+        self._jobs: list[Job[Answer]] = []
+        self._unanswered = len(asked.questions)
+        self._waker: tuple[socket.socket, socket.socket] | None = None
+
+    def run(self) -> socket.socket:
+        """The connected socket, which does not block yet.
+
+        Raises:
+            DialError, LookupFailed: there is none.
+        """
+        race = self._race
+        try:
+            for family, answer in self._asked.known:
+                self._do(race.answered(family, answer, monotonic()))
+            for family, question in self._asked.questions:
+                self._jobs.append(POOL.put(question, partial(self._deliver, family)))
+            while not race.is_over:
+                self._wait(race.wake_at - monotonic())
+            if race.error is not None:
+                raise race.error
+            assert race.winner is not None  # noqa: S101 - what is over without an error has a winner
+            return self._sockets.pop(race.winner.number)
+        finally:
+            self._close()
+
+    def _deliver(self, family: int, outcome: Outcome[Answer]) -> None:
+        """In a thread of the pool: put the answer where it is waited for."""
+        self._answers.put((family, outcome))
+        waker = self._waker
+        if waker is not None:
+            with suppress(OSError):  # nobody waits any more
+                waker[1].send(b"!")
+
+    def _wait(self, timeout_s: float) -> None:
+        """Wait for the next thing to happen, and tell the race."""
+        timeout = None if timeout_s == inf else min(max(timeout_s, 0.0), _LONGEST_S)
+        if not self._sockets:
+            self._wait_for_answer(timeout)
+            return
+        selector = self._selector
+        assert selector is not None  # noqa: S101 - made for the first socket
+        if self._unanswered and self._waker is None:
+            self._open_waker(selector)
+            timeout = 0.0  # an answer may have come before the waker
+        for key, _ in selector.select(timeout):
+            if key.data is None:
+                self._empty_waker()
+            else:
+                self._look_at(key.data)
+        with suppress(Empty):
+            while self._unanswered:
+                self._take(*self._answers.get_nowait())
+        self._do(self._race.tick(monotonic()))
+
+    def _wait_for_answer(self, timeout: float | None) -> None:
+        try:
+            self._take(*self._answers.get(timeout=timeout))
+        except Empty:
+            self._do(self._race.tick(monotonic()))
+
+    def _open_waker(self, selector: BaseSelector) -> None:
+        reader, writer = socket_pair()
+        self._waker = reader, writer
+        selector.register(reader.fileno(), EVENT_READ)
+
+    def _empty_waker(self) -> None:
+        assert self._waker is not None  # noqa: S101 - it has just been heard
+        with suppress(BlockingIOError):
+            self._waker[0].recv(64)
+
+    def _take(self, family: int, outcome: Outcome[Answer]) -> None:
+        self._unanswered -= 1
+        self._do(self._race.answered(family, value_of(outcome), monotonic()))
+
+    def _look_at(self, number: int) -> None:
+        sock = self._sockets.get(number)
+        if sock is None:
+            return  # let go of a moment ago
+        error = error_of(sock)
+        if error:
+            self._let_go(number)
+            self._do(self._race.failed(number, *failure_of(error), monotonic()))
+        else:
+            self._do(self._race.connected(number, monotonic()))
+
+    def _do(self, actions: list[Action]) -> None:
+        todo = deque(actions)
+        while todo:
+            match todo.popleft():
+                case Start(attempt):
+                    todo.extend(self._start(attempt))
+                case Stop(number):
+                    self._let_go(number)
+
+    def _start(self, attempt: Attempt) -> list[Action]:
+        address = attempt.candidate.address
+        try:
+            sock, is_connected = begin(address, self._port, self._outlet.sources[address.version])
+        except (OSError, AddressError) as error:
+            return self._race.failed(attempt.number, *failure_of(error), monotonic())
+        self._sockets[attempt.number] = sock
+        if is_connected:
+            return self._race.connected(attempt.number, monotonic())
+        if self._selector is None:
+            self._selector = _Selector()
+        self._selector.register(sock.fileno(), EVENT_WRITE, attempt.number)
+        return []
+
+    def _let_go(self, number: int) -> None:
+        sock = self._sockets.pop(number, None)
+        if sock is not None:
+            if self._selector is not None:
+                with suppress(KeyError):
+                    self._selector.unregister(sock.fileno())
+            sock.close()
+
+    def _close(self) -> None:
+        for job in self._jobs:
+            POOL.drop(job)
+        for number in list(self._sockets):
+            self._let_go(number)
+        if self._selector is not None:
+            self._selector.close()
+        waker, self._waker = self._waker, None
+        for end in waker or ():
+            end.close()

@@ -1,0 +1,298 @@
+"""A dialler: the policy of connections and what they teach, safe across threads and forks.
+
+The decisions are `core.race`'s, the sockets `kernel.attempts`', the waiting `net.dial`'s and `net.dial_blocking`'s.
+"""
+
+import os
+import socket as _socket_module
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from math import inf
+from socket import if_nametoindex, socket
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
+
+from dualstack.core.access import AccessList
+from dualstack.core.address import Address
+from dualstack.core.embedded import nat64_prefix
+from dualstack.core.history import History
+from dualstack.core.order import Candidate, Known
+from dualstack.core.outlet import ANYWHERE, FAMILY_NAMES, Outlet, Source
+from dualstack.core.policy_table import PolicyTable
+from dualstack.core.race import Race
+from dualstack.core.steps import Step
+from dualstack.core.timing import Timing
+from dualstack.errors import AddressError
+from dualstack.net.lookups import system_table
+from dualstack.net.names import Resolver
+from dualstack.net.targets import Target
+
+if TYPE_CHECKING:
+    import ssl
+    from asyncio import StreamReader, StreamWriter
+
+    from dualstack.net.targets import HostLike, PortLike
+
+__all__ = ["DEFAULT_DIALER", "GLOBAL_DEFAULT_TIMEOUT", "Dialer", "OnStep", "SharedHistory", "SourceAddress", "narrowed"]
+
+# What the standard library's clients pass on where their user gave no timeout.
+GLOBAL_DEFAULT_TIMEOUT: object = getattr(_socket_module, "_GLOBAL_DEFAULT_TIMEOUT")  # noqa: B009 - it has no type
+
+OnStep: TypeAlias = Callable[[Step], object]
+SourceAddress: TypeAlias = tuple[str, int] | str | Address
+
+
+class SharedHistory:
+    """A `History` for many threads; a child process goes on with what was known at the fork.
+
+    Args:
+        history: what is shared; an empty one by default.
+    """
+
+    def __init__(self, history: History | None = None) -> None:
+        self._history = History() if history is None else history
+        self._lock = threading.Lock()
+        if hasattr(os, "register_at_fork"):
+            holder = weakref.ref(self)
+            os.register_at_fork(
+                before=lambda: _with(holder, SharedHistory._hold),
+                after_in_parent=lambda: _with(holder, SharedHistory._let_go),
+                after_in_child=lambda: _with(holder, SharedHistory._let_go),
+            )
+
+    def recall(self, candidate: Candidate, now: float) -> Known:
+        """As `History.recall`."""
+        with self._lock:
+            return self._history.recall(candidate, now)
+
+    def claim_probe(self, candidate: Candidate, now: float) -> bool:
+        """As `History.claim_probe`."""
+        with self._lock:
+            return self._history.claim_probe(candidate, now)
+
+    def learn(self, candidate: Candidate, rtt_s: float | None, now: float) -> None:
+        """As `History.learn`."""
+        with self._lock:
+            self._history.learn(candidate, rtt_s, now)
+
+    def save(self, now: float) -> dict[str, object]:
+        """As `History.save`."""
+        with self._lock:
+            return self._history.save(now)
+
+    def load(self, document: Mapping[str, object], now: float) -> None:
+        """As `History.load`."""
+        with self._lock:
+            self._history.load(document, now)
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._history)
+
+    def _hold(self) -> None:
+        self._lock.acquire()
+
+    def _let_go(self) -> None:
+        self._lock.release()
+
+
+def _with(holder: "weakref.ref[SharedHistory]", act: Callable[[SharedHistory], None]) -> None:
+    shared = holder()
+    if shared is not None:
+        act(shared)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialer:
+    """A policy for connections, with the history that they make; share one among all threads.
+
+    Args:
+        family: 4 or 6 for one alone, 0 for both.
+        source: the local address to connect from, which leaves its family alone; `(host, port)` too.
+        interface: the one interface to go by (Linux).
+        access: rules, or a list of them as read, that every socket address must pass before it is dialled.
+        nat64: prefixes of translators, for IPv4 addresses where IPv4 has no way; None looks for them (RFC 7050) when
+            one is needed, `()` uses none.
+        attempt_delay: seconds before the next address is tried beside one that has not answered; None is what was
+            measured, else 0.25.
+        resolution_delay: seconds to wait for the preferred family's addresses.
+        first_family_count: addresses of the first family before one of the other.
+        in_flight: attempts under way at once.
+        history: where what is learnt goes; None learns nothing.
+        policy: the table of RFC 6724; None is this host's, /etc/gai.conf where there is one.
+        resolver: whoever is asked for names; None is the system.
+        outlet: instead of family, source, interface, access and nat64, the whole as a value.
+
+    Raises:
+        AddressError, RuleError, ValueError: one of them cannot be.
+
+    >>> Dialer(family=6).outlet.families
+    (6,)
+    """
+
+    family: int = 0
+    source: "SourceAddress | None" = None
+    interface: str | None = None
+    access: "AccessList | Iterable[str] | None" = None
+    nat64: "Iterable[str] | None" = None
+    attempt_delay: float | None = None
+    resolution_delay: float = 0.050
+    first_family_count: int = 1
+    in_flight: int = 12
+    history: SharedHistory | None = field(default_factory=SharedHistory)
+    policy: PolicyTable | None = None
+    resolver: Resolver | None = None
+    outlet: Outlet = ANYWHERE
+    timing: Timing = field(init=False)
+    is_plain: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        set_field = object.__setattr__
+        timing = Timing(self.resolution_delay, self.attempt_delay, self.first_family_count, self.in_flight)
+        set_field(self, "timing", timing)
+        set_field(self, "outlet", self._whole_outlet())
+        set_field(self, "is_plain", self.outlet is ANYWHERE)
+
+    def _whole_outlet(self) -> Outlet:
+        outlet = self.outlet
+        if self.interface is not None:
+            sources = {version: replace(source, interface=self.interface) for version, source in outlet.sources.items()}
+            outlet = replace(outlet, sources=MappingProxyType(sources))
+        if self.access is not None:
+            rules = self.access if isinstance(self.access, AccessList) else self._rules(self.access)
+            outlet = replace(outlet, access=rules)
+        if self.nat64:
+            outlet = replace(outlet, nat64=tuple(map(nat64_prefix, self.nat64)))
+        return narrowed(outlet, self.family, self.source)
+
+    def _rules(self, rules: Iterable[str]) -> AccessList:
+        return AccessList(rules, nat64=self.nat64 or (), zone_id=if_nametoindex)
+
+    @property
+    def discovers(self) -> bool:
+        """Whether a translator's prefix is looked for."""
+        return self.nat64 is None and not self.outlet.nat64
+
+    def race(
+        self,
+        target: Target,
+        lookups: tuple[int, ...],
+        now: float,
+        *,
+        deadline: float = inf,
+        name: str | None = None,
+        on_step: OnStep | None = None,
+    ) -> Race:
+        """The machine for one connection by this policy."""
+        return Race(
+            target,
+            lookups,
+            now,
+            timing=self.timing,
+            deadline=deadline,
+            table=system_table() if self.policy is None else self.policy,
+            memory=self.history,
+            name=name,
+            on_step=on_step,
+        )
+
+    def create_connection(
+        self,
+        address: "tuple[HostLike, PortLike]",
+        timeout: object = GLOBAL_DEFAULT_TIMEOUT,
+        source_address: "SourceAddress | None" = None,
+        *,
+        all_errors: bool = False,
+        family: int = 0,
+        on_step: OnStep | None = None,
+    ) -> socket:
+        """`dualstack.create_connection` by this policy."""
+        from dualstack.net.dial_blocking import create_connection
+
+        return create_connection(
+            address, timeout, source_address, all_errors=all_errors, family=family, dialer=self, on_step=on_step
+        )
+
+    async def connect(
+        self,
+        host: "HostLike",
+        port: "PortLike",
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - it counts in the lookups too
+        source_address: "SourceAddress | None" = None,
+        family: int = 0,
+        on_step: OnStep | None = None,
+    ) -> socket:
+        """`dualstack.connect` by this policy."""
+        from dualstack.net.dial import connect
+
+        return await connect(
+            host, port, timeout=timeout, source_address=source_address, family=family, dialer=self, on_step=on_step
+        )
+
+    async def open_connection(
+        self,
+        host: "HostLike",
+        port: "PortLike",
+        *,
+        limit: int = 1 << 16,
+        ssl: "ssl.SSLContext | bool | None" = None,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+        source_address: "SourceAddress | None" = None,
+        family: int = 0,
+        on_step: OnStep | None = None,
+    ) -> "tuple[StreamReader, StreamWriter]":
+        """`dualstack.open_connection` by this policy."""
+        from dualstack.net.dial import open_connection
+
+        return await open_connection(
+            host,
+            port,
+            limit=limit,
+            ssl=ssl,
+            server_hostname=server_hostname,
+            timeout=timeout,
+            source_address=source_address,
+            family=family,
+            dialer=self,
+            on_step=on_step,
+        )
+
+
+def narrowed(outlet: Outlet, family: int, source: "SourceAddress | None") -> Outlet:
+    """`outlet` for one family, or from one source, alone.
+
+    Raises:
+        AddressError: the source is no address.
+        ValueError: the family is none of 4, 6 and 0.
+    """
+    if not family and source is None:
+        return outlet
+    if family not in {0, 4, 6}:
+        raise ValueError(f"family {family}: 4, 6, or 0 for both")
+    sources, why = outlet.sources, outlet.why
+    if source is not None:
+        bound, port = _read_source(source)
+        if bound is not None:
+            why = f"{FAMILY_NAMES[bound.version]} alone can be dialled from {bound}"
+            sources = {version: own for version, own in sources.items() if version == bound.version}
+        sources = {version: Source(bound, port, own.interface) for version, own in sources.items()}
+    if family:
+        why = why or f"{FAMILY_NAMES[family]} alone is asked for"
+        sources = {version: own for version, own in sources.items() if version == family}
+    return replace(outlet, sources=MappingProxyType(dict(sources)), why=why)
+
+
+def _read_source(source: "SourceAddress") -> tuple[Address | None, int]:
+    if isinstance(source, tuple):
+        port = source[1]
+        if type(port) is not int or not 0 <= port <= 65535:
+            raise AddressError(port, "a port to connect from is 0 to 65535")
+        return (None if source[0] in {"", "*"} else Address(source).canonical), port
+    return Address(source).canonical, 0
+
+
+DEFAULT_DIALER = Dialer()

@@ -1,0 +1,133 @@
+"""The lookup of one family for a connection: addresses with the sources the kernel would use, and what is left out.
+
+It blocks, and runs in a thread of the pool: the system's resolver (so that the hosts file and nsswitch hold), the
+datagram sockets that tell the sources, and, where a host has no way to IPv4, the question for the NAT64 prefix.
+"""
+
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from dualstack.core.address import Address
+from dualstack.core.outlet import IPV4ONLY_ARPA, Outlet, SourceOf, candidates, discovered_prefixes
+from dualstack.core.policy_table import DEFAULT_TABLE, PolicyTable, parse_gai_conf
+from dualstack.core.prefix import Prefix
+from dualstack.core.race import Answer
+from dualstack.errors import LookupFailed
+from dualstack.kernel.attempts import source_of as kernel_source_of
+from dualstack.kernel.facts import ipv6_status
+from dualstack.net.names import Resolver, addresses_in, getaddrinfo
+
+__all__ = ["Ipv6Here", "SystemTable", "answer_of", "families_to_ask", "look_up", "system_table"]
+
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+_SOMEWHERE = Address("2001:db8::1")
+_GAI_CONF = Path("/etc/gai.conf")
+_IPV6_STATUS_S = 1.0
+
+
+def look_up(name: str, family: int, outlet: Outlet, resolver: Resolver, *, discover: bool) -> Answer:
+    """Ask for the addresses of one family, as long as the resolver takes.
+
+    Args:
+        name: in ASCII.
+        family: 4 or 6.
+        outlet: what may be dialled, and from where.
+        resolver: whoever is asked.
+        discover: where IPv4 has no way, look for a translator's prefix (RFC 7050).
+    """
+    try:
+        addresses = addresses_in(getaddrinfo(name, None, _FAMILIES[family], socket.SOCK_STREAM, resolver=resolver))
+    except LookupFailed as error:
+        # The resolver has waited for servers that do not answer: that is what failed, not the name.
+        error.timed_out = error.timed_out or error.errno == socket.EAI_AGAIN
+        return Answer(error=error)
+    return answer_of(addresses, outlet, resolver, discover=discover)
+
+
+def answer_of(
+    addresses: Iterable[Address],
+    outlet: Outlet,
+    resolver: Resolver,
+    *,
+    discover: bool,
+    source_of: SourceOf = kernel_source_of,
+) -> Answer:
+    """Addresses that are known, with their sources."""
+    given = tuple(addresses)
+    chosen, left_out = candidates(given, outlet, source_of)
+    if discover and not outlet.nat64 and any(found.family == 4 and found.source is None for found in chosen):
+        prefixes = _discover(outlet, resolver, source_of)
+        if prefixes:
+            chosen, left_out = candidates(given, replace(outlet, nat64=prefixes), source_of)
+    return Answer(chosen, left_out)
+
+
+def _discover(outlet: Outlet, resolver: Resolver, source_of: SourceOf) -> tuple[Prefix, ...]:
+    """The prefixes of this network's translators; none where it has none, or no IPv6."""
+    if 6 not in outlet.sources or source_of(_SOMEWHERE, outlet.sources[6]) is None:
+        return ()
+    try:
+        infos = getaddrinfo(IPV4ONLY_ARPA, None, socket.AF_INET6, socket.SOCK_STREAM, resolver=resolver)
+    except LookupFailed:
+        return ()
+    return discovered_prefixes(addresses_in(infos))
+
+
+class Ipv6Here:
+    """Whether IPv6 is on, looked at once a second at most.
+
+    Args:
+        look: finds it out.
+    """
+
+    def __init__(self, look: Callable[[], bool] = lambda: ipv6_status().ipv6) -> None:
+        self._look = look
+        self._looked_at = float("-inf")
+        self._is_on = True
+
+    def __call__(self, now: float) -> bool:
+        """Whether it is, as of the last look."""
+        if now - self._looked_at >= _IPV6_STATUS_S:
+            self._looked_at = now
+            try:
+                self._is_on = self._look()
+            except OSError:
+                self._is_on = True  # not known: asking costs less than not asking
+        return self._is_on
+
+
+_ipv6_here = Ipv6Here()
+
+
+def families_to_ask(outlet: Outlet, now: float, *, ipv6_here: Callable[[float], bool] = _ipv6_here) -> tuple[int, ...]:
+    """AAAA is asked where there is IPv6, A where there is IPv4 or may be a translator (RFC 8305 section 3)."""
+    families = outlet.families
+    if 6 in families and len(families) > 1 and not ipv6_here(now):
+        return tuple(family for family in families if family != 6)
+    return families
+
+
+class SystemTable:
+    """The policy table of this host, read once, as the C library does (gai.conf(5): reload is off by default).
+
+    Args:
+        path: of the file that an administrator may write.
+    """
+
+    def __init__(self, path: Path = _GAI_CONF) -> None:
+        self._path = path
+        self._table: PolicyTable | None = None
+
+    def __call__(self) -> PolicyTable:
+        """The table; the default one where no file says otherwise."""
+        if self._table is None:
+            try:
+                self._table = parse_gai_conf(self._path.read_text(encoding="utf-8", errors="replace"))
+            except OSError:
+                self._table = DEFAULT_TABLE
+        return self._table
+
+
+system_table = SystemTable()

@@ -1,0 +1,135 @@
+"""What a caller wants to reach, as a value: checked before anything is looked up or opened."""
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+from dualstack.core.address import Address
+from dualstack.core.endpoint import Wildcard, bracketed, parse_host, parse_port
+from dualstack.core.idna import ascii_name
+from dualstack.errors import AddressError
+from dualstack.kernel.attempts import interface_names
+from dualstack.net.services import service_port
+
+__all__ = ["HostLike", "PortLike", "Target", "read_target"]
+
+HostLike: TypeAlias = str | bytes | Address | Sequence[str | Address]
+"""A name or an address; or several addresses that are one host's."""
+
+PortLike: TypeAlias = str | bytes | int
+
+_PORT_MAX = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A host and a port that can be dialled.
+
+    Args:
+        host: an address, unmapped and with a zone where it needs one; a name in ASCII; or several addresses.
+        port: 1 to 65535.
+    """
+
+    host: Address | str | tuple[Address, ...]
+    port: int
+
+    def __str__(self) -> str:
+        hosts = self.host if isinstance(self.host, tuple) else (self.host,)
+        return ", ".join(f"{bracketed(host)}:{self.port}" for host in hosts)
+
+
+def read_target(host: HostLike, port: PortLike) -> Target:
+    """Read what a caller wrote.
+
+    Args:
+        host: a name, be it international, or an address; `[::1]` too; or a sequence of addresses.
+        port: a number, or a service's name.
+
+    Raises:
+        AddressError: neither can be dialled; the message has the remedy.
+    """
+    number = _read_port(port)
+    address = _quick_address(host) if type(host) is str else None
+    if address is not None:
+        return Target(address, number)
+    if isinstance(host, str | bytes | Address):
+        return Target(_read_host(host), number)
+    return Target(tuple(map(_read_address, host)), number)
+
+
+def _read_address(text: str | Address) -> Address:
+    read = (_quick_address(text) if isinstance(text, str) else None) or _read_host(text)
+    if isinstance(read, Address):
+        return read
+    raise AddressError(read, "of several hosts each is an address: a name stands alone")
+
+
+def _quick_address(host: str) -> Address | None:
+    """An address that needs no closer look; None says nothing."""
+    if not (host[-1:].isdigit() or ":" in host) or "%" in host or "[" in host:
+        return None
+    try:
+        address = Address(host)
+    except AddressError:
+        return None
+    # What begins with fe or ff may need a zone; what begins with ::ffff: is IPv4.
+    return address if address.version == 4 or (address.value >> 121 != _ALL_ONES and not address.is_mapped) else None
+
+
+_ALL_ONES = 0x7F
+
+
+def _read_host(host: str | bytes | Address) -> Address | str:
+    if isinstance(host, bytes):
+        host = host.decode("latin-1")
+    if not isinstance(host, Address) and not host:
+        raise AddressError("", "the host is empty: write a name or an address")
+    read = host if isinstance(host, Address) else _parsed(host)
+    if isinstance(read, str):
+        return read
+    address = read.canonical
+    if address.kame_scope is not None:
+        plain = Address.from_kame(address)
+        raise AddressError(str(address), f"it has a scope inside (inet6(4)): if {plain} is meant, write that")
+    if address.needs_scope and address.scope is None:
+        names = " or ".join(f"{address}%{name}" for name in interface_names()) or f"{address}%INTERFACE"
+        raise AddressError(str(address), f"it says nothing without its interface: write {names}")
+    if address.scope is not None:
+        _check_scope(address, address.scope)
+    return address
+
+
+@lru_cache(maxsize=512)
+def _parsed(host: str) -> Address | str:
+    read = parse_host(ascii_name(host))
+    if isinstance(read, Wildcard):
+        raise AddressError(host, "a target is one host, not all of them: write a name or an address")
+    return read
+
+
+def _check_scope(address: Address, scope: str) -> None:
+    try:
+        if scope.isdecimal():
+            socket.if_indextoname(int(scope))
+        else:
+            socket.if_nametoindex(scope)
+    except OSError:
+        there = ", ".join(interface_names()) or "none but the loopback"
+        raise AddressError(str(address), f"there is no interface {scope} here; there are: {there}") from None
+
+
+def _read_port(port: PortLike) -> int:
+    if type(port) is int:
+        if 0 < port <= _PORT_MAX:
+            return port
+        raise AddressError(port, f"a port to connect to is 1 to {_PORT_MAX}")
+    if isinstance(port, bytes):
+        port = port.decode("latin-1")
+    if not isinstance(port, str):
+        raise AddressError(port, "a port is a number or a service's name")
+    number = parse_port(port, service=service_port)
+    if number == 0:
+        raise AddressError(port, f"a port to connect to is 1 to {_PORT_MAX}")
+    return number

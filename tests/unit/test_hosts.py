@@ -1,0 +1,83 @@
+"""The hosts file: a name that it has is not looked up, and no server is asked for the family that it lacks."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dualstack.core.address import Address
+from dualstack.core.hosts_file import comes_first, parse_hosts
+from dualstack.net.hosts import HostsFile
+
+HOSTS = """\
+127.0.0.1 localhost
+127.0.1.1   Here.example here  # both
+192.0.2.1 dual
+2001:db8::1 dual
+192.0.2.2 dual
+192.0.2.1 dual
+fe80::1%eth0 router
+::ffff:192.0.2.9 mapped
+nonsense name
+0x7f.1 legacy
+# 192.0.2.3 commented
+192.0.2.4
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "addresses"),
+    [
+        ("here.example", ["127.0.1.1"]),
+        ("here", ["127.0.1.1"]),
+        ("dual", ["2001:db8::1", "192.0.2.1", "192.0.2.2"]),
+        ("router", ["fe80::1%eth0"]),
+        ("mapped", ["192.0.2.9"]),
+    ],
+)
+def test_a_name_and_its_addresses(name: str, addresses: list[str]) -> None:
+    assert list(map(str, parse_hosts(HOSTS)[name])) == addresses
+
+
+@pytest.mark.parametrize("name", ["name", "legacy", "commented", "192.0.2.4", ""])
+def test_what_is_no_entry(name: str) -> None:
+    assert name not in parse_hosts(HOSTS)
+
+
+@given(st.text(alphabet="0123456789abcdef:.% \t\n#-", max_size=200))
+def test_any_text_is_a_hosts_file(text: str) -> None:
+    for addresses in parse_hosts(text).values():
+        assert all(isinstance(address, Address) for address in addresses)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("hosts: files dns", True),
+        ("passwd: files\nhosts:\tfiles\n", True),
+        ("  hosts:   files mdns4_minimal [NOTFOUND=return] dns", True),
+        ("hosts: dns files", False),
+        ("hosts: files [SUCCESS=continue] dns", False),
+        ("hosts: files[success=merge] dns", False),
+        ("hosts: filesystem dns", False),
+        ("# hosts: files", False),
+        ("", False),
+    ],
+)
+def test_whether_the_hosts_file_has_the_first_and_last_word(text: str, expected: bool) -> None:  # noqa: FBT001
+    assert comes_first(text) is expected
+
+
+def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
+    hosts, nsswitch = tmp_path / "hosts", tmp_path / "nsswitch.conf"
+    look = HostsFile(hosts, nsswitch)
+    assert look("here") == ()
+    nsswitch.write_text("hosts: files dns\n")
+    assert look("here") == ()
+    hosts.write_text("192.0.2.1 here\n")
+    assert look("here") == look("HERE.") == (Address("192.0.2.1"),)
+    hosts.write_text("192.0.2.11 here\n")
+    assert look("here") == (Address("192.0.2.11"),)
+    nsswitch.write_text("hosts: dns files\n")
+    assert look("here") == ()
