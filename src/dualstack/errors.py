@@ -10,6 +10,7 @@ from enum import IntEnum
 
 __all__ = [
     "AddressError",
+    "CaseError",
     "ConfigError",
     "ControlError",
     "DialError",
@@ -18,6 +19,7 @@ __all__ = [
     "ListenError",
     "LookupFailed",
     "RuleError",
+    "TrialError",
 ]
 
 
@@ -63,6 +65,27 @@ class RuleError(DualstackError, ValueError):
     def __init__(self, rule: str, why: str) -> None:
         super().__init__(f"access rule {rule!r}: {why}")
         self.rule = rule
+        self.why = why
+
+
+class CaseError(DualstackError, ValueError):
+    """A question to the oracle that cannot be read; `key` is where, `why` what is wrong there."""
+
+    exit_code = ExitCode.WRONG_VALUE
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(f"{key}: {why}")
+        self.key = key
+        self.why = why
+
+
+class TrialError(DualstackError):
+    """The kernel cannot be asked here; the text says why."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the kernel cannot be asked: {why}")
         self.why = why
 
 

@@ -6,7 +6,7 @@ from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration, ExecTarget, Link, Port, Service, Sockets, UnixTarget
 from dualstack.core.endpoint import Wildcard, parse_listen, parse_target
 from dualstack.core.hostfacts import HostFacts, Interface, Listener
-from dualstack.core.oracle import Case, Sock, Step, predict
+from dualstack.core.oracle import UNKNOWN, Case, Sock, Step, predict
 from dualstack.core.outgoing import dialable_families, link_matches
 from dualstack.core.planner import Plan, plan
 from dualstack.core.stacks import STACKS
@@ -443,5 +443,6 @@ def test_every_system_can_bind_what_is_planned_for_it(system: str) -> None:
     made = planned(service("all", "*, 10.0.0.7", port=143), service("one", "10.0.0.1:143"), system=system)
     sockets = tuple(Sock(s.family, s.address, s.v6only, reuseaddr=True, reuseport=s.shared) for s in made.sockets)
     steps = tuple(Step(call, index) for index in range(len(sockets)) for call in ("bind", "listen"))
-    assert {outcome.errno for outcome in predict(Case(STACKS[system], "tcp", sockets, steps)).steps} == {None}
+    said = {outcome.errno for outcome in predict(Case(STACKS[system], "tcp", sockets, steps)).steps}
+    assert said == ({None, UNKNOWN} if system == "aix" else {None})
     assert made.conflicts == ()

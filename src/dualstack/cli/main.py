@@ -24,6 +24,7 @@ VERBS = {
     "listen": "Accept connections and show each peer as it is and as the kernel gave it.",
     "lookup": "Names to addresses and back, within a limit of time.",
     "address": "Say what an address is: its classes, what it embeds, whether it is public.",
+    "explain": "Say what a system does with sockets: which bind fails, who receives; ask this kernel.",
     "access": "Ask allow and deny rules about addresses.",
 }
 

@@ -1,0 +1,136 @@
+"""Which of the receiving sockets gets what is sent to an address, and the addresses that its program sees.
+
+Linux: an exact address before a wildcard; among these an AF_INET socket before an AF_INET6 one; then the first of the
+chain. If that one has SO_REUSEPORT, its whole group shares by a hash of the addresses and ports, which nobody can
+foresee: the answer is the group. An exact address never leaves anything to the wildcard.
+
+Never looks at the case's steps: the sockets come in the order in which they began to receive.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from dualstack.core.address import Address
+from dualstack.core.case import UNKNOWN, Case, Delivery, Receiver
+from dualstack.core.cover import ANY, Bound, device_of
+from dualstack.core.linux_udp import enter_chain
+from dualstack.core.stacks import Stack
+
+__all__ = ["deliver"]
+
+_LINUX = {
+    "tcp": "net/ipv4/inet_hashtables.c: __inet_lookup_listener; net/ipv6/inet6_hashtables.c: inet6_lookup_listener",
+    "udp": "net/ipv4/udp.c: __udp4_lib_lookup; net/ipv6/udp.c: __udp6_lib_lookup",
+}
+_FOR_MANY = "sent to many: who has joined the group decides, not the bind alone"
+
+
+@dataclass(frozen=True, slots=True)
+class _Destination:
+    """Where a client sends to: the address on the wire, the interface of a link-local one, and the client's own."""
+
+    shown: Address
+    address: Address
+    device: str | None
+    source: Address | None
+
+
+def deliver(case: Case, receiving: Sequence[Bound], unsure: Sequence[Bound] = ()) -> tuple[Delivery, ...]:
+    """For each destination of `case`, who may receive.
+
+    Args:
+        case: the question.
+        receiving: who listens (TCP) or is bound (UDP), in the order in which they began.
+        unsure: sockets of which no source tells whether they receive.
+    """
+    on_linux = case.stack.name == "linux"
+    chain: Sequence[Bound] = _linux_chain(receiving) if on_linux else receiving
+    deliveries = []
+    for place, to in enumerate(case.destinations):
+        source = case.sources[place] if case.sources else None
+        shown = to.canonical
+        wanted = _Destination(shown, shown.without_scope, device_of(case, to), source)
+        refused = _refused(case, wanted)
+        if refused is not None:
+            deliveries.append(refused)
+            continue
+        candidates = [each for each in chain if _takes(each, wanted)]
+        if any(_takes(each, wanted) for each in unsure):
+            deliveries.append(Delivery(errno=UNKNOWN, why=f"no source tells which sockets {case.stack.title} binds"))
+        elif not candidates:
+            deliveries.append(Delivery(errno="ECONNREFUSED", why="no socket covers this address"))
+        elif on_linux:
+            deliveries.append(_on_linux(case.proto, candidates, wanted))
+        else:
+            deliveries.append(_elsewhere(case.stack, candidates, wanted))
+    return tuple(deliveries)
+
+
+def _refused(case: Case, wanted: _Destination) -> Delivery | None:
+    address = wanted.address
+    if address.version == 6 and not case.ipv6:
+        if case.stack.name != "linux":
+            return Delivery(errno=UNKNOWN, why="IPv6 is off, and no source tells what a client gets")
+        return Delivery(errno="EADDRNOTAVAIL", why="IPv6 is off", source="net/ipv6/route.c")
+    if case.proto == "udp" and (address.is_multicast or address.value == _BROADCAST.value):
+        return Delivery(errno=UNKNOWN, why=_FOR_MANY)
+    return None
+
+
+_BROADCAST = Address("255.255.255.255")
+
+
+def _linux_chain(receiving: Iterable[Bound]) -> list[Bound]:
+    chain: list[Bound] = []
+    for each in receiving:
+        enter_chain(chain, each)
+    return chain
+
+
+def _takes(each: Bound, wanted: _Destination) -> bool:
+    if each.device is not None and wanted.device is not None and each.device != wanted.device:
+        return False
+    part = each.cover.part(wanted.address.version)
+    return part is ANY or (part is not None and part == wanted.address)
+
+
+def _on_linux(proto: str, candidates: Sequence[Bound], wanted: _Destination) -> Delivery:
+    version = wanted.address.version
+    first = max(candidates, key=lambda each: (each.cover.part(version) is not ANY, each.sock.family == version))
+    group = sorted(each.index for each in candidates if _one_group(first, each)) if first.sock.reuseport else []
+    exact = "the exact address before the wildcard" if first.cover.part(version) is not ANY else "the wildcard"
+    why = f"{exact}; its SO_REUSEPORT group shares by hash" if len(group) > 1 else exact
+    return _received(candidates, group or [first.index], wanted, why, _LINUX[proto])
+
+
+def _one_group(a: Bound, b: Bound) -> bool:
+    """net/ipv4/inet_hashtables.c: inet_reuseport_add_sock; net/ipv4/udp.c: udp_reuseport_add_sock"""
+    return (
+        b.sock.reuseport
+        and a.sock.family == b.sock.family
+        and a.cover == b.cover
+        and a.device == b.device
+        and a.sock.uid == b.sock.uid
+    )
+
+
+def _elsewhere(stack: Stack, candidates: Sequence[Bound], wanted: _Destination) -> Delivery:
+    version = wanted.address.version
+    ranks = [(each.cover.part(version) is not ANY, each.sock.family == version) for each in candidates]
+    best = [each for each, rank in zip(candidates, ranks, strict=True) if rank == max(ranks)]
+    if len(best) > 1:
+        return Delivery(errno=UNKNOWN, why=f"no source tells how {stack.title} shares between them")
+    return _received(best, [best[0].index], wanted, "the most specific address", stack.source)
+
+
+def _received(among: Sequence[Bound], chosen: Iterable[int], wanted: _Destination, why: str, source: str) -> Delivery:
+    families = {each.index: each.sock.family for each in among}
+    return Delivery(tuple(_receiver(index, families[index], wanted) for index in chosen), why=why, source=source)
+
+
+def _receiver(index: int, family: int, wanted: _Destination) -> Receiver:
+    """An AF_INET6 socket shows IPv4 addresses mapped (RFC 3493 section 3.7)."""
+    local, peer = wanted.shown, wanted.source
+    if wanted.address.version == 4 and family == 6:
+        return Receiver(index, local.as_ipv6, peer.canonical.as_ipv6 if peer is not None else None)
+    return Receiver(index, local, peer.canonical if peer is not None else None)
