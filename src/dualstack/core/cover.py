@@ -65,7 +65,9 @@ def bound(case: Case, index: int) -> Bound:
 def is_v6only(case: Case, sock: Sock) -> bool | Unknown:
     """The value of IPV6_V6ONLY before the bind: as set, else the system's default."""
     default = case.bindv6only if case.stack.name == "linux" else case.stack.v6only_default
-    if default is not UNKNOWN and not case.stack.dual:
+    if default is UNKNOWN:
+        return True if sock.v6only else UNKNOWN
+    if not case.stack.dual:
         return True
     return default if sock.v6only is None else sock.v6only
 

@@ -14,7 +14,7 @@ from dualstack.core.address import Address
 from dualstack.core.case import UNKNOWN, Case, Delivery, Receiver
 from dualstack.core.cover import ANY, Bound, device_of
 from dualstack.core.linux_udp import enter_chain
-from dualstack.core.stacks import Stack
+from dualstack.core.stacks import Sharing, Stack
 
 __all__ = ["deliver"]
 
@@ -55,14 +55,16 @@ def deliver(case: Case, receiving: Sequence[Bound], unsure: Sequence[Bound] = ()
             deliveries.append(refused)
             continue
         candidates = [each for each in chain if _takes(each, wanted)]
-        if any(_takes(each, wanted) for each in unsure):
-            deliveries.append(Delivery(errno=UNKNOWN, why=f"no source tells which sockets {case.stack.title} binds"))
+        if any(_takes(each, wanted) for each in unsure) or any(_perhaps(each, wanted) for each in candidates):
+            deliveries.append(
+                Delivery(errno=UNKNOWN, why=f"no source tells which sockets receive it on {case.stack.title}")
+            )
         elif not candidates:
             deliveries.append(Delivery(errno="ECONNREFUSED", why="no socket covers this address"))
         elif on_linux:
             deliveries.append(_on_linux(case.proto, candidates, wanted))
         else:
-            deliveries.append(_elsewhere(case.stack, candidates, wanted))
+            deliveries.append(_elsewhere(case, candidates, wanted))
     return tuple(deliveries)
 
 
@@ -94,6 +96,10 @@ def _takes(each: Bound, wanted: _Destination) -> bool:
     return part is ANY or (part is not None and part == wanted.address)
 
 
+def _perhaps(each: Bound, wanted: _Destination) -> bool:
+    return each.perhaps_v4 and wanted.address.version == 4
+
+
 def _on_linux(proto: str, candidates: Sequence[Bound], wanted: _Destination) -> Delivery:
     version = wanted.address.version
     first = max(candidates, key=lambda each: (each.cover.part(version) is not ANY, each.sock.family == version))
@@ -114,13 +120,28 @@ def _one_group(a: Bound, b: Bound) -> bool:
     )
 
 
-def _elsewhere(stack: Stack, candidates: Sequence[Bound], wanted: _Destination) -> Delivery:
-    version = wanted.address.version
-    ranks = [(each.cover.part(version) is not ANY, each.sock.family == version) for each in candidates]
+def _elsewhere(case: Case, candidates: Sequence[Bound], wanted: _Destination) -> Delivery:
+    stack, version = case.stack, wanted.address.version
+    ranks = [_rank(stack, each, version) for each in candidates]
     best = [each for each, rank in zip(candidates, ranks, strict=True) if rank == max(ranks)]
-    if len(best) > 1:
+    if len(best) > 1 or (len(candidates) > 1 and not _is_told(case, candidates)):
         return Delivery(errno=UNKNOWN, why=f"no source tells how {stack.title} shares between them")
-    return _received(best, [best[0].index], wanted, "the most specific address", stack.source)
+    return _received(best, [best[0].index], wanted, stack.ipv4_goes_to if version == 4 else _EXACT, stack.source)
+
+
+_EXACT = "the exact address before the wildcard"
+
+
+def _rank(stack: Stack, each: Bound, version: int) -> tuple[bool, bool]:
+    is_exact, is_own = each.cover.part(version) is not ANY, each.sock.family == version
+    return (is_own, is_exact) if stack.af_inet_first else (is_exact, is_own)
+
+
+def _is_told(case: Case, candidates: Sequence[Bound]) -> bool:
+    """Whether a source tells who comes first: not where SO_REUSEADDR made sockets share on Windows."""
+    if case.stack.same_address is Sharing.MATRIX:
+        return not any(each.sock.reuseaddr for each in candidates)
+    return case.proto == "tcp" or case.stack.sharing_in_udp
 
 
 def _received(among: Sequence[Bound], chosen: Iterable[int], wanted: _Destination, why: str, source: str) -> Delivery:

@@ -27,6 +27,7 @@ __all__ = [
     "claims_of",
     "plan",
     "plan_claims",
+    "planned_sock",
 ]
 
 RULES = {
@@ -278,7 +279,7 @@ def _share(specs: Sequence[SocketSpec], stack: Stack) -> list[SocketSpec]:
     shared: set[int] = set()
     while True:
         marked = [replace(spec, shared=index in shared) for index, spec in enumerate(specs)]
-        sockets = tuple(_sock(spec, reuseport=spec.shared) for spec in marked)
+        sockets = tuple(planned_sock(spec) for spec in marked)
         steps = _bind_and_listen(range(len(sockets)))
         outcomes = predict(Case(stack, marked[0].proto, sockets, steps)).steps if marked else ()
         clashes = {
@@ -319,8 +320,8 @@ def _foreseen_one(spec: SocketSpec, earlier: Sequence[SocketSpec], stack: Stack,
     sockets = (
         # They stand already, however they came by it; with us, another user's, none of them shares.
         *(Sock(each.family, each.address, each.v6only, reuseport=True, uid=_SOMEBODY_ELSE) for each in foreign),
-        *(_sock(own, reuseport=own.shared) for own in earlier),
-        _sock(spec, reuseport=spec.shared),
+        *(planned_sock(own) for own in earlier),
+        planned_sock(spec),
     )
     local = frozenset(a for i in facts.interfaces for a in i.addresses) if facts.interfaces else None
     case = Case(
@@ -352,8 +353,9 @@ def _remedy(spec: SocketSpec, other: str) -> str:
     return f"stop {other} or let it listen on another port; or bind {spec.service} to addresses that it leaves free"
 
 
-def _sock(spec: SocketSpec, *, reuseport: bool) -> Sock:
-    return Sock(spec.family, spec.address, spec.v6only, reuseaddr=True, reuseport=reuseport)
+def planned_sock(spec: SocketSpec) -> Sock:
+    """The socket of `spec` as the oracle is asked about it."""
+    return Sock(spec.family, spec.address, spec.v6only, reuseaddr=True, reuseport=spec.shared)
 
 
 def _bind_and_listen(indexes: Iterable[int]) -> tuple[Step, ...]:
@@ -372,7 +374,7 @@ def _loops(config: Configuration, specs: Sequence[SocketSpec], facts: HostFacts)
         here = tuple(
             address for address in target_addresses(service.target, facts) if address in local or address.is_loopback
         )
-        sockets = tuple(_sock(spec, reuseport=True) for spec in own)
+        sockets = tuple(planned_sock(replace(spec, shared=True)) for spec in own)
         case = Case(stack, service.protocol, sockets, _bind_and_listen(range(len(own))), destinations=here)
         for receivers in predict(case).receivers.values():
             if not receivers:

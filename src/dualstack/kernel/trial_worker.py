@@ -49,7 +49,8 @@ def _make(task: Mapping[str, object], interfaces: dict[str, int]) -> None:
     except OSError as error:
         _say({"error": f"the case cannot be made here: {error.strerror}"})
         return
-    _say({"kernel": measurement_document(case, measured), "differences": differences(case, predict(case), measured)})
+    found = differences(case, predict(case), measured, interfaces)
+    _say({"kernel": measurement_document(case, measured), "differences": found})
 
 
 def _sweep(task: Mapping[str, object], place: Place, interfaces: dict[str, int]) -> None:

@@ -66,7 +66,7 @@ def _in_turn(ground: Ground, random: Random, randoms: int | None) -> Iterator[Ca
 def _hold(trial: Trial, case: Case, port: int, say: Say) -> None:
     prediction = predict(case)
     measured = trial.measure(case, port)
-    found = differences(case, prediction, measured)
+    found = differences(case, prediction, measured, case.interfaces)
     if found:
         say(
             {
@@ -78,8 +78,8 @@ def _hold(trial: Trial, case: Case, port: int, say: Say) -> None:
         )
 
 
-def differences(case: Case, prediction: Prediction, measured: Measurement) -> list[str]:
-    """Where the kernel said something else; empty where they agree."""
+def differences(case: Case, prediction: Prediction, measured: Measurement, interfaces: Mapping[str, int]) -> list[str]:
+    """Where the kernel said something else; empty where they agree. `interfaces` are those of where it was asked."""
     predicted, seen = prediction_document(case, prediction), measurement_document(case, measured)
     found = [
         f"{step.call} of socket {step.socket}: predicted {_said(outcome.errno)}, the kernel says {_said(said)}"
@@ -87,8 +87,8 @@ def differences(case: Case, prediction: Prediction, measured: Measurement) -> li
         if outcome.errno is not UNKNOWN and outcome.errno != said
     ]
     for to, delivery, seen_by in zip(case.destinations, prediction.deliveries, measured.seen, strict=True):
-        wanted = frozenset(_comparable(case, each) for each in delivery.receivers), delivery.errno
-        got = frozenset(_comparable(case, each) for each in seen_by.receivers), seen_by.errno
+        wanted = frozenset(_comparable(case, each, interfaces) for each in delivery.receivers), delivery.errno
+        got = frozenset(_comparable(case, each, interfaces) for each in seen_by.receivers), seen_by.errno
         if delivery.errno is not UNKNOWN and wanted != got:
             name = str(to)
             found.append(f"to {name}: predicted {_at(predicted, name)}, the kernel says {_at(seen, name)}")
@@ -115,10 +115,10 @@ def measurement_document(case: Case, measured: Measurement) -> dict[str, object]
     }
 
 
-def _comparable(case: Case, receiver: Receiver) -> tuple[object, ...]:
+def _comparable(case: Case, receiver: Receiver, interfaces: Mapping[str, int]) -> tuple[object, ...]:
     """UDP's recvfrom does not say to which address; a scope is compared by its number."""
-    local = None if case.proto == "udp" else _numbered(case.interfaces, receiver.local)
-    peer = _numbered(case.interfaces, receiver.peer) if case.sources and receiver.peer is not None else None
+    local = None if case.proto == "udp" else _numbered(interfaces, receiver.local)
+    peer = _numbered(interfaces, receiver.peer) if case.sources and receiver.peer is not None else None
     return receiver.socket, local, peer
 
 
