@@ -44,7 +44,7 @@ def test_a_wildcard_of_both_families_is_what_this_project_opens() -> None:
     assert [made.written for made in sockets_on(LINUX, ["*:80"])] == ["[::]:80 v6only=0 reuseaddr"]
     both = ["[::]:80 v6only=1 reuseaddr", "0.0.0.0:80 reuseaddr"]
     assert [made.written for made in sockets_on(STACKS["openbsd"], ["*:80"])] == both
-    assert [made.written for made in sockets_on(STACKS["windows"], ["80"])] == ["[::]:80 v6only=0"]
+    assert [made.written for made in sockets_on(STACKS["windows"], ["80"])] == ["[::]:80 v6only=0 exclusive"]
 
 
 @pytest.mark.parametrize(

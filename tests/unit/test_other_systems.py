@@ -269,3 +269,8 @@ def test_the_table_is_whole() -> None:
     assert len(MATRIX) == 6
     assert {len(row) for row in MATRIX.values()} == {6}
     assert use_of(sock("4 0.0.0.0 ra")) is Use.REUSE
+
+
+def test_what_is_sent_to_many_is_not_judged() -> None:
+    made = asked("linux", "4 0.0.0.0", proto="udp", to="224.0.0.1 255.255.255.255")
+    assert [delivery.errno for delivery in made.deliveries] == [UNKNOWN, UNKNOWN]

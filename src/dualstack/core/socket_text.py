@@ -12,7 +12,10 @@ from dataclasses import dataclass, replace
 
 from dualstack.core.address import Address
 from dualstack.core.case import Sock
+from dualstack.core.coverage import Claim
 from dualstack.core.endpoint import ServiceNumber, Wildcard, bracketed, parse_host_port
+from dualstack.core.hostfacts import HostFacts
+from dualstack.core.planner import plan_claims, planned_sock
 from dualstack.core.stacks import Stack
 from dualstack.errors import AddressError, CaseError
 
@@ -63,21 +66,20 @@ def _sockets(stack: Stack, text: str, service: ServiceNumber | None) -> Iterator
     if port is None or isinstance(host, str):
         why = f"write {bracketed(host)}:PORT" if port is None else "a name is no address: look it up first"
         raise CaseError(repr(text), why)
-    for sock in _asked(stack, host):
+    for sock in _asked(stack, proto, host, port):
         made = sock
         for word in words[1:]:
             made = _with_option(text, made, word)
         yield Labelled(f"{bracketed(sock.address)}:{port}", proto, port, made)
 
 
-def _asked(stack: Stack, host: Address | Wildcard) -> Iterator[Sock]:
+def _asked(stack: Stack, proto: str, host: Address | Wildcard, port: int) -> Iterator[Sock]:
     if isinstance(host, Address):
         yield Sock(host.version, host)
         return
-    # As the gateway opens it: one socket for both families where the system has such, else two (D1).
-    yield Sock(6, Address("::"), v6only=not stack.dual, reuseaddr=not stack.name.startswith("windows"))
-    if not stack.dual:
-        yield Sock(4, Address("0.0.0.0"), reuseaddr=not stack.name.startswith("windows"))
+    claim = Claim("", "", host, port, proto=proto)
+    for spec in plan_claims([claim], HostFacts(system=stack.name)).sockets:
+        yield planned_sock(spec, stack)
 
 
 def _with_option(text: str, sock: Sock, word: str) -> Sock:

@@ -56,7 +56,7 @@ def planned_sockets(config: Configuration, stack: Stack) -> tuple[Labelled, ...]
         ConfigError: it cannot mean anything there.
     """
     made = check(config, system=stack.name, lookup=False, timeout_s=5.0).plan
-    return tuple(Labelled(str(spec), spec.proto, spec.port, planned_sock(spec)) for spec in made.sockets)
+    return tuple(Labelled(str(spec), spec.proto, spec.port, planned_sock(spec, stack)) for spec in made.sockets)
 
 
 def plan_document(checked: Check) -> dict[str, object]:
