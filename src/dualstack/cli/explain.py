@@ -11,6 +11,7 @@ from dualstack.cli.output import Seconds, json_option, print_document
 from dualstack.core.explain import Settings, explain
 from dualstack.core.socket_text import Labelled, sockets_on
 from dualstack.core.stacks import STACKS, Stack, stack_named
+from dualstack.core.systems_page import systems_page
 from dualstack.errors import ExitCode
 from dualstack.kernel.facts import ipv6_status, system_name
 from dualstack.net.services import service_port
@@ -52,6 +53,7 @@ Exit status: 0 all open, 1 one fails, or the kernel disagrees, or a line of a ba
 @click.option("--seconds", type=Seconds(min=0, min_open=True), help="With --verify: how long.  [default: 30]")
 @click.option("--all", "everything", is_flag=True, help="With --verify: every pair of sockets, however long it takes.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, help="With --verify: another order and random cases.")
+@click.option("--systems", is_flag=True, help="Print what is known of each system, as Markdown.")
 @json_option()
 def command(
     sockets: tuple[str, ...],
@@ -65,14 +67,18 @@ def command(
     seconds: float | None,
     everything: bool,
     seed: int,
+    systems: bool,
     as_json: bool,
 ) -> ExitCode:
     """Say what a system does with sockets: which bind fails, who receives, as whom a peer appears, and why."""
-    _check_modes(sockets=bool(sockets), config=path is not None, batch=batch, verify=verifying)
+    _check_modes(sockets=bool(sockets), config=path is not None, batch=batch, verify=verifying, systems=systems)
     if (seconds is not None or everything) and not verifying:
         raise click.UsageError("--seconds and --all go with --verify")
     if seconds is not None and everything:
         raise click.UsageError("--seconds and --all go not together: --all ends when every pair was held")
+    if systems:
+        click.echo(systems_page(), nl=False)
+        return ExitCode.YES
     if verifying:
         from dualstack.cli.verify import verify
 
@@ -86,9 +92,9 @@ def command(
 
 
 def _check_modes(**given: bool) -> None:
-    modes = {"sockets": "SOCKET...", "config": "--config FILE", "batch": "--batch", "verify": "--verify"}
+    modes = {"sockets": "SOCKET...", "config": "--config FILE"}
     if sum(given.values()) != 1:
-        raise click.UsageError(f"give one of: {', '.join(modes[name] for name in given)}")
+        raise click.UsageError(f"give one of: {', '.join(modes.get(name, f'--{name}') for name in given)}")
 
 
 def _settings(system: str | None, *, bindv6only: bool, no_ipv6: bool) -> Settings:

@@ -113,7 +113,7 @@ _ROWS = (
         bound_connect="EAFNOSUPPORT",
         without_ipv6="EADDRNOTAVAIL",
         ipv4_goes_to="SO_REUSEPORT_LB groups, the exact address, 0.0.0.0, a dual ::",
-        source="FreeBSD inet6(4), sys/netinet6/in6_pcb.c, sys/netinet/in_pcb.c; without_ipv6 holds for older releases",
+        source="FreeBSD inet6(4), sys/netinet6/in6_pcb.c, sys/netinet/in_pcb.c; without IPv6, of older releases",
     ),
     Stack(
         name="netbsd",
