@@ -87,6 +87,12 @@ def test_a_configuration_is_explained_for_a_system(run: Run, tmp_path: Path) -> 
     ]
 
 
+def test_what_is_known_of_each_system_is_printed(run: Run) -> None:
+    code, out, _ = run("explain", "--systems")
+    assert code == 0
+    assert out.startswith("# What each system does")
+
+
 def test_the_settings_of_a_host_count(run: Run) -> None:
     assert document(run, "[::]:80", "0.0.0.0:80", "--os", "linux", "--bindv6only")[0] == 0
     code, said = document(run, "[fd00::1]:80", "--os", "linux", "--no-ipv6")
@@ -96,7 +102,7 @@ def test_the_settings_of_a_host_count(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ((), 2, "give one of: SOCKET..., --config FILE, --batch, --verify"),
+        ((), 2, "give one of: SOCKET..., --config FILE, --batch, --verify, --systems"),
         (("*:80", "--batch"), 2, "give one of"),
         (("*:80", "--seconds", "3"), 2, "--seconds and --all go with --verify"),
         (("--verify", "--seconds", "3", "--all"), 2, "go not together"),

@@ -66,7 +66,7 @@ class Explanation:
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
-        """For each socket its first step that fails; else its last."""
+        """For each socket its first step that fails; else the first that has something to say."""
         return tuple(_outcome(self.case, self.prediction, index) for index in range(len(self.sockets)))
 
     @property
@@ -134,7 +134,7 @@ def _case(settings: Settings, sockets: Sequence[Labelled], clients: Sequence[Cli
 
 def _outcome(case: Case, prediction: Prediction, index: int) -> Outcome:
     mine = [made for step, made in zip(case.steps, prediction.steps, strict=True) if step.socket == index]
-    return next((made for made in mine if made.errno is not None), mine[-1])
+    return next((made for made in mine if made.errno is not None), max(mine, key=lambda made: bool(made.why)))
 
 
 def _families(made: Bound) -> str:

@@ -71,13 +71,18 @@ class LinuxTcpPort:
 
     def _unseen(self, new: Bound, *, reuse: bool) -> Outcome | None:
         """Success without a look at the other sockets; None where they are looked at."""
+        by = self._memory.by
         if self._memory.fastreuse and reuse:
-            why = "every socket of the port has SO_REUSEADDR and none listens"
-        elif self._fits_reuseport(new):
-            why = "a socket with SO_REUSEPORT of this user has the port on an address that covers this one"
-        else:
+            why, by = "every socket of the port has SO_REUSEADDR and none listens", None
+        elif not self._fits_reuseport(new):
             return None
-        return Outcome(None, f"{why}, so no other is looked at", source=_GET_PORT)
+        elif by is None or by.index == new.index:
+            return Outcome(None)
+        elif self._memory.fastreuseport is FastReusePort.ANY:
+            why = "every socket of the port has SO_REUSEPORT and this user"
+        else:
+            why = "a socket with SO_REUSEPORT of this user has the port on an address that covers this one"
+        return Outcome(None, f"{why}, so no other is looked at", by.index if by else None, _GET_PORT)
 
     def _fits_reuseport(self, new: Bound) -> bool:
         """sk_reuseport_match"""
