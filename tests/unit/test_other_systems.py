@@ -271,6 +271,21 @@ def test_the_table_is_whole() -> None:
     assert use_of(sock("4 0.0.0.0 ra")) is Use.REUSE
 
 
-def test_what_is_sent_to_many_is_not_judged() -> None:
-    made = asked("linux", "4 0.0.0.0", proto="udp", to="224.0.0.1 255.255.255.255")
-    assert [delivery.errno for delivery in made.deliveries] == [UNKNOWN, UNKNOWN]
+@pytest.mark.parametrize(
+    ("os", "proto", "to", "errno"),
+    [
+        ("linux", "udp", "224.0.0.1", UNKNOWN),
+        ("linux", "udp", "255.255.255.255", UNKNOWN),
+        ("linux", "tcp", "224.0.0.1", "ENETUNREACH"),
+        ("linux", "tcp", "ff0e::1", "ENETUNREACH"),
+        ("linux", "tcp", "fe80::1", "EINVAL"),
+        ("freebsd", "tcp", "224.0.0.1", UNKNOWN),
+        ("freebsd", "tcp", "fe80::1", UNKNOWN),
+        ("linux", "tcp", "10.0.0.2", "ECONNREFUSED"),
+        ("freebsd", "tcp", "fd00::1", "ECONNREFUSED"),
+    ],
+)
+def test_what_no_socket_of_this_host_gets(os: str, proto: str, to: str, errno: object) -> None:
+    local = frozenset({Address("10.0.0.1")})
+    (delivery,) = asked(os, "6 :: dual", proto=proto, to=to, local=local).deliveries
+    assert (delivery.errno, delivery.receivers) == (errno, ())

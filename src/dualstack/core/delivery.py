@@ -7,11 +7,12 @@ foresee: the answer is the group. An exact address never leaves anything to the 
 Never looks at the case's steps: the sockets come in the order in which they began to receive.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dualstack.core.address import Address
-from dualstack.core.case import UNKNOWN, Case, Delivery, Receiver
+from dualstack.core.bindable import is_local
+from dualstack.core.case import UNKNOWN, Case, Delivery, Errno, Receiver
 from dualstack.core.cover import ANY, Bound, device_of
 from dualstack.core.linux_udp import enter_chain
 from dualstack.core.stacks import Sharing, Stack
@@ -22,7 +23,6 @@ _LINUX = {
     "tcp": "net/ipv4/inet_hashtables.c: __inet_lookup_listener; net/ipv6/inet6_hashtables.c: inet6_lookup_listener",
     "udp": "net/ipv4/udp.c: __udp4_lib_lookup; net/ipv6/udp.c: __udp6_lib_lookup",
 }
-_FOR_MANY = "sent to many: who has joined the group decides, not the bind alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,43 +43,53 @@ def deliver(case: Case, receiving: Sequence[Bound], unsure: Sequence[Bound] = ()
         receiving: who listens (TCP) or is bound (UDP), in the order in which they began.
         unsure: sockets of which no source tells whether they receive.
     """
-    on_linux = case.stack.name == "linux"
-    chain: Sequence[Bound] = _linux_chain(receiving) if on_linux else receiving
+    chain: Sequence[Bound] = _linux_chain(receiving) if case.stack.name == "linux" else receiving
     deliveries = []
     for place, to in enumerate(case.destinations):
-        source = case.sources[place] if case.sources else None
-        shown = to.canonical
+        shown, source = to.canonical, case.sources[place] if case.sources else None
         wanted = _Destination(shown, shown.without_scope, device_of(case, to), source)
-        refused = _refused(case, wanted)
-        if refused is not None:
-            deliveries.append(refused)
-            continue
-        candidates = [each for each in chain if _takes(each, wanted)]
-        if any(_takes(each, wanted) for each in unsure) or any(_perhaps(each, wanted) for each in candidates):
-            deliveries.append(
-                Delivery(errno=UNKNOWN, why=f"no source tells which sockets receive it on {case.stack.title}")
-            )
-        elif not candidates:
-            deliveries.append(Delivery(errno="ECONNREFUSED", why="no socket covers this address"))
-        elif on_linux:
-            deliveries.append(_on_linux(case.proto, candidates, wanted))
-        else:
-            deliveries.append(_elsewhere(case, candidates, wanted))
+        deliveries.append(_refused(case, wanted) or _received_among(case, chain, unsure, wanted))
     return tuple(deliveries)
 
 
 def _refused(case: Case, wanted: _Destination) -> Delivery | None:
-    address = wanted.address
-    if address.version == 6 and not case.ipv6:
-        if case.stack.name != "linux":
-            return Delivery(errno=UNKNOWN, why="IPv6 is off, and no source tells what a client gets")
-        return Delivery(errno="EADDRNOTAVAIL", why="IPv6 is off", source="net/ipv6/route.c")
-    if case.proto == "udp" and (address.is_multicast or address.value == _BROADCAST.value):
-        return Delivery(errno=UNKNOWN, why=_FOR_MANY)
+    """What a client gets, or may get, whatever the sockets are."""
+    on_linux = case.stack.name == "linux"
+    for holds, errno, why in _NOBODY:
+        if holds(case, wanted):
+            return Delivery(errno=errno if on_linux else UNKNOWN, why=why)
+    if not is_local(case, wanted.shown):
+        return Delivery(errno="ECONNREFUSED", why=f"no interface of this host has {wanted.shown}")
     return None
 
 
+def _is_for_many(wanted: _Destination) -> bool:
+    return wanted.address.is_multicast or wanted.address == _BROADCAST
+
+
 _BROADCAST = Address("255.255.255.255")
+
+# As Linux was seen; of the others nothing is told.
+_NOBODY: tuple[tuple[Callable[[Case, _Destination], bool], Errno, str], ...] = (
+    (lambda c, w: _is_for_many(w) and c.proto == "tcp", "ENETUNREACH", "TCP connects to one host"),
+    (lambda _c, w: _is_for_many(w), UNKNOWN, "sent to many: who has joined the group decides, not the bind alone"),
+    (lambda c, w: w.address.version == 6 and not c.ipv6, "EADDRNOTAVAIL", "IPv6 is off"),
+    (
+        lambda _c, w: w.address.needs_scope and w.device is None,
+        "EINVAL",
+        "a link-local address says nothing without its interface",
+    ),
+)
+
+
+def _received_among(case: Case, chain: Sequence[Bound], unsure: Sequence[Bound], wanted: _Destination) -> Delivery:
+    candidates = [each for each in chain if _takes(each, wanted)]
+    if any(_takes(each, wanted) for each in unsure) or any(_perhaps(each, wanted) for each in candidates):
+        return Delivery(errno=UNKNOWN, why=f"no source tells which sockets receive it on {case.stack.title}")
+    if not candidates:
+        return Delivery(errno="ECONNREFUSED", why="no socket covers this address")
+    receive = _on_linux if case.stack.name == "linux" else _elsewhere
+    return receive(case, candidates, wanted)
 
 
 def _linux_chain(receiving: Iterable[Bound]) -> list[Bound]:
@@ -100,13 +110,13 @@ def _perhaps(each: Bound, wanted: _Destination) -> bool:
     return each.perhaps_v4 and wanted.address.version == 4
 
 
-def _on_linux(proto: str, candidates: Sequence[Bound], wanted: _Destination) -> Delivery:
+def _on_linux(case: Case, candidates: Sequence[Bound], wanted: _Destination) -> Delivery:
     version = wanted.address.version
     first = max(candidates, key=lambda each: (each.cover.part(version) is not ANY, each.sock.family == version))
     group = sorted(each.index for each in candidates if _one_group(first, each)) if first.sock.reuseport else []
     exact = "the exact address before the wildcard" if first.cover.part(version) is not ANY else "the wildcard"
     why = f"{exact}; its SO_REUSEPORT group shares by hash" if len(group) > 1 else exact
-    return _received(candidates, group or [first.index], wanted, why, _LINUX[proto])
+    return _received(candidates, group or [first.index], wanted, why, _LINUX[case.proto])
 
 
 def _one_group(a: Bound, b: Bound) -> bool:
