@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         IN6_IS_ADDR_V4COMPAT,
         IN6_IS_ADDR_V4MAPPED,
     )
+    from dualstack.core.model import Network
     from dualstack.core.oracle import Case, Prediction, predict
     from dualstack.core.planner import Plan, plan
     from dualstack.core.sockaddr import SocketAddress
@@ -77,6 +78,7 @@ __all__ = [
     "Link",
     "ListenError",
     "LookupFailed",
+    "Network",
     "Plan",
     "Port",
     "Prediction",
@@ -104,6 +106,7 @@ _HOMES = {
     "core.configuration": ("Configuration", "Link", "Port", "Service"),
     "core.endpoint": ("Endpoint",),
     "core.hostfacts": ("HostFacts",),
+    "core.model": ("Network",),
     "core.oracle": ("Case", "Prediction", "predict"),
     "core.planner": ("Plan", "plan"),
     "core.sockaddr": ("SocketAddress",),

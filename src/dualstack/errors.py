@@ -20,6 +20,8 @@ __all__ = [
     "LookupFailed",
     "RuleError",
     "TrialError",
+    "UnknownBehaviour",
+    "refusal",
 ]
 
 
@@ -86,6 +88,15 @@ class TrialError(DualstackError):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"the kernel cannot be asked: {why}")
+        self.why = why
+
+
+class UnknownBehaviour(DualstackError):  # noqa: N818 - it is no error of anybody's
+    """A host in memory was asked for what no source tells of its system; `why` says what."""
+
+    def __init__(self, system: str, why: str) -> None:
+        super().__init__(f"unknown on {system}: {why}")
+        self.system = system
         self.why = why
 
 
@@ -172,3 +183,8 @@ class LookupFailed(DualstackError, socket.gaierror):  # noqa: N818 - what failed
 
 def _reason(error: OSError) -> str:
     return error.strerror or str(error)
+
+
+def refusal(name: str, why: str) -> OSError:
+    """The `OSError` of an errno's name, of the class that Python has for it."""
+    return OSError(getattr(_errno, name), f"{name}: {why}")

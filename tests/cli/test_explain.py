@@ -87,6 +87,24 @@ def test_a_configuration_is_explained_for_a_system(run: Run, tmp_path: Path) -> 
     ]
 
 
+def test_a_figure_is_drawn_for_a_system(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "figure.svg"
+    code, out, _ = run("explain", "--figure", "12.2", "--os", "linux", "--svg", str(file))
+    assert code == 0
+    assert "6. dual-host IN6_IS_ADDR_V4MAPPED says that the client is IPv4" in out
+    assert "::ffff:192.0.2.4" in file.read_text()
+    code, said = document(run, "--figure", "12.5", "--os", "openbsd")
+    assert (code, said["figure"], said["os"]) == (0, "12.5", "openbsd")
+    assert [row[4] for row in said["rows"]] == ["(no)", "IPv6", "(no)", "IPv6"]
+
+
+def test_who_reaches_whom_is_a_picture(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "sockets.svg"
+    run("explain", "[::]:80", "0.0.0.0:80", "--os", "linux", "--svg", str(file))
+    assert "as ::ffff:198.51.100.7" in file.read_text()
+    assert "0.0.0.0:80: EADDRINUSE beside [::]:80" in file.read_text()
+
+
 def test_what_is_known_of_each_system_is_printed(run: Run) -> None:
     code, out, _ = run("explain", "--systems")
     assert code == 0
@@ -102,9 +120,12 @@ def test_the_settings_of_a_host_count(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ((), 2, "give one of: SOCKET..., --config FILE, --batch, --verify, --systems"),
+        ((), 2, "give one of: SOCKET..., --config FILE, --batch, --verify, --figure, --systems"),
         (("*:80", "--batch"), 2, "give one of"),
         (("*:80", "--seconds", "3"), 2, "--seconds and --all go with --verify"),
+        (("--batch", "--svg", "x.svg"), 2, "--svg goes with"),
+        (("*:80", "*:81", "--svg", "x.svg"), 2, "--svg draws one port"),
+        (("--figure", "12.9"), 2, "12.9"),
         (("--verify", "--seconds", "3", "--all"), 2, "go not together"),
         (("*:80", "--os", "plan9"), 2, "plan9"),
         (("*:80", "--live", "--os", "freebsd"), 2, "--live asks this kernel, which is no FreeBSD"),

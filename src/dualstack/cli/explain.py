@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -9,6 +10,7 @@ import click
 from dualstack.cli.batch import answer_lines, predicted
 from dualstack.cli.output import Seconds, json_option, print_document
 from dualstack.core.explain import Settings, explain
+from dualstack.core.figures import FIGURES
 from dualstack.core.socket_text import Labelled, sockets_on
 from dualstack.core.stacks import STACKS, Stack, stack_named
 from dualstack.core.systems_page import systems_page
@@ -31,6 +33,7 @@ Examples:
   dualstack explain 'tcp [::]:80 v6only=0 reuseaddr' '10.0.0.1:80 reuseport uid=1000'
   dualstack explain --config gateway.toml --os openbsd
   dualstack explain '[::]:80' '127.0.0.1:80' --live      beside what this kernel says
+  dualstack explain --figure 12.5 --os openbsd            Stevens' figure, from hosts in memory
   dualstack explain --verify --seconds 30                hold all predictions against this kernel
   dualstack explain --batch < cases.jsonl                one JSON case a line, one answer a line
 
@@ -53,6 +56,8 @@ Exit status: 0 all open, 1 one fails, or the kernel disagrees, or a line of a ba
 @click.option("--seconds", type=Seconds(min=0, min_open=True), help="With --verify: how long.  [default: 30]")
 @click.option("--all", "everything", is_flag=True, help="With --verify: every pair of sockets, however long it takes.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, help="With --verify: another order and random cases.")
+@click.option("--figure", "number", type=click.Choice(list(FIGURES)), help="Draw a figure of Stevens' for a system.")
+@click.option("--svg", metavar="FILE", help="Write the picture, or the figure, as SVG too.")
 @click.option("--systems", is_flag=True, help="Print what is known of each system, as Markdown.")
 @json_option()
 def command(
@@ -67,15 +72,22 @@ def command(
     seconds: float | None,
     everything: bool,
     seed: int,
+    number: str | None,
+    svg: str | None,
     systems: bool,
     as_json: bool,
 ) -> ExitCode:
     """Say what a system does with sockets: which bind fails, who receives, as whom a peer appears, and why."""
-    _check_modes(sockets=bool(sockets), config=path is not None, batch=batch, verify=verifying, systems=systems)
+    figure = number is not None
+    _check_modes(
+        sockets=bool(sockets), config=path is not None, batch=batch, verify=verifying, figure=figure, systems=systems
+    )
     if (seconds is not None or everything) and not verifying:
         raise click.UsageError("--seconds and --all go with --verify")
     if seconds is not None and everything:
         raise click.UsageError("--seconds and --all go not together: --all ends when every pair was held")
+    if svg is not None and (batch or verifying or systems):
+        raise click.UsageError("--svg goes with SOCKET..., --config or --figure")
     if systems:
         click.echo(systems_page(), nl=False)
         return ExitCode.YES
@@ -88,7 +100,11 @@ def command(
 
         return answer_lines(sys.stdin.buffer, beside_the_kernel if live else predicted)
     settings = _settings(system, bindv6only=bindv6only, no_ipv6=no_ipv6)
-    return _explain(_asked(sockets, path), settings, live=live, as_json=as_json)
+    if number is not None:
+        from dualstack.cli.figure import draw
+
+        return draw(number, settings.stack, svg=svg, as_json=as_json)
+    return _explain(_asked(sockets, path), settings, live=live, svg=svg, as_json=as_json)
 
 
 def _check_modes(**given: bool) -> None:
@@ -119,8 +135,8 @@ def _asked(texts: Sequence[str], path: str | None) -> "SocketsOn":
     return planned
 
 
-def _explain(asked: "SocketsOn", settings: Settings, *, live: bool, as_json: bool) -> ExitCode:
-    from dualstack.cli.explanation import explanation_document, print_explanation
+def _explain(asked: "SocketsOn", settings: Settings, *, live: bool, svg: str | None, as_json: bool) -> ExitCode:
+    from dualstack.cli.explanation import explanation_document, picture, print_explanation
 
     if live and settings.stack.name != system_name():
         raise click.UsageError(f"--live asks this kernel, which is no {settings.stack.title}")
@@ -130,6 +146,10 @@ def _explain(asked: "SocketsOn", settings: Settings, *, live: bool, as_json: boo
         from dualstack.cli.live import ask_kernel
 
         kernel = [ask_kernel(each.case) for each in explanations]
+    if svg is not None:
+        if len(explanations) != 1:
+            raise click.UsageError("--svg draws one port of one protocol: ask for the sockets of one")
+        Path(svg).write_text(picture(explanations[0], settings), encoding="utf-8")
     if as_json:
         documents = [explanation_document(each) for each in explanations]
         for document, said in zip(documents, kernel or (), strict=False):

@@ -10,8 +10,9 @@ from dualstack.core.case import UNKNOWN, Delivery, Outcome
 from dualstack.core.case_line import case_document, prediction_document
 from dualstack.core.explain import Explanation, Settings
 from dualstack.core.socket_text import Labelled
+from dualstack.core.table_svg import table_svg
 
-__all__ = ["explanation_document", "print_explanation"]
+__all__ = ["explanation_document", "picture", "print_explanation"]
 
 
 def explanation_document(explained: Explanation) -> dict[str, object]:
@@ -55,7 +56,7 @@ def print_explanation(explained: Explanation, settings: Settings, kernel: Mappin
             (each.label, _options(each), families, _opens(explained, outcome), outcome.why + _law(outcome))
             for each, families, outcome in zip(explained.sockets, explained.families, explained.outcomes, strict=True)
         ],
-        title=f"{explained.case.proto.upper()} port {explained.sockets[0].port} on {settings.stack.title}",
+        title=_title(explained, settings),
     )
     print_table(("client", *(each.label for each in explained.sockets), ""), _picture(explained))
     _print_kernel(kernel)
@@ -64,6 +65,21 @@ def print_explanation(explained: Explanation, settings: Settings, kernel: Mappin
         click.echo("Instead:")
         for line in explained.instead:
             click.echo(f"  {line}")
+
+
+def picture(explained: Explanation, settings: Settings) -> str:
+    """Clients and sockets as SVG."""
+    heads = ["client", *(each.label for each in explained.sockets), ""]
+    fails = [
+        f"{each.label}: {_opens(explained, outcome)}"
+        for each, outcome in zip(explained.sockets, explained.outcomes, strict=True)
+        if outcome.errno is not None
+    ]
+    return table_svg(_title(explained, settings), heads, list(_picture(explained)), fails)
+
+
+def _title(explained: Explanation, settings: Settings) -> str:
+    return f"{explained.case.proto.upper()} port {explained.sockets[0].port} on {settings.stack.title}"
 
 
 def _options(each: Labelled) -> str:
