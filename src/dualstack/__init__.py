@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         IN6_IS_ADDR_V4COMPAT,
         IN6_IS_ADDR_V4MAPPED,
     )
+    from dualstack.core.model import Network
     from dualstack.core.oracle import Case, Prediction, predict
     from dualstack.core.ping_report import AddressReport, PingReport
     from dualstack.core.planner import Plan, plan
@@ -94,6 +95,7 @@ __all__ = [
     "Link",
     "ListenError",
     "LookupFailed",
+    "Network",
     "PingError",
     "PingReport",
     "Plan",
@@ -131,6 +133,7 @@ _HOMES = {
     "core.endpoint": ("Endpoint",),
     "core.history": ("History",),
     "core.hostfacts": ("HostFacts",),
+    "core.model": ("Network",),
     "core.oracle": ("Case", "Prediction", "predict"),
     "core.ping_report": ("AddressReport", "PingReport"),
     "core.planner": ("Plan", "plan"),

@@ -11,6 +11,7 @@ from enum import IntEnum
 __all__ = [
     "AddressError",
     "AttemptFailed",
+    "CaseError",
     "ConfigError",
     "ControlError",
     "DialError",
@@ -22,6 +23,9 @@ __all__ = [
     "LookupFailed",
     "PingError",
     "RuleError",
+    "TrialError",
+    "UnknownBehaviour",
+    "refusal",
 ]
 
 
@@ -67,6 +71,36 @@ class RuleError(DualstackError, ValueError):
     def __init__(self, rule: str, why: str) -> None:
         super().__init__(f"access rule {rule!r}: {why}")
         self.rule = rule
+        self.why = why
+
+
+class CaseError(DualstackError, ValueError):
+    """A question to the oracle that cannot be read; `key` is where, `why` what is wrong there."""
+
+    exit_code = ExitCode.WRONG_VALUE
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(f"{key}: {why}")
+        self.key = key
+        self.why = why
+
+
+class TrialError(DualstackError):
+    """The kernel cannot be asked here; the text says why."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the kernel cannot be asked: {why}")
+        self.why = why
+
+
+class UnknownBehaviour(DualstackError):  # noqa: N818 - it is no error of anybody's
+    """A host in memory was asked for what no source tells of its system; `why` says what."""
+
+    def __init__(self, system: str, why: str) -> None:
+        super().__init__(f"unknown on {system}: {why}")
+        self.system = system
         self.why = why
 
 
@@ -222,3 +256,8 @@ class LookupFailed(DualstackError, socket.gaierror):  # noqa: N818 - what failed
 
 def _reason(error: OSError) -> str:
     return error.strerror or str(error)
+
+
+def refusal(name: str, why: str) -> OSError:
+    """The `OSError` of an errno's name, of the class that Python has for it."""
+    return OSError(getattr(_errno, name), f"{name}: {why}")

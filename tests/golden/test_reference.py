@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dualstack.core.systems_page import systems_page
 from dualstack.gateway.config import configuration_keys
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -12,3 +13,8 @@ def test_the_configuration_page_has_every_key_as_it_is() -> None:
     for key in configuration_keys():
         row = f"| `{key.key}` | {key.type.replace('|', 'or')} | {key.default} | {key.meaning.replace('|', '/')} |"
         assert row in page
+
+
+def test_the_page_of_systems_is_written_from_the_tables() -> None:
+    """`dualstack explain --systems > docs/reference/systems.md` writes it anew."""
+    assert (DOCS / "reference" / "systems.md").read_text() == systems_page()

@@ -1,24 +1,66 @@
-"""The oracle held against this kernel: every ordered pair of sockets, TCP and UDP, in a namespace of its own."""
+"""The oracle held against this kernel, in namespaces of its own: pairs of sockets and random cases (X3, N6)."""
 
-from collections.abc import Callable
-from pathlib import Path
+import json
 
 import pytest
 
-TESTS = str(Path(__file__).parents[1])
+from dualstack.core.address import Address
+from dualstack.core.case import Case, Sock, Step
+from dualstack.core.case_line import case_document
+from dualstack.core.stacks import STACKS
+from dualstack.kernel.arena import answers, open_arena
+from dualstack.kernel.places import GROUNDS, place_of
+from dualstack.lab.network import why_no_network
+from support.command import Run
 
 
-def compared(tests: str, proto: str, bindv6only: int) -> list[str]:
-    import sys
-
-    sys.path.insert(0, tests)
-    from support.pairs import disagreements
-
-    return disagreements(proto, bindv6only=bool(bindv6only))
+@pytest.fixture(autouse=True)
+def namespaces() -> None:
+    if why := why_no_network():
+        pytest.skip(why)
 
 
-@pytest.mark.parametrize("bindv6only", [0, 1])
-@pytest.mark.parametrize("proto", ["tcp", "udp"])
-def test_every_pair_of_sockets_is_as_predicted(namespace: Callable[..., object], proto: str, bindv6only: int) -> None:
-    host = namespace(sysctls={"net.ipv6.bindv6only": bindv6only})
-    assert host.call(compared, TESTS, proto, bindv6only) == []
+@pytest.mark.parametrize("setting", GROUNDS)
+def test_the_kernel_does_as_predicted(setting: str) -> None:
+    task = {"seed": 7, "seconds": 3, "randoms": 0}
+    with open_arena(GROUNDS[setting], task) as child:
+        said = list(answers(child))
+    assert [each for each in said if "case" in each] == []
+    assert said[-1]["cases"] > 300
+
+
+def made(case: Case) -> dict[str, object]:
+    with open_arena(place_of(case), {"case": case_document(case)}) as child:
+        (answer,) = answers(child)
+    assert answer["differences"] == []
+    return answer["kernel"]
+
+
+def tcp(*sockets: Sock) -> Case:
+    steps = tuple(Step(call, index) for index in range(len(sockets)) for call in ("bind", "listen"))
+    return Case(STACKS["linux"], "tcp", sockets, steps, (Address("127.0.0.1"),), sources=(Address("127.0.0.1"),))
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(("thief", "errno"), [(0, None), (65534, "EADDRINUSE")])
+def test_a_port_is_not_stolen_by_another_user(thief: int, errno: str | None) -> None:
+    """U11: the same user's second socket shares the port, another user's is refused."""
+    mine = Sock(4, Address("127.0.0.1"), reuseport=True)
+    assert made(tcp(mine, Sock(4, Address("127.0.0.1"), reuseport=True, uid=thief)))["steps"][2] == errno
+
+
+def test_a_link_local_address_on_two_interfaces_is_two_addresses() -> None:
+    sockets = (Sock(6, Address("fe80::1%eth7")), Sock(6, Address("fe80::1%eth8")))
+    assert made(tcp(*sockets))["steps"] == [None] * 4
+
+
+def test_a_case_is_made_on_interfaces_of_the_numbers_that_it_says() -> None:
+    case = tcp(Sock(6, Address("fe80::1%41")), Sock(6, Address("fe80::1%41")))
+    assert made(case)["steps"] == [None, None, "EADDRINUSE", "skipped"]
+
+
+def test_verify_ends_with_how_many_cases_it_held(run: Run) -> None:
+    code, out, _ = run("explain", "--verify", "--seconds", "1", "--json")
+    document = json.loads(out)
+    assert (code, document["version"], document["disagreements"]) == (0, 1, [])
+    assert document["cases"] == sum(each["cases"] for each in document["settings"].values()) > 50

@@ -2,10 +2,9 @@
 
 import json
 
+from conftest import MakeNamespace
 from dualstack.lab.host import Host
 from dualstack.lab.network import Network
-
-from conftest import MakeNamespace
 from support.program import Dualstack, dualstack
 
 FAMILY_OF = {4: "ipv4", 6: "ipv6"}

@@ -14,10 +14,9 @@ import pytest
 from support.program import DUALSTACK, Program
 
 if TYPE_CHECKING:
+    from conftest import MakeNamespace
     from dualstack.lab.host import Host
     from dualstack.lab.network import Network
-
-    from conftest import MakeNamespace
 
 HOSTS = """\
 127.0.0.1 localhost

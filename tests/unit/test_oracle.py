@@ -3,7 +3,7 @@
 import pytest
 
 from dualstack.core.address import Address
-from dualstack.core.oracle import UNKNOWN, Case, Prediction, Sock, Step, predict
+from dualstack.core.oracle import SKIPPED, UNKNOWN, Case, Prediction, Sock, Step, predict
 from dualstack.core.stacks import STACKS, Sharing, stack_named
 
 
@@ -48,7 +48,7 @@ def errnos(made: Prediction) -> list[object]:
     ],
 )
 def test_two_listeners_on_linux(first: Sock, second: Sock, clashes: bool, why: str) -> None:  # noqa: FBT001
-    expected = [None, None, "EADDRINUSE" if clashes else None, "EINVAL" if clashes else None]
+    expected = [None, None, "EADDRINUSE" if clashes else None, SKIPPED if clashes else None]
     assert errnos(asked(first, second)) == expected, why
 
 
@@ -93,16 +93,46 @@ def test_an_unset_v6only_follows_the_sysctl(bindv6only: bool, expected: str | No
         (sock("4 255.255.255.255"), None, {"local": frozenset({Address("10.0.0.1")})}),
         (sock("4 224.0.0.251"), None, {"local": frozenset({Address("10.0.0.1")})}),
         (sock("6 ::ffff:239.255.255.255"), None, {"local": frozenset({Address("10.0.0.1")})}),
-        (sock("6 ff0e::1"), "EADDRNOTAVAIL", {"local": frozenset({Address("10.0.0.1")})}),
-        (sock("4 224.0.0.251"), "EADDRNOTAVAIL", {"local": frozenset({Address("10.0.0.1")}), "os": "windows"}),
+        (sock("6 ff0e::1"), "EINVAL", {"local": frozenset({Address("10.0.0.1")})}),
+        (sock("6 ff0e::1"), None, {"proto": "udp", "local": frozenset({Address("10.0.0.1")})}),
+        (sock("6 ff02::1"), "EINVAL", {"proto": "udp"}),
+        (sock("6 ff02::1%eth9"), "ENODEV", {"proto": "udp", "interfaces": {"eth0": 2}}),
+        (sock("6 fe80::1%eth1"), "EADDRNOTAVAIL", {"local": frozenset({Address("fe80::1%eth0")})}),
+        (sock("6 fe80::1%2"), None, {"local": frozenset({Address("fe80::1%eth0")}), "interfaces": {"eth0": 2}}),
+        (sock("6 fe80::1%2"), None, {"local": frozenset({Address("fe80::1")})}),
+        (sock("6 fd00::1%eth9"), None, {"interfaces": {"eth0": 2}}),
+        (sock("6 ::1%9"), None, {"local": frozenset({Address("::1")})}),
+        (sock("4 224.0.0.251"), UNKNOWN, {"local": frozenset({Address("10.0.0.1")}), "os": "windows"}),
+        (sock("4 127.0.0.2"), "EADDRNOTAVAIL", {"local": frozenset({Address("127.0.0.1")}), "os": "freebsd"}),
+        (sock("6 127.0.0.1"), UNKNOWN, {"os": "netbsd"}),
+        (sock("6 ff0e::1"), UNKNOWN, {"proto": "udp", "os": "netbsd"}),
     ],
 )
 def test_a_bind_that_fails_by_itself(one: Sock, errno: str | None, more: dict[str, object]) -> None:
     assert errnos(asked(one, steps="b0", **more)) == [errno]
 
 
-def test_listening_needs_a_bind() -> None:
-    assert errnos(asked(sock("4 0.0.0.0"), steps="l0")) == ["EINVAL"]
+def test_a_socket_that_was_never_bound_listens_elsewhere() -> None:
+    made = asked(sock("4 0.0.0.0"), steps="l0", to=("10.0.0.1",))
+    assert errnos(made) == [None]
+    assert made.receivers[Address("10.0.0.1")] == ()
+    assert errnos(asked(sock("4 0.0.0.0"), steps="l0", os="freebsd")) == [UNKNOWN]
+
+
+def test_a_second_bind_fails_and_a_second_listen_does_not() -> None:
+    assert errnos(asked(sock("4 0.0.0.0"), steps="b0 l0 b0 l0")) == [None, None, "EINVAL", None]
+    assert errnos(asked(sock("6 ::"), steps="l0 b0")) == [None, "EINVAL"]
+
+
+def test_an_address_of_the_wrong_kind_comes_before_a_second_bind_on_an_ipv4_socket_alone() -> None:
+    assert errnos(asked(sock("4 ::1"), steps="l0 b0")) == [None, "EAFNOSUPPORT"]
+    assert errnos(asked(sock("6 127.0.0.1"), steps="l0 b0")) == [None, "EINVAL"]
+
+
+@pytest.mark.parametrize("os", ["linux", "freebsd"])
+def test_udp_has_no_listen(os: str) -> None:
+    assert errnos(asked(sock("4 0.0.0.0"), steps="b0 l0", proto="udp", os=os)) == [None, "EOPNOTSUPP"]
+    assert errnos(asked(sock("4 0.0.0.0"), steps="l0", proto="udp", os=os)) == ["EOPNOTSUPP"]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration, ExecTarget, Link, Port, Service, Sockets, UnixTarget
 from dualstack.core.endpoint import Wildcard, parse_listen, parse_target
 from dualstack.core.hostfacts import HostFacts, Interface, Listener
-from dualstack.core.oracle import Case, Sock, Step, predict
+from dualstack.core.oracle import UNKNOWN, Case, Step, predict
 from dualstack.core.outgoing import dialable_families, link_matches
-from dualstack.core.planner import Plan, plan
+from dualstack.core.planner import Plan, plan, planned_sock
 from dualstack.core.stacks import STACKS
 from dualstack.errors import ConfigError
 
@@ -441,7 +441,23 @@ def test_port_0_is_one_number_a_port_and_no_conflict_between_ports() -> None:
 def test_every_system_can_bind_what_is_planned_for_it(system: str) -> None:
     """The plan is held against the oracle: no step of it is known to fail."""
     made = planned(service("all", "*, 10.0.0.7", port=143), service("one", "10.0.0.1:143"), system=system)
-    sockets = tuple(Sock(s.family, s.address, s.v6only, reuseaddr=True, reuseport=s.shared) for s in made.sockets)
+    sockets = tuple(planned_sock(spec, STACKS[system]) for spec in made.sockets)
     steps = tuple(Step(call, index) for index in range(len(sockets)) for call in ("bind", "listen"))
-    assert {outcome.errno for outcome in predict(Case(STACKS[system], "tcp", sockets, steps)).steps} == {None}
+    said = {outcome.errno for outcome in predict(Case(STACKS[system], "tcp", sockets, steps)).steps}
+    assert said == ({None, UNKNOWN} if system == "aix" else {None})
     assert made.conflicts == ()
+
+
+def test_sockets_of_udp_share_a_number_too() -> None:
+    """SO_REUSEADDR is not set on UDP, where it would share with anybody; so SO_REUSEPORT is what they stand by."""
+    made = planned(service("all", "*", port=53, protocol="udp"), service("one", "10.0.0.1:53", protocol="udp"))
+    assert [spec.shared for spec in made.sockets] == [True, True]
+    assert [planned_sock(spec, STACKS["linux"]).reuseaddr for spec in made.sockets] == [False, False]
+
+
+def test_on_windows_sockets_exclude_strangers_unless_they_share_with_our_own() -> None:
+    alone = planned(service("all", "*:143"), system="windows")
+    assert [planned_sock(spec, STACKS["windows"]).exclusive for spec in alone.sockets] == [True]
+    both = planned(service("all", "*:143"), service("one", "10.0.0.1:143"), system="windows")
+    assert [planned_sock(spec, STACKS["windows"]).exclusive for spec in both.sockets] == [False, False]
+    assert both.conflicts == ()

@@ -28,6 +28,7 @@ VERBS = {
     "ping": "Ask both families of a name for an ICMP echo, side by side.",
     "address": "Say what an address is: its classes, what it embeds, whether it is public.",
     "lab": "Hosts of each family on this machine, broken on purpose, to run and measure programs in.",
+    "explain": "Say what a system does with sockets: which bind fails, who receives; ask this kernel.",
     "access": "Ask allow and deny rules about addresses.",
 }
 

@@ -1,288 +1,153 @@
-"""Which bind or listen fails, and which socket receives: asked before anything is opened.
+"""Which bind or listen fails, which socket receives, where a call out goes: asked before anything is opened.
 
-The rules are those of one port number on one host. Linux' are the stateless ones, measured on Linux 6.18: what depends
-on the order of earlier calls (the fast path of a TCP port's bucket, the UDP chain) is not judged here. Of the other
-systems the rows of `core.stacks` are known; what they do not tell is `UNKNOWN`.
+The rules of one port number on one host. Linux is whole, with what depends on the order of earlier calls
+(`core.linux_tcp`, `core.linux_udp`). Of the other systems the rows of `core.stacks` are known; what they do not tell is
+`UNKNOWN`.
 
 Never opens a socket: `kernel.trial` holds these rules against the real kernel.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Sequence
 
-from dualstack.core.address import Address
-from dualstack.core.endpoint import Wildcard
-from dualstack.core.stacks import Sharing, Stack
+from dualstack.core.bindable import refused_alone
+from dualstack.core.case import (
+    SKIPPED,
+    Call,
+    CallOutcome,
+    Case,
+    Delivery,
+    Errno,
+    Outcome,
+    Prediction,
+    Receiver,
+    Sock,
+    Step,
+)
+from dualstack.core.cover import Bound, Cover, bound, device_of
+from dualstack.core.delivery import deliver
+from dualstack.core.linux_tcp import LinuxTcpPort
+from dualstack.core.linux_udp import LinuxUdpPort
+from dualstack.core.other_port import OtherPort
+from dualstack.core.outgoing_calls import Caller, call_out
+from dualstack.core.sharing import sharing_of
+from dualstack.core.stacks import Sharing
+from dualstack.core.unknown import UNKNOWN, Unknown
+from dualstack.core.windows_sharing import windows_sharing_of
 
-__all__ = ["UNKNOWN", "Case", "Cover", "Outcome", "Prediction", "Receiver", "Sock", "Step", "Unknown", "predict"]
-
-
-class Unknown(Enum):
-    """Neither yes nor no: no source tells."""
-
-    UNKNOWN = "unknown"
-
-
-UNKNOWN = Unknown.UNKNOWN
-ANY = Wildcard.ANY
-
-
-@dataclass(frozen=True, slots=True)
-class Sock:
-    """A socket before its bind; `v6only` None means that the option is not set."""
-
-    family: int
-    address: Address
-    v6only: bool | None = None
-    reuseaddr: bool = False
-    reuseport: bool = False
-    uid: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """`bind` or `listen` of the socket with this index."""
-
-    call: str
-    socket: int
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A question: these sockets on one port number, these steps in order, and who receives what then.
-
-    Args:
-        stack: the system, a row of `core.stacks`.
-        proto: `tcp` or `udp`.
-        sockets: the sockets, named by their index.
-        steps: the calls in order.
-        destinations: addresses that clients send to.
-        bindv6only: the system's default of IPV6_V6ONLY where it is a setting.
-        ipv6: whether IPv6 is on.
-        local: the host's addresses; None where every address counts as there.
-        interfaces: names and indexes.
-    """
-
-    stack: Stack
-    proto: str
-    sockets: tuple[Sock, ...]
-    steps: tuple[Step, ...]
-    destinations: tuple[Address, ...] = ()
-    bindv6only: bool = False
-    ipv6: bool = True
-    local: frozenset[Address] | None = None
-    interfaces: Mapping[str, int] = field(default_factory=dict)
+__all__ = [
+    "SKIPPED",
+    "UNKNOWN",
+    "Call",
+    "CallOutcome",
+    "Case",
+    "Cover",
+    "Delivery",
+    "Errno",
+    "Outcome",
+    "Prediction",
+    "Receiver",
+    "Sock",
+    "Step",
+    "Unknown",
+    "predict",
+]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a step does: `errno` None is success; `against` the socket in the way, `why` the rule."""
-
-    errno: str | Unknown | None
-    why: str = ""
-    against: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Receiver:
-    """A socket that may receive, and the addresses that its program sees."""
-
-    socket: int
-    local: Address
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The outcome of each step, and the receivers of each destination (none: refused)."""
-
-    steps: tuple[Outcome, ...]
-    receivers: Mapping[Address, tuple[Receiver, ...]]
-
-
-Part = Address | Wildcard | None
-"""Of one family: nothing, any address, or one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cover:
-    """What a bound socket receives of each family."""
-
-    v4: Part
-    v6: Part
+_Port = LinuxTcpPort | LinuxUdpPort | OtherPort
+"""One port number of one protocol on one system."""
 
 
 def predict(case: Case) -> Prediction:
     """What the system does with `case`."""
-    bound: list[int] = []
-    listening: list[int] = []
-    outcomes = []
-    for step in case.steps:
-        outcome = _outcome(case, step, bound, listening)
-        outcomes.append(outcome)
-        if outcome.errno is None:
-            (bound if step.call == "bind" else listening).append(step.socket)
-    receiving = listening if case.proto == "tcp" else bound
-    return Prediction(tuple(outcomes), {to: _receivers(case, receiving, to) for to in case.destinations})
+    host = _Host(case)
+    steps = tuple(host.step(step) for step in case.steps)
+    deliveries = deliver(case, host.port.receiving, host.unsure)
+    return Prediction(steps, case.destinations, deliveries, host.calls_out())
 
 
-def _outcome(case: Case, step: Step, bound: list[int], listening: list[int]) -> Outcome:
-    new = case.sockets[step.socket]
-    if step.call == "listen" and step.socket not in bound:
-        return Outcome("EINVAL", "the socket is not bound")
-    if step.call == "bind":
-        refused = _refused_alone(case, new)
-        if refused is not None:
-            return refused
-    for index in bound:
-        old = case.sockets[index]
-        if index == step.socket or not _overlap(cover(case, new), cover(case, old)):
-            continue
-        outcome = _beside(case, step, old, old_listens=index in listening)
-        if outcome.errno is not None:
-            return Outcome(outcome.errno, outcome.why, index)
-    return Outcome(None)
-
-
-def cover(case: Case, sock: Sock) -> Cover:
-    """What `sock` receives once it is bound (RFC 3493 sections 3.7 and 5.3)."""
-    address = sock.address
-    if sock.family == 4:
-        return Cover(ANY if address.is_unspecified else address, None)
-    if address.is_mapped:
-        ipv4 = address.canonical
-        return Cover(ANY if ipv4.is_unspecified else ipv4, None)
-    if not address.is_unspecified:
-        return Cover(None, address)
-    return Cover(None if _v6only(case, sock) else ANY, ANY)
-
-
-def _v6only(case: Case, sock: Sock) -> bool:
-    if not case.stack.dual:
-        return True
-    if sock.v6only is not None:
-        return sock.v6only
-    return case.bindv6only if case.stack.name == "linux" else case.stack.v6only_default
-
-
-def _overlap(a: Cover, b: Cover) -> bool:
-    return _same_part(a.v4, b.v4) or _same_part(a.v6, b.v6)
-
-
-def _same_part(a: Part, b: Part) -> bool:
-    if a is None or b is None:
-        return False
-    if isinstance(a, Wildcard) or isinstance(b, Wildcard):
-        return True
-    return a.value == b.value and (a.scope is None or b.scope is None or a.scope == b.scope)
-
-
-def _refused_alone(case: Case, sock: Sock) -> Outcome | None:
-    """The bind that fails whatever else is bound; None where nothing speaks against it (Linux: inet6_bind)."""
-    address = sock.address
-    if sock.family == 4 and address.version == 6:
-        return Outcome("EAFNOSUPPORT", "an AF_INET socket has no room for an IPv6 address")
-    if sock.family == 6 and address.version == 4:
-        return Outcome("EINVAL", "an AF_INET6 socket wants an IPv6 address; write it IPv4-mapped")
-    if sock.family == 6 and address.is_mapped and _v6only(case, sock):
-        return Outcome(_MAPPED_ON_V6ONLY.get(case.stack.name, UNKNOWN), "a mapped address on an IPV6_V6ONLY socket")
-    if address.canonical.is_unspecified:
-        return None
-    refused = _refused_ipv6(case, address) if address.canonical.version == 6 else None
-    if refused is None and case.local is not None and not _is_local(case, case.local, address):
-        return Outcome("EADDRNOTAVAIL", f"no interface of this host has {address.canonical}")
-    return refused
-
-
-_MAPPED_ON_V6ONLY: dict[str, str | Unknown] = {
-    "linux": "EINVAL",
-    "netbsd": "EINVAL",
-    "openbsd": "EADDRNOTAVAIL",
-    "illumos": "EADDRNOTAVAIL",
-}
-
-
-def _refused_ipv6(case: Case, address: Address) -> Outcome | None:
-    if address.is_link_local and address.scope is None:
-        return Outcome("EINVAL", "a link-local address says nothing without its interface")
-    if address.is_link_local and case.interfaces and not _interface_exists(case, address):
-        return Outcome("ENODEV", f"there is no interface {address.scope}")
-    if not case.ipv6:
-        return Outcome("EADDRNOTAVAIL", "IPv6 is off")
-    return None
-
-
-def _interface_exists(case: Case, address: Address) -> bool:
-    return address.scope in case.interfaces or address.scope in {str(index) for index in case.interfaces.values()}
-
-
-def _is_local(case: Case, local: Iterable[Address], address: Address) -> bool:
-    wanted = address.canonical
-    if wanted.version == 4 and (wanted.is_loopback or (case.stack.name == "linux" and _is_for_many(wanted))):
-        return True
-    return any(wanted.value == here.value and wanted.version == here.version for here in local)
-
-
-def _is_for_many(address: Address) -> bool:
-    """Broadcast and multicast, which Linux binds (net/ipv4/af_inet.c: __inet_bind); a subnet's own is not known."""
-    return address.is_multicast or address == _BROADCAST
-
-
-_BROADCAST = Address("255.255.255.255")
-
-
-def _beside(case: Case, step: Step, old: Sock, *, old_listens: bool) -> Outcome:
-    new = case.sockets[step.socket]
+def _port(case: Case) -> _Port:
     if case.stack.name == "linux":
-        return _beside_on_linux(case.proto, new, old, old_listens=old_listens)
-    sharing = case.stack.same_address if new.address.canonical == old.address.canonical else case.stack.beside_wildcard
-    allowed = _SHARES[sharing](new, old)
-    if allowed is None:
-        return Outcome(UNKNOWN, f"no source tells what {case.stack.title} does")
-    return Outcome(None) if allowed else Outcome("EADDRINUSE", f"allowed {sharing.value}")
+        return LinuxTcpPort() if case.proto == "tcp" else LinuxUdpPort()
+    is_windows = case.stack.same_address is Sharing.MATRIX
+    return OtherPort(case.proto, windows_sharing_of(case) if is_windows else sharing_of(case))
 
 
-def _beside_on_linux(proto: str, new: Sock, old: Sock, *, old_listens: bool) -> Outcome:
-    """net/ipv4/inet_connection_sock.c: inet_csk_bind_conflict; net/ipv4/udp.c: inet_rcv_saddr_equal."""
-    if new.reuseport and old.reuseport and new.uid == old.uid:
-        return Outcome(None)
-    if new.reuseaddr and old.reuseaddr and (proto == "udp" or not old_listens):
-        return Outcome(None)
-    return Outcome("EADDRINUSE", "the addresses overlap and SO_REUSEPORT is not set on both by one user")
+class _Host:
+    """The sockets of a case as they go through its steps."""
 
+    def __init__(self, case: Case) -> None:
+        self.port = _port(case)
+        self._case = case
+        self._on_linux = case.stack.name == "linux"
+        self._bound: dict[int, Bound] = {}
+        self._failed: set[int] = set()
+        self._listening: set[int] = set()
 
-_SHARES: dict[Sharing, Callable[[Sock, Sock], bool | None]] = {
-    Sharing.ALWAYS: lambda _new, _old: True,
-    Sharing.NEVER: lambda _new, _old: False,
-    Sharing.UNKNOWN: lambda _new, _old: None,
-    Sharing.REUSE_ON_NEW: lambda new, _old: new.reuseaddr or new.reuseport,
-    Sharing.REUSEADDR_ON_NEW: lambda new, _old: new.reuseaddr,
-    Sharing.REUSEPORT_ON_BOTH: lambda new, old: new.reuseport and old.reuseport,
-}
+    @property
+    def unsure(self) -> Sequence[Bound]:
+        """Sockets of which no source tells whether they are bound."""
+        return self.port.unsure if isinstance(self.port, OtherPort) else ()
 
+    def step(self, step: Step) -> Outcome:
+        if step.socket in self._failed:
+            return Outcome(SKIPPED, "its bind failed")
+        return self._bind(step.socket) if step.call == "bind" else self._listen(step.socket)
 
-def _receivers(case: Case, receiving: list[int], to: Address) -> tuple[Receiver, ...]:
-    """Exact before wildcard, then AF_INET before AF_INET6, then the newest (Linux: compute_score in both stacks)."""
-    version = to.canonical.version
-    ranked = [
-        (part is not ANY, case.sockets[index].family == version, age, index)
-        for age, index in enumerate(receiving)
-        if (part := _part(cover(case, case.sockets[index]), version)) is not None and _same_part(part, to.canonical)
-    ]
-    if not ranked:
-        return ()
-    first = case.sockets[max(ranked)[3]]
-    members = [index for *_, index in ranked if _one_group(case, first, case.sockets[index])] if first.reuseport else []
-    chosen = sorted(members) or [max(ranked)[3]]
-    return tuple(
-        Receiver(index, to.canonical if case.sockets[index].family == version else to.canonical.as_ipv6)
-        for index in chosen
-    )
+    def calls_out(self) -> tuple[CallOutcome, ...]:
+        """The outcomes of the case's calls, in order."""
+        callers: dict[int, Caller] = {}
+        outcomes = []
+        for call in self._case.calls:
+            if call.socket not in callers:
+                callers[call.socket] = self._caller(call.socket)
+            outcomes.append(call_out(self._case, callers[call.socket], call))
+        return tuple(outcomes)
 
+    def _caller(self, index: int) -> Caller:
+        sock = self._case.sockets[index]
+        return Caller(
+            sock,
+            self._bound.get(index),
+            is_listening=index in self._listening,
+            is_astray=index in self._failed and device_of(self._case, sock.address) is not None,
+        )
 
-def _part(covered: Cover, version: int) -> Part:
-    return covered.v4 if version == 4 else covered.v6
+    def _bind(self, index: int) -> Outcome:
+        new = bound(self._case, index)
+        refused = refused_alone(self._case, new.sock)
+        if index in self._bound or index in self._listening:
+            return self._bind_again(new.sock, refused)
+        outcome = self.port.bind(new) if refused is None else refused
+        if refused is not None and refused.errno is UNKNOWN and isinstance(self.port, OtherPort):
+            self.port.bind_unsure(new)
+        if outcome.errno in {None, UNKNOWN}:
+            self._bound[index] = new
+        else:
+            self._failed.add(index)
+        return outcome
 
+    def _bind_again(self, sock: Sock, refused: Outcome | None) -> Outcome:
+        """Linux asks an AF_INET6 socket whether it is bound before it looks at the address, an AF_INET one after."""
+        if refused is not None and sock.family == 4:
+            return refused
+        return Outcome("EINVAL", "the socket is bound already")
 
-def _one_group(case: Case, a: Sock, b: Sock) -> bool:
-    return b.reuseport and a.family == b.family and a.address == b.address and _v6only(case, a) == _v6only(case, b)
+    def _listen(self, index: int) -> Outcome:
+        if index in self._listening:
+            return Outcome(None, "it listens already")
+        here = self._bound.get(index)
+        if here is None:
+            return self._listen_unbound(index)
+        outcome = self.port.listen(here)
+        if outcome.errno is None:
+            self._listening.add(index)
+        return outcome
+
+    def _listen_unbound(self, index: int) -> Outcome:
+        """Linux then binds it to a port that it chooses (inet_csk_listen_start)."""
+        if self._case.proto == "udp":
+            return Outcome("EOPNOTSUPP", "UDP has no listen")
+        if not self._on_linux:
+            return Outcome(UNKNOWN, "the socket is not bound")
+        self._listening.add(index)
+        return Outcome(None, "not bound, so it listens on another port, which the kernel chooses")

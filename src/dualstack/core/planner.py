@@ -17,7 +17,7 @@ from dualstack.core.oracle import UNKNOWN, Case, Sock, Step, predict
 from dualstack.core.outgoing import LOOPBACKS, LinkFinding, link_findings, target_addresses
 from dualstack.core.scoping import check_scope
 from dualstack.core.socketspec import SocketSpec
-from dualstack.core.stacks import Stack, stack_named
+from dualstack.core.stacks import Sharing, Stack, stack_named
 from dualstack.errors import ConfigError
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "claims_of",
     "plan",
     "plan_claims",
+    "planned_sock",
 ]
 
 RULES = {
@@ -262,13 +263,13 @@ def _share(specs: Sequence[SocketSpec], stack: Stack) -> list[SocketSpec]:
     shared: set[int] = set()
     while True:
         marked = [replace(spec, shared=index in shared) for index, spec in enumerate(specs)]
-        sockets = tuple(_sock(spec, reuseport=spec.shared) for spec in marked)
+        sockets = tuple(planned_sock(spec, stack) for spec in marked)
         steps = _bind_and_listen(range(len(sockets)))
         outcomes = predict(Case(stack, marked[0].proto, sockets, steps)).steps if marked else ()
         clashes = {
             index
             for step, outcome in zip(steps, outcomes, strict=True)
-            if outcome.errno == "EADDRINUSE" and outcome.against is not None
+            if outcome.errno in {"EADDRINUSE", "EACCES"} and outcome.against is not None
             for index in (step.socket, outcome.against)
         }
         if clashes <= shared:
@@ -303,8 +304,8 @@ def _foreseen_one(spec: SocketSpec, earlier: Sequence[SocketSpec], stack: Stack,
     sockets = (
         # They stand already, however they came by it; with us, another user's, none of them shares.
         *(Sock(each.family, each.address, each.v6only, reuseport=True, uid=_SOMEBODY_ELSE) for each in foreign),
-        *(_sock(own, reuseport=own.shared) for own in earlier),
-        _sock(spec, reuseport=spec.shared),
+        *(planned_sock(own, stack) for own in earlier),
+        planned_sock(spec, stack),
     )
     local = frozenset(a for i in facts.interfaces for a in i.addresses) if facts.interfaces else None
     case = Case(
@@ -336,8 +337,17 @@ def _remedy(spec: SocketSpec, other: str) -> str:
     return f"stop {other} or let it listen on another port; or bind {spec.service} to addresses that it leaves free"
 
 
-def _sock(spec: SocketSpec, *, reuseport: bool) -> Sock:
-    return Sock(spec.family, spec.address, spec.v6only, reuseaddr=True, reuseport=reuseport)
+def planned_sock(spec: SocketSpec, stack: Stack) -> Sock:
+    """The socket of `spec` with the options that `kernel.sockets` gives it on a system."""
+    is_tcp, is_windows = spec.proto == "tcp", stack.same_address is Sharing.MATRIX
+    return Sock(
+        spec.family,
+        spec.address,
+        spec.v6only,
+        reuseaddr=is_tcp and not is_windows,
+        reuseport=spec.shared and not is_windows,
+        exclusive=is_tcp and is_windows and not spec.shared,
+    )
 
 
 def _bind_and_listen(indexes: Iterable[int]) -> tuple[Step, ...]:
@@ -356,7 +366,7 @@ def _loops(config: Configuration, specs: Sequence[SocketSpec], facts: HostFacts)
         here = tuple(
             address for address in target_addresses(service.target, facts) if address in local or address.is_loopback
         )
-        sockets = tuple(_sock(spec, reuseport=True) for spec in own)
+        sockets = tuple(planned_sock(replace(spec, shared=True), stack) for spec in own)
         case = Case(stack, service.protocol, sockets, _bind_and_listen(range(len(own))), destinations=here)
         for receivers in predict(case).receivers.values():
             if not receivers:

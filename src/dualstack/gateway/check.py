@@ -5,14 +5,15 @@ from dataclasses import asdict, dataclass, replace
 
 from dualstack.core.configuration import Configuration
 from dualstack.core.hostfacts import HostFacts
-from dualstack.core.planner import Plan, plan
-from dualstack.core.stacks import STACKS
+from dualstack.core.planner import Plan, plan, planned_sock
+from dualstack.core.socket_text import Labelled
+from dualstack.core.stacks import STACKS, Stack
 from dualstack.gateway.daemon import gather_facts
 from dualstack.gateway.ports import describe_socket
 from dualstack.gateway.privileges import user_entry
 from dualstack.gateway.unreached import Unreached, unreached_targets
 
-__all__ = ["Check", "check", "plan_document"]
+__all__ = ["Check", "check", "plan_document", "planned_sockets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,16 @@ def facts_of_any(system: str, here: HostFacts) -> HostFacts:
     """Some host of another system: every address is there, IPv6 is on, nobody listens, and names are as here."""
     low = STACKS[system].low_ports
     return replace(HostFacts(system=system, first_unprivileged_port=low), names=here.names)
+
+
+def planned_sockets(config: Configuration, stack: Stack) -> tuple[Labelled, ...]:
+    """The sockets that `config` means on any host of a system, as the oracle is asked about them.
+
+    Raises:
+        ConfigError: it cannot mean anything there.
+    """
+    made = check(config, system=stack.name, lookup=False, timeout_s=5.0).plan
+    return tuple(Labelled(str(spec), spec.proto, spec.port, planned_sock(spec, stack)) for spec in made.sockets)
 
 
 def plan_document(checked: Check) -> dict[str, object]:

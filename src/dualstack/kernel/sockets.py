@@ -88,11 +88,11 @@ def _open_one(spec: SocketSpec, port: int, backlog: int, *, first: bool) -> sock
             sock = undo.enter_context(socket.socket(family, kind))
             _set_options(sock, spec)
             if spec.shared and not first:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                _share(sock)
             with _chosen_port(spec, port) as number:
                 sock.bind(socket_tuple(spec, number))
             if spec.shared and first:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                _share(sock)
             if spec.proto == "tcp":
                 sock.listen(backlog)
         except OSError as error:
@@ -122,20 +122,27 @@ def _set_options(sock: socket.socket, spec: SocketSpec) -> None:
     if spec.family == 6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(spec.v6only is not False))
     if spec.proto == "tcp":
-        _restartable(sock)
+        _restartable(sock, shared=spec.shared)
     if spec.interface is not None:
         if not hasattr(socket, "SO_BINDTODEVICE"):
             raise OSError(errno.EOPNOTSUPP, f"this system cannot bind a socket to {spec.interface}")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, spec.interface.encode() + b"\0")
 
 
-def _restartable(sock: socket.socket) -> None:
+def _restartable(sock: socket.socket, *, shared: bool) -> None:
     """Bind although old connections linger in TIME_WAIT, and let no stranger bind over us."""
-    if sys.platform == "win32":
-        # There SO_REUSEADDR shares the port with anybody: Microsoft, Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-    else:
+    if sys.platform != "win32":
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    elif not shared:
+        # There SO_REUSEADDR shares the port with anybody, and a socket that excludes excludes our own too
+        # (`core.windows_sharing`).
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+
+
+def _share(sock: socket.socket) -> None:
+    """Let another of our own sockets stand beside `sock`; on Windows any may, as long as none excludes."""
+    if sys.platform != "win32":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 
 
 def socket_tuple(spec: SocketSpec, port: int) -> tuple[str, int] | tuple[str, int, int, int]:

@@ -1,0 +1,138 @@
+"""How an explanation looks: the sockets, a picture of who reaches which as whom, other systems, the remedy."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+import click
+
+from dualstack.cli.output import print_table
+from dualstack.core.case import UNKNOWN, Delivery, Outcome
+from dualstack.core.case_line import case_document, prediction_document
+from dualstack.core.explain import Explanation, Settings
+from dualstack.core.socket_text import Labelled
+from dualstack.core.table_svg import table_svg
+
+__all__ = ["explanation_document", "picture", "print_explanation"]
+
+
+def explanation_document(explained: Explanation) -> dict[str, object]:
+    """What scripts read; `case` can be asked again with --batch."""
+    answer = prediction_document(explained.case, explained.prediction)
+    return {
+        "proto": explained.case.proto,
+        "port": explained.sockets[0].port,
+        "sockets": [
+            {
+                "socket": each.label,
+                "written": each.written,
+                "receives": families,
+                "errno": _errno(outcome),
+                "why": outcome.why,
+                "against": outcome.against,
+                "source": outcome.source,
+            }
+            for each, families, outcome in zip(explained.sockets, explained.families, explained.outcomes, strict=True)
+        ],
+        "to": answer["to"],
+        "elsewhere": [
+            {"os": each.title, "differences": list(each.differences), "unknown": list(each.unknown)}
+            for each in explained.elsewhere
+        ],
+        "instead": list(explained.instead),
+        "case": case_document(explained.case),
+    }
+
+
+def _errno(outcome: Outcome) -> str | None:
+    errno = outcome.errno
+    return errno if errno is None or isinstance(errno, str) else errno.value
+
+
+def print_explanation(explained: Explanation, settings: Settings, kernel: Mapping[str, object] | None = None) -> None:
+    """Print it for people."""
+    print_table(
+        ("socket", "options", "receives", "opens", "why"),
+        [
+            (each.label, _options(each), families, _opens(explained, outcome), outcome.why + _law(outcome))
+            for each, families, outcome in zip(explained.sockets, explained.families, explained.outcomes, strict=True)
+        ],
+        title=_title(explained, settings),
+    )
+    print_table(("client", *(each.label for each in explained.sockets), ""), _picture(explained))
+    _print_kernel(kernel)
+    _print_elsewhere(explained)
+    if explained.instead:
+        click.echo("Instead:")
+        for line in explained.instead:
+            click.echo(f"  {line}")
+
+
+def picture(explained: Explanation, settings: Settings) -> str:
+    """Clients and sockets as SVG."""
+    heads = ["client", *(each.label for each in explained.sockets), ""]
+    fails = [
+        f"{each.label}: {_opens(explained, outcome)}"
+        for each, outcome in zip(explained.sockets, explained.outcomes, strict=True)
+        if outcome.errno is not None
+    ]
+    return table_svg(_title(explained, settings), heads, list(_picture(explained)), fails)
+
+
+def _title(explained: Explanation, settings: Settings) -> str:
+    return f"{explained.case.proto.upper()} port {explained.sockets[0].port} on {settings.stack.title}"
+
+
+def _options(each: Labelled) -> str:
+    return " ".join(each.written.split()[2 if each.proto == "udp" else 1 :]) or "none"
+
+
+def _opens(explained: Explanation, outcome: Outcome) -> str:
+    if outcome.errno is None:
+        return "yes"
+    if outcome.errno is UNKNOWN:
+        return "unknown"
+    beside = "" if outcome.against is None else f" beside {explained.sockets[outcome.against].label}"
+    return f"{_errno(outcome)}{beside}"
+
+
+def _law(outcome: Outcome) -> str:
+    return f" ({outcome.source})" if outcome.source else ""
+
+
+def _picture(explained: Explanation) -> Iterator[Sequence[str]]:
+    """Rows of clients, columns of sockets; in a cell, as whom the client appears."""
+    for client, delivery in zip(explained.clients, explained.prediction.deliveries, strict=True):
+        seen = {each.socket: f"as {each.peer}" for each in delivery.receivers}
+        cells = [seen.get(index, "") for index in range(len(explained.sockets))]
+        yield (f"{client} (from {client.source})", *cells, _end(delivery))
+
+
+def _end(delivery: Delivery) -> str:
+    if delivery.errno is UNKNOWN:
+        return f"unknown: {delivery.why}"
+    if delivery.errno is not None:
+        return f"(no) {delivery.errno}"
+    return "one of them" if len(delivery.receivers) > 1 else ""
+
+
+def _print_kernel(kernel: Mapping[str, object] | None) -> None:
+    if kernel is None:
+        return
+    said = cast("Mapping[str, object]", kernel["kernel"])
+    differences = cast("list[str]", kernel["differences"])
+    click.echo(f"This kernel: {' '.join(str(step or 'ok') for step in cast('list[str | None]', said['steps']))}")
+    for line in differences:
+        click.echo(f"  {line}")
+    if not differences:
+        click.echo("  as predicted, step by step and for every client")
+
+
+def _print_elsewhere(explained: Explanation) -> None:
+    click.echo("Elsewhere:")
+    same = [each.title for each in explained.elsewhere if not each.differences and not each.unknown]
+    for each in explained.elsewhere:
+        if each.differences or each.unknown:
+            unknown = (f"unknown: {', '.join(each.unknown)}",) if each.unknown else ()
+            click.echo(f"  {each.title}: {'; '.join((*each.differences, *unknown))}")
+    if same:
+        click.echo(f"  the same: {', '.join(same)}")

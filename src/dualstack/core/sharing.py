@@ -1,0 +1,70 @@
+"""When two sockets may have one address in common on the BSDs, macOS and illumos: the rows of `core.stacks`, applied.
+
+Two sockets are in one of five relations, and for each the row says what allows it. What no row tells is `UNKNOWN`:
+sockets of two users, mapped addresses beside others, UDP where TCP alone was read.
+"""
+
+from collections.abc import Callable
+
+from dualstack.core.case import Case, Outcome, Sock
+from dualstack.core.cover import ANY, Bound
+from dualstack.core.other_port import Beside
+from dualstack.core.stacks import Sharing, Stack
+from dualstack.core.unknown import UNKNOWN
+
+__all__ = ["sharing_of"]
+
+
+def sharing_of(case: Case) -> Beside:
+    """How the system of `case` judges two sockets whose addresses overlap."""
+    stack = case.stack
+    told = stack.sharing_in_udp or case.proto == "tcp"
+
+    def beside(new: Bound, old: Bound) -> Outcome:
+        field, sharing = _rule(stack, new, old) if told else ("", Sharing.UNKNOWN)
+        allowed = _SHARES[sharing](new.sock, old.sock)
+        if allowed is None or (allowed and sharing is not Sharing.ALWAYS and new.sock.uid != old.sock.uid):
+            return Outcome(UNKNOWN, f"no source tells what {stack.title} does", old.index, stack.source)
+        why = f"allowed {sharing.value}"
+        return Outcome(None if allowed else "EADDRINUSE", why, old.index, stack.source_of(field))
+
+    return beside
+
+
+def _rule(stack: Stack, new: Bound, old: Bound) -> tuple[str, Sharing]:
+    """The field of the row that is about these two, and what it says."""
+    if new.sock.address.is_mapped or old.sock.address.is_mapped:
+        return "", Sharing.UNKNOWN
+    version = new.sock.family
+    if version != old.sock.family:
+        return _across(stack, new, old)
+    if new.cover.part(version) == old.cover.part(version):
+        return "same_address", stack.same_address
+    return "beside_wildcard", stack.beside_wildcard
+
+
+def _across(stack: Stack, new: Bound, old: Bound) -> tuple[str, Sharing]:
+    """An AF_INET socket and a dual one."""
+    ipv4 = new if new.sock.family == 4 else old
+    if not stack.families_meet:
+        return "families_meet", Sharing.ALWAYS
+    if ipv4.cover.v4 is not ANY:
+        return "beside_wildcard", stack.beside_wildcard
+    if ipv4 is new:
+        return "ipv4_after_dual", stack.ipv4_after_dual
+    return "dual_after_ipv4", stack.dual_after_ipv4
+
+
+def _unless_optioned(new: Sock, old: Sock) -> bool | None:
+    return None if new.reuseaddr or new.reuseport or old.reuseaddr or old.reuseport else False
+
+
+_SHARES: dict[Sharing, Callable[[Sock, Sock], bool | None]] = {
+    Sharing.ALWAYS: lambda _new, _old: True,
+    Sharing.NEVER: lambda _new, _old: False,
+    Sharing.UNKNOWN: lambda _new, _old: None,
+    Sharing.NOT_PLAIN: _unless_optioned,
+    Sharing.REUSE_ON_NEW: lambda new, _old: new.reuseaddr or new.reuseport,
+    Sharing.REUSEADDR_ON_NEW: lambda new, _old: new.reuseaddr,
+    Sharing.REUSEPORT_ON_BOTH: lambda new, old: new.reuseport and old.reuseport,
+}
