@@ -104,7 +104,7 @@ def _with(holder: "weakref.ref[SharedHistory]", act: Callable[[SharedHistory], N
         act(shared)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dialer:
     """A policy for connections, with the history that they make; share one among all threads.
 
@@ -150,6 +150,8 @@ class Dialer:
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
+        if self.nat64 is not None:
+            set_field(self, "nat64", tuple(self.nat64))
         timing = Timing(self.resolution_delay, self.attempt_delay, self.first_family_count, self.in_flight)
         set_field(self, "timing", timing)
         set_field(self, "outlet", self._whole_outlet())
