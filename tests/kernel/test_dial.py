@@ -12,6 +12,7 @@ from dualstack import AddressError, Dialer, DialError, DialRefused, DialTimedOut
 from dualstack.core.address import Address
 from dualstack.core.outlet import Outlet
 from dualstack.errors import ExitCode
+from dualstack.kernel import attempts
 from support.dialling import WAYS, Dial, Resolver, Servers, dial_blocking, nothing_left_open
 
 FAST = 0.010
@@ -350,3 +351,44 @@ def test_the_socket_has_the_callers_way_of_blocking(dial: Dial, servers: Servers
     for host in ("::1", "localhost"):
         with dial(host, servers.port, timeout=7) as sock:
             assert sock.gettimeout() == (7 if dial is dial_blocking else 0)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system where a second connect(2) tells nothing of the first: every connection is waited for."""
+    monkeypatch.setattr(attempts, "_CAN_ASK_AGAIN", False)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_connection_that_is_not_made_at_once_is_waited_for(dial: Dial, servers: Servers) -> None:
+    servers.silent("::1")
+    servers.accept("127.0.0.1")
+    dialer = named({4: ["127.0.0.1"], 6: ["::1"]})
+    with nothing_left_open():
+        dial("mail.example", servers.port, timeout=20, dialer=dialer).close()
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_refusal_that_does_not_come_at_once_is_waited_for(dial: Dial, servers: Servers) -> None:
+    servers.accept("127.0.0.9")
+    dialer = named({4: ["127.0.0.1"], 6: ["::1"]})
+    with nothing_left_open(), pytest.raises(DialRefused) as caught:
+        dial("mail.example", servers.port, timeout=20, dialer=dialer)
+    assert len(caught.value.attempts) == 2
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_two_that_answer_at_the_same_time_are_one_connection(dial: Dial, servers: Servers) -> None:
+    servers.accept("::1", "127.0.0.1", "127.0.0.2")
+    dialer = Dialer(attempt_delay=FAST, history=None)
+    with nothing_left_open():
+        for _ in range(20):
+            dial(["::1", "127.0.0.1", "127.0.0.2"], servers.port, timeout=20, dialer=dialer).close()
+
+
+def test_no_translator_is_asked_for_twice_where_ipv4_has_no_way(dial: Dial) -> None:
+    """From an address that is not ours there is no way: a prefix is looked for, and the error tells what is so."""
+    dialer = Dialer(resolver=Resolver({}), source="192.0.2.77", history=None)
+    with nothing_left_open(), pytest.raises(DialError) as caught:
+        dial("198.51.100.1", 80, timeout=20, dialer=dialer)
+    assert caught.value.errno == errno.EADDRNOTAVAIL

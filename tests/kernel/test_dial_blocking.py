@@ -186,10 +186,11 @@ def test_a_child_goes_on_with_what_was_known_at_the_fork() -> None:
 
 def test_only_the_pools_idle_threads_are_left(servers: Servers) -> None:
     servers.accept("::1", "127.0.0.1")
+    before = {*threading.enumerate()}
     dialer = Dialer(resolver=Resolver({"mail.example": {4: ["127.0.0.1"], 6: ["::1"]}}))
     dialer.create_connection(("mail.example", servers.port), 20).close()
-    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
-    assert all(thread.daemon and thread.name == "dualstack-lookup" for thread in others)
+    new = {*threading.enumerate()} - before
+    assert all(thread.daemon and thread.name == "dualstack-lookup" for thread in new)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Servers on the loopback that accept, refuse or say nothing, a scripted resolver, a way to dial by each driver."""
 
 import asyncio
+import random
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -89,13 +90,27 @@ class Resolver:
         self._never.set()
 
 
+# Below the numbers that the kernel gives to clients (ip_local_port_range), so that no client takes one of ours.
+_PORTS = range(20000, 32000)
+
+
+def _free_port() -> int:
+    """A number that nobody has in either family."""
+    while True:
+        number = random.choice(_PORTS)  # noqa: S311 - any will do
+        with suppress(OSError), socket.socket(socket.AF_INET6) as both:
+            both.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            both.bind(("::", number))
+            return number
+
+
 class Servers:
     """Listening sockets on one port number of the loopback's addresses."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
         self.listening: dict[str, socket.socket] = {}
-        self.port = 0
+        self.port = _free_port()
 
     def __enter__(self) -> Self:
         return self
@@ -110,11 +125,11 @@ class Servers:
         for address in addresses:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
             listener = self._stack.enter_context(socket.socket(family))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             listener.bind((address, self.port))
             listener.listen(backlog)
-            self.port = listener.getsockname()[1]
             self.listening[address] = listener
 
     def silent(self, *addresses: str) -> None:

@@ -189,10 +189,13 @@ class _Session:
         Raises:
             OSError: the connection broke.
         """
-        # A thread, because standard input may be a file, which no loop watches; nobody waits for it at the end.
-        threading.Thread(target=self._send_all, name="dualstack-stdin", daemon=True).start()
+        if sys.stdin is None:
+            self._end_sending()
+        else:
+            # A thread, because standard input may be a file, which no loop watches; nobody waits for it at the end.
+            threading.Thread(target=self._send_all, name="dualstack-stdin", daemon=True).start()
         try:
-            while received := await self._reader.read(_READ_BYTES):
+            while received := await self._receive():
                 text, answer = self._telnet.received(received)
                 if answer and not self._has_ended:
                     self._writer.write(answer)
@@ -200,6 +203,13 @@ class _Session:
             _print(self._telnet.ended())
         finally:
             self._writer.transport.abort()
+
+    async def _receive(self) -> bytes:
+        try:
+            return await self._reader.read(_READ_BYTES)
+        except BrokenPipeError as error:
+            # Not to be taken for standard output's.
+            raise ConnectionResetError(error.errno, "the server has reset the connection") from error
 
     def _send_all(self) -> None:
         # RuntimeError: the loop is closed, the server has ended it.

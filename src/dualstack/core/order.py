@@ -12,7 +12,18 @@ from typing import NamedTuple
 from dualstack.core.address import Address
 from dualstack.core.policy_table import DEFAULT_TABLE, PolicyTable
 
-__all__ = ["RULES", "SKIPPED", "UNKNOWN", "Candidate", "Known", "Rule", "interleave", "ordered", "sort"]
+__all__ = [
+    "RULES",
+    "SKIPPED",
+    "UNKNOWN",
+    "Candidate",
+    "Known",
+    "Rule",
+    "anything_steps_back",
+    "interleave",
+    "ordered",
+    "sort",
+]
 
 
 class Known(NamedTuple):
@@ -186,6 +197,14 @@ def ordered(
     ['::1', '192.0.2.1']
     """
     best_first = sort(candidates, table)
-    if not is_probe:
+    if not is_probe and anything_steps_back(best_first):
         best_first.sort(key=lambda candidate: candidate.known.steps_back)
     return interleave(best_first, first_family_count)
+
+
+def anything_steps_back(candidates: Iterable[Candidate]) -> bool:
+    """Whether there is one that does; a loop, since most of the time nothing is known and two are looked at."""
+    for candidate in candidates:  # noqa: SIM110 - `any` over a generator costs three times as much
+        if candidate.known.steps_back:
+            return True
+    return False

@@ -9,12 +9,15 @@ import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from dualstack.core.access import AccessList, Verdict
 from dualstack.core.address import Address
 from dualstack.core.embedded import NAT64_LENGTHS, rfc6052_encode
 from dualstack.core.order import Candidate
 from dualstack.core.prefix import Prefix
+
+if TYPE_CHECKING:
+    from dualstack.core.access import AccessList
 
 __all__ = [
     "ANYWHERE",
@@ -67,7 +70,7 @@ class Outlet:
     sources: Mapping[int, Source] = field(
         default_factory=lambda: MappingProxyType({6: FROM_ANYWHERE, 4: FROM_ANYWHERE})
     )
-    access: AccessList | None = None
+    access: "AccessList | None" = None
     nat64: tuple[Prefix, ...] = ()
     why: str = ""
 
@@ -103,17 +106,24 @@ def why_left_out(address: Address, outlet: Outlet) -> LeftOut | None:
     # Below fe00:: no address needs a scope.
     if address.version == 6 and address.value >> 121 == _ONES and (refused := _nothing_named(address)):
         return refused
-    if outlet.access is not None:
-        decision = outlet.access.check(address)
-        if decision.verdict is not Verdict.ALLOW:
-            by = f"rule `{decision.rule}` denies it" if decision.rule else "no rule allows it"
-            return LeftOut(address, by, errno.EACCES)
+    if outlet.access is not None and (denied := _denied(address, outlet.access)):
+        return denied
     if address.version not in outlet.sources:
         if address.version == 4 and outlet.nat64 and not _stays_here(address):
             return None
         why = outlet.why or f"only {FAMILY_NAMES[10 - address.version]} may be dialled"
         return LeftOut(address, why, errno.EAFNOSUPPORT)
     return None
+
+
+def _denied(address: Address, access: "AccessList") -> LeftOut | None:
+    from dualstack.core.access import Verdict  # who has no rules does not pay for their tables
+
+    decision = access.check(address)
+    if decision.verdict is Verdict.ALLOW:
+        return None
+    by = f"rule `{decision.rule}` denies it" if decision.rule else "no rule allows it"
+    return LeftOut(address, by, errno.EACCES)
 
 
 _ONES = 0x7F

@@ -16,7 +16,7 @@ from math import inf
 from socket import EAI_AGAIN
 from typing import NamedTuple, Protocol
 
-from dualstack.core.order import UNKNOWN, Candidate, Known, ordered
+from dualstack.core.order import UNKNOWN, Candidate, Known, anything_steps_back, ordered
 from dualstack.core.outlet import FAMILY_NAMES, LeftOut
 from dualstack.core.policy_table import DEFAULT_TABLE, PolicyTable
 from dualstack.core.steps import Kind, Step
@@ -222,7 +222,10 @@ class Race:
             fresh = [candidate for candidate in fresh if candidate.address not in known]
         if fresh:
             is_first = not self._candidates
-            self._candidates += [self._recalled(candidate, now) for candidate in fresh]
+            if self._memory is None:
+                self._candidates += fresh
+            else:
+                self._candidates += [self._recalled(self._memory, candidate, now) for candidate in fresh]
             self._sort(now)
             if is_first:
                 self._wait_for_better(now)
@@ -284,7 +287,7 @@ class Race:
         if self._begun:
             tried = {attempt.candidate.address for attempt in self._attempts}
             self._queue = [candidate for candidate in best_first if candidate.address not in tried]
-        elif any(candidate.known.steps_back for candidate in self._candidates):
+        elif anything_steps_back(self._candidates):
             self._queue = self._with_probe(best_first, count, now)
         else:
             self._queue = best_first
@@ -300,10 +303,9 @@ class Race:
         self._is_probe = self._is_probe or self._memory.claim_probe(first, now)
         return as_if if self._is_probe else best_first
 
-    def _recalled(self, candidate: Candidate, now: float) -> Candidate:
-        if self._memory is None:
-            return candidate
-        known = self._memory.recall(candidate, now)
+    @staticmethod
+    def _recalled(memory: Memory, candidate: Candidate, now: float) -> Candidate:
+        known = memory.recall(candidate, now)
         if known is UNKNOWN:
             return candidate
         return Candidate(candidate.address, candidate.source, known, candidate.synthesised_from)

@@ -20,7 +20,6 @@ from dualstack.core.address import Address
 from dualstack.core.hostfacts import HostFacts, Interface
 from dualstack.kernel import netlink
 from dualstack.kernel.scopes import scoped_address
-from dualstack.kernel.sockdiag import read_listeners
 
 __all__ = ["Ipv6Status", "configured_families", "ipv6_status", "read_facts", "system_name"]
 
@@ -103,6 +102,8 @@ def read_facts(*, listeners: bool = False, names: Mapping[str, tuple[Address, ..
     Raises:
         OSError: no socket could be made to ask with, such as with too many open files.
     """
+    from dualstack.kernel.sockdiag import read_listeners  # who does not ask for it does not pay for it
+
     status = ipv6_status()
     return HostFacts(
         system=system_name(),

@@ -14,7 +14,6 @@ from socket import if_nametoindex, socket
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
-from dualstack.core.access import AccessList
 from dualstack.core.address import Address
 from dualstack.core.embedded import nat64_prefix
 from dualstack.core.history import History
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     import ssl
     from asyncio import StreamReader, StreamWriter
 
+    from dualstack.core.access import AccessList
     from dualstack.net.targets import HostLike, PortLike
 
 __all__ = ["DEFAULT_DIALER", "GLOBAL_DEFAULT_TIMEOUT", "Dialer", "OnStep", "SharedHistory", "SourceAddress", "narrowed"]
@@ -104,7 +104,7 @@ def _with(holder: "weakref.ref[SharedHistory]", act: Callable[[SharedHistory], N
         act(shared)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dialer:
     """A policy for connections, with the history that they make; share one among all threads.
 
@@ -150,6 +150,8 @@ class Dialer:
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
+        if self.nat64 is not None:
+            set_field(self, "nat64", tuple(self.nat64))
         timing = Timing(self.resolution_delay, self.attempt_delay, self.first_family_count, self.in_flight)
         set_field(self, "timing", timing)
         set_field(self, "outlet", self._whole_outlet())
@@ -161,13 +163,16 @@ class Dialer:
             sources = {version: replace(source, interface=self.interface) for version, source in outlet.sources.items()}
             outlet = replace(outlet, sources=MappingProxyType(sources))
         if self.access is not None:
-            rules = self.access if isinstance(self.access, AccessList) else self._rules(self.access)
-            outlet = replace(outlet, access=rules)
+            outlet = replace(outlet, access=self._rules(self.access))
         if self.nat64:
             outlet = replace(outlet, nat64=tuple(map(nat64_prefix, self.nat64)))
         return narrowed(outlet, self.family, self.source)
 
-    def _rules(self, rules: Iterable[str]) -> AccessList:
+    def _rules(self, rules: "AccessList | Iterable[str]") -> "AccessList":
+        from dualstack.core.access import AccessList  # who has no rules does not pay for their tables
+
+        if isinstance(rules, AccessList):
+            return rules
         return AccessList(rules, nat64=self.nat64 or (), zone_id=if_nametoindex)
 
     @property

@@ -48,7 +48,7 @@ def ask(
     Raises:
         DialError: the outlet has no family left, or the deadline is past.
     """
-    if not outlet.families:
+    if not outlet.sources and not outlet.nat64:
         raise DialError.of(str(target), outlet.why or "no family may be dialled", errno=EAFNOSUPPORT)
     if limit_s <= 0:
         raise DialError.of(str(target), "its deadline is past already", errno=ETIMEDOUT)
@@ -57,7 +57,7 @@ def ask(
     addresses, name = _known(target, outlet, dialer)
     if addresses:
         answer = answer_of(addresses, outlet, resolver, discover=False)
-        if dialer.discovers and any(found.family == 4 and found.source is None for found in answer.candidates):
+        if dialer.discovers and _has_no_way(answer):
             question = partial(answer_of, addresses, outlet, resolver, discover=True)
             return Asked(begin((_ALL,), name=name), questions=[(_ALL, question)])
         return Asked(begin((_ALL,), name=name), known=[(_ALL, answer)])
@@ -66,6 +66,14 @@ def ask(
     families = families_to_ask(outlet, now)
     find = partial(look_up, name, outlet=outlet, resolver=resolver, discover=dialer.discovers)
     return Asked(begin(families, name=name), questions=[(family, partial(find, family)) for family in families])
+
+
+def _has_no_way(answer: Answer) -> bool:
+    """Whether there is an IPv4 address that the kernel has no way to."""
+    for found in answer.candidates:  # noqa: SIM110 - `any` over a generator costs three times as much
+        if found.source is None and found.address.version == 4:
+            return True
+    return False
 
 
 def _known(target: Target, outlet: Outlet, dialer: Dialer) -> tuple[tuple[Address, ...], str | None]:
