@@ -404,10 +404,17 @@ def test_from_the_second_time_on_a_dead_family_costs_nothing() -> None:
         assert ended(world, SIX, FOUR) == (FOUR, 0.002)
 
 
-def test_from_the_second_time_on_a_refusing_family_costs_nothing() -> None:
-    world = World({SIX: Refuses(0.004), FOUR: Accepts(0.004)}, memory=History())
+def test_from_the_second_time_on_an_unreachable_family_costs_nothing() -> None:
+    world = World({SIX: Refuses(0.004, errno.EHOSTUNREACH), FOUR: Accepts(0.004)}, memory=History())
     assert ended(world, SIX, FOUR) == (FOUR, 0.008)
     assert ended(world, SIX, FOUR) == (FOUR, 0.004)
+
+
+def test_a_port_that_is_refused_says_nothing_of_the_way_there() -> None:
+    world = World({SIX: Refuses(0.004), FOUR: Accepts(0.004)}, memory=History())
+    assert ended(world, SIX, FOUR) == (FOUR, 0.008)
+    world.hosts = {SIX: Accepts(0.004), FOUR: Accepts(0.004)}
+    assert ended(world, SIX, FOUR) == (SIX, 0.004)
 
 
 def test_ipv6_back_after_an_outage_is_used_again_within_ten_minutes_whatever_probes_say() -> None:

@@ -113,8 +113,8 @@ class History:
     def learn(self, candidate: Candidate, rtt_s: float | None, now: float) -> None:
         """A connection was made in `rtt_s`, and nothing steps back any more; or, with None, it failed.
 
-        That it failed counts where another address worked: it was refused, or was given a head start and did not use
-        it. A prefix that steps back already does so from when it began: its ten minutes are not begun anew.
+        That it failed counts where another address worked: it was unreachable, or was given a head start and did not
+        use it. A prefix that steps back already does so from when it began: its ten minutes are not begun anew.
         """
         key = _key(candidate)
         if key is None:

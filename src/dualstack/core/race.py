@@ -11,7 +11,7 @@ second success is answered with a stop.
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, ETIMEDOUT
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, ETIMEDOUT
 from math import inf
 from socket import EAI_AGAIN
 from typing import NamedTuple, Protocol
@@ -40,8 +40,8 @@ PATIENCE_S = 3.0
 
 _SILENT = "no answer"
 
-# What says something of this host and nothing of the way to another.
-_LOCAL_ERRORS = frozenset({EACCES, EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM})
+# What says something of this host, or of one port of another, and nothing of the way there: who refuses was reached.
+_NO_LESSON = frozenset({EACCES, EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,7 +374,7 @@ class Race:
     def _teach(self, memory: Memory, winner: Attempt, now: float) -> None:
         """What failed, or had its head start and did not use it, while another worked; then what worked."""
         for attempt in self._failed:
-            if attempt.errno not in _LOCAL_ERRORS:
+            if attempt.errno not in _NO_LESSON:
                 memory.learn(attempt.candidate, None, now)
         for attempt in self._running.values():
             if attempt.number < winner.number and now - attempt.started >= attempt.patience_s:

@@ -15,7 +15,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from dualstack.errors import ConfigError, DualstackError, ExitCode
@@ -33,12 +33,14 @@ _ANSWER_S = 60.0
 
 
 def directory() -> Path:
-    """Where this user's labs are known.
+    """Where this user's labs are known, made where it is not there; DUALSTACK_LABS names another place.
 
     Raises:
         NetworkError: the place is somebody else's.
     """
-    if os.geteuid() == 0:
+    if given := os.environ.get("DUALSTACK_LABS"):
+        place = Path(given)
+    elif os.geteuid() == 0:
         place = Path("/run/dualstack-labs")
     elif runtime := os.environ.get("XDG_RUNTIME_DIR"):
         place = Path(runtime, "dualstack-labs")
@@ -53,19 +55,19 @@ def directory() -> Path:
 
 def living() -> list[str]:
     """The names of the labs that stand."""
-    return sorted(path.stem for path in directory().glob("*.lock") if not _is_left_over(path))
+    with _tidied() as place:
+        return sorted(path.stem for path in place.glob("*.lock") if not _is_left_over(path))
 
 
 def sweep() -> list[str]:
-    """Remove what labs that were killed have left; their names. With the last lab goes the directory."""
+    """Remove what labs that were killed have left; their names."""
     swept = []
-    for path in directory().glob("*.lock"):
-        with suppress(BlockingIOError), _locked(path):
-            for suffix in (".sock", ".log", ".lock"):
-                path.with_suffix(suffix).unlink(missing_ok=True)
-            swept.append(path.stem)
-    with suppress(OSError):  # others live in it
-        directory().rmdir()
+    with _tidied() as place:
+        for path in place.glob("*.lock"):
+            with suppress(BlockingIOError), _locked(path):
+                for suffix in (".sock", ".log", ".lock"):
+                    path.with_suffix(suffix).unlink(missing_ok=True)
+                swept.append(path.stem)
     return swept
 
 
@@ -116,6 +118,8 @@ def start(name: str, file: str | None) -> dict[str, object]:
     """
     if not _NAME.fullmatch(name):
         raise ConfigError("", "--name", f"{name!r}: letters, digits, dots, - and _, 32 at most")
+    if name in living():
+        raise NetworkError(f"lab {name} is up already; `dualstack lab down --name {name}` ends it")
     argv = [sys.executable, "-m", "dualstack.lab.standing", name, *([file] if file else [])]
     # What it complains of must not hold our own standard error open.
     with (directory() / f"{name}.log").open("w", encoding="utf-8") as log:
@@ -132,6 +136,8 @@ def start(name: str, file: str | None) -> dict[str, object]:
     answer: dict[str, object] = json.loads(line)
     if "error" in answer:
         process.wait()
+        with _tidied() as place:
+            (place / f"{name}.log").unlink(missing_ok=True)
         raise _raised(answer)
     process.returncode = 0  # it is not ours any more
     return answer
@@ -142,9 +148,10 @@ def main() -> int:
     name, file = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
     try:
         declaration = load(file) if file else Declaration(HOSTS)
-        with _held(name), Network(declaration) as network, _control(name) as control:
+        with ExitStack() as last, _held(name), Network(declaration) as network, _control(name) as control:
             _say(_described(name, network))
-            _serve(name, network, control)
+            # Who had it go down hears of it once all is gone.
+            last.enter_context(_serve(name, network, control))
     except DualstackError as error:
         _say({"error": str(error), "exit_code": int(error.exit_code)})
         return 1
@@ -155,19 +162,23 @@ class _DownError(Exception):
     """SIGTERM: go down."""
 
 
-def _serve(name: str, network: Network, control: socket.socket) -> None:
+def _serve(name: str, network: Network, control: socket.socket) -> AbstractContextManager[object]:
+    """Answer until it is time to go down; to be closed after that."""
+
     def leave(*_: object) -> None:
         raise _DownError
 
     signal.signal(signal.SIGTERM, leave)
-    with suppress(_DownError):
+    try:
         while True:
             client, _ = control.accept()
-            with client, suppress(OSError):
+            with ExitStack() as hang_up, suppress(OSError):
+                hang_up.enter_context(client)
                 client.settimeout(_ANSWER_S)
                 if not _answered(name, network, client):
-                    network.close()
-                    return
+                    return hang_up.pop_all()
+    except _DownError:
+        return nullcontext()
 
 
 def _answered(name: str, network: Network, client: socket.socket) -> bool:
@@ -214,17 +225,29 @@ _VERBS: dict[str, Callable[[str, Network, Mapping[str, object]], dict[str, objec
 
 
 @contextmanager
+def _tidied() -> Iterator[Path]:
+    """The directory, gone again after the block where no lab is known there."""
+    place = directory()
+    yield place
+    with suppress(OSError):  # others live in it
+        place.rmdir()
+
+
+@contextmanager
 def _held(name: str) -> Iterator[None]:
     """The name is ours until the block ends."""
     path = directory() / f"{name}.lock"
     path.touch(mode=0o600)
     try:
         with _locked(path):
-            yield
-            path.with_suffix(".log").unlink(missing_ok=True)
-            path.unlink()
+            path.write_text(str(os.getpid()), encoding="ascii")
+            try:
+                yield
+            finally:
+                path.with_suffix(".log").unlink(missing_ok=True)
+                path.unlink()
     except BlockingIOError:
-        raise NetworkError(f"lab {name} is up already; `dualstack lab down --name {name}` ends it") from None
+        raise NetworkError(f"lab {name} is being made by somebody else") from None
 
 
 @contextmanager

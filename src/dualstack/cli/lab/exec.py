@@ -35,6 +35,8 @@ Exit status: the program's own; 69 no such lab or program, 75 it was ended by --
 def command(host: str, argv: tuple[str, ...], name: str | None, timeout: float | None) -> int:
     """Run COMMAND on HOST of a standing lab, with this terminal and these files."""
     words = [*entry(name, host), *argv]
+    if shutil.which(argv[0]) is None:
+        raise NetworkError(not_installed(argv[0]))
     if timeout is None:
         os.execvp(words[0], words)  # noqa: S606 - what the user asked for
     try:

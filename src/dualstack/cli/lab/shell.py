@@ -1,6 +1,7 @@
 """`dualstack lab shell`: a shell on a host of a standing lab."""
 
 import os
+import sys
 
 import click
 
@@ -20,8 +21,12 @@ Exit status: the shell's own; 69 no such lab, 78 no such host.
 )
 @click.argument("host")
 @name_option()
-def command(host: str, name: str | None) -> None:
+def command(host: str, name: str | None) -> int:
     """Open your shell ($SHELL) on HOST of a standing lab; its name is the host's, `exit` leaves it."""
     shell = os.environ.get("SHELL", "/bin/sh")
-    words = [*entry(name, host), shell]
-    os.execvp(words[0], words)  # noqa: S606 - what the user asked for
+    words = entry(name, host)
+    if not sys.stdin.isatty():
+        os.execvp(words[0], [*words, shell])  # noqa: S606 - what the user asked for
+    from dualstack.cli.terminal import run_on_terminal
+
+    return run_on_terminal([*words, "setsid", "--ctty", shell])
