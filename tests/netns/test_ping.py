@@ -15,7 +15,8 @@ from support.program import DUALSTACK, Program
 
 if TYPE_CHECKING:
     from conftest import MakeNamespace
-    from support.namespace import Namespace, Network
+    from dualstack.lab.host import Host
+    from dualstack.lab.network import Network
 
 HOSTS = """\
 127.0.0.1 localhost
@@ -41,15 +42,15 @@ class Asker:
     words: tuple[str, ...]
     groups: str | None
 
-    def settle(self, host: "Namespace") -> None:
+    def settle(self, host: "Host") -> None:
         if self.groups is not None:
             host.set_sysctl("net.ipv4.ping_group_range", self.groups)
 
-    def ping(self, host: "Namespace", *argv: str) -> CompletedProcess[str]:
+    def ping(self, host: "Host", *argv: str) -> CompletedProcess[str]:
         self.settle(host)
         return host.run([*self.words, *DUALSTACK, "ping", *argv], check=False)
 
-    def json(self, host: "Namespace", *argv: str, code: int = 0) -> dict[str, object]:
+    def json(self, host: "Host", *argv: str, code: int = 0) -> dict[str, object]:
         done = self.ping(host, *argv, "--json")
         assert (done.returncode, done.stderr) == (code, "")
         document = json.loads(done.stdout)
@@ -71,9 +72,9 @@ def asker(request: pytest.FixtureRequest) -> Asker:
 class Path:
     """A client, a router and a server behind it."""
 
-    client: "Namespace"
-    router: "Namespace"
-    server: "Namespace"
+    client: "Host"
+    router: "Host"
+    server: "Host"
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def path(network: "Network") -> Path:
     return Path(client, router, server)
 
 
-def link_local(host: "Namespace") -> str:
+def link_local(host: "Host") -> str:
     said = host.run(["ip", "-json", "address", "show", "dev", "eth0", "scope", "link"]).stdout
     addresses = [info for each in json.loads(said) for info in each.get("addr_info", ())]
     return next(str(info["local"]) for info in addresses if info.get("family") == "inet6")
@@ -391,7 +392,7 @@ def test_a_closed_pipe_is_no_trace(namespace: "MakeNamespace") -> None:
     assert "Traceback" not in done.stderr
 
 
-def library(code: str, host: "Namespace", asker: Asker) -> object:
+def library(code: str, host: "Host", asker: Asker) -> object:
     """What the last line of a program says, as JSON."""
     asker.settle(host)
     return json.loads(host.run([*asker.words, sys.executable, "-c", code]).stdout.splitlines()[-1])

@@ -66,8 +66,9 @@ class Addressing:
             self._links.append(link)
         range_ = self.ranges[family]
         place = self._links.index(link)
-        if number > len(_NUMBERS) or place >> (_LINK_LENGTH[family] - range_.length):
-            raise ConfigError("", "hosts", f"{range_} has room for {len(_NUMBERS)} hosts a link, and no more links")
+        links = 1 << (_LINK_LENGTH[family] - range_.length)
+        if number > len(_NUMBERS) or place >= links:
+            raise ConfigError("", "hosts", f"{range_} has room for {links} links of {len(_NUMBERS)} hosts")
         value = range_.network.value + (place << _LINK_BITS[family]) + _NUMBERS[number - 1]
         return Interface(Address.from_int(value, family), _LINK_LENGTH[family])
 

@@ -7,7 +7,7 @@ each is to be told, and `Network` tells it.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
@@ -119,15 +119,21 @@ class Fault:
     share: float = 0.0
 
     def concerns(self, family: int) -> bool:
-        """Whether it is about that family."""
+        """Whether it is about that family; 0 stands for what is of none."""
         return self.family in (0, family)
 
     def __str__(self) -> str:
-        value = f"{self.seconds:g}s" if self.seconds else f"{self.share * 100:g}%" if self.share else ""
+        number, unit = _WRITTEN[FAULTS[self.kind].takes](self)
+        value = f"{number:.12f}".rstrip("0").rstrip(".") + unit if unit else ""
         family = f"ipv{self.family}" if self.family else ""
         return " ".join(part for part in (self.kind, value, family, self.host) if part)
 
 
+_WRITTEN: dict[Takes, Callable[[Fault], tuple[float, str]]] = {
+    Takes.NOTHING: lambda _: (0.0, ""),
+    Takes.TIME: lambda fault: (fault.seconds, "s"),
+    Takes.SHARE: lambda fault: (fault.share * 100, "%"),
+}
 _FAMILIES = {"ipv4": 4, "a": 4, "ipv6": 6, "aaaa": 6}
 _TIME = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
