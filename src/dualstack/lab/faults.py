@@ -15,7 +15,7 @@ from enum import Enum
 from dualstack.errors import ConfigError
 from dualstack.lab.wire import Shape
 
-__all__ = ["FAULTS", "Effects", "Fault", "FaultKind", "Takes", "Where", "effects", "parse_fault"]
+__all__ = ["FAMILIES", "FAULTS", "Effects", "Fault", "FaultKind", "Takes", "Where", "effects", "parse_fault"]
 
 BOTH = frozenset({4, 6})
 SMALLEST_MTU = 1280  # RFC 8200 section 5: what every IPv6 link carries
@@ -134,7 +134,9 @@ _WRITTEN: dict[Takes, Callable[[Fault], tuple[float, str]]] = {
     Takes.TIME: lambda fault: (fault.seconds, "s"),
     Takes.SHARE: lambda fault: (fault.share * 100, "%"),
 }
-_FAMILIES = {"ipv4": 4, "a": 4, "ipv6": 6, "aaaa": 6}
+FAMILIES = {"ipv4": 4, "a": 4, "ipv6": 6, "aaaa": 6}
+"""By the words for them, of which no host may be called so."""
+
 _TIME = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
 
@@ -165,8 +167,8 @@ def parse_fault(text: str, hosts: Collection[str], where: str = "") -> Fault:
 
 
 def _read(word: str) -> tuple[str, object]:
-    if word.lower() in _FAMILIES:
-        return "family", _FAMILIES[word.lower()]
+    if word.lower() in FAMILIES:
+        return "family", FAMILIES[word.lower()]
     if time := _TIME.fullmatch(word):
         return "seconds", float(time[1]) / (1000 if time[2] == "ms" else 1)
     if share := _SHARE.fullmatch(word):

@@ -10,7 +10,7 @@ from typing import Self
 from dualstack.errors import ConfigError
 from dualstack.kernel.facts import read_facts
 from dualstack.lab.addressing import Addressing, Interface
-from dualstack.lab.declaration import DEFAULT_LINK, Declaration, HostDeclaration, Kind
+from dualstack.lab.declaration import DEFAULT_LINK, RESOLVER, Declaration, HostDeclaration, Kind, name_declared
 from dualstack.lab.faults import Effects, Fault, effects, parse_fault
 from dualstack.lab.host import Host
 from dualstack.lab.orders import NetworkError
@@ -18,7 +18,7 @@ from dualstack.lab.process import Process
 
 __all__ = ["ActiveFault", "Wired"]
 
-RESOLVER = HostDeclaration("resolver", Kind.RESOLVER)
+_RESOLVER = HostDeclaration(RESOLVER, Kind.RESOLVER)
 _ANSWER_S = 10.0
 _OFF = ("all", "default", "lo")
 _SYSCTLS = {
@@ -99,12 +99,14 @@ class Wired:
         resolvers = [each for each in declarations if each.kind is Kind.RESOLVER]
         if self._resolver is None:
             first = next((each.link for each in declarations if not _is_everywhere(each)), DEFAULT_LINK)
-            self._start_resolver(replace(resolvers.pop(0) if resolvers else RESOLVER, link=first))
+            self._start_resolver(replace(resolvers.pop(0) if resolvers else _RESOLVER, link=first))
         if resolvers:
             why = "a lab has one resolver; declare it with the first host, or leave it out"
             raise ConfigError("", f"hosts.{resolvers[0].name}", why)
         for each in declarations:
             if each.kind is not Kind.RESOLVER:
+                if each.name in self.declared:
+                    raise ConfigError("", f"hosts.{each.name}", "the name is taken in this lab")
                 self._add(each)
         self._tell_resolver()
 
@@ -118,8 +120,16 @@ class Wired:
         self._route(declaration)
 
     def name(self, name: str, hosts: Iterable[str]) -> None:
-        """A name that has the addresses of all these hosts."""
-        self.names[name] = tuple(hosts)
+        """A name that has the addresses of all these hosts.
+
+        Raises:
+            ConfigError: no lookup could ask for it, or there is no such host.
+        """
+        hosts = tuple(hosts)
+        for host in hosts:
+            if host not in self.declared:
+                raise ConfigError("", f"names.{name}", f"there is no host {host}; there are {', '.join(self.declared)}")
+        self.names[name_declared(name)] = hosts
         self._tell_resolver()
 
     def addresses(self, host: str) -> dict[int, tuple[str, ...]]:
@@ -240,7 +250,7 @@ class Wired:
         more = {name: [text for host in hosts for text in by_host[host]] for name, hosts in self.names.items()}
         self._resolver.tell(
             {
-                "names": {**by_host, **{name.removesuffix(".test").lower(): texts for name, texts in more.items()}},
+                "names": {**by_host, **more},
                 "dead": self._dead(),
                 "faults": [asdict(fault) for fault in self._done.lookups],
             }

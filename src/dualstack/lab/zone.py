@@ -18,11 +18,11 @@ import dns.rdatatype
 import dns.reversename
 import dns.rrset
 
+from dualstack.lab.declaration import DOMAIN
 from dualstack.lab.faults import Fault
 
 __all__ = ["Answer", "Zone"]
 
-DOMAIN = "test"  # RFC 6761 section 6.2: never anybody's
 # So long is an answer held for the other family's, that it may come first.
 SWAP_S = 0.5
 _UDP_BYTES, _TCP_BYTES = 512, 65535
