@@ -169,8 +169,7 @@ class Wired:
         host = self._make(declaration)
         self._resolver_name = declaration.name
         self._join(declaration, declaration.link)
-        addresses = [str(interface.address) for interface in self._interfaces[declaration.name]]
-        self._resolver = _Service(host.serve("dualstack.lab.resolver:main", addresses), "the resolver")
+        self._resolver = _Service(host.serve("dualstack.lab.resolver:main"), "the resolver")
 
     def _make(self, declaration: HostDeclaration) -> Host:
         families = declaration.kind.families
@@ -250,6 +249,7 @@ class Wired:
         more = {name: [text for host in hosts for text in by_host[host]] for name, hosts in self.names.items()}
         self._resolver.tell(
             {
+                "listen": by_host[self._resolver_name],
                 "names": {**by_host, **more},
                 "dead": self._dead(),
                 "faults": [asdict(fault) for fault in self._done.lookups],
