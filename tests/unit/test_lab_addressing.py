@@ -36,6 +36,15 @@ def test_the_odd_address_after_a_hosts_own_is_nobodys() -> None:
     assert str(made.interface(1, "lan", 4).dead) == "10.64.0.3"
 
 
+def test_an_interface_knows_its_link() -> None:
+    made = ranges()
+    for family in (4, 6):
+        here, there = made.interface(1, "a", family), made.interface(1, "b", family)
+        assert here.is_link_of(here.dead)
+        assert not here.is_link_of(there.address)
+        assert not here.is_link_of(made.interface(1, "a", 10 - family).address)
+
+
 def test_ranges_that_this_machine_uses_are_chosen_around() -> None:
     made = ranges("10.64.3.1", "10.65.0.1", "192.0.2.1", "2001:db8:64:ffff::1", "fe80::1%eth0")
     assert [str(made.ranges[family]) for family in (4, 6)] == ["10.66.0.0/16", "2001:db8:65::/48"]

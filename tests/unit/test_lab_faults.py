@@ -121,7 +121,9 @@ def test_no_fault_has_no_effect() -> None:
             "refused server",
             [
                 "meta nfproto ipv4 tcp flags & (syn | ack) == syn reject with tcp reset",
+                "meta nfproto ipv4 meta l4proto udp reject",
                 "meta nfproto ipv6 tcp flags & (syn | ack) == syn reject with tcp reset",
+                "meta nfproto ipv6 meta l4proto udp reject",
             ],
         ),
         (
@@ -179,6 +181,11 @@ def test_a_host_without_a_router_is_so_by_family() -> None:
     assert of("no-default-router ipv6 client").routerless == {("client", 6)}
 
 
+def test_a_black_hole_of_routes_is_everybody_elses() -> None:
+    assert of("blackhole-route server").blackholes == {("client", "10.64.0.6"), ("client", "2001:db8:64::6")}
+    assert of("blackhole-route ipv4 server") == Effects({}, {}, frozenset(), (), frozenset({("client", "10.64.0.6")}))
+
+
 def test_faults_of_lookups_are_the_resolvers_in_their_order() -> None:
     found = of("lookup-late 1s aaaa", "dropped server", "lookup-swapped server")
     assert found.lookups == (Fault("lookup-late", None, 6, 1.0), Fault("lookup-swapped", "server"))
@@ -187,4 +194,4 @@ def test_faults_of_lookups_are_the_resolvers_in_their_order() -> None:
 
 def test_faults_of_one_host_stand_side_by_side() -> None:
     rules = of("dropped ipv6 server", "refused ipv4 server", "dropped ipv4 client").rules
-    assert [len(rules["server"]), len(rules["client"])] == [3, 2]
+    assert [len(rules["server"]), len(rules["client"])] == [4, 2]

@@ -35,6 +35,12 @@ class Interface:
         """The address after it."""
         return Address.from_int(self.address.value + 1, self.address.version)
 
+    def is_link_of(self, address: Address) -> bool:
+        """Whether the address is on the same link."""
+        bits = 32 if self.address.version == 4 else 128
+        differ = self.address.value ^ address.value
+        return self.address.version == address.version and differ >> (bits - self.length) == 0
+
     def __str__(self) -> str:
         return f"{self.address}/{self.length}"
 

@@ -26,7 +26,7 @@ class Where(Enum):
 
     PACKETS = "the packets to the host"
     WIRE = "the wire to the host"
-    ROUTES = "the routes of the host"
+    ROUTES = "the routes of the host, or to it"
     LOOKUPS = "the resolver, for the name, or for every name"
 
 
@@ -90,10 +90,13 @@ FAULTS: dict[str, FaultKind] = {
     "jitter": FaultKind(Where.WIRE, "a round trip that is longer or shorter by so much", Takes.TIME),
     "loss": FaultKind(Where.WIRE, "retransmissions, the first after a second", Takes.SHARE),
     "no-default-router": FaultKind(Where.ROUTES, "ENETUNREACH; the other family's addresses sort first"),
+    "blackhole-route": FaultKind(Where.ROUTES, "EINVAL, at once"),
     "lookup-late": FaultKind(Where.LOOKUPS, "a lookup that takes longer", Takes.TIME),
-    "lookup-lost": FaultKind(Where.LOOKUPS, "EAI_AGAIN, after 10 s with glibc's defaults"),
-    "lookup-servfail": FaultKind(Where.LOOKUPS, "EAI_AGAIN, or EAI_NODATA of one family alone"),
-    "lookup-nxdomain": FaultKind(Where.LOOKUPS, "EAI_NONAME"),
+    "lookup-lost": FaultKind(
+        Where.LOOKUPS, "EAI_AGAIN, after 20 s with glibc's defaults; of one family, the other's addresses, later"
+    ),
+    "lookup-servfail": FaultKind(Where.LOOKUPS, "EAI_AGAIN; of one family, the other's addresses"),
+    "lookup-nxdomain": FaultKind(Where.LOOKUPS, "EAI_NONAME; of one family, the other's addresses"),
     "lookup-truncated": FaultKind(Where.LOOKUPS, "an answer, asked for again over TCP"),
     "lookup-swapped": FaultKind(Where.LOOKUPS, "the answer to the second question comes first"),
     "lookup-dead-first": FaultKind(Where.LOOKUPS, "an address that never answers, before the one that does"),
@@ -204,12 +207,14 @@ class Effects:
         shapes: by host and family, what the wire does to frames to it.
         routerless: the hosts and families without a default router.
         lookups: the faults that the resolver enacts.
+        blackholes: the hosts with a route to nowhere, each with the address that it is for.
     """
 
     rules: Mapping[str, tuple[str, ...]]
     shapes: Mapping[tuple[str, int], Shape]
     routerless: frozenset[tuple[str, int]]
     lookups: tuple[Fault, ...]
+    blackholes: frozenset[tuple[str, str]] = frozenset()
 
 
 def effects(faults: Iterable[Fault], addresses: Mapping[str, Mapping[int, Collection[str]]]) -> Effects:
@@ -217,6 +222,8 @@ def effects(faults: Iterable[Fault], addresses: Mapping[str, Mapping[int, Collec
     faults = list(faults)
     rules: dict[str, list[str]] = {}
     shapes: dict[tuple[str, int], Shape] = {}
+    routerless: set[tuple[str, int]] = set()
+    blackholes: set[tuple[str, str]] = set()
     for fault in faults:
         kind = FAULTS[fault.kind]
         host = fault.host or ""
@@ -228,16 +235,17 @@ def effects(faults: Iterable[Fault], addresses: Mapping[str, Mapping[int, Collec
                     rules.setdefault(name, []).append(rule)
             elif kind.where is Where.WIRE:
                 shapes[host, family] = _shaped(shapes.get((host, family), Shape()), fault)
+            elif fault.kind == "no-default-router":
+                routerless.add((host, family))
+            elif fault.kind == "blackhole-route":
+                mine = addresses.get(host, {}).get(family, ())
+                blackholes.update((other, address) for other in addresses if other != host for address in mine)
     return Effects(
         rules={host: tuple(lines) for host, lines in rules.items()},
         shapes=shapes,
-        routerless=frozenset(
-            (fault.host or "", family)
-            for fault in faults
-            for family in BOTH
-            if FAULTS[fault.kind].where is Where.ROUTES and fault.concerns(family)
-        ),
+        routerless=frozenset(routerless),
         lookups=tuple(fault for fault in faults if FAULTS[fault.kind].where is Where.LOOKUPS),
+        blackholes=frozenset(blackholes),
     )
 
 
@@ -250,9 +258,11 @@ def _opening(family: int, verdict: str) -> Iterator[str]:
         yield f"{protocol} {echo} drop"
         return
     yield f"{protocol} tcp flags & (syn | ack) == syn {verdict}"
-    if verdict != _RESET[family]:
-        yield f"{protocol} meta l4proto udp {verdict}"
-        yield f"{protocol} {echo} {verdict}"
+    if verdict == _RESET[family]:  # a port that nobody has: for UDP, that is an error of ICMP's
+        yield f"{protocol} meta l4proto udp reject"
+        return
+    yield f"{protocol} meta l4proto udp {verdict}"
+    yield f"{protocol} {echo} {verdict}"
 
 
 def _black_hole(

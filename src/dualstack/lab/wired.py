@@ -25,6 +25,8 @@ _SYSCTLS = {
     Kind.IPV4_ONLY: {f"net.ipv6.conf.{which}.disable_ipv6": 1 for which in _OFF},
     Kind.GATEWAY: {"net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1},
 }
+# However often a fault is met, each time is told: Linux holds back all but one error a second to each host.
+_UNLIMITED = {"net.ipv4.icmp_ratelimit": 0, "net.ipv6.icmp.ratelimit": 0}
 # So that anybody may ping; a user namespace of one user has one group.
 _PING_GROUPS = {False: "0 2147483647", True: "0 0"}
 _LOOPBACK_NAMES = {4: "127.0.0.1 localhost\n", 6: "::1 localhost\n"}
@@ -84,6 +86,7 @@ class Wired:
         self.faults: list[Fault] = []
         self._done = Effects({}, {}, frozenset(), ())
         self._plugs: list[tuple[str, str, str]] = []
+        self._dead_now: dict[str, str] = {}
         self._links: list[str] = []
         self._interfaces: dict[str, list[Interface]] = {}
         base.set([["set_sysctls", {"net.ipv6.conf.default.disable_ipv6": "1"}]])
@@ -109,6 +112,8 @@ class Wired:
                     raise ConfigError("", f"hosts.{each.name}", "the name is taken in this lab")
                 self._add(each)
         self._tell_resolver()
+        if self.faults:  # some are of the new hosts too
+            self._enact()
 
     def _add(self, declaration: HostDeclaration) -> None:
         self._make(declaration)
@@ -173,7 +178,7 @@ class Wired:
 
     def _make(self, declaration: HostDeclaration) -> Host:
         families = declaration.kind.families
-        sysctls = {"net.ipv4.ping_group_range": self._ping_groups, **_SYSCTLS.get(declaration.kind, {})}
+        sysctls = {**_UNLIMITED, "net.ipv4.ping_group_range": self._ping_groups, **_SYSCTLS.get(declaration.kind, {})}
         host = self._namespace(
             declaration.name,
             hosts="".join(_LOOPBACK_NAMES[family] for family in families),
@@ -266,7 +271,7 @@ class Wired:
     def _enact(self) -> None:
         """Tell each what has changed."""
         wanted = effects(self.faults, {name: self.addresses(name) for name in self.hosts})
-        rules = {**wanted.rules, **self._rules_of_the_dead(wanted)}
+        rules = {**wanted.rules, **self._set_dead(wanted)}
         for name in {*self._done.rules, *rules}:
             if rules.get(name) != self._done.rules.get(name):
                 _filter(self.hosts[name], rules.get(name, ()))
@@ -278,24 +283,38 @@ class Wired:
             if family in declaration.kind.families:
                 call = "del" if (name, family) in wanted.routerless else "add"
                 self._route_by_gateway(call, declaration, [family])
+        for name, address in wanted.blackholes ^ self._done.blackholes:
+            if name != self._resolver_name:  # it answers the host's questions still
+                self.hosts[name].set([["blackhole", "add" if (name, address) in wanted.blackholes else "del", address]])
         changed = wanted.lookups != self._done.lookups
-        self._done = Effects(rules, wanted.shapes, wanted.routerless, wanted.lookups)
+        self._done = replace(wanted, rules=rules)
         if changed:
             self._tell_resolver()
 
-    def _rules_of_the_dead(self, wanted: Effects) -> Mapping[str, tuple[str, ...]]:
+    def _set_dead(self, wanted: Effects) -> Mapping[str, tuple[str, ...]]:
         """The dead addresses are the resolver's, which lets nothing in for them: neighbours that never answer."""
-        if not any(fault.kind == "lookup-dead-first" for fault in wanted.lookups):
-            return {}
+        is_wanted = any(fault.kind == "lookup-dead-first" for fault in wanted.lookups)
+        dead = self._beside_everybody() if is_wanted else {}
         resolver = self.hosts[self._resolver_name]
-        already = any(fault.kind == "lookup-dead-first" for fault in self._done.lookups)
+        gone = [["address", "del", place, address] for address, place in self._dead_now.items() if address not in dead]
+        come = [["address", "add", place, address] for address, place in dead.items() if address not in self._dead_now]
+        if gone or come:
+            resolver.set([*gone, *come])
+        self._dead_now = dead
+        rules = (f"{'ip6' if ':' in each else 'ip'} daddr {each} meta l4proto != icmpv6 drop" for each in dead)
+        return {resolver.name: (*wanted.rules.get(resolver.name, ()), *rules)} if dead else {}
+
+    def _beside_everybody(self) -> dict[str, str]:
+        """All dead addresses, each with the resolver's interface on its link."""
+        name = self._resolver_name
+        places = [place for host, place, _ in self._plugs if host == name for _ in self.declared[name].kind.families]
         dead = [each.dead for mine in self._interfaces.values() for each in mine]
-        if not already:
-            resolver.set([["address", "add", "eth0", str(address)] for address in dead])
-        rules = (
-            f"{'ip' if address.version == 4 else 'ip6'} daddr {address} meta l4proto != icmpv6 drop" for address in dead
-        )
-        return {resolver.name: (*wanted.rules.get(resolver.name, ()), *rules)}
+        return {
+            str(address): place
+            for place, mine in zip(places, self._interfaces[name], strict=True)
+            for address in dead
+            if mine.is_link_of(address)
+        }
 
 
 def _is_everywhere(declaration: HostDeclaration) -> bool:
