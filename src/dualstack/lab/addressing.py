@@ -35,6 +35,12 @@ class Interface:
         """The address after it."""
         return Address.from_int(self.address.value + 1, self.address.version)
 
+    def is_link_of(self, address: Address) -> bool:
+        """Whether the address is on the same link."""
+        bits = 32 if self.address.version == 4 else 128
+        differ = self.address.value ^ address.value
+        return self.address.version == address.version and differ >> (bits - self.length) == 0
+
     def __str__(self) -> str:
         return f"{self.address}/{self.length}"
 
@@ -66,8 +72,9 @@ class Addressing:
             self._links.append(link)
         range_ = self.ranges[family]
         place = self._links.index(link)
-        if number > len(_NUMBERS) or place >> (_LINK_LENGTH[family] - range_.length):
-            raise ConfigError("", "hosts", f"{range_} has room for {len(_NUMBERS)} hosts a link, and no more links")
+        links = 1 << (_LINK_LENGTH[family] - range_.length)
+        if number > len(_NUMBERS) or place >= links:
+            raise ConfigError("", "hosts", f"{range_} has room for {links} links of {len(_NUMBERS)} hosts")
         value = range_.network.value + (place << _LINK_BITS[family]) + _NUMBERS[number - 1]
         return Interface(Address.from_int(value, family), _LINK_LENGTH[family])
 

@@ -14,25 +14,32 @@ from typing import cast
 from dualstack.core.address import Address
 from dualstack.core.prefix import Prefix
 from dualstack.errors import AddressError, ConfigError, ExitCode
-from dualstack.lab.faults import Fault, parse_fault
+from dualstack.lab.faults import FAMILIES, Fault, parse_fault
 
 __all__ = [
     "DEFAULT_LINK",
+    "DOMAIN",
     "HOSTS",
     "NOTHING",
+    "RESOLVER",
     "Declaration",
     "HostDeclaration",
     "Kind",
     "Program",
     "host_declared",
     "load",
+    "name_declared",
     "parse",
 ]
 
 DEFAULT_LINK = "lan"
+RESOLVER = "resolver"
+DOMAIN = "test"  # RFC 6761 section 6.2: never anybody's
 DEFAULT_ROUND_TRIP_S = 0.002
 DEFAULT_TIMEOUT_S = 60.0
 _HOST_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_LABEL = r"[A-Za-z0-9_-]{1,63}"
+_NAME = re.compile(rf"(?=.{{1,200}}\Z){_LABEL}(?:\.{_LABEL})*")
 
 
 class Kind(Enum):
@@ -150,12 +157,26 @@ def host_declared(name: str, kind: object, link: object = DEFAULT_LINK, where: s
     key = f"hosts.{name}"
     if not _HOST_NAME.fullmatch(name):
         raise ConfigError(where, key, "a host's name has small letters, digits and -, a letter first, and 32 at most")
+    if name in FAMILIES:
+        raise ConfigError(where, key, "means a family in a fault; call the host something else")
     kinds = {each.value: each for each in Kind}
     if not isinstance(kind, Kind | str) or not (isinstance(kind, Kind) or kind in kinds):
         raise ConfigError(where, key, f"{kind!r}: no kind of host; {_hint(str(kind), kinds)}")
     if not isinstance(link, str) or not link:
         raise ConfigError(where, f"{key}.link", f"{link!r}: expected the name of a link")
     return HostDeclaration(name, kind if isinstance(kind, Kind) else kinds[kind], link)
+
+
+def name_declared(name: str, where: str = "") -> str:
+    """One more name, as the resolver knows it: in small letters, without the domain.
+
+    Raises:
+        ConfigError: no lookup could ask for it.
+    """
+    if not _NAME.fullmatch(name):
+        why = "a name is labels of letters, digits, - and _, 63 at most each, with dots between"
+        raise ConfigError(where, f"names.{name}", why)
+    return name.lower().removesuffix(f".{DOMAIN}")
 
 
 class _Reader:
@@ -173,13 +194,17 @@ class _Reader:
         if not hosts:
             raise ConfigError(self._where, "hosts", 'is missing: write hosts.NAME = "dual" for each host')
         named = [host.name for host in hosts]
+        # The resolver is there without being declared, and can be broken as any other.
+        breakable = named if any(host.kind is Kind.RESOLVER for host in hosts) else [*named, RESOLVER]
         return Declaration(
             hosts,
             names={
-                name: self._hosts(f"names.{name}", value, named) for name, value in self._of("names", dict, {}).items()
+                name_declared(name, self._where): self._hosts(f"names.{name}", value, named)
+                for name, value in self._of("names", dict, {}).items()
             },
             faults=tuple(
-                parse_fault(text, named, self._where) for text in self._texts("faults", self._of("faults", list, []))
+                parse_fault(text, breakable, self._where)
+                for text in self._texts("faults", self._of("faults", list, []))
             ),
             programs=(*self._programs("serve", named), *self._programs("run", named)),
             ipv4=self._prefix("ipv4", 4, 24),

@@ -7,7 +7,7 @@ each is to be told, and `Network` tells it.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
@@ -15,7 +15,7 @@ from enum import Enum
 from dualstack.errors import ConfigError
 from dualstack.lab.wire import Shape
 
-__all__ = ["FAULTS", "Effects", "Fault", "FaultKind", "Takes", "Where", "effects", "parse_fault"]
+__all__ = ["FAMILIES", "FAULTS", "Effects", "Fault", "FaultKind", "Takes", "Where", "effects", "parse_fault"]
 
 BOTH = frozenset({4, 6})
 SMALLEST_MTU = 1280  # RFC 8200 section 5: what every IPv6 link carries
@@ -26,7 +26,7 @@ class Where(Enum):
 
     PACKETS = "the packets to the host"
     WIRE = "the wire to the host"
-    ROUTES = "the routes of the host"
+    ROUTES = "the routes of the host, or to it"
     LOOKUPS = "the resolver, for the name, or for every name"
 
 
@@ -90,10 +90,13 @@ FAULTS: dict[str, FaultKind] = {
     "jitter": FaultKind(Where.WIRE, "a round trip that is longer or shorter by so much", Takes.TIME),
     "loss": FaultKind(Where.WIRE, "retransmissions, the first after a second", Takes.SHARE),
     "no-default-router": FaultKind(Where.ROUTES, "ENETUNREACH; the other family's addresses sort first"),
+    "blackhole-route": FaultKind(Where.ROUTES, "EINVAL, at once"),
     "lookup-late": FaultKind(Where.LOOKUPS, "a lookup that takes longer", Takes.TIME),
-    "lookup-lost": FaultKind(Where.LOOKUPS, "EAI_AGAIN, after 10 s with glibc's defaults"),
-    "lookup-servfail": FaultKind(Where.LOOKUPS, "EAI_AGAIN, or EAI_NODATA of one family alone"),
-    "lookup-nxdomain": FaultKind(Where.LOOKUPS, "EAI_NONAME"),
+    "lookup-lost": FaultKind(
+        Where.LOOKUPS, "EAI_AGAIN, after 20 s with glibc's defaults; of one family, the other's addresses, later"
+    ),
+    "lookup-servfail": FaultKind(Where.LOOKUPS, "EAI_AGAIN; of one family, the other's addresses"),
+    "lookup-nxdomain": FaultKind(Where.LOOKUPS, "EAI_NONAME; of one family, the other's addresses"),
     "lookup-truncated": FaultKind(Where.LOOKUPS, "an answer, asked for again over TCP"),
     "lookup-swapped": FaultKind(Where.LOOKUPS, "the answer to the second question comes first"),
     "lookup-dead-first": FaultKind(Where.LOOKUPS, "an address that never answers, before the one that does"),
@@ -119,16 +122,24 @@ class Fault:
     share: float = 0.0
 
     def concerns(self, family: int) -> bool:
-        """Whether it is about that family."""
+        """Whether it is about that family; 0 stands for what is of none."""
         return self.family in (0, family)
 
     def __str__(self) -> str:
-        value = f"{self.seconds:g}s" if self.seconds else f"{self.share * 100:g}%" if self.share else ""
+        number, unit = _WRITTEN[FAULTS[self.kind].takes](self)
+        value = f"{number:.12f}".rstrip("0").rstrip(".") + unit if unit else ""
         family = f"ipv{self.family}" if self.family else ""
         return " ".join(part for part in (self.kind, value, family, self.host) if part)
 
 
-_FAMILIES = {"ipv4": 4, "a": 4, "ipv6": 6, "aaaa": 6}
+_WRITTEN: dict[Takes, Callable[[Fault], tuple[float, str]]] = {
+    Takes.NOTHING: lambda _: (0.0, ""),
+    Takes.TIME: lambda fault: (fault.seconds, "s"),
+    Takes.SHARE: lambda fault: (fault.share * 100, "%"),
+}
+FAMILIES = {"ipv4": 4, "a": 4, "ipv6": 6, "aaaa": 6}
+"""By the words for them, of which no host may be called so."""
+
 _TIME = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
 
@@ -159,8 +170,8 @@ def parse_fault(text: str, hosts: Collection[str], where: str = "") -> Fault:
 
 
 def _read(word: str) -> tuple[str, object]:
-    if word.lower() in _FAMILIES:
-        return "family", _FAMILIES[word.lower()]
+    if word.lower() in FAMILIES:
+        return "family", FAMILIES[word.lower()]
     if time := _TIME.fullmatch(word):
         return "seconds", float(time[1]) / (1000 if time[2] == "ms" else 1)
     if share := _SHARE.fullmatch(word):
@@ -196,12 +207,14 @@ class Effects:
         shapes: by host and family, what the wire does to frames to it.
         routerless: the hosts and families without a default router.
         lookups: the faults that the resolver enacts.
+        blackholes: the hosts with a route to nowhere, each with the address that it is for.
     """
 
     rules: Mapping[str, tuple[str, ...]]
     shapes: Mapping[tuple[str, int], Shape]
     routerless: frozenset[tuple[str, int]]
     lookups: tuple[Fault, ...]
+    blackholes: frozenset[tuple[str, str]] = frozenset()
 
 
 def effects(faults: Iterable[Fault], addresses: Mapping[str, Mapping[int, Collection[str]]]) -> Effects:
@@ -209,6 +222,8 @@ def effects(faults: Iterable[Fault], addresses: Mapping[str, Mapping[int, Collec
     faults = list(faults)
     rules: dict[str, list[str]] = {}
     shapes: dict[tuple[str, int], Shape] = {}
+    routerless: set[tuple[str, int]] = set()
+    blackholes: set[tuple[str, str]] = set()
     for fault in faults:
         kind = FAULTS[fault.kind]
         host = fault.host or ""
@@ -220,16 +235,17 @@ def effects(faults: Iterable[Fault], addresses: Mapping[str, Mapping[int, Collec
                     rules.setdefault(name, []).append(rule)
             elif kind.where is Where.WIRE:
                 shapes[host, family] = _shaped(shapes.get((host, family), Shape()), fault)
+            elif fault.kind == "no-default-router":
+                routerless.add((host, family))
+            elif fault.kind == "blackhole-route":
+                mine = addresses.get(host, {}).get(family, ())
+                blackholes.update((other, address) for other in addresses if other != host for address in mine)
     return Effects(
         rules={host: tuple(lines) for host, lines in rules.items()},
         shapes=shapes,
-        routerless=frozenset(
-            (fault.host or "", family)
-            for fault in faults
-            for family in BOTH
-            if FAULTS[fault.kind].where is Where.ROUTES and fault.concerns(family)
-        ),
+        routerless=frozenset(routerless),
         lookups=tuple(fault for fault in faults if FAULTS[fault.kind].where is Where.LOOKUPS),
+        blackholes=frozenset(blackholes),
     )
 
 
@@ -242,9 +258,11 @@ def _opening(family: int, verdict: str) -> Iterator[str]:
         yield f"{protocol} {echo} drop"
         return
     yield f"{protocol} tcp flags & (syn | ack) == syn {verdict}"
-    if verdict != _RESET[family]:
-        yield f"{protocol} meta l4proto udp {verdict}"
-        yield f"{protocol} {echo} {verdict}"
+    if verdict == _RESET[family]:  # a port that nobody has: for UDP, that is an error of ICMP's
+        yield f"{protocol} meta l4proto udp reject"
+        return
+    yield f"{protocol} meta l4proto udp {verdict}"
+    yield f"{protocol} {echo} {verdict}"
 
 
 def _black_hole(

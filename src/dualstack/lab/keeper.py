@@ -5,8 +5,10 @@ until its other end is closed. It is the first process of a PID namespace: when 
 kernel kills every program of the lab, those that left their parents too, and with the last of them go the namespaces.
 """
 
+import errno
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -186,14 +188,21 @@ def _words(value: object) -> list[str]:
 
 def _execute(order: Order, streams: list[int], enter: Callable[[], None]) -> tuple[int, object]:
     stdin, stdout, stderr = streams
-    child = subprocess.Popen(  # noqa: S603 - what the lab's owner runs
-        _words(order["argv"]),
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        env=_texts(order["environment"]),
-        preexec_fn=enter,  # noqa: PLW1509 - one thread here
-    )
+    argv, environment = _words(order["argv"]), _texts(order["environment"])
+    try:
+        child = subprocess.Popen(  # noqa: S603 - what the lab's owner runs
+            argv,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=environment,
+            preexec_fn=enter,  # noqa: PLW1509 - one thread here
+        )
+    except PermissionError as error:
+        # execvp(3) says so too where a directory of PATH may not be searched, and the program is in none.
+        if shutil.which(argv[0], os.F_OK, environment.get("PATH")):
+            raise
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), argv[0]) from error
     return child.pid, child
 
 

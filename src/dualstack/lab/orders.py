@@ -18,6 +18,7 @@ from dualstack.lab.keeper import PACKET_BYTES
 __all__ = ["NetworkError", "Orders"]
 
 _DESCRIPTORS_MAX = 4
+_ENDED = frozenset({_errno.EPIPE, _errno.ECONNRESET, _errno.EBADF})
 _NEEDS = (
     "run it as root, or let users have namespaces: sysctl user.max_user_namespaces above 0, and where they are there"
     " kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0"
@@ -97,8 +98,9 @@ class Orders:
         with self._lock:
             try:
                 socket.send_fds(self._socket, [json.dumps({"order": order, **details}).encode()], descriptors)
-            except BrokenPipeError as error:
-                raise NetworkError("the lab has ended") from error
+            except OSError as error:
+                why = "the lab has ended" if error.errno in _ENDED else f"{order}: {error.strerror}"
+                raise NetworkError(why, errno=error.errno) from error
             return self._answer()
 
     def close(self) -> None:
@@ -107,7 +109,10 @@ class Orders:
         self._process.wait()
 
     def _answer(self) -> tuple[dict[str, object], list[int]]:
-        packet, descriptors, _, _ = socket.recv_fds(self._socket, PACKET_BYTES, _DESCRIPTORS_MAX)
+        try:
+            packet, descriptors, _, _ = socket.recv_fds(self._socket, PACKET_BYTES, _DESCRIPTORS_MAX)
+        except ConnectionResetError:  # it was killed before it had read the order
+            packet, descriptors = b"", []
         if not packet:
             raise NetworkError("the lab has ended")
         answer: dict[str, object] = json.loads(packet)

@@ -1,6 +1,6 @@
-"""The name server of a lab, over UDP and TCP, on port 53 of the addresses that it is given.
+"""The name server of a lab, over UDP and TCP, on port 53 of the addresses that it is told.
 
-Told of names and faults by lines of JSON on its standard input; ends when that ends.
+Told of them, of names and of faults by lines of JSON on its standard input; ends when that ends.
 """
 
 import asyncio
@@ -29,10 +29,11 @@ class _Server:
 
     def __init__(self) -> None:
         self.zone = Zone()
+        self._listens: set[str] = set()
         self._held: dict[tuple[str, str, int], tuple[asyncio.TimerHandle, Callable[[], None]]] = {}
 
-    def obey(self, line: str) -> None:
-        """Take what is told of names and faults in place of what was."""
+    async def obey(self, line: str) -> None:
+        """Take what is told of names and faults in place of what was, and listen on what addresses are new."""
         told = json.loads(line)
         self.zone = Zone(
             {name: tuple(addresses) for name, addresses in told["names"].items()},
@@ -42,6 +43,18 @@ class _Server:
             },
             tuple(Fault(**fault) for fault in told["faults"]),
         )
+        new = [address for address in told["listen"] if address not in self._listens]
+        self._listens.update(new)
+        await self._listen(new)
+
+    async def _listen(self, addresses: Sequence[str]) -> None:
+        """On each by itself: an answer comes from the address that was asked, whatever others there are."""
+        for sock in open_sockets([_spec(text, proto) for text in addresses for proto in ("udp", "tcp")]):
+            if sock.type == socket.SOCK_DGRAM:
+                loop = asyncio.get_running_loop()
+                await loop.create_datagram_endpoint(lambda: _OverUdp(self), sock=sock)
+            else:
+                await asyncio.start_server(lambda reader, writer: _over_tcp(self, reader, writer), sock=sock)
 
     def asked(self, packet: bytes, client: str, send: Send, *, over_tcp: bool = False) -> None:
         """Answer now, later, or never."""
@@ -94,17 +107,11 @@ async def _over_tcp(server: _Server, reader: asyncio.StreamReader, writer: async
         writer.close()
 
 
-async def _serve(addresses: Sequence[str]) -> None:
-    loop, server = asyncio.get_running_loop(), _Server()
-    for sock in open_sockets([_spec(text, proto) for text in addresses for proto in ("udp", "tcp")]):
-        if sock.type == socket.SOCK_DGRAM:
-            await loop.create_datagram_endpoint(lambda: _OverUdp(server), sock=sock)
-        else:
-            await asyncio.start_server(lambda reader, writer: _over_tcp(server, reader, writer), sock=sock)
-    lines = asyncio.StreamReader(limit=1 << 20)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+async def _serve() -> None:
+    server, lines = _Server(), asyncio.StreamReader(limit=1 << 20)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     while line := await lines.readline():
-        server.obey(line.decode())
+        await server.obey(line.decode())
         sys.stdout.write("null\n")
         sys.stdout.flush()
 
@@ -114,7 +121,7 @@ def _spec(text: str, proto: str) -> SocketSpec:
     return SocketSpec("resolver", proto, address.version, address, PORT, address.version == 6 or None, proto=proto)
 
 
-def main(addresses: Sequence[str]) -> int:
+def main() -> int:
     """Be the name server until standard input ends."""
-    asyncio.run(_serve(addresses))
+    asyncio.run(_serve())
     return 0

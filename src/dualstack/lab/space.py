@@ -118,6 +118,11 @@ class Space:
         """`add` or `del` a route to a prefix through a router."""
         self._netlink.route(call, dst=destination, gateway=gateway)
 
+    def blackhole(self, call: str, destination: str) -> None:
+        """`add` or `del` a route to an address that leads nowhere."""
+        length = 128 if ":" in destination else 32
+        self._netlink.route(call, dst=f"{destination}/{length}", type="blackhole")
+
     def link(self, name: str, mtu: int) -> None:
         """Set the interface's MTU, bytes."""
         self._netlink.link("set", index=self._index(name), mtu=mtu)

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Port", "Shape", "Switch", "main"]
 
-_ETHERTYPE = {0x0800: 4, 0x0806: 4, 0x86DD: 6}
-_ARP = 0x0806
+_FAMILY = {0x0800: 4, 0x86DD: 6}  # by ethertype; ARP is of neither
 _ICMPV6, _NEIGHBOUR_DISCOVERY = 58, range(133, 138)  # RFC 4861 section 4
 _MAC_BYTES = 6
+_ETHERNET_BYTES = 14
 _QUEUE_MAX = 20_000
 _READ_BYTES = 1 << 17
 _FRAMES_A_TURN = 64
@@ -87,9 +87,11 @@ class Switch:
         self._shapes = shapes
 
     def take(self, number: int, frame: bytes, now: float) -> None:
-        """A frame has come in at a port."""
+        """A frame has come in at a port; one without a whole Ethernet header goes nowhere."""
         link = self._ports[number].link
-        ethernet = frame[VNET_HEADER.size : VNET_HEADER.size + 14]
+        ethernet = frame[VNET_HEADER.size : VNET_HEADER.size + _ETHERNET_BYTES]
+        if len(ethernet) < _ETHERNET_BYTES:
+            return
         to, source = ethernet[:_MAC_BYTES], ethernet[_MAC_BYTES : 2 * _MAC_BYTES]
         self._places[link, source] = number
         place = None if to[0] & 1 else self._places.get((link, to))
@@ -126,9 +128,13 @@ def _family(frame: bytes) -> int:
     """4 or 6, and 0 of what no fault touches: neighbours are found over a broken wire too."""
     start = VNET_HEADER.size + 12
     kind = int.from_bytes(frame[start : start + 2], "big")
-    if kind == _ARP or (kind == 0x86DD and frame[start + 8] == _ICMPV6 and frame[start + 42] in _NEIGHBOUR_DISCOVERY):
+    if kind == 0x86DD and _is_neighbour_discovery(frame[start + 2 : start + 43]):
         return 0
-    return _ETHERTYPE.get(kind, 0)
+    return _FAMILY.get(kind, 0)
+
+
+def _is_neighbour_discovery(packet: bytes) -> bool:
+    return len(packet) > 40 and packet[6] == _ICMPV6 and packet[40] in _NEIGHBOUR_DISCOVERY
 
 
 class _Wire:

@@ -8,7 +8,7 @@ from typing import Self
 from dualstack.errors import ConfigError
 from dualstack.kernel.facts import read_facts
 from dualstack.lab.addressing import Addressing, Interface
-from dualstack.lab.declaration import DEFAULT_LINK, Declaration, HostDeclaration, Kind
+from dualstack.lab.declaration import DEFAULT_LINK, RESOLVER, Declaration, HostDeclaration, Kind, name_declared
 from dualstack.lab.faults import Effects, Fault, effects, parse_fault
 from dualstack.lab.host import Host
 from dualstack.lab.orders import NetworkError
@@ -16,12 +16,14 @@ from dualstack.lab.service import Service
 
 __all__ = ["ActiveFault", "Wired"]
 
-RESOLVER = HostDeclaration("resolver", Kind.RESOLVER)
+_RESOLVER = HostDeclaration(RESOLVER, Kind.RESOLVER)
 _OFF = ("all", "default", "lo")
 _SYSCTLS = {
     Kind.IPV4_ONLY: {f"net.ipv6.conf.{which}.disable_ipv6": 1 for which in _OFF},
     Kind.GATEWAY: {"net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1},
 }
+# However often a fault is met, each time is told: Linux holds back all but one error a second to each host.
+_UNLIMITED = {"net.ipv4.icmp_ratelimit": 0, "net.ipv6.icmp.ratelimit": 0}
 # So that anybody may ping; a user namespace of one user has one group.
 _PING_GROUPS = {False: "0 2147483647", True: "0 0"}
 _LOOPBACK_NAMES = {4: "127.0.0.1 localhost\n", 6: "::1 localhost\n"}
@@ -81,6 +83,7 @@ class Wired:
         self.faults: list[Fault] = []
         self._done = Effects({}, {}, frozenset(), ())
         self._plugs: list[tuple[str, str, str]] = []
+        self._dead_now: dict[str, str] = {}
         self._links: list[str] = []
         self._interfaces: dict[str, list[Interface]] = {}
         base.set([["set_sysctls", {"net.ipv6.conf.default.disable_ipv6": "1"}]])
@@ -96,14 +99,18 @@ class Wired:
         resolvers = [each for each in declarations if each.kind is Kind.RESOLVER]
         if self._resolver is None:
             first = next((each.link for each in declarations if not _is_everywhere(each)), DEFAULT_LINK)
-            self._start_resolver(replace(resolvers.pop(0) if resolvers else RESOLVER, link=first))
+            self._start_resolver(replace(resolvers.pop(0) if resolvers else _RESOLVER, link=first))
         if resolvers:
             why = "a lab has one resolver; declare it with the first host, or leave it out"
             raise ConfigError("", f"hosts.{resolvers[0].name}", why)
         for each in declarations:
             if each.kind is not Kind.RESOLVER:
+                if each.name in self.declared:
+                    raise ConfigError("", f"hosts.{each.name}", "the name is taken in this lab")
                 self._add(each)
         self._tell_resolver()
+        if self.faults:  # some are of the new hosts too
+            self._enact()
 
     def _add(self, declaration: HostDeclaration) -> None:
         self._make(declaration)
@@ -115,8 +122,16 @@ class Wired:
         self._route(declaration)
 
     def name(self, name: str, hosts: Iterable[str]) -> None:
-        """A name that has the addresses of all these hosts."""
-        self.names[name] = tuple(hosts)
+        """A name that has the addresses of all these hosts.
+
+        Raises:
+            ConfigError: no lookup could ask for it, or there is no such host.
+        """
+        hosts = tuple(hosts)
+        for host in hosts:
+            if host not in self.declared:
+                raise ConfigError("", f"names.{name}", f"there is no host {host}; there are {', '.join(self.declared)}")
+        self.names[name_declared(name)] = hosts
         self._tell_resolver()
 
     def addresses(self, host: str) -> dict[int, tuple[str, ...]]:
@@ -165,12 +180,11 @@ class Wired:
         host = self._make(declaration)
         self._resolver_name = declaration.name
         self._join(declaration, declaration.link)
-        addresses = [str(interface.address) for interface in self._interfaces[declaration.name]]
-        self._resolver = Service(host.serve("dualstack.lab.resolver:main", addresses), "the resolver")
+        self._resolver = Service(host.serve("dualstack.lab.resolver:main"), "the resolver")
 
     def _make(self, declaration: HostDeclaration) -> Host:
         families = declaration.kind.families
-        sysctls = {"net.ipv4.ping_group_range": self._ping_groups, **_SYSCTLS.get(declaration.kind, {})}
+        sysctls = {**_UNLIMITED, "net.ipv4.ping_group_range": self._ping_groups, **_SYSCTLS.get(declaration.kind, {})}
         host = self._namespace(
             declaration.name,
             hosts="".join(_LOOPBACK_NAMES[family] for family in families),
@@ -246,7 +260,8 @@ class Wired:
         more = {name: [text for host in hosts for text in by_host[host]] for name, hosts in self.names.items()}
         self._resolver.tell(
             {
-                "names": {**by_host, **{name.removesuffix(".test").lower(): texts for name, texts in more.items()}},
+                "listen": by_host[self._resolver_name],
+                "names": {**by_host, **more},
                 "dead": self._dead(),
                 "faults": [asdict(fault) for fault in self._done.lookups],
             }
@@ -262,7 +277,7 @@ class Wired:
     def _enact(self) -> None:
         """Tell each what has changed."""
         wanted = effects(self.faults, {name: self.addresses(name) for name in self.hosts})
-        rules = {**wanted.rules, **self._rules_of_the_dead(wanted)}
+        rules = {**wanted.rules, **self._set_dead(wanted)}
         for name in {*self._done.rules, *rules}:
             if rules.get(name) != self._done.rules.get(name):
                 _filter(self.hosts[name], rules.get(name, ()))
@@ -274,24 +289,38 @@ class Wired:
             if family in declaration.kind.families:
                 call = "del" if (name, family) in wanted.routerless else "add"
                 self._route_by_gateway(call, declaration, [family])
+        for name, address in wanted.blackholes ^ self._done.blackholes:
+            if name != self._resolver_name:  # it answers the host's questions still
+                self.hosts[name].set([["blackhole", "add" if (name, address) in wanted.blackholes else "del", address]])
         changed = wanted.lookups != self._done.lookups
-        self._done = Effects(rules, wanted.shapes, wanted.routerless, wanted.lookups)
+        self._done = replace(wanted, rules=rules)
         if changed:
             self._tell_resolver()
 
-    def _rules_of_the_dead(self, wanted: Effects) -> Mapping[str, tuple[str, ...]]:
+    def _set_dead(self, wanted: Effects) -> Mapping[str, tuple[str, ...]]:
         """The dead addresses are the resolver's, which lets nothing in for them: neighbours that never answer."""
-        if not any(fault.kind == "lookup-dead-first" for fault in wanted.lookups):
-            return {}
+        is_wanted = any(fault.kind == "lookup-dead-first" for fault in wanted.lookups)
+        dead = self._beside_everybody() if is_wanted else {}
         resolver = self.hosts[self._resolver_name]
-        already = any(fault.kind == "lookup-dead-first" for fault in self._done.lookups)
+        gone = [["address", "del", place, address] for address, place in self._dead_now.items() if address not in dead]
+        come = [["address", "add", place, address] for address, place in dead.items() if address not in self._dead_now]
+        if gone or come:
+            resolver.set([*gone, *come])
+        self._dead_now = dead
+        rules = (f"{'ip6' if ':' in each else 'ip'} daddr {each} meta l4proto != icmpv6 drop" for each in dead)
+        return {resolver.name: (*wanted.rules.get(resolver.name, ()), *rules)} if dead else {}
+
+    def _beside_everybody(self) -> dict[str, str]:
+        """All dead addresses, each with the resolver's interface on its link."""
+        name = self._resolver_name
+        places = [place for host, place, _ in self._plugs if host == name for _ in self.declared[name].kind.families]
         dead = [each.dead for mine in self._interfaces.values() for each in mine]
-        if not already:
-            resolver.set([["address", "add", "eth0", str(address)] for address in dead])
-        rules = (
-            f"{'ip' if address.version == 4 else 'ip6'} daddr {address} meta l4proto != icmpv6 drop" for address in dead
-        )
-        return {resolver.name: (*wanted.rules.get(resolver.name, ()), *rules)}
+        return {
+            str(address): place
+            for place, mine in zip(places, self._interfaces[name], strict=True)
+            for address in dead
+            if mine.is_link_of(address)
+        }
 
 
 def _is_everywhere(declaration: HostDeclaration) -> bool:

@@ -3,7 +3,7 @@
 Decides on bytes and times that come in; `lab.resolver` has the sockets.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -13,17 +13,19 @@ import dns.message
 import dns.name
 import dns.opcode
 import dns.rcode
+import dns.rdataclass
 import dns.rdatatype
 import dns.reversename
 import dns.rrset
 
+from dualstack.lab.declaration import DOMAIN
 from dualstack.lab.faults import Fault
 
 __all__ = ["Answer", "Zone"]
 
-DOMAIN = "test"  # RFC 6761 section 6.2: never anybody's
 # So long is an answer held for the other family's, that it may come first.
 SWAP_S = 0.5
+_UDP_BYTES, _TCP_BYTES = 512, 65535
 _FAMILIES = {dns.rdatatype.A: 4, dns.rdatatype.AAAA: 6}
 _TYPES = {4: "A", 6: "AAAA"}
 
@@ -65,20 +67,30 @@ class Zone:
         kinds = {fault.kind for fault in faults}
         if "lookup-lost" in kinds:
             return None
+        if over_tcp:
+            kinds.discard("lookup-truncated")
+        reply = self._reply(query, name, client, kinds)
+        late_s = sum(fault.seconds for fault in faults if fault.kind == "lookup-late")
+        family = _FAMILIES.get(question.rdtype)
+        swap_key = (client, name, family) if "lookup-swapped" in kinds and family else None
+        # RFC 1035 section 4.2.1, RFC 6891 section 6.2.3: what a datagram may have at most.
+        size = _TCP_BYTES if over_tcp else max(query.payload, _UDP_BYTES)
+        # The order is part of the answer.
+        return Answer(reply.to_wire(max_size=size, prefer_truncation=True, want_shuffle=False), late_s, swap_key)
+
+    def _reply(self, query: dns.message.Message, name: str, client: str, kinds: Collection[str]) -> dns.message.Message:
+        question = query.question[0]
         reply = dns.message.make_response(query, recursion_available=True)
         reply.flags |= dns.flags.AA
         if "lookup-servfail" in kinds:
             reply.set_rcode(dns.rcode.SERVFAIL)
         elif "lookup-nxdomain" in kinds or not self._knows(question.name, name):
             reply.set_rcode(dns.rcode.NXDOMAIN)
-        elif "lookup-truncated" in kinds and not over_tcp:
+        elif "lookup-truncated" in kinds:
             reply.flags |= dns.flags.TC
         else:
             reply.answer.extend(self._records(question, name, client, dead_first="lookup-dead-first" in kinds))
-        late_s = sum(fault.seconds for fault in faults if fault.kind == "lookup-late")
-        family = _FAMILIES.get(question.rdtype)
-        swap_key = (client, name, family) if "lookup-swapped" in kinds and family else None
-        return Answer(reply.to_wire(), late_s, swap_key)
+        return reply
 
     def _knows(self, asked: dns.name.Name, name: str) -> bool:
         return name.lower() in self.names or self._named(asked) is not None
@@ -92,17 +104,13 @@ class Zone:
                 yield dns.rrset.from_text(question.name, 0, "IN", "PTR", f"{named}.{DOMAIN}.")
             return
         family = _FAMILIES.get(question.rdtype)
-        if family is None:
+        if family is None or question.rdclass != dns.rdataclass.IN:
             return
         texts = [text for text in self.names.get(name.lower(), ()) if ip_address(text).version == family]
         if dead_first and texts:
             texts = [self.dead.get(client, {}).get(family, texts[0]), *texts]
         if texts:
-            # As it is written: the order is part of the answer.
-            records = dns.rrset.RRset(question.name, question.rdclass, question.rdtype)
-            for record in dns.rrset.from_text(question.name, 0, "IN", _TYPES[family], *texts):
-                records.add(record, 0)
-            yield records
+            yield dns.rrset.from_text(question.name, 0, "IN", _TYPES[family], *texts)
 
     def _named(self, asked: dns.name.Name) -> str | None:
         try:
@@ -117,4 +125,4 @@ _DOMAIN = dns.name.from_text(f"{DOMAIN}.")
 
 def _is_about(fault: Fault, name: str, family: int) -> bool:
     wanted = (fault.host or name).removesuffix(f".{DOMAIN}").lower()
-    return wanted == name.lower() and (not family or fault.concerns(family))
+    return wanted == name.lower() and fault.concerns(family)
