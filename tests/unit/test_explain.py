@@ -104,6 +104,14 @@ def test_what_fails_by_itself_needs_another_address() -> None:
     assert link.instead == ("another address: a link-local address says nothing without its interface",)
 
 
+def test_what_this_project_cannot_open_either_is_not_named() -> None:
+    made = explained("[ff0e::1]:80", "0.0.0.0:80", "10.0.0.1:80")
+    assert [line.partition(":")[0] for line in made.instead] == [
+        "another address",
+        "SO_REUSEPORT on each, by one user",
+    ]
+
+
 def test_where_no_option_helps_it_says_so() -> None:
     made = explained("0.0.0.0:80", "0.0.0.0:80 uid=7")
     assert made.instead == ("another port number or other addresses: no option lets these stand side by side",)

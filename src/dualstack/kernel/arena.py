@@ -68,7 +68,7 @@ def open_arena(place: Place, task: Mapping[str, object]) -> Iterator[subprocess.
         try:
             yield child
         finally:
-            child.kill()
+            child.terminate()
 
 
 def answers(child: subprocess.Popen[str]) -> Iterator[dict[str, object]]:
