@@ -27,11 +27,13 @@ if TYPE_CHECKING:
         IN6_IS_ADDR_V4MAPPED,
     )
     from dualstack.core.model import Network
-    from dualstack.core.oracle import Case, Prediction, predict
+    from dualstack.core.oracle import Call, Case, Prediction, Sock, Step, predict
     from dualstack.core.planner import Plan, plan
     from dualstack.core.sockaddr import SocketAddress
+    from dualstack.core.stacks import STACKS
     from dualstack.errors import (
         AddressError,
+        CaseError,
         ConfigError,
         ControlError,
         DialError,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
         ListenError,
         LookupFailed,
         RuleError,
+        UnknownBehaviour,
     )
     from dualstack.kernel.facts import read_facts
     from dualstack.net.listen import Server, bind_socket, bind_sockets, start_server
@@ -63,10 +66,13 @@ __all__ = [
     "IN6_IS_ADDR_UNSPECIFIED",
     "IN6_IS_ADDR_V4COMPAT",
     "IN6_IS_ADDR_V4MAPPED",
+    "STACKS",
     "AccessList",
     "Address",
     "AddressError",
+    "Call",
     "Case",
+    "CaseError",
     "ConfigError",
     "Configuration",
     "ControlError",
@@ -85,7 +91,10 @@ __all__ = [
     "RuleError",
     "Server",
     "Service",
+    "Sock",
     "SocketAddress",
+    "Step",
+    "UnknownBehaviour",
     "Verdict",
     "bind_socket",
     "bind_sockets",
@@ -107,11 +116,13 @@ _HOMES = {
     "core.endpoint": ("Endpoint",),
     "core.hostfacts": ("HostFacts",),
     "core.model": ("Network",),
-    "core.oracle": ("Case", "Prediction", "predict"),
+    "core.oracle": ("Call", "Case", "Prediction", "Sock", "Step", "predict"),
     "core.planner": ("Plan", "plan"),
     "core.sockaddr": ("SocketAddress",),
+    "core.stacks": ("STACKS",),
     "errors": (
         "AddressError",
+        "CaseError",
         "ConfigError",
         "ControlError",
         "DialError",
@@ -119,6 +130,7 @@ _HOMES = {
         "ListenError",
         "LookupFailed",
         "RuleError",
+        "UnknownBehaviour",
     ),
     "kernel.facts": ("read_facts",),
     "net.listen": ("Server", "bind_socket", "bind_sockets", "start_server"),
