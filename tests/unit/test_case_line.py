@@ -1,4 +1,4 @@
-"""The lines of a batch: what is read, what is refused and how, what is answered (CONTRACTS "explain --batch")."""
+"""The lines of a batch: what is read, what is refused and how, what is answered (X3)."""
 
 import json
 import time
