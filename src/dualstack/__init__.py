@@ -28,14 +28,16 @@ if TYPE_CHECKING:
         IN6_IS_ADDR_V4MAPPED,
     )
     from dualstack.core.model import Network
-    from dualstack.core.oracle import Case, Prediction, predict
+    from dualstack.core.oracle import Call, Case, Prediction, Sock, Step, predict
     from dualstack.core.ping_report import AddressReport, PingReport
     from dualstack.core.planner import Plan, plan
     from dualstack.core.sockaddr import SocketAddress
-    from dualstack.core.steps import Step
+    from dualstack.core.stacks import STACKS
+    from dualstack.core.steps import DialStep
     from dualstack.errors import (
         AddressError,
         AttemptFailed,
+        CaseError,
         ConfigError,
         ControlError,
         DialError,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
         LookupFailed,
         PingError,
         RuleError,
+        UnknownBehaviour,
     )
     from dualstack.kernel.facts import read_facts
     from dualstack.net.dial import connect, open_connection
@@ -74,18 +77,22 @@ __all__ = [
     "IN6_IS_ADDR_UNSPECIFIED",
     "IN6_IS_ADDR_V4COMPAT",
     "IN6_IS_ADDR_V4MAPPED",
+    "STACKS",
     "AccessList",
     "Address",
     "AddressError",
     "AddressReport",
     "AttemptFailed",
+    "Call",
     "Case",
+    "CaseError",
     "ConfigError",
     "Configuration",
     "ControlError",
     "Decision",
     "DialError",
     "DialRefused",
+    "DialStep",
     "DialTimedOut",
     "Dialer",
     "DualstackError",
@@ -105,8 +112,10 @@ __all__ = [
     "Server",
     "Service",
     "SharedHistory",
+    "Sock",
     "SocketAddress",
     "Step",
+    "UnknownBehaviour",
     "Verdict",
     "bind_socket",
     "bind_sockets",
@@ -134,14 +143,16 @@ _HOMES = {
     "core.history": ("History",),
     "core.hostfacts": ("HostFacts",),
     "core.model": ("Network",),
-    "core.oracle": ("Case", "Prediction", "predict"),
     "core.ping_report": ("AddressReport", "PingReport"),
     "core.planner": ("Plan", "plan"),
     "core.sockaddr": ("SocketAddress",),
-    "core.steps": ("Step",),
+    "core.steps": ("DialStep",),
+    "core.oracle": ("Call", "Case", "Prediction", "Sock", "Step", "predict"),
+    "core.stacks": ("STACKS",),
     "errors": (
         "AddressError",
         "AttemptFailed",
+        "CaseError",
         "ConfigError",
         "ControlError",
         "DialError",
@@ -152,6 +163,7 @@ _HOMES = {
         "LookupFailed",
         "PingError",
         "RuleError",
+        "UnknownBehaviour",
     ),
     "kernel.facts": ("read_facts",),
     "net.dial": ("connect", "open_connection"),

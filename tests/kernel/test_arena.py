@@ -45,7 +45,9 @@ def test_a_child_that_says_nothing_is_not_taken_for_one_that_agrees(
 @pytest.mark.parametrize(
     ("place", "why"),
     [
-        (Place({"no/name": 0}), "ip: "),
+        (Place({"eth0\nnetns exec": 0}), "is no name for an interface"),
+        (Place({"lo": 0}), "ip: "),
+        (Place(addresses={"lo": ("ff02::1",)}), "ip: "),
         (Place(addresses={"eth9": ("10.0.0.1",)}), 'Cannot find device "eth9"'),
     ],
 )

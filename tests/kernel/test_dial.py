@@ -69,7 +69,7 @@ def test_both_families_of_a_name_are_looked_up_and_ipv6_is_tried_first(dial: Dia
 def test_a_silent_first_address_is_left_behind(dial: Dial, servers: Servers) -> None:
     servers.silent("::1")
     servers.accept("127.0.0.1")
-    steps: list[dualstack.Step] = []
+    steps: list[dualstack.DialStep] = []
     with nothing_left_open():
         dialer = named({4: ["127.0.0.1"], 6: ["::1"]})
         dial("mail.example", servers.port, timeout=20, dialer=dialer, on_step=steps.append).close()
@@ -81,7 +81,7 @@ def test_a_silent_first_address_is_left_behind(dial: Dial, servers: Servers) -> 
 
 def test_a_refused_first_address_is_left_behind_at_once(dial: Dial, servers: Servers) -> None:
     servers.accept("127.0.0.1")
-    steps: list[dualstack.Step] = []
+    steps: list[dualstack.DialStep] = []
     dialer = Dialer(resolver=Resolver({"mail.example": {4: ["127.0.0.1"], 6: ["::1"]}}), attempt_delay=60, history=None)
     dial("mail.example", servers.port, timeout=20, dialer=dialer, on_step=steps.append).close()
     assert [step.facts.get("errno") for step in steps if step.kind == "failed"] == [errno.ECONNREFUSED]
@@ -126,7 +126,7 @@ def test_an_answer_that_comes_while_an_attempt_is_under_way_joins(dial: Dial, se
                 assert may_answer.wait(20)
             return super().getaddrinfo(host, port, family, *hints)
 
-    def on_step(step: dualstack.Step) -> None:
+    def on_step(step: dualstack.DialStep) -> None:
         if step.kind == "attempt":
             may_answer.set()
 
@@ -318,7 +318,7 @@ def test_what_one_connection_learns_the_next_one_uses(dial: Dial, servers: Serve
     resolver = Resolver({"mail.example": {4: ["127.0.0.1"], 6: ["::1"]}})
     dialer = Dialer(resolver=resolver, attempt_delay=FAST)
     for expected in (["::1", "127.0.0.1"], ["127.0.0.1"], ["127.0.0.1"]):
-        steps: list[dualstack.Step] = []
+        steps: list[dualstack.DialStep] = []
         dial("mail.example", servers.port, timeout=20, dialer=dialer, on_step=steps.append).close()
         assert [str(step.facts["address"]) for step in steps if step.kind == "attempt"] == expected
 

@@ -221,9 +221,9 @@ def test_cancelled_while_it_connects(run: Callable[..., object], servers: Server
     begun = threading.Event()
 
     async def main() -> None:
-        steps: list[dualstack.Step] = []
+        steps: list[dualstack.DialStep] = []
 
-        def on_step(step: dualstack.Step) -> None:
+        def on_step(step: dualstack.DialStep) -> None:
             steps.append(step)
             if step.kind == "attempt":
                 begun.set()
@@ -349,9 +349,9 @@ def test_a_winner_whose_caller_is_gone_is_closed(servers: Servers) -> None:
     servers.accept("::1", "127.0.0.1")
 
     async def won_then_cancelled() -> None:
-        connected: list[dualstack.Step] = []
+        connected: list[dualstack.DialStep] = []
 
-        def on_step(step: dualstack.Step) -> None:
+        def on_step(step: dualstack.DialStep) -> None:
             if step.kind == "connected":
                 connected.append(step)
                 task.cancel()

@@ -98,7 +98,7 @@ def test_a_dialler_of_ones_own(servers: Servers) -> None:
 def test_an_interrupt_closes_all(servers: Servers) -> None:
     servers.silent("::1", "127.0.0.1")
 
-    def on_step(step: dualstack.Step) -> None:
+    def on_step(step: dualstack.DialStep) -> None:
         if step.kind == "attempt" and step.facts["number"] == 1:
             raise KeyboardInterrupt
 

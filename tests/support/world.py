@@ -13,7 +13,7 @@ from dualstack.core.order import Candidate
 from dualstack.core.outlet import LeftOut
 from dualstack.core.policy_table import DEFAULT_TABLE, PolicyTable
 from dualstack.core.race import Action, Answer, Memory, Race, Start
-from dualstack.core.steps import Step
+from dualstack.core.steps import DialStep
 from dualstack.core.timing import Timing
 from dualstack.errors import LookupFailed
 
@@ -97,7 +97,7 @@ class World:
     handshakes: Mapping[str, Host] = field(default_factory=dict)
     started: list[tuple[str, float]] = field(default_factory=list)
     open: set[int] = field(default_factory=set)
-    steps: list[Step] = field(default_factory=list)
+    steps: list[DialStep] = field(default_factory=list)
     most_open: int = 0
 
     def connect(

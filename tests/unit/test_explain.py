@@ -88,9 +88,28 @@ def test_d8_any_and_a_specific_address_is_foreseen_with_a_remedy_that_works() ->
         "dualstack explain '[::]:80 v6only=1' '10.0.0.1:80' --os linux"
     )
     made = explained("0.0.0.0:80", "10.0.0.1:80")
-    (remedy,) = made.instead
+    remedy, ours = made.instead
+    assert ours == "in one program: dualstack listen '0.0.0.0, 10.0.0.1' --port 80"
     shared = "dualstack explain '0.0.0.0:80 reuseport' '10.0.0.1:80 reuseport' --os linux"
     assert remedy == f"SO_REUSEPORT on each, by one user: {shared}"
+
+
+def test_what_fails_by_itself_needs_another_address() -> None:
+    assert explained("[fd00::1]:80", ipv6=False).instead == ("another address: IPv6 is off",)
+    assert explained("[::]:80 v6only=1", "[::]:80 v6only=1", ipv6=False).instead[1:] == ()
+    both = explained("[fe80::1]:80", "[::]:80 v6only=0", "0.0.0.0:80")
+    assert both.instead[1].startswith("IPV6_V6ONLY on the IPv6 wildcard")
+    assert len(both.instead) == 2
+    link = explained("[fe80::1]:80", "0.0.0.0:80")
+    assert link.instead == ("another address: a link-local address says nothing without its interface",)
+
+
+def test_what_this_project_cannot_open_either_is_not_named() -> None:
+    made = explained("[ff0e::1]:80", "0.0.0.0:80", "10.0.0.1:80")
+    assert [line.partition(":")[0] for line in made.instead] == [
+        "another address",
+        "SO_REUSEPORT on each, by one user",
+    ]
 
 
 def test_where_no_option_helps_it_says_so() -> None:

@@ -218,3 +218,13 @@ def test_a_host_without_ipv6_is_as_its_system_says() -> None:
     strict = network.host("strict", ipv4=["192.0.2.3"], ipv6=["2001:db8::3"], bindv6only=True)
     server(strict, 6)
     server(strict, 4)
+
+
+def test_a_listen_that_fails_leaves_the_socket_bound(network: Network) -> None:
+    first, second = (network.hosts["dual"].socket(4, reuseaddr=True) for _ in range(2))
+    first.bind("0.0.0.0", PORT)
+    second.bind("0.0.0.0", PORT)
+    first.listen()
+    refused("EADDRINUSE", second.listen)
+    first.close()
+    second.listen()

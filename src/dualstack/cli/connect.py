@@ -14,7 +14,7 @@ from dualstack.cli.output import Seconds, family_options, json_option, print_doc
 from dualstack.cli.timeline import line_of
 from dualstack.core.address import Address
 from dualstack.core.endpoint import parse_target
-from dualstack.core.steps import Kind, Step
+from dualstack.core.steps import DialStep, Kind
 from dualstack.errors import DualstackError, ExitCode
 from dualstack.kernel.scopes import address_in
 from dualstack.net.dial import open_connection
@@ -116,7 +116,7 @@ class _Call:
         self._verbose = verbose
         self._quiet = quiet
         self._name = host
-        self._steps: list[Step] = []
+        self._steps: list[DialStep] = []
 
     async def report(self) -> ExitCode:
         """Connect, print the document, and close."""
@@ -158,7 +158,7 @@ class _Call:
         self._name = str(endpoint.host)
         return self._name, endpoint.port
 
-    def _tell(self, step: Step) -> None:
+    def _tell(self, step: DialStep) -> None:
         self._steps.append(step)
         if self._quiet:
             return

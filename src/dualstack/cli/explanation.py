@@ -59,7 +59,7 @@ def print_explanation(explained: Explanation, settings: Settings, kernel: Mappin
         title=_title(explained, settings),
     )
     print_table(("client", *(each.label for each in explained.sockets), ""), _picture(explained))
-    _print_kernel(kernel)
+    _print_kernel(explained, kernel)
     _print_elsewhere(explained)
     if explained.instead:
         click.echo("Instead:")
@@ -115,16 +115,37 @@ def _end(delivery: Delivery) -> str:
     return "one of them" if len(delivery.receivers) > 1 else ""
 
 
-def _print_kernel(kernel: Mapping[str, object] | None) -> None:
+def _print_kernel(explained: Explanation, kernel: Mapping[str, object] | None) -> None:
+    """The prediction and what the kernel did, side by side."""
     if kernel is None:
         return
-    said = cast("Mapping[str, object]", kernel["kernel"])
+    case = explained.case
+    predicted, made = prediction_document(case, explained.prediction), cast("dict[str, object]", kernel["kernel"])
+    steps = [f"{step.call} {explained.sockets[step.socket].label}" for step in case.steps]
+    rows = [
+        (step, mine or "ok", its or "ok")
+        for step, mine, its in zip(steps, *map(_steps, (predicted, made)), strict=True)
+    ]
+    for client, mine, its in zip(explained.clients, *map(_to, (predicted, made)), strict=True):
+        rows.append((str(client), _reached(explained, mine), _reached(explained, its)))
+    print_table(("", "predicted", "this kernel"), rows)
     differences = cast("list[str]", kernel["differences"])
-    click.echo(f"This kernel: {' '.join(str(step or 'ok') for step in cast('list[str | None]', said['steps']))}")
-    for line in differences:
-        click.echo(f"  {line}")
-    if not differences:
-        click.echo("  as predicted, step by step and for every client")
+    for line in differences or ["The kernel does as predicted."]:
+        click.echo(line)
+
+
+def _steps(document: Mapping[str, object]) -> list[str | None]:
+    return cast("list[str | None]", document["steps"])
+
+
+def _to(document: Mapping[str, object]) -> list[object]:
+    return list(cast("dict[str, object]", document["to"]).values())
+
+
+def _reached(explained: Explanation, said: object) -> str:
+    if not isinstance(said, list):
+        return f"(no) {said}"
+    return ", ".join(f"{explained.sockets[each['socket']].label} as {each['peer']}" for each in said)
 
 
 def _print_elsewhere(explained: Explanation) -> None:

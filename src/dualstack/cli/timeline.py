@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
-from dualstack.core.steps import Kind, Step
+from dualstack.core.steps import DialStep, Kind
 
 __all__ = ["line_of"]
 
 _FAMILIES = {0: "", 4: "IPv4 ", 6: "IPv6 "}
 
 
-def line_of(step: Step) -> str:
+def line_of(step: DialStep) -> str:
     """`   0.012 s  connect  2001:db8::1: Connection refused after 0.002 s`."""
     phase, tell = _LINES[step.kind]
     return f"{step.t_s:8.3f} s  {phase:7}  {tell(step.facts)}"

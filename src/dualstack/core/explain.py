@@ -10,7 +10,11 @@ from dataclasses import dataclass, replace
 from dualstack.core.address import Address
 from dualstack.core.case import SKIPPED, UNKNOWN, Case, Delivery, Outcome, Prediction, Step
 from dualstack.core.cover import Bound, bound
+from dualstack.core.coverage import Claim
+from dualstack.core.endpoint import bracketed
+from dualstack.core.hostfacts import HostFacts
 from dualstack.core.oracle import predict
+from dualstack.core.planner import plan_claims
 from dualstack.core.socket_text import Labelled
 from dualstack.core.stacks import STACKS, Stack
 
@@ -209,8 +213,11 @@ def _instead(
     prediction: Prediction,
     elsewhere: Sequence[Elsewhere],
 ) -> Iterator[str]:
-    if any(outcome.errno not in {None, UNKNOWN, SKIPPED} for outcome in prediction.steps):
+    fails = [outcome for outcome in prediction.steps if outcome.errno not in {None, UNKNOWN, SKIPPED}]
+    yield from (f"another address: {outcome.why}" for outcome in fails if outcome.against is None)
+    if any(outcome.against is not None for outcome in fails):
         yield _remedy(settings, sockets, case)
+        yield from _in_one_program(settings, sockets)
     unset = [each for each in sockets if each.sock.family == 6 and each.sock.v6only is None]
     for each in unset:
         if each.sock.address.is_unspecified and any(other.differences for other in elsewhere):
@@ -222,12 +229,25 @@ def _instead(
             yield f"{each.label}: write {host}:{each.port}, which is an AF_INET socket on every system"
 
 
+def _in_one_program(settings: Settings, sockets: Sequence[Labelled]) -> Iterator[str]:
+    """How this project listens there, where it can."""
+    hosts = [each.sock.address.canonical for each in sockets]
+    if sockets[0].proto != "tcp" or not settings.ipv6 or len(set(hosts)) < len(hosts):
+        return
+    if any(host.needs_scope and host.scope is None for host in hosts):
+        return
+    claims = [Claim("listen", "listen", host, sockets[0].port) for host in hosts]
+    if not plan_claims(claims, HostFacts(system=settings.stack.name, ipv6=settings.ipv6)).conflicts:
+        listed = ", ".join(bracketed(host) for host in hosts)
+        yield f"in one program: dualstack listen '{listed}' --port {sockets[0].port}"
+
+
 def _remedy(settings: Settings, sockets: Sequence[Labelled], case: Case) -> str:
-    """The first change with which every socket opens, tried on the oracle."""
+    """The first change with which no socket is in the way of another, tried on the oracle."""
     for what, change in _REMEDIES:
         changed = [change(each) for each in sockets]
         tried = replace(case, sockets=tuple(each.sock for each in changed), destinations=(), sources=())
-        if all(outcome.errno is None for outcome in predict(tried).steps):
+        if all(outcome.errno is None or outcome.against is None for outcome in predict(tried).steps):
             texts = " ".join(f"'{each.written}'" for each in changed)
             return f"{what}: dualstack explain {texts} --os {settings.stack.name}"
     return "another port number or other addresses: no option lets these stand side by side"

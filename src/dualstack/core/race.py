@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 from dualstack.core.order import UNKNOWN, Candidate, Known, anything_steps_back, ordered
 from dualstack.core.outlet import FAMILY_NAMES, LeftOut
 from dualstack.core.policy_table import DEFAULT_TABLE, PolicyTable
-from dualstack.core.steps import Kind, Step
+from dualstack.core.steps import DialStep, Kind
 from dualstack.core.timing import ATTEMPT_DELAY_S, LEAST_ATTEMPT_DELAY_S, Timing
 from dualstack.errors import AttemptFailed, DialError, LookupFailed
 
@@ -159,12 +159,12 @@ class Race:
         table: PolicyTable = DEFAULT_TABLE,
         memory: Memory | None = None,
         name: str | None = None,
-        on_step: Callable[[Step], object] | None = None,
+        on_step: Callable[[DialStep], object] | None = None,
     ) -> None:
         self.winner: Attempt | None = None
         self.error: DialError | LookupFailed | None = None
         self.is_over = False
-        self.steps: list[Step] = []
+        self.steps: list[DialStep] = []
         self._target = target
         self._name = name
         self._timing = timing
@@ -442,7 +442,7 @@ class Race:
     # The trace.
 
     def _note(self, now: float, kind: Kind, **facts: object) -> None:
-        step = Step(now - self._started_at, kind, facts)
+        step = DialStep(now - self._started_at, kind, facts)
         self.steps.append(step)
         if self._on_step is not None:
             self._on_step(step)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-__all__ = ["Kind", "Step"]
+__all__ = ["DialStep", "Kind"]
 
 
 class Kind(StrEnum):
@@ -22,7 +22,7 @@ class Kind(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Step(NamedTuple):
+class DialStep(NamedTuple):
     """One step; a tuple because a quick connection makes a dozen of them.
 
     Args:

@@ -7,6 +7,7 @@ interface of the host is in it.
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from time import monotonic, sleep
 from typing import IO, cast
 
 from dualstack.core.address import Address
@@ -24,6 +26,9 @@ __all__ = ["Place", "answers", "furnish", "open_arena", "other_users"]
 
 _SETTINGS = Path("/proc/sys/net/ipv6")
 _OTHER_USER = 65534
+_SETTLING_S, _LOOK_AGAIN_S = 5.0, 0.001
+# What Linux takes (dev_valid_name) and ip(8) reads as one word.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ def open_arena(place: Place, task: Mapping[str, object]) -> Iterator[subprocess.
         try:
             yield child
         finally:
-            child.kill()
+            child.terminate()
 
 
 def answers(child: subprocess.Popen[str]) -> Iterator[dict[str, object]]:
@@ -88,16 +93,46 @@ def furnish(place: Place) -> dict[str, int]:
     Raises:
         TrialError: an interface, address or setting cannot be made.
     """
+    for name in (*place.interfaces, *place.addresses):
+        if not _NAME.fullmatch(name):
+            raise TrialError(f"{name!r} is no name for an interface")
     # A new address is tentative, and cannot be bound, until nobody else is known to have it.
     _set({"conf/all/accept_dad": "0", "conf/default/accept_dad": "0", "bindv6only": str(int(place.bindv6only))})
     _ip(_links(place))
     if place.ipv6:
         _ip(_addresses(place, {4, 6}))
+        _settle(place)
     else:
         names = ["all", "default", "lo", *place.interfaces]
         _set({f"conf/{name}/disable_ipv6": "1" for name in names})
         _ip(_addresses(place, {4}))
     return {name: index for index, name in socket.if_nameindex()}
+
+
+def _settle(place: Place) -> None:
+    """Wait until every IPv6 address can be used: the kernel routes to a new one a little later (addrconf_dad_work).
+
+    Raises:
+        TrialError: one of them does not come up.
+    """
+    deadline = monotonic() + _SETTLING_S
+    for name, texts in place.addresses.items():
+        for address in map(Address, texts):
+            while address.version == 6 and not _is_usable(address, name):
+                if monotonic() > deadline:
+                    raise TrialError(f"{address} on {name} does not come up")
+                sleep(_LOOK_AGAIN_S)
+
+
+def _is_usable(address: Address, interface: str) -> bool:
+    scope = socket.if_nametoindex(interface) if address.is_link_local else 0
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(address), 0, 0, scope))
+            probe.connect((str(address), 9, 0, scope))
+        except OSError:
+            return False
+    return True
 
 
 def other_users() -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """The child in an arena: furnishes its namespace, does one task, answers in lines of JSON."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from typing import cast
@@ -43,6 +44,10 @@ def _say(answer: Mapping[str, object]) -> None:
 def _make(task: Mapping[str, object], interfaces: dict[str, int]) -> None:
     """One case: what the kernel says, and where the oracle says something else."""
     case = read_case(task["case"])
+    strangers = sorted({sock.uid for sock in case.sockets} - {os.geteuid()})
+    if strangers and not other_users():
+        _say({"error": f"only root can make sockets of user {strangers[0]} beside its own"})
+        return
     try:
         with Trial(interfaces) as trial:
             measured = trial.measure(case, cast("int", task.get("port", _PORT)))

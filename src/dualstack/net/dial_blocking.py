@@ -18,7 +18,7 @@ from time import monotonic
 from dualstack.core.address import Address
 from dualstack.core.outlet import Outlet
 from dualstack.core.race import Action, Answer, Attempt, Start, Stop
-from dualstack.core.steps import Kind, Step
+from dualstack.core.steps import DialStep, Kind
 from dualstack.errors import AddressError, AttemptFailed, DialError
 from dualstack.kernel.attempts import begin, connect, failure_of, socket_pair
 from dualstack.kernel.streams import error_of
@@ -118,8 +118,8 @@ def _failure(target: Target, address: Address, number: int, error: OSError, elap
     failed = DialError.of(str(target), attempts=((str(address), tried),))
     facts = {"number": 0, "address": address}
     failed.steps = (
-        Step(0.0, Kind.ATTEMPT, facts),
-        Step(elapsed_s, Kind.FAILED, {**facts, "errno": number, "error": why, "elapsed_s": elapsed_s}),
+        DialStep(0.0, Kind.ATTEMPT, facts),
+        DialStep(elapsed_s, Kind.FAILED, {**facts, "errno": number, "error": why, "elapsed_s": elapsed_s}),
     )
     failed.elapsed_s = elapsed_s
     return failed

@@ -21,7 +21,7 @@ from dualstack.core.order import Candidate, Known
 from dualstack.core.outlet import ANYWHERE, FAMILY_NAMES, Outlet, Source
 from dualstack.core.policy_table import PolicyTable
 from dualstack.core.race import Race
-from dualstack.core.steps import Step
+from dualstack.core.steps import DialStep
 from dualstack.core.timing import Timing
 from dualstack.errors import AddressError
 from dualstack.net.lookups import system_table
@@ -40,7 +40,7 @@ __all__ = ["DEFAULT_DIALER", "GLOBAL_DEFAULT_TIMEOUT", "Dialer", "OnStep", "Shar
 # What the standard library's clients pass on where their user gave no timeout.
 GLOBAL_DEFAULT_TIMEOUT: object = getattr(_socket_module, "_GLOBAL_DEFAULT_TIMEOUT")  # noqa: B009 - it has no type
 
-OnStep: TypeAlias = Callable[[Step], object]
+OnStep: TypeAlias = Callable[[DialStep], object]
 SourceAddress: TypeAlias = tuple[str, int] | str | Address
 
 
