@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import sys
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -24,7 +23,8 @@ from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration, ExecTarget, Link, Port, Service, Sockets, Target, UnixTarget
 from dualstack.core.embedded import Nat64
 from dualstack.core.endpoint import parse_host, parse_listen, parse_port, parse_target
-from dualstack.errors import AddressError, ConfigError, ExitCode, RuleError
+from dualstack.errors import AddressError, ConfigError, RuleError
+from dualstack.kernel.tables import parse_table, read_text
 from dualstack.net.services import service_port
 
 __all__ = ["KeyHelp", "checked_unix_path", "configuration_keys", "load", "parse", "parse_target_text"]
@@ -103,16 +103,7 @@ def load(path: str | Path) -> Configuration:
     Raises:
         ConfigError: it cannot be read, is no TOML, or a key or value is wrong.
     """
-    where = str(path)
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        code = ExitCode.NO_RIGHT if isinstance(error, PermissionError) else ExitCode.WRONG_VALUE
-        why = f"cannot be read: {error.strerror}; name a file that can be with --config"
-        raise ConfigError(where, "", why, exit_code=code) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(where, "", f"is not UTF-8 (byte {error.start}); TOML files are") from error
-    return parse(text, where)
+    return parse(read_text(path), str(path))
 
 
 def parse(text: str, where: str) -> Configuration:
@@ -121,10 +112,7 @@ def parse(text: str, where: str) -> Configuration:
     Raises:
         ConfigError: as `load` says.
     """
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(where, "", f"not TOML: {error}") from error
+    raw = parse_table(text, where)
     return _configuration(_converted(raw, File, where, raw, ""), where)
 
 

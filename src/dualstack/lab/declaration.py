@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -13,7 +12,8 @@ from typing import cast
 
 from dualstack.core.address import Address
 from dualstack.core.prefix import Prefix
-from dualstack.errors import AddressError, ConfigError, ExitCode
+from dualstack.errors import AddressError, ConfigError
+from dualstack.kernel.tables import parse_table, read_text
 from dualstack.lab.faults import FAMILIES, Fault, parse_fault
 
 __all__ = [
@@ -124,15 +124,7 @@ def load(path: str | Path) -> Declaration:
     Raises:
         ConfigError: it cannot be read, is no TOML, or a key or value is wrong.
     """
-    where = str(path)
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        code = ExitCode.NO_RIGHT if isinstance(error, PermissionError) else ExitCode.WRONG_VALUE
-        raise ConfigError(where, "", f"cannot be read: {error.strerror}", exit_code=code) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(where, "", f"is not UTF-8 (byte {error.start}); TOML files are") from error
-    return parse(text, where)
+    return parse(read_text(path), str(path))
 
 
 def parse(text: str, where: str) -> Declaration:
@@ -141,10 +133,7 @@ def parse(text: str, where: str) -> Declaration:
     Raises:
         ConfigError: as `load` says.
     """
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(where, "", f"not TOML: {error}") from error
+    table = parse_table(text, where)
     return _Reader(where, table).declaration()
 
 
