@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dualstack.core.figures import interoperability
 from dualstack.lab.network import why_no_network
 from support.program import DUALSTACK, until
 
@@ -256,6 +257,15 @@ def test_the_matrix_is_the_figure_and_the_gateway_fills_it_alike_in_every_run(la
         assert [[box["server_wire"] for box in row] for row in through] == [["ipv4", "ipv6"] * 2] * 4
         assert first in (None, variants)
         first = variants
+
+
+@pytest.mark.parametrize(("variant", "loop"), [("kernel", False), ("kernel-loop", True)])
+def test_what_is_measured_is_what_the_hosts_in_memory_do(lab: Lab, variant: str, loop: bool) -> None:  # noqa: FBT001 - a row
+    shown = {"ipv4": "IPv4", "ipv6": "IPv6", None: "(no)"}
+    measured = json.loads(lab("matrix", "--json", "--variant", variant).stdout)["variants"][variant]
+    foreseen = [[box.replace("*", "") for box in row] for row in interoperability(loop=loop)]
+    for protocol in ("tcp", "udp"):
+        assert [[shown[box["client_wire"]] for box in row] for row in measured[protocol]] == foreseen
 
 
 def test_a_peer_is_told_as_accept_and_recvfrom_give_it(lab: Lab) -> None:

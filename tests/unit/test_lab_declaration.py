@@ -166,7 +166,10 @@ def test_a_file_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "expected"),
-    [(None, "cannot be read: No such file or directory; name a file that can be"), (b"\xff", "is not UTF-8 (byte 0); TOML files are")],
+    [
+        (None, "cannot be read: No such file or directory; name a file that can be"),
+        (b"\xff", "is not UTF-8 (byte 0); TOML files are"),
+    ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None, expected: str) -> None:
     path = tmp_path / "lab.toml"
