@@ -62,14 +62,14 @@ def test_a_lab_stands_until_it_is_taken_down_and_nothing_is_left(lab: Lab, envir
 
 def test_down_leaves_other_labs_alone(lab: Lab, tmp_path: Path) -> None:
     file = tmp_path / "small.toml"
-    file.write_text('hosts.a = "dual"\n', encoding="utf-8")
+    file.write_text('hosts.here = "dual"\n', encoding="utf-8")
     for name in ("one", "two"):
         assert lab("up", file, "--name", name).returncode == 0
     unnamed = lab("down")
     assert (unnamed.returncode, unnamed.stderr) == (69, "dualstack: which lab? --name one of one, two\n")
     assert lab("down", "--name", "one").returncode == 0
     assert names_of(lab) == ["two"]
-    assert lab("exec", "a", "true").returncode == 0
+    assert lab("exec", "here", "true").returncode == 0
     taken = lab("up", file, "--name", "two")
     assert (taken.returncode, "is up already" in taken.stderr) == (69, True)
     assert names_of(lab) == ["two"]
@@ -140,11 +140,11 @@ def test_what_is_wrong_is_said_and_the_lab_stands(lab: Lab, words: tuple[str, ..
 @pytest.mark.parametrize(
     ("text", "code", "said"),
     [
-        ('hosts.a = "dua"', 78, "did you mean dual?"),
-        ('hosts.a = "dual"\nfaults = ["dropped b"]', 78, "there is no host b"),
+        ('hosts.here = "dua"', 78, "did you mean dual?"),
+        ('hosts.here = "dual"\nfaults = ["dropped b"]', 78, "there is no host b"),
         ("hosts = 1", 78, "expected a table"),
         ("hosts.", 78, "not TOML"),
-        ('ipv4 = "127.0.0.0/8"\nhosts.a = "dual"', 69, "is in use on this machine"),
+        ('ipv4 = "127.0.0.0/8"\nhosts.here = "dual"', 69, "is in use on this machine"),
     ],
 )
 def test_a_wrong_file_makes_no_lab(lab: Lab, tmp_path: Path, text: str, code: int, said: str) -> None:
@@ -207,18 +207,18 @@ def test_five_lines_run_a_client_of_ones_own_on_an_ipv6_only_host_with_a_slow_re
 @pytest.mark.parametrize(
     ("programs", "code", "ended"),
     [
-        ('run.a = "true"', 0, [(0, None)]),
-        ('run.a = ["false", "true"]', 1, [(1, None), (0, None)]),
-        ('run.a = ["no-such-program", "true"]', 69, [(None, "no-such-program is not installed"), (0, None)]),
-        ('timeout = 0.3\nrun.a = ["sleep 100", "true"]', 75, [(None, "it was ended after 0.3 s"), (0, None)]),
-        ('serve.a = "false"\nrun.a = "true"', 1, [(1, "a server that ended before it listened"), (0, None)]),
+        ('run.here = "true"', 0, [(0, None)]),
+        ('run.here = ["false", "true"]', 1, [(1, None), (0, None)]),
+        ('run.here = ["no-such-program", "true"]', 69, [(None, "no-such-program is not installed"), (0, None)]),
+        ('timeout = 0.3\nrun.here = ["sleep 100", "true"]', 75, [(None, "it was ended after 0.3 s"), (0, None)]),
+        ('serve.here = "false"\nrun.here = "true"', 1, [(1, "a server that ended before it listened"), (0, None)]),
     ],
 )
 def test_every_program_has_an_outcome_and_the_others_run(
     lab: Lab, tmp_path: Path, programs: str, code: int, ended: list[tuple[int | None, str | None]]
 ) -> None:
     file = tmp_path / "programs.toml"
-    file.write_text(f'{programs}\nhosts.a = "dual"\n', encoding="utf-8")
+    file.write_text(f'{programs}\nhosts.here = "dual"\n', encoding="utf-8")
     done = lab("run", file, "--json")
     runs = json.loads(done.stdout)["runs"]
     assert done.returncode == code
