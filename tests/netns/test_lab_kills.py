@@ -23,6 +23,8 @@ from dualstack.lab.network import Network, NetworkError, why_no_network
 from support.ordinary import ordinary_user
 from support.program import until
 
+pytestmark = pytest.mark.daemon("nft")
+
 KILLS = int(os.environ.get("DUALSTACK_LAB_KILLS", "8"))
 KINDS = ("net", "mnt", "uts", "pid", "user")
 

@@ -77,6 +77,7 @@ def pytest_in(directory: Path, *argv: str, before: tuple[str, ...] = ()) -> "sub
     return subprocess.run(words, cwd=directory, env=env, capture_output=True, text=True, check=False, timeout=100)
 
 
+@pytest.mark.daemon("nft")
 def test_a_strangers_tests_run_with_the_plugin_alone(theirs: Path) -> None:
     if why := why_no_network():
         pytest.skip(why)
