@@ -17,9 +17,11 @@ from support.command import Run
 PACKAGES = {
     "bipmkpw": "bip",
     "dovecot": "dovecot-imapd",
+    "nft": "nftables",
     "setpriv": "util-linux",
     "setsid": "util-linux",
     "telnet": "inetutils-telnet",
+    "unshare": "util-linux",
     "/usr/sbin/telnetd": "inetutils-telnetd",
 }
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from dualstack.lab.host import Host
 
+pytestmark = pytest.mark.daemon("nft")
+
 ROUND_TRIP_S = 0.002
 # A machine that is busy with other tests makes things late, never early.
 SOON_S = 0.9

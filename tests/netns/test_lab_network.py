@@ -398,6 +398,7 @@ names.www = ["server"]
 """
 
 
+@pytest.mark.daemon("nft")
 def test_a_declared_lab_is_there_whole() -> None:
     with Network(parse(FILE, "lab.toml")) as network:
         assert [str(fault) for fault in network.faults] == ["refused ipv4 server"]

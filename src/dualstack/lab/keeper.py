@@ -216,7 +216,7 @@ def main() -> int:
             become_root()
         unshare(Kinds.PID | Kinds.MOUNT | Kinds.NETWORK | Kinds.UTS)
     except OSError as error:
-        orders.send(json.dumps({"error": str(error), "errno": error.errno}).encode())
+        orders.send(json.dumps({"error": error.strerror or str(error), "errno": error.errno}).encode())
         return 1
     told, tell = os.pipe()
     first = os.fork()
