@@ -410,7 +410,9 @@ class Race:
 
     def _give_up(self, now: float) -> None:
         if self._failed:
-            self._end(DialError.of(str(self._target), attempts=self._errors()), now)
+            # Where a server did not answer, there may be addresses that nobody knows of.
+            why = "; ".join(str(error) for error in self._lookup_errors if error.timed_out)
+            self._end(DialError.of(str(self._target), why, attempts=self._errors()), now)
         elif self._left_out:
             numbers = {left.errno for left in self._left_out}
             why = "; ".join(f"{left.address}: {left.why}" for left in self._left_out)

@@ -200,7 +200,7 @@ class _Dial:
         race = self._race
         try:
             for family, answer in self._asked.known:
-                self._do(race.answered(family, answer, monotonic()))
+                self._tell(race.answered, family, answer)
             for family, question in self._asked.questions:
                 self._jobs.append(POOL.put(question, partial(self._deliver, family)))
             if not race.is_over:
@@ -232,7 +232,7 @@ class _Dial:
         except Exception as error:  # noqa: BLE001 - a mistake of ours, which the caller gets to see
             self._over.set_exception(error)
             return
-        self._do(self._race.answered(family, answer, monotonic()))
+        self._tell(self._race.answered, family, answer)
 
     def _writable(self, number: int) -> None:
         sock = self._sockets[number]
@@ -241,14 +241,14 @@ class _Dial:
         if error:
             del self._sockets[number]
             sock.close()
-            self._do(self._race.failed(number, *failure_of(error), monotonic()))
+            self._tell(self._race.failed, number, *failure_of(error))
         else:
-            self._do(self._connected(number))
+            self._tell(self._connected, number)
 
-    def _connected(self, number: int) -> list[Action]:
+    def _connected(self, number: int, now: float) -> list[Action]:
         if self._handshake is None:
-            return self._race.connected(number, monotonic())
-        self._race.progressed(number, monotonic())
+            return self._race.connected(number, now)
+        self._race.progressed(number, now)
         self._shaking[number] = shaking = _Shaking()
         shaking.task = self._loop.create_task(self._shake(number, self._handshake, shaking))
         return []
@@ -262,16 +262,26 @@ class _Dial:
             self._shaking.pop(number, None)
             self._sockets.pop(number, None)
             sock.close()
-            self._do(self._race.failed(number, _HANDSHAKE_FAILED, f"TLS: {error}", monotonic()))
+            self._tell(self._race.failed, number, _HANDSHAKE_FAILED, f"TLS: {error}")
         except BaseException:
             sock.close()
             raise
         else:
-            self._do(self._race.connected(number, monotonic()))
+            self._tell(self._race.connected, number)
 
     def _tick(self) -> None:
         self._timer, self._timer_at = None, inf
-        self._do(self._race.tick(monotonic()))
+        self._tell(self._race.tick)
+
+    def _tell(self, event: Callable[..., list[Action]], *facts: object) -> None:
+        """Tell the race what has happened, and do what it says; what a listener of steps raises is the caller's."""
+        try:
+            self._do(event(*facts, monotonic()))
+        except Exception as error:
+            if self._over is None:
+                raise
+            if not self._over.done():
+                self._over.set_exception(error)
 
     def _do(self, actions: list[Action]) -> None:
         todo = deque(actions)
@@ -296,7 +306,7 @@ class _Dial:
             return self._race.failed(attempt.number, *failure_of(error), monotonic())
         self._sockets[attempt.number] = sock
         if is_connected:
-            return self._connected(attempt.number)
+            return self._connected(attempt.number, monotonic())
         self._watch(attempt.number, sock)
         return []
 
