@@ -7,7 +7,7 @@ import os
 import socket as _socket_module
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from socket import if_nametoindex, socket
@@ -66,6 +66,11 @@ class SharedHistory:
         """As `History.recall`."""
         with self._lock:
             return self._history.recall(candidate, now)
+
+    def recalled(self, candidates: Sequence[Candidate], now: float) -> list[Candidate]:
+        """As `History.recalled`."""
+        with self._lock:
+            return self._history.recalled(candidates, now)
 
     def claim_probe(self, candidate: Candidate, now: float) -> bool:
         """As `History.claim_probe`."""
