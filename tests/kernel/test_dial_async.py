@@ -133,6 +133,22 @@ def test_tls_over_a_name_shows_the_names_certificate(run: Callable[..., object])
     assert run(main()) == (b"hello\n", "::1")
 
 
+def test_tls_over_a_name_with_the_roots_dot_shows_the_names_certificate(run: Callable[..., object]) -> None:
+    async def main() -> tuple[bytes, str]:
+        async with greeter("127.0.0.1", ssl=server_context()) as port:
+            return await hello(port, "localhost.", ssl=client_context(), dialer=named())
+
+    assert run(main()) == (b"hello\n", "127.0.0.1")
+
+
+def test_tls_over_several_addresses_shows_the_certificate_of_the_first(run: Callable[..., object]) -> None:
+    async def main() -> tuple[bytes, str]:
+        async with greeter("127.0.0.1", ssl=server_context()) as port:
+            return await hello(port, ["::1", "127.0.0.1"], ssl=client_context(), dialer=named())
+
+    assert run(main()) == (b"hello\n", "127.0.0.1")
+
+
 def test_tls_over_a_literal_shows_the_addresss_certificate(run: Callable[..., object]) -> None:
     async def main() -> tuple[bytes, str]:
         async with greeter("::1", ssl=server_context()) as port:

@@ -180,7 +180,8 @@ class _Dial:
         host = self._target.host
         if isinstance(host, tuple):
             host = host[0]
-        return str(host.without_scope) if isinstance(host, Address) else host
+        # A name may end with the root's dot, and no certificate has it (RFC 6125 section 6.4, RFC 6066 section 3).
+        return str(host.without_scope) if isinstance(host, Address) else host.removesuffix(".")
 
     def secure(self, handshake: "Handshake") -> None:
         """Make the race one for a handshake: `handshake(sock)` gives the streams over a connected socket."""
