@@ -405,3 +405,18 @@ def test_what_a_listener_of_steps_raises_is_raised(dial: Dial, servers: Servers,
     dialer = named({4: ["127.0.0.1"], 6: ["::1"]})
     with nothing_left_open(), pytest.raises(ZeroDivisionError):
         dial("mail.example", servers.port, timeout=20, dialer=dialer, on_step=on_step)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_literal_that_is_not_connected_at_once_is_waited_for(dial: Dial, servers: Servers) -> None:
+    servers.accept("::1")
+    with nothing_left_open():
+        dial("::1", servers.port, timeout=20, dialer=Dialer()).close()
+    with nothing_left_open(), pytest.raises(DialRefused):
+        dial("127.0.0.1", servers.port, timeout=20, dialer=Dialer())
+
+
+def test_a_literal_without_a_way_has_the_systems_own_error(dial: Dial) -> None:
+    with nothing_left_open(), pytest.raises(DialError) as caught:
+        dial("255.255.255.255", 80, timeout=20, dialer=Dialer())
+    assert caught.value.errno in {errno.ENETUNREACH, errno.EACCES}

@@ -280,6 +280,19 @@ def test_a_loop_that_watches_no_sockets_does_too(servers: Servers) -> None:
         runner.run(main())
 
 
+def test_a_literal_cancelled_while_it_connects(run: Callable[..., object], servers: Servers) -> None:
+    servers.silent("::1")
+
+    async def main() -> None:
+        task = asyncio.create_task(dualstack.connect("::1", servers.port))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(main())
+
+
 def test_cancelled_before_it_begins(run: Callable[..., object], servers: Servers) -> None:
     servers.accept("::1")
 
