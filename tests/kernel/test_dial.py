@@ -16,7 +16,7 @@ from dualstack.kernel import attempts
 from support.dialling import WAYS, Dial, Resolver, Servers, dial_blocking, nothing_left_open
 
 FAST = 0.010
-pytestmark = pytest.mark.parametrize("dial", WAYS, ids=["blocking", "asyncio", "uvloop"])
+pytestmark = pytest.mark.parametrize("dial", WAYS, ids=["blocking", "asyncio", "uvloop", "trio"])
 
 
 @pytest.fixture
@@ -392,3 +392,31 @@ def test_no_translator_is_asked_for_twice_where_ipv4_has_no_way(dial: Dial) -> N
     with nothing_left_open(), pytest.raises(DialError) as caught:
         dial("198.51.100.1", 80, timeout=20, dialer=dialer)
     assert caught.value.errno == errno.EADDRNOTAVAIL
+
+
+@pytest.mark.parametrize("kind", ["lookup", "answer", "attempt", "failed"])
+def test_what_a_listener_of_steps_raises_is_raised(dial: Dial, servers: Servers, kind: str) -> None:
+    servers.accept("127.0.0.9")
+
+    def on_step(step: dualstack.DialStep) -> None:
+        if step.kind == kind:
+            raise ZeroDivisionError
+
+    dialer = named({4: ["127.0.0.1"], 6: ["::1"]})
+    with nothing_left_open(), pytest.raises(ZeroDivisionError):
+        dial("mail.example", servers.port, timeout=20, dialer=dialer, on_step=on_step)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_literal_that_is_not_connected_at_once_is_waited_for(dial: Dial, servers: Servers) -> None:
+    servers.accept("::1")
+    with nothing_left_open():
+        dial("::1", servers.port, timeout=20, dialer=Dialer()).close()
+    with nothing_left_open(), pytest.raises(DialRefused):
+        dial("127.0.0.1", servers.port, timeout=20, dialer=Dialer())
+
+
+def test_a_literal_without_a_way_has_the_systems_own_error(dial: Dial) -> None:
+    with nothing_left_open(), pytest.raises(DialError) as caught:
+        dial("255.255.255.255", 80, timeout=20, dialer=Dialer())
+    assert caught.value.errno in {errno.ENETUNREACH, errno.EACCES}

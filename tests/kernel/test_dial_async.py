@@ -133,6 +133,22 @@ def test_tls_over_a_name_shows_the_names_certificate(run: Callable[..., object])
     assert run(main()) == (b"hello\n", "::1")
 
 
+def test_tls_over_a_name_with_the_roots_dot_shows_the_names_certificate(run: Callable[..., object]) -> None:
+    async def main() -> tuple[bytes, str]:
+        async with greeter("127.0.0.1", ssl=server_context()) as port:
+            return await hello(port, "localhost.", ssl=client_context(), dialer=named())
+
+    assert run(main()) == (b"hello\n", "127.0.0.1")
+
+
+def test_tls_over_several_addresses_shows_the_certificate_of_the_first(run: Callable[..., object]) -> None:
+    async def main() -> tuple[bytes, str]:
+        async with greeter("127.0.0.1", ssl=server_context()) as port:
+            return await hello(port, ["::1", "127.0.0.1"], ssl=client_context(), dialer=named())
+
+    assert run(main()) == (b"hello\n", "127.0.0.1")
+
+
 def test_tls_over_a_literal_shows_the_addresss_certificate(run: Callable[..., object]) -> None:
     async def main() -> tuple[bytes, str]:
         async with greeter("::1", ssl=server_context()) as port:
@@ -262,6 +278,19 @@ def test_a_loop_that_watches_no_sockets_does_too(servers: Servers) -> None:
 
     with nothing_left_open(), asyncio.Runner(loop_factory=Proactor) as runner:
         runner.run(main())
+
+
+def test_a_literal_cancelled_while_it_connects(run: Callable[..., object], servers: Servers) -> None:
+    servers.silent("::1")
+
+    async def main() -> None:
+        task = asyncio.create_task(dualstack.connect("::1", servers.port))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(main())
 
 
 def test_cancelled_before_it_begins(run: Callable[..., object], servers: Servers) -> None:

@@ -13,7 +13,7 @@ from dualstack.core.outlet import ANYWHERE, Outlet, Source
 from dualstack.core.policy_table import DEFAULT_TABLE
 from dualstack.kernel import attempts
 from dualstack.net import lookups
-from dualstack.net.lookups import Ipv6Here, SystemTable, answer_of, families_to_ask, look_up
+from dualstack.net.lookups import Ipv6Here, RememberedSources, SystemTable, answer_of, families_to_ask, look_up
 from support.dialling import Resolver
 
 NOWHERE = Address("198.51.100.1")
@@ -74,6 +74,34 @@ def test_nobody_is_asked_where_a_prefix_is_given_or_none_is_wanted_or_ipv6_is_no
     assert not Dialer(nat64=()).discovers
     answer_of([NOWHERE], Outlet(sources={4: Source()}), resolver, discover=True, source_of=Here(6))
     assert resolver.asked == []
+
+
+def test_the_kernel_is_asked_for_a_source_once_a_second() -> None:
+    asked, clock = [], iter([0.0, 0.5, 0.9, 1.0, 1.1])
+
+    def ask(address: Address, source: Source) -> Address:
+        asked.append((str(address), source.interface))
+        return Address("192.0.2.9")
+
+    source_of = RememberedSources(ask, lambda: next(clock))
+    for interface in (None, None, "eth0", None):
+        assert source_of(NOWHERE, Source(interface=interface)) == Address("192.0.2.9")
+    assert asked == [("198.51.100.1", None), ("198.51.100.1", "eth0"), ("198.51.100.1", None)]
+    assert source_of(Address("::1"), Source()) == Address("::1")
+
+
+def test_no_more_sources_are_kept_than_there_is_room_for() -> None:
+    asked = []
+
+    def ask(address: Address, _source: Source) -> None:
+        asked.append(address)
+
+    source_of = RememberedSources(ask, lambda: 0.0)
+    for _ in range(2):
+        for number in range(300):
+            source_of(Address.from_int(0xC0000200 + number, 4), Source())
+    assert len(asked) > 300
+    assert len(source_of._kept) <= 256
 
 
 def test_both_families_are_asked_where_there_is_ipv6_and_ipv4_alone_where_there_is_none() -> None:

@@ -341,6 +341,12 @@ def test_servers_that_do_not_answer_say_more_than_that_there_is_no_address() -> 
     assert error.exit_code == ExitCode.TIMEOUT
 
 
+def test_a_lookup_without_an_answer_is_told_where_the_addresses_that_are_known_fail() -> None:
+    error, _ = failure(World({SIX: Refuses()}), aaaa=Lookup([SIX]), a=Lookup(after_s=3.0, error=NO_SERVER))
+    assert str(error) == f"cannot connect to host:80: lookup of 'host': no server answers ({SIX}: Connection refused)"
+    assert error.errno == errno.ECONNREFUSED
+
+
 def test_a_name_without_any_address() -> None:
     error, _ = failure(World(), aaaa=Lookup(), a=Lookup())
     assert str(error) == "cannot connect to host:80: it has no address"

@@ -9,7 +9,7 @@ connection may still start with it, as a probe. Times are the caller's: nothing 
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from dualstack.core.address import BITS, Address
@@ -101,6 +101,15 @@ class History:
             has_failed=failed_at is not None and now - failed_at < STEP_BACK_S,
             steps_back=record.steps_back(now),
         )
+
+    def recalled(self, candidates: Iterable[Candidate], now: float) -> list[Candidate]:
+        """The same candidates, each with what is known of it."""
+        found = []
+        for candidate in candidates:
+            known = self.recall(candidate, now)
+            address, source, _, synthesised_from = candidate
+            found.append(candidate if known is UNKNOWN else Candidate(address, source, known, synthesised_from))
+        return found
 
     def claim_probe(self, candidate: Candidate, now: float) -> bool:
         """Whether this connection may start with what steps back: one a minute and prefix; asking takes the turn."""

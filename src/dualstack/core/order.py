@@ -94,9 +94,18 @@ RULES: tuple[Rule, ...] = (
 """Between these and rule 9 stands what was learnt (`_learnt`). Rule 10 is that the sort is stable."""
 
 
-@lru_cache(maxsize=1024)
 def _rank(address: Address, source: Address | None, table: PolicyTable) -> tuple[int, ...]:
-    """Remembered, because a program connects to the same few addresses again and again."""
+    return _rank_of_numbers(address.version, address.value, None if source is None else source.value, table)
+
+
+@lru_cache(maxsize=1024)
+def _rank_of_numbers(version: int, value: int, source_value: int | None, table: PolicyTable) -> tuple[int, ...]:
+    """Remembered, because a program connects to the same few addresses again and again; numbers are compared fastest.
+
+    A scope makes no difference to any rule.
+    """
+    address = Address.from_int(value, version)
+    source = None if source_value is None else Address.from_int(source_value, version)
     return tuple([rule.rank(address, source, table) for rule in RULES])
 
 
@@ -166,6 +175,8 @@ def interleave(candidates: Iterable[Candidate], first_family_count: int = 1) -> 
     if not given:
         return given
     family = given[0].address.version
+    if len(given) == 2:
+        return given  # with one of each family, or two of one, there is nothing to turn
     first = [candidate for candidate in given if candidate.address.version == family]
     if len(first) == len(given):
         return given

@@ -16,7 +16,7 @@ from math import inf
 from socket import EAI_AGAIN
 from typing import NamedTuple, Protocol
 
-from dualstack.core.order import UNKNOWN, Candidate, Known, anything_steps_back, ordered
+from dualstack.core.order import Candidate, anything_steps_back, ordered
 from dualstack.core.outlet import FAMILY_NAMES, LeftOut
 from dualstack.core.policy_table import DEFAULT_TABLE, PolicyTable
 from dualstack.core.steps import DialStep, Kind
@@ -62,8 +62,8 @@ class Answer:
 class Memory(Protocol):
     """What earlier races taught; `core.history.History` is one."""
 
-    def recall(self, candidate: Candidate, now: float) -> Known:
-        """What is known of a destination."""
+    def recalled(self, candidates: Sequence[Candidate], now: float) -> list[Candidate]:
+        """The candidates, each with what is known of it."""
         ...
 
     def claim_probe(self, candidate: Candidate, now: float) -> bool:
@@ -222,10 +222,7 @@ class Race:
             fresh = [candidate for candidate in fresh if candidate.address not in known]
         if fresh:
             is_first = not self._candidates
-            if self._memory is None:
-                self._candidates += fresh
-            else:
-                self._candidates += [self._recalled(self._memory, candidate, now) for candidate in fresh]
+            self._candidates += fresh if self._memory is None else self._memory.recalled(fresh, now)
             self._sort(now)
             if is_first:
                 self._wait_for_better(now)
@@ -302,13 +299,6 @@ class Race:
             return best_first
         self._is_probe = self._is_probe or self._memory.claim_probe(first, now)
         return as_if if self._is_probe else best_first
-
-    @staticmethod
-    def _recalled(memory: Memory, candidate: Candidate, now: float) -> Candidate:
-        known = memory.recall(candidate, now)
-        if known is UNKNOWN:
-            return candidate
-        return Candidate(candidate.address, candidate.source, known, candidate.synthesised_from)
 
     def _go(self, now: float) -> list[Action]:
         if now >= self._deadline:
@@ -410,7 +400,9 @@ class Race:
 
     def _give_up(self, now: float) -> None:
         if self._failed:
-            self._end(DialError.of(str(self._target), attempts=self._errors()), now)
+            # Where a server did not answer, there may be addresses that nobody knows of.
+            why = "; ".join(str(error) for error in self._lookup_errors if error.timed_out)
+            self._end(DialError.of(str(self._target), why, attempts=self._errors()), now)
         elif self._left_out:
             numbers = {left.errno for left in self._left_out}
             why = "; ".join(f"{left.address}: {left.why}" for left in self._left_out)

@@ -56,7 +56,10 @@ class ServiceTable(Struct, forbid_unknown_fields=True, kw_only=True):
     port: Annotated[int | str | None, Meta(description="the port number, or a service name such as imap")] = None
     access: Annotated[list[str], Meta(description="rules for the client: 'allow|deny any|public|address|prefix'")] = []
     reach: Annotated[list[str], Meta(description="rules for each address about to be dialled")] = []
-    nat64: Annotated[list[str], Meta(description="NAT64 prefixes of this network, seen through by the rules")] = []
+    nat64: Annotated[
+        list[str],
+        Meta(description="NAT64 prefixes of this network: the rules see through them, names are reached by them"),
+    ] = []
     sockets: Annotated[Literal["auto", "single", "pair"], Meta(description="both families on one socket or on two")] = (
         "auto"
     )

@@ -19,12 +19,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, TypeAlias
 
 from dualstack.core.address import Address
-from dualstack.core.outlet import Outlet
+from dualstack.core.outlet import FROM_ANYWHERE, Outlet
 from dualstack.core.race import Action, Answer, Attempt, Start, Stop
 from dualstack.errors import AddressError
 from dualstack.kernel.attempts import begin, failure_of
 from dualstack.kernel.streams import error_of
 from dualstack.net.dialer import DEFAULT_DIALER, Dialer, OnStep, SourceAddress, narrowed
+from dualstack.net.plain import failure, is_plain
 from dualstack.net.pool import POOL, Job, Outcome, value_of
 from dualstack.net.questions import Asked, ask
 from dualstack.net.targets import HostLike, PortLike, Target, read_target
@@ -72,8 +73,14 @@ async def connect(
         LookupFailed: the name has no address, or nobody says.
         AddressError: host or port can be none.
     """
-    dial = _dial(host, port, timeout, source_address, family, dialer, on_step)
-    return await dial.run()
+    target = read_target(host, port)
+    dialer = dialer or DEFAULT_DIALER
+    has_wishes = bool(family) or source_address is not None or on_step is not None
+    if is_plain(target, dialer, limit_s=timeout, has_wishes=has_wishes):
+        made = await _plain(target, dialer, timeout)
+        if made is not None:
+            return made
+    return await _dial(target, timeout, source_address, family, dialer, on_step).run()
 
 
 async def open_connection(
@@ -111,14 +118,16 @@ async def open_connection(
         LookupFailed: the name has no address, or nobody says.
         AddressError: host or port can be none.
     """
-    dial = _dial(host, port, timeout, source_address, family, dialer, on_step)
     if not ssl:
-        sock = await dial.run()
+        sock = await connect(
+            host, port, timeout=timeout, source_address=source_address, family=family, dialer=dialer, on_step=on_step
+        )
         try:
             return await _streams(sock, limit)
         except BaseException:
             sock.close()
             raise
+    dial = _dial(read_target(host, port), timeout, source_address, family, dialer or DEFAULT_DIALER, on_step)
     dial.secure(partial(_streams, limit=limit, ssl=ssl, server_hostname=server_hostname or dial.hostname))
     await dial.run()
     return dial.streams()
@@ -134,17 +143,68 @@ async def _streams(
     return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
+async def _plain(target: Target, dialer: Dialer, limit_s: float | None) -> socket.socket | None:
+    """A literal address without a race; None where it takes one: a translator, or a loop that watches no sockets."""
+    assert isinstance(target.host, Address)  # noqa: S101 - it is plain
+    started = monotonic()
+    try:
+        return await _begun(target.host, target.port, limit_s)
+    except NotImplementedError:
+        return None
+    except OSError as error:
+        failed = failure(target, target.host, dialer, error, monotonic() - started)
+    if failed is not None:
+        raise failed
+    return None
+
+
+async def _begun(address: Address, port: int, limit_s: float | None) -> socket.socket:
+    sock, is_connected = begin(address, port, FROM_ANYWHERE)
+    if not is_connected:
+        try:
+            await _made(sock, limit_s)
+        except BaseException:
+            sock.close()
+            raise
+    return sock
+
+
+async def _made(sock: socket.socket, limit_s: float | None) -> None:
+    """Wait for a connection that is under way.
+
+    Raises:
+        OSError: it failed, or time is up.
+    """
+    loop = asyncio.get_running_loop()
+    is_writable: asyncio.Future[bool] = loop.create_future()
+    loop.add_writer(sock.fileno(), _settle, is_writable, True)
+    timer = None if limit_s is None else loop.call_later(min(limit_s, _LONGEST_S), _settle, is_writable, False)
+    try:
+        is_in_time = await is_writable
+    finally:
+        loop.remove_writer(sock.fileno())
+        if timer is not None:
+            timer.cancel()
+    if not is_in_time:
+        raise TimeoutError
+    number = error_of(sock)
+    if number:
+        raise OSError(*failure_of(number))
+
+
+def _settle(future: "asyncio.Future[bool]", result: bool) -> None:  # noqa: FBT001 - the loop calls it by position
+    if not future.done():
+        future.set_result(result)
+
+
 def _dial(  # noqa: PLR0917 - what the two functions share
-    host: HostLike,
-    port: PortLike,
+    target: Target,
     timeout: float | None,
     source_address: SourceAddress | None,
     family: int,
-    dialer: Dialer | None,
+    dialer: Dialer,
     on_step: OnStep | None,
 ) -> "_Dial":
-    target = read_target(host, port)
-    dialer = dialer or DEFAULT_DIALER
     outlet = narrowed(dialer.outlet, family, source_address)
     limit_s = inf if timeout is None else timeout
     return _Dial(ask(target, outlet, dialer, monotonic(), limit_s=limit_s, on_step=on_step), target, outlet)
@@ -180,7 +240,8 @@ class _Dial:
         host = self._target.host
         if isinstance(host, tuple):
             host = host[0]
-        return str(host.without_scope) if isinstance(host, Address) else host
+        # A name may end with the root's dot, and no certificate has it (RFC 6125 section 6.4, RFC 6066 section 3).
+        return str(host.without_scope) if isinstance(host, Address) else host.removesuffix(".")
 
     def secure(self, handshake: "Handshake") -> None:
         """Make the race one for a handshake: `handshake(sock)` gives the streams over a connected socket."""
@@ -200,7 +261,7 @@ class _Dial:
         race = self._race
         try:
             for family, answer in self._asked.known:
-                self._do(race.answered(family, answer, monotonic()))
+                self._tell(race.answered, family, answer)
             for family, question in self._asked.questions:
                 self._jobs.append(POOL.put(question, partial(self._deliver, family)))
             if not race.is_over:
@@ -232,7 +293,7 @@ class _Dial:
         except Exception as error:  # noqa: BLE001 - a mistake of ours, which the caller gets to see
             self._over.set_exception(error)
             return
-        self._do(self._race.answered(family, answer, monotonic()))
+        self._tell(self._race.answered, family, answer)
 
     def _writable(self, number: int) -> None:
         sock = self._sockets[number]
@@ -241,14 +302,14 @@ class _Dial:
         if error:
             del self._sockets[number]
             sock.close()
-            self._do(self._race.failed(number, *failure_of(error), monotonic()))
+            self._tell(self._race.failed, number, *failure_of(error))
         else:
-            self._do(self._connected(number))
+            self._tell(self._connected, number)
 
-    def _connected(self, number: int) -> list[Action]:
+    def _connected(self, number: int, now: float) -> list[Action]:
         if self._handshake is None:
-            return self._race.connected(number, monotonic())
-        self._race.progressed(number, monotonic())
+            return self._race.connected(number, now)
+        self._race.progressed(number, now)
         self._shaking[number] = shaking = _Shaking()
         shaking.task = self._loop.create_task(self._shake(number, self._handshake, shaking))
         return []
@@ -262,16 +323,26 @@ class _Dial:
             self._shaking.pop(number, None)
             self._sockets.pop(number, None)
             sock.close()
-            self._do(self._race.failed(number, _HANDSHAKE_FAILED, f"TLS: {error}", monotonic()))
+            self._tell(self._race.failed, number, _HANDSHAKE_FAILED, f"TLS: {error}")
         except BaseException:
             sock.close()
             raise
         else:
-            self._do(self._race.connected(number, monotonic()))
+            self._tell(self._race.connected, number)
 
     def _tick(self) -> None:
         self._timer, self._timer_at = None, inf
-        self._do(self._race.tick(monotonic()))
+        self._tell(self._race.tick)
+
+    def _tell(self, event: Callable[..., list[Action]], *facts: object) -> None:
+        """Tell the race what has happened, and do what it says; what a listener of steps raises is the caller's."""
+        try:
+            self._do(event(*facts, monotonic()))
+        except Exception as error:
+            if self._over is None:
+                raise
+            if not self._over.done():
+                self._over.set_exception(error)
 
     def _do(self, actions: list[Action]) -> None:
         todo = deque(actions)
@@ -296,7 +367,7 @@ class _Dial:
             return self._race.failed(attempt.number, *failure_of(error), monotonic())
         self._sockets[attempt.number] = sock
         if is_connected:
-            return self._connected(attempt.number)
+            return self._connected(attempt.number, monotonic())
         self._watch(attempt.number, sock)
         return []
 

@@ -8,7 +8,6 @@ One literal address needs no race: it is one plain call.
 import socket
 from collections import deque
 from contextlib import suppress
-from errno import ENETUNREACH, ETIMEDOUT
 from functools import partial
 from math import inf
 from queue import Empty, SimpleQueue
@@ -18,11 +17,11 @@ from time import monotonic
 from dualstack.core.address import Address
 from dualstack.core.outlet import Outlet
 from dualstack.core.race import Action, Answer, Attempt, Start, Stop
-from dualstack.core.steps import DialStep, Kind
-from dualstack.errors import AddressError, AttemptFailed, DialError
+from dualstack.errors import AddressError, DialError
 from dualstack.kernel.attempts import begin, connect, failure_of, socket_pair
 from dualstack.kernel.streams import error_of
 from dualstack.net.dialer import DEFAULT_DIALER, GLOBAL_DEFAULT_TIMEOUT, Dialer, OnStep, SourceAddress, narrowed
+from dualstack.net.plain import failure, is_plain
 from dualstack.net.pool import POOL, Job, Outcome, value_of
 from dualstack.net.questions import Asked, ask
 from dualstack.net.targets import HostLike, PortLike, Target, read_target
@@ -70,8 +69,9 @@ def create_connection(
     target = read_target(*address[:2])
     dialer = dialer or DEFAULT_DIALER
     limit = _seconds(socket.getdefaulttimeout() if timeout is GLOBAL_DEFAULT_TIMEOUT else timeout)
-    if dialer.is_plain and on_step is None and source_address is None and not family and type(target.host) is Address:
-        made = _plain(target, target.host, limit, all_errors=all_errors, discovers=dialer.discovers)
+    has_wishes = bool(family) or source_address is not None or on_step is not None
+    if is_plain(target, dialer, limit_s=limit, has_wishes=has_wishes):
+        made = _plain(target, dialer, limit, all_errors=all_errors)
         if made is not None:
             return made
     outlet = narrowed(dialer.outlet, family, source_address)
@@ -95,34 +95,17 @@ def _seconds(timeout: object) -> float | None:
     return float(timeout)
 
 
-def _plain(
-    target: Target, address: Address, limit: float | None, *, all_errors: bool, discovers: bool
-) -> socket.socket | None:
+def _plain(target: Target, dialer: Dialer, limit: float | None, *, all_errors: bool) -> socket.socket | None:
     """The one call that a literal address needs; None where a translator may have another way."""
-    if limit == 0:
-        return None
+    assert isinstance(target.host, Address)  # noqa: S101 - it is plain
     started = monotonic()
     try:
-        return connect(address, target.port, timeout=limit)
+        return connect(target.host, target.port, timeout=limit)
     except OSError as error:
-        number = error.errno or ETIMEDOUT  # a timeout of the socket has no number
-        if number == ENETUNREACH and address.version == 4 and discovers:
-            return None
-        failed = _failure(target, address, number, error, monotonic() - started)
-    raise _as_asked(failed, all_errors=all_errors)
-
-
-def _failure(target: Target, address: Address, number: int, error: OSError, elapsed_s: float) -> DialError:
-    why = error.strerror or f"no answer within {elapsed_s:.3g} s"
-    tried = AttemptFailed(str(address), number, why, elapsed_s=elapsed_s)
-    failed = DialError.of(str(target), attempts=((str(address), tried),))
-    facts = {"number": 0, "address": address}
-    failed.steps = (
-        DialStep(0.0, Kind.ATTEMPT, facts),
-        DialStep(elapsed_s, Kind.FAILED, {**facts, "errno": number, "error": why, "elapsed_s": elapsed_s}),
-    )
-    failed.elapsed_s = elapsed_s
-    return failed
+        failed = failure(target, target.host, dialer, error, monotonic() - started)
+    if failed is not None:
+        raise _as_asked(failed, all_errors=all_errors) from failed.__cause__
+    return None
 
 
 def _as_asked(error: Exception, *, all_errors: bool) -> Exception:

@@ -7,7 +7,7 @@ import os
 import socket as _socket_module
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from socket import if_nametoindex, socket
@@ -44,6 +44,32 @@ OnStep: TypeAlias = Callable[[DialStep], object]
 SourceAddress: TypeAlias = tuple[str, int] | str | Address
 
 
+class _Fork:
+    """Around a fork(2) nobody is in the midst of a change, so that the child's copy is a whole one."""
+
+    def __init__(self) -> None:
+        self.shared: weakref.WeakSet[SharedHistory] = weakref.WeakSet()
+        self._one_at_a_time = threading.Lock()
+        self._held: list[SharedHistory] = []
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=self._before, after_in_parent=self._after, after_in_child=self._after)
+
+    def _before(self) -> None:
+        self._one_at_a_time.acquire()
+        self._held = list(self.shared)
+        for history in self._held:
+            history.hold()
+
+    def _after(self) -> None:
+        for history in self._held:
+            history.let_go()
+        self._held = []
+        self._one_at_a_time.release()
+
+
+_FORK = _Fork()
+
+
 class SharedHistory:
     """A `History` for many threads; a child process goes on with what was known at the fork.
 
@@ -54,18 +80,17 @@ class SharedHistory:
     def __init__(self, history: History | None = None) -> None:
         self._history = History() if history is None else history
         self._lock = threading.Lock()
-        if hasattr(os, "register_at_fork"):
-            holder = weakref.ref(self)
-            os.register_at_fork(
-                before=lambda: _with(holder, SharedHistory._hold),
-                after_in_parent=lambda: _with(holder, SharedHistory._let_go),
-                after_in_child=lambda: _with(holder, SharedHistory._let_go),
-            )
+        _FORK.shared.add(self)
 
     def recall(self, candidate: Candidate, now: float) -> Known:
         """As `History.recall`."""
         with self._lock:
             return self._history.recall(candidate, now)
+
+    def recalled(self, candidates: Sequence[Candidate], now: float) -> list[Candidate]:
+        """As `History.recalled`."""
+        with self._lock:
+            return self._history.recalled(candidates, now)
 
     def claim_probe(self, candidate: Candidate, now: float) -> bool:
         """As `History.claim_probe`."""
@@ -91,17 +116,13 @@ class SharedHistory:
         with self._lock:
             return len(self._history)
 
-    def _hold(self) -> None:
+    def hold(self) -> None:
+        """Let no other thread in until `let_go`."""
         self._lock.acquire()
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
+        """Undo `hold`."""
         self._lock.release()
-
-
-def _with(holder: "weakref.ref[SharedHistory]", act: Callable[[SharedHistory], None]) -> None:
-    shared = holder()
-    if shared is not None:
-        act(shared)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

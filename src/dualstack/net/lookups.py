@@ -8,9 +8,10 @@ import socket
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 
 from dualstack.core.address import Address
-from dualstack.core.outlet import IPV4ONLY_ARPA, Outlet, SourceOf, candidates, discovered_prefixes
+from dualstack.core.outlet import IPV4ONLY_ARPA, Outlet, Source, SourceOf, candidates, discovered_prefixes
 from dualstack.core.policy_table import DEFAULT_TABLE, PolicyTable, parse_gai_conf
 from dualstack.core.prefix import Prefix
 from dualstack.core.race import Answer
@@ -19,12 +20,14 @@ from dualstack.kernel.attempts import source_of as kernel_source_of
 from dualstack.kernel.facts import ipv6_status
 from dualstack.net.names import Resolver, addresses_in, getaddrinfo
 
-__all__ = ["Ipv6Here", "SystemTable", "answer_of", "families_to_ask", "look_up", "system_table"]
+__all__ = ["Ipv6Here", "RememberedSources", "SystemTable", "answer_of", "families_to_ask", "look_up", "system_table"]
 
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _SOMEWHERE = Address("2001:db8::1")
 _GAI_CONF = Path("/etc/gai.conf")
 _IPV6_STATUS_S = 1.0
+_SOURCE_S = 1.0
+_SOURCES = 256
 
 
 def look_up(name: str, family: int, outlet: Outlet, resolver: Resolver, *, discover: bool) -> Answer:
@@ -52,9 +55,10 @@ def answer_of(
     resolver: Resolver,
     *,
     discover: bool,
-    source_of: SourceOf = kernel_source_of,
+    source_of: SourceOf | None = None,
 ) -> Answer:
-    """Addresses that are known, with their sources."""
+    """Addresses that are known, with their sources: the kernel's, where `source_of` is nobody else."""
+    source_of = source_of or remembered_source_of
     given = tuple(addresses)
     chosen, left_out = candidates(given, outlet, source_of)
     if discover and not outlet.nat64 and any(found.family == 4 and found.source is None for found in chosen):
@@ -73,6 +77,41 @@ def _discover(outlet: Outlet, resolver: Resolver, source_of: SourceOf) -> tuple[
     except LookupFailed:
         return ()
     return discovered_prefixes(addresses_in(infos))
+
+
+class RememberedSources:
+    """Which source the kernel would take, asked again for each destination once a second at most.
+
+    A program that connects again and again to the same few hosts asks the same again and again; and a source that a
+    second ago was right, on a network left since, makes no more than a worse order.
+
+    Args:
+        ask: finds it out.
+        clock: seconds.
+    """
+
+    def __init__(self, ask: SourceOf = kernel_source_of, clock: Callable[[], float] = monotonic) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._kept: dict[tuple[int, int, str | None, Source], tuple[float, Address | None]] = {}
+
+    def __call__(self, address: Address, source: Source) -> Address | None:
+        """The address that the kernel would connect from."""
+        if address.is_loopback:
+            return address
+        key = (address.value, address.version, address.scope, source)
+        now = self._clock()
+        kept = self._kept.get(key)
+        if kept is not None and now - kept[0] < _SOURCE_S:
+            return kept[1]
+        if len(self._kept) >= _SOURCES:
+            self._kept.clear()
+        found = self._ask(address, source)
+        self._kept[key] = now, found
+        return found
+
+
+remembered_source_of = RememberedSources()
 
 
 class Ipv6Here:
