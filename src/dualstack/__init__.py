@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         IN6_IS_ADDR_V4COMPAT,
         IN6_IS_ADDR_V4MAPPED,
     )
-    from dualstack.core.model import Network
+    from dualstack.core.model import Host, Network
     from dualstack.core.oracle import Call, Case, Prediction, Sock, Step, predict
     from dualstack.core.ping_report import AddressReport, PingReport
     from dualstack.core.planner import Plan, plan
@@ -98,6 +98,7 @@ __all__ = [
     "DualstackError",
     "Endpoint",
     "History",
+    "Host",
     "HostFacts",
     "Link",
     "ListenError",
@@ -142,7 +143,7 @@ _HOMES = {
     "core.endpoint": ("Endpoint",),
     "core.history": ("History",),
     "core.hostfacts": ("HostFacts",),
-    "core.model": ("Network",),
+    "core.model": ("Host", "Network"),
     "core.ping_report": ("AddressReport", "PingReport"),
     "core.planner": ("Plan", "plan"),
     "core.sockaddr": ("SocketAddress",),

@@ -228,3 +228,15 @@ def test_a_listen_that_fails_leaves_the_socket_bound(network: Network) -> None:
     refused("EADDRINUSE", second.listen)
     first.close()
     second.listen()
+
+
+def test_hosts_by_themselves_are_put_on_a_network() -> None:
+    server = Host(os="netbsd", ipv4=["192.0.2.1"], ipv6=["2001:db8::1"], names=["www", "mail"])
+    client = Host(ipv4=["192.0.2.4"])
+    assert (server.name, client.name, Host().name) == ("www", "192.0.2.4", "linux")
+    with pytest.raises(LookupFailed):
+        client.getaddrinfo("www")
+    network = Network(client, server)
+    assert network.hosts["mail"] is network.hosts["www"] is server
+    for name in server.names:
+        assert client.getaddrinfo(name, 4) == [Address("192.0.2.1")]

@@ -35,12 +35,20 @@ class TraceStep:
 
 
 class Network:
-    """A link that every host of it is on; the names of hosts have their addresses as A and AAAA records."""
+    """A link that every host of it is on; the names of hosts have their addresses as A and AAAA records.
 
-    def __init__(self) -> None:
+    >>> client, server = Host(ipv4=["192.0.2.4"]), Host(ipv4=["192.0.2.1"], ipv6=["2001:db8::1"], names=["www.example"])
+    >>> network = Network(client, server)
+    >>> client.getaddrinfo("www.example", 4)
+    [Address('192.0.2.1')]
+    """
+
+    def __init__(self, *hosts: "Host") -> None:
         self.hosts: dict[str, Host] = {}
         self.frames: list[Frame] = []
         self.steps: list[TraceStep] = []
+        for host in hosts:
+            self.add(host)
 
     def host(
         self,
@@ -49,12 +57,18 @@ class Network:
         os: str = "linux",
         ipv4: Iterable[AddressLike] = (),
         ipv6: Iterable[AddressLike] = (),
+        names: Iterable[str] = (),
         bindv6only: bool = False,
     ) -> "Host":
-        """A new host: of a system of `core.stacks`, with these addresses of each family, or none."""
-        made = Host(self, name, os, tuple(map(Address, (*ipv4, *ipv6))), bindv6only=bindv6only)
-        self.hosts[name] = made
-        return made
+        """A new host on it, called `name`; the rest is as for `Host`."""
+        return self.add(Host(os=os, ipv4=ipv4, ipv6=ipv6, names=(name, *names), bindv6only=bindv6only))
+
+    def add(self, host: "Host") -> "Host":
+        """Put a host on it, under all of its names."""
+        host.network = self
+        for name in host.names or (host.name,):
+            self.hosts[name] = host
+        return host
 
     def note(self, host: str, text: str) -> None:
         """Write a step down."""
@@ -66,18 +80,34 @@ class Network:
 
 
 class Host:
-    """A host of a network: its stack decides what its sockets may do."""
+    """A host in memory: its stack decides what its sockets may do. It is alone until it is put on a `Network`.
+
+    Args:
+        os: a system of `core.stacks`.
+        ipv4: its IPv4 addresses, or none.
+        ipv6: likewise.
+        names: what lookups find it by; the first is what it is called in steps.
+        bindv6only: the default of IPV6_V6ONLY where that is a setting.
+    """
 
     def __init__(
-        self, network: Network, name: str, os: str, addresses: tuple[Address, ...], *, bindv6only: bool
+        self,
+        *,
+        os: str = "linux",
+        ipv4: Iterable[AddressLike] = (),
+        ipv6: Iterable[AddressLike] = (),
+        names: Iterable[str] = (),
+        bindv6only: bool = False,
     ) -> None:
-        self.network = network
-        self.name = name
         self.stack = STACKS[os]
-        self.addresses = addresses
+        self.addresses = tuple(map(Address, (*ipv4, *ipv6)))
+        self.names = tuple(names)
+        self.name = self.names[0] if self.names else str(next(iter(self.addresses), os))
         self.bindv6only = bindv6only
-        self.has_ipv6 = any(each.version == 6 for each in addresses)
-        self.local = frozenset(addresses) | {_LOOPBACK[each.version] for each in addresses}
+        self.has_ipv6 = any(each.version == 6 for each in self.addresses)
+        self.local = frozenset(self.addresses) | {_LOOPBACK[each.version] for each in self.addresses}
+        self.network = Network()
+        self.network.add(self)
         self._ports: dict[tuple[str, int], PortNumber] = {}
         self._next = _FIRST_EPHEMERAL
 
