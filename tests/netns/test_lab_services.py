@@ -30,7 +30,7 @@ class Service:
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
-        assert self.process.stdout.readline() == "done\n"
+        assert self.process.stdout.readline(), "it says so once it has done it"
 
     def end(self) -> tuple[int, str]:
         assert self.process.stdin is not None
