@@ -109,7 +109,7 @@ A_HOST = 'hosts.server = "dual"\n'
         ('hosts.X = "dual"', "hosts.X: a host's name has small letters, digits and -, a letter first, and 32 at most"),
         ('hosts."a.b" = "dual"', "hosts.a.b: a host's name has small letters"),
         (f'hosts.{"x" * 33} = "dual"', f"hosts.{'x' * 33}: a host's name has small letters"),
-        ('hosts.ipv6 = "dual"', "hosts.ipv6: means a family in a fault; call the host something else"),
+        ('hosts.aaaa = "dual"', "hosts.aaaa: means a family in a fault; call the host something else"),
         (A_HOST + "host = 1", "host: unknown key; did you mean hosts?"),
         (A_HOST + "quite = 1", "quite: unknown key; "),
         (A_HOST + 'names.www = "srver"', "names.www: there is no host 'srver'; did you mean server?"),

@@ -38,14 +38,6 @@ def test_a_fault_is_a_kind_and_then_its_value_family_and_host_in_any_order(text:
     assert parse_fault(text, HOSTS) == expected
 
 
-def test_a_host_may_be_called_as_a_record_type_and_then_is_meant() -> None:
-    hosts = ("a", "b")
-    assert parse_fault("dropped a", hosts) == Fault("dropped", "a")
-    assert parse_fault("dropped ipv4 a", hosts) == Fault("dropped", "a", 4)
-    assert parse_fault("lookup-lost a", hosts) == Fault("lookup-lost", "a")
-    assert parse_fault("lookup-lost aaaa a", hosts) == Fault("lookup-lost", "a", 6)
-
-
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_kind_is_read_with_its_value_and_for_each_family_that_it_has(name: str) -> None:
     kind = FAULTS[name]

@@ -14,7 +14,7 @@ from dualstack.core.address import Address
 from dualstack.core.prefix import Prefix
 from dualstack.errors import AddressError, ConfigError
 from dualstack.kernel.tables import parse_table, read_text
-from dualstack.lab.faults import Fault, parse_fault
+from dualstack.lab.faults import FAMILIES, Fault, parse_fault
 
 __all__ = [
     "DEFAULT_LINK",
@@ -38,7 +38,6 @@ DOMAIN = "test"  # RFC 6761 section 6.2: never anybody's
 DEFAULT_ROUND_TRIP_S = 0.002
 DEFAULT_TIMEOUT_S = 60.0
 _HOST_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-_FAMILIES = ("ipv4", "ipv6")
 _LABEL = r"[A-Za-z0-9_-]{1,63}"
 _NAME = re.compile(rf"(?=.{{1,200}}\Z){_LABEL}(?:\.{_LABEL})*")
 
@@ -147,7 +146,7 @@ def host_declared(name: str, kind: object, link: object = DEFAULT_LINK, where: s
     key = f"hosts.{name}"
     if not _HOST_NAME.fullmatch(name):
         raise ConfigError(where, key, "a host's name has small letters, digits and -, a letter first, and 32 at most")
-    if name in _FAMILIES:
+    if name in FAMILIES:
         raise ConfigError(where, key, "means a family in a fault; call the host something else")
     kinds = {each.value: each for each in Kind}
     if not isinstance(kind, Kind | str) or not (isinstance(kind, Kind) or kind in kinds):

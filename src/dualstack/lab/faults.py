@@ -2,8 +2,7 @@
 
     fault = KIND [ VALUE ] [ "ipv4" | "ipv6" | "a" | "aaaa" ] [ HOST ]
 
-Such as `dropped ipv6 server`, `delay 300ms server`, `lookup-late 1s aaaa`. A host may be called `a`, which then is what
-`a` means. Never touches a host: `effects` says what
+Such as `dropped ipv6 server`, `delay 300ms server`, `lookup-late 1s aaaa`. Never touches a host: `effects` says what
 each is to be told, and `Network` tells it.
 """
 
@@ -16,7 +15,7 @@ from enum import Enum
 from dualstack.errors import ConfigError
 from dualstack.lab.wire import Shape
 
-__all__ = ["FAULTS", "Effects", "Fault", "FaultKind", "Takes", "Where", "effects", "parse_fault"]
+__all__ = ["FAMILIES", "FAULTS", "Effects", "Fault", "FaultKind", "Takes", "Where", "effects", "parse_fault"]
 
 BOTH = frozenset({4, 6})
 SMALLEST_MTU = 1280  # RFC 8200 section 5: what every IPv6 link carries
@@ -138,7 +137,9 @@ _WRITTEN: dict[Takes, Callable[[Fault], tuple[float, str]]] = {
     Takes.TIME: lambda fault: (fault.seconds, "s"),
     Takes.SHARE: lambda fault: (fault.share * 100, "%"),
 }
-_FAMILIES = {"ipv4": 4, "a": 4, "ipv6": 6, "aaaa": 6}
+FAMILIES = {"ipv4": 4, "a": 4, "ipv6": 6, "aaaa": 6}
+"""By the words for them, of which no host may be called so."""
+
 _TIME = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
 
@@ -157,7 +158,7 @@ def parse_fault(text: str, hosts: Collection[str], where: str = "") -> Fault:
         raise ConfigError(where, f"fault {text!r}", f"unknown; {hint}")
     found: dict[str, object] = {}
     for word in words[1:]:
-        key, value = ("host", word) if word in hosts else _read(word)
+        key, value = _read(word)
         if key in found:
             raise ConfigError(where, f"fault {text!r}", f"{word!r} is one {key} too many; write two faults")
         found[key] = value
@@ -169,8 +170,8 @@ def parse_fault(text: str, hosts: Collection[str], where: str = "") -> Fault:
 
 
 def _read(word: str) -> tuple[str, object]:
-    if word.lower() in _FAMILIES:
-        return "family", _FAMILIES[word.lower()]
+    if word.lower() in FAMILIES:
+        return "family", FAMILIES[word.lower()]
     if time := _TIME.fullmatch(word):
         return "seconds", float(time[1]) / (1000 if time[2] == "ms" else 1)
     if share := _SHARE.fullmatch(word):
