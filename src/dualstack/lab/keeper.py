@@ -78,7 +78,7 @@ class Keeper:
         try:
             answer = _ORDERS[order.pop("order")](self, order, descriptors, passed)
         except Exception as error:  # noqa: BLE001 - whatever it is, who ordered is told
-            answer = {"error": str(error) or repr(error), "errno": getattr(error, "errno", None)}
+            answer = {"error": str(error) or repr(error), "errno": _errno(error)}
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -168,6 +168,11 @@ _ORDERS: dict[str, Callable[[Keeper, Order, list[int], list[int]], Order]] = {
     "cable": Keeper._cable,  # noqa: SLF001
     "start": Keeper._start,  # noqa: SLF001
 }
+
+
+def _errno(error: Exception) -> object:
+    """The kernel's number; pyroute2 calls it the code."""
+    return getattr(error, "errno", None) or getattr(error, "code", None)
 
 
 def _calls(order: Order) -> list[list[str]]:

@@ -26,6 +26,15 @@ _FILES = _RUN / "etc"
 _NSCD = Path("/var/run/nscd")
 
 
+_ROOT, _WHOLE = 0x1_0000, 0xFFFF_FFFF  # handles of tc(8): 1:0, and TC_H_ROOT
+# u32 keys, value/mask+offset: next header ICMPv6 with the five types of neighbour discovery (RFC 4861 section 4).
+_FILTERS = (
+    *((0x86DD, ["0x3a00/0xff00+6", f"0x{kind:02x}00/0xff00+40"], 1) for kind in range(133, 138)),
+    (0x86DD, ["0x0/0x0+0"], 6),
+    (0x0800, ["0x0/0x0+0"], 4),
+)
+
+
 class Space:
     """The namespaces that the caller is in now, to come back to; its interfaces are set through netlink, as ip(8) does.
 
@@ -126,6 +135,43 @@ class Space:
     def link(self, name: str, mtu: int) -> None:
         """Set the interface's MTU, bytes."""
         self._netlink.link("set", index=self._index(name), mtu=mtu)
+
+    def bridge(self, name: str) -> None:
+        """A new bridge, up."""
+        self._netlink.link("add", ifname=name, kind="bridge")
+        self.up(name)
+
+    def attach(self, name: str, bridge: str) -> None:
+        """Put the interface on a bridge."""
+        self._netlink.link("set", index=self._index(name), master=self._index(bridge))
+
+    def branch(self, name: str) -> None:
+        """Three classes on the way out (tc-htb(8)): 4 and 6 for the families, 1 for all else and for ND."""
+        index = self._index(name)
+        self._netlink.tc("add", "htb", index, _ROOT, default=1)
+        for number in (1, 4, 6):
+            self._netlink.tc("add-class", "htb", index, _ROOT + number, parent=_ROOT, rate="100gbit", burst=1 << 20)
+        for order, (protocol, keys, number) in enumerate(_FILTERS, 1):
+            self._netlink.tc(
+                "add-filter",
+                "u32",
+                index,
+                parent=_ROOT,
+                prio=order,
+                protocol=protocol,
+                target=_ROOT + number,
+                keys=keys,
+            )
+
+    def queue(self, name: str, number: int, kind: str, options: Mapping[str, float]) -> None:
+        """The queue of a class, in place of the one that it had; 0 is the whole interface's."""
+        handle = number << 24
+        parent = {"parent": _ROOT + number} if number else {}
+        self._netlink.tc("replace", kind, self._index(name), handle or _ROOT, **parent, **options)
+
+    def no_queue(self, name: str) -> None:
+        """The interface's queue as it was."""
+        self._netlink.tc("del", index=self._index(name), handle=_ROOT, parent=_WHOLE)
 
     def _index(self, name: str) -> int:
         found = self._netlink.link_lookup(ifname=name)

@@ -8,6 +8,7 @@ from typing import Self
 from dualstack.errors import ConfigError
 from dualstack.kernel.facts import read_facts
 from dualstack.lab.addressing import Addressing, Interface
+from dualstack.lab.carrier import carrier
 from dualstack.lab.declaration import DEFAULT_LINK, RESOLVER, Declaration, HostDeclaration, Kind, name_declared
 from dualstack.lab.faults import Effects, Fault, effects, parse_fault
 from dualstack.lab.host import Host
@@ -87,7 +88,7 @@ class Wired:
         self._links: list[str] = []
         self._interfaces: dict[str, list[Interface]] = {}
         base.set([["set_sysctls", {"net.ipv6.conf.default.disable_ipv6": "1"}]])
-        self._wire = Service(base.serve("dualstack.lab.wire:main", ranges.round_trip_s, 0), "the wire")
+        self._wire = carrier(base, ranges.round_trip_s)
         self._resolver: Service | None = None
 
     def add(self, declarations: Sequence[HostDeclaration]) -> None:
@@ -225,7 +226,7 @@ class Wired:
         host.set([*(["address", "add", here, str(each)] for each in mine), ["up", here]])
         self._base.set([["settle", there]])
         host.set([["settle", here]])
-        self._wire.tell({"plug": there, "host": host.name, "link": link})
+        self._wire.plug(there, host.name, link)
         self._plugs.append((host.name, here, link))
         self._interfaces[host.name] += mine
 
@@ -282,8 +283,7 @@ class Wired:
             if rules.get(name) != self._done.rules.get(name):
                 _filter(self.hosts[name], rules.get(name, ()))
         if wanted.shapes != self._done.shapes:
-            shapes = [[host, f, s.delay_s, s.jitter_s, s.loss] for (host, f), s in wanted.shapes.items()]
-            self._wire.tell({"shapes": shapes})
+            self._wire.shape(wanted.shapes)
         for name, family in wanted.routerless ^ self._done.routerless:
             declaration = self.declared[name]
             if family in declaration.kind.families:
