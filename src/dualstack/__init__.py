@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         RuleError,
     )
     from dualstack.kernel.facts import read_facts
+    from dualstack.net.datagram import Datagram, DatagramServer, open_datagram
     from dualstack.net.dial import connect, open_connection
     from dualstack.net.dial_blocking import create_connection
     from dualstack.net.dialer import Dialer, SharedHistory
@@ -83,6 +84,8 @@ __all__ = [
     "ConfigError",
     "Configuration",
     "ControlError",
+    "Datagram",
+    "DatagramServer",
     "Decision",
     "DialError",
     "DialRefused",
@@ -118,6 +121,7 @@ __all__ = [
     "getnameinfo_async",
     "getnameinfo_timeo",
     "open_connection",
+    "open_datagram",
     "ping",
     "ping_async",
     "plan",
@@ -154,6 +158,7 @@ _HOMES = {
         "RuleError",
     ),
     "kernel.facts": ("read_facts",),
+    "net.datagram": ("Datagram", "DatagramServer", "open_datagram"),
     "net.dial": ("connect", "open_connection"),
     "net.dial_blocking": ("create_connection",),
     "net.dialer": ("Dialer", "SharedHistory"),
