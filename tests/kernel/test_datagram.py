@@ -37,6 +37,16 @@ def test_an_answer_comes_from_the_address_that_was_asked(host: str, sockets: str
         assert client.recv(100) == b"answer"
 
 
+@pytest.mark.parametrize("host", ["127.0.0.2", "::1"])
+def test_a_socket_bound_to_an_address_is_asked_at_that(host: str) -> None:
+    with open_datagram(f"{'[::1]' if host == '::1' else host}:0") as server, client_of(server, host) as client:
+        client.send(b"question")
+        got = server.receive(timeout=10)
+        assert got.asked == Address(host)
+        got.answer(b"answer")
+        assert client.recv(100) == b"answer"
+
+
 def test_sixty_kilobytes_pass_whole() -> None:
     with open_datagram("*:0") as server, client_of(server, "127.0.0.1") as client:
         client.send(bytes(60_000))
@@ -186,7 +196,7 @@ def test_where_the_system_does_not_say_who_was_asked_nothing_is_said_back() -> N
 
 def test_a_system_without_messages_answers_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datagrams, "_HAS_MESSAGES", False)
-    with open_datagram("127.0.0.1:0") as server, client_of(server, "127.0.0.1") as client:
+    with open_datagram("0.0.0.0:0") as server, client_of(server, "127.0.0.1") as client:
         client.send(b"question")
         got = server.receive(timeout=10)
         assert got.asked is None

@@ -14,6 +14,7 @@ from dualstack.kernel.datagrams import Ancillary
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from dualstack.gateway.dataplane.link import Hop
 
@@ -86,15 +87,19 @@ def _room(descriptors: int | None) -> int:
 
 
 class Inlet:
-    """A socket that clients send to, and the door beside it; one that is not open lets nobody new in."""
+    """A socket that clients send to, and the door beside it; one that is not open lets nobody new in.
 
-    __slots__ = ("door", "is_open", "relay", "sock")
+    `batch` is how many datagrams are read at a time: as many as there were, so that few reads find nothing.
+    """
+
+    __slots__ = ("batch", "door", "is_open", "relay", "sock")
 
     def __init__(self, sock: socket, door: Door, relay: Relay) -> None:
         self.sock = sock
         self.door = door
         self.relay = relay
         self.is_open = True
+        self.batch = 1
 
 
 FlowKey: TypeAlias = tuple[Inlet, SocketTuple, bytes]
@@ -105,10 +110,11 @@ class UdpFlow(Flow):
     """A client's way to the target and back.
 
     `sock` hears the target alone; None while its address is looked up. `hops` are the addresses not tried yet, `held`
-    the datagram that waits for a lookup or may have to go to another address.
+    the datagram that waits for a lookup or may have to go to another address. `forward` sends to the target where
+    nothing has to be held.
     """
 
-    __slots__ = ("ancillary", "held", "hops", "inlet", "peer", "sock")
+    __slots__ = ("ancillary", "forward", "held", "hops", "inlet", "peer", "sock")
 
     def __init__(self, key: FlowKey, client: str, ancillary: Ancillary) -> None:
         super().__init__(key, client)
@@ -117,3 +123,4 @@ class UdpFlow(Flow):
         self.sock: SocketType | None = None
         self.hops: tuple[Hop, ...] = ()
         self.held = b""
+        self.forward: Callable[[memoryview], int] | None = None

@@ -165,12 +165,12 @@ class DatagramPlane:
 
     def _take(self, inlet: Inlet) -> bool:
         """Relay a batch of what clients sent; whether there may be more."""
-        buffer, sock, relay = self._buffer, inlet.sock, inlet.relay
-        find, counts = relay.table.find, relay.counts
-        for _ in range(_BATCH):
+        buffer, sock, table, counts = self._buffer, inlet.sock, inlet.relay.table, inlet.relay.counts
+        for number in range(inlet.batch):
             try:
                 size, ancillary, peer = receive_into(sock, buffer)
             except BlockingIOError:
+                inlet.batch = number or 1
                 return False
             except OSError as error:
                 self._say("failed", inlet, error.strerror or str(error))
@@ -178,12 +178,14 @@ class DatagramPlane:
             counts.datagrams_up += 1
             counts.bytes_up += size
             key = (inlet, peer, ancillary[0][2] if ancillary else b"")
-            flow = find(key) or self._begin(key, ancillary)
+            flow = table.find(key) or self._begin(key, ancillary)
             if flow is None:
                 counts.dropped += 1
                 continue
-            relay.table.asked(flow, self._now)
+            table.asked(flow, self._now)
             self._send(flow, buffer[:size])
+        # The socket tells of the rest again.
+        inlet.batch = min(2 * inlet.batch, _BATCH)
         return True
 
     def _begin(self, key: FlowKey, ancillary: Ancillary) -> UdpFlow | None:
@@ -280,13 +282,18 @@ class DatagramPlane:
 
     def _send(self, flow: UdpFlow, content: memoryview) -> None:
         """One datagram to the target."""
-        if flow.sock is None:
-            self._keep_for_later(flow, content)
-            return
-        if not flow.was_answered and flow.hops and len(content) <= _HELD_BYTES_MAX:
-            flow.held = bytes(content)
+        forward = flow.forward
+        if forward is None:
+            if flow.sock is None:
+                self._keep_for_later(flow, content)
+                return
+            if flow.was_answered or not flow.hops:
+                flow.forward = flow.sock.send
+            elif len(content) <= _HELD_BYTES_MAX:
+                flow.held = bytes(content)
+            forward = flow.sock.send
         try:
-            flow.sock.send(content)
+            forward(content)
         except OSError as error:
             self._failed(flow, error)
 
@@ -362,7 +369,7 @@ class DatagramPlane:
         if flow.sock is not None:
             self._watcher.drop(flow.sock.fileno())
             flow.sock.close()
-            flow.sock = None
+            flow.sock = flow.forward = None
 
     def _forget(self, relay: Relay) -> None:
         """The last inlet of a service is gone."""

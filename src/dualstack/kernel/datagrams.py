@@ -28,6 +28,7 @@ __all__ = [
     "answer_from",
     "asked_address",
     "connected",
+    "make_room",
     "receive",
     "receive_into",
     "send_from",
@@ -66,10 +67,17 @@ class Received:
     ancillary: Ancillary
 
 
-def tell_who_was_asked(sock: socket.socket) -> None:
-    """Have the address that was asked told with each datagram; before bind, so that there is none without."""
+def make_room(sock: socket.socket) -> None:
+    """Have as much wait in the socket as the system lets."""
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+
+
+def tell_who_was_asked(sock: socket.socket) -> None:
+    """Have the address that was asked told with each datagram; before bind, so that there is none without.
+
+    A socket bound to an address needs it not: no other can be asked, and none answers.
+    """
     if not _HAS_MESSAGES:
         return
     if sock.family == socket.AF_INET6 and _RECVPKTINFO is not None:

@@ -65,6 +65,10 @@ class DatagramServer:
 
     def __init__(self, sockets: "list[socket.socket]") -> None:
         self.sockets = tuple(sockets)
+        # A socket that is bound to an address is asked at no other.
+        self._bound = {
+            sock: None if (own := address_in(sock.getsockname())).is_unspecified else own for sock in sockets
+        }
         self._next = 0
         self._in_a_row = 0
         self._waiter: Future[None] | None = None
@@ -149,8 +153,9 @@ class DatagramServer:
             except (BlockingIOError, ConnectionResetError):
                 # Windows tells so that an answer found nobody (WSAECONNRESET); no datagram is meant.
                 continue
+            asked = self._bound[sock] or asked_address(got.ancillary)
             peer = address_in(got.peer).canonical
-            return Datagram(got.content, peer, got.peer[1], asked_address(got.ancillary), sock, got.peer, got.ancillary)
+            return Datagram(got.content, peer, got.peer[1], asked, sock, got.peer, got.ancillary)
         return None
 
 
