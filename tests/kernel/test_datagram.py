@@ -205,7 +205,7 @@ def test_a_system_without_messages_answers_all_the_same(monkeypatch: pytest.Monk
         client.send(b"another")
         buffer = memoryview(bytearray(100))
         server.sockets[0].setblocking(True)
-        size, ancillary, peer = datagrams.receive_into(server.sockets[0], buffer)
+        size, ancillary, _, peer = datagrams.receiver_into(server.sockets[0], buffer)()
         assert (bytes(buffer[:size]), ancillary, peer) == (b"another", (), client.getsockname())
 
 

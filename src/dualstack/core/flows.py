@@ -11,7 +11,7 @@ Opens no socket and asks no clock; times are whatever clock `now` is of, and it 
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from math import inf
 from typing import Generic, TypeVar
@@ -82,13 +82,19 @@ class _Client(Generic[F]):
 class FlowTable(Generic[F]):
     """The flows of one service, at most as many as its limits say.
 
+    `find` gives the flow of a key, None where there is none.
+
     Args:
         limits: what it allows; new ones count from the next flow on and end none.
     """
 
+    find: Callable[[Hashable], F | None]
+
     def __init__(self, limits: FlowLimits) -> None:
         self.limits = limits
         self._flows: dict[Hashable, F] = {}
+        # The dictionary's own: it is asked for each datagram.
+        self.find = self._flows.get
         # The longest silent first: all flows of a kind have one limit, so this is the order in which they are over.
         self._questions: OrderedDict[F, None] = OrderedDict()
         self._conversations: OrderedDict[F, None] = OrderedDict()
@@ -99,10 +105,6 @@ class FlowTable(Generic[F]):
 
     def __iter__(self) -> Iterator[F]:
         return iter(list(self._flows.values()))
-
-    def find(self, key: Hashable) -> F | None:
-        """The flow of this key."""
-        return self._flows.get(key)
 
     def make_room(self, client: str) -> Room[F]:
         """Room for a new flow of `client`; the one that makes it is out of the table already."""

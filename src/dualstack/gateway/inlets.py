@@ -10,7 +10,7 @@ from dualstack.core.flows import CONVERSATION_IDLE_S, QUESTION_IDLE_S, Flow, Flo
 from dualstack.gateway.privileges import descriptor_limit
 from dualstack.gateway.service import Door, Policy
 from dualstack.gateway.whereabouts import Whereabouts
-from dualstack.kernel.datagrams import Ancillary
+from dualstack.kernel.datagrams import Ancillary, receiver_into
 
 if TYPE_CHECKING:
     import asyncio
@@ -92,10 +92,11 @@ class Inlet:
     `batch` is how many datagrams are read at a time: as many as there were, so that few reads find nothing.
     """
 
-    __slots__ = ("batch", "door", "is_open", "relay", "sock")
+    __slots__ = ("batch", "door", "is_open", "receive", "relay", "sock")
 
-    def __init__(self, sock: socket, door: Door, relay: Relay) -> None:
+    def __init__(self, sock: socket, door: Door, relay: Relay, buffer: memoryview) -> None:
         self.sock = sock
+        self.receive = receiver_into(sock, buffer)
         self.door = door
         self.relay = relay
         self.is_open = True

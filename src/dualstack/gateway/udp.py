@@ -34,7 +34,6 @@ from dualstack.kernel.datagrams import (
     answer_from,
     asked_address,
     connected,
-    receive_into,
     send_from,
 )
 from dualstack.kernel.streams import NO_ROOM
@@ -87,7 +86,7 @@ class DatagramPlane:
         relay = self._relays.get(door.service)
         if relay is None:
             relay = self._relays[door.service] = Relay(door.service.policy)
-        inlet = self._inlets[sock] = Inlet(sock, door, relay)
+        inlet = self._inlets[sock] = Inlet(sock, door, relay, self._buffer)
         self._watcher.add(sock.fileno(), partial(self._take, inlet))
 
     def hush(self, sock: socket) -> None:
@@ -165,28 +164,34 @@ class DatagramPlane:
 
     def _take(self, inlet: Inlet) -> bool:
         """Relay a batch of what clients sent; whether there may be more."""
-        buffer, sock, table, counts = self._buffer, inlet.sock, inlet.relay.table, inlet.relay.counts
-        for number in range(inlet.batch):
+        buffer, receive, table, counts = self._buffer, inlet.receive, inlet.relay.table, inlet.relay.counts
+        find, asked, now = table.find, table.asked, self._now
+        number = total = 0
+        is_empty = False
+        while number < inlet.batch:
             try:
-                size, ancillary, peer = receive_into(sock, buffer)
+                size, ancillary, _, peer = receive()
             except BlockingIOError:
-                inlet.batch = number or 1
-                return False
+                is_empty = True
+                break
             except OSError as error:
                 self._say("failed", inlet, error.strerror or str(error))
-                return False
-            counts.datagrams_up += 1
-            counts.bytes_up += size
+                is_empty = True
+                break
+            number += 1
+            total += size
             key = (inlet, peer, ancillary[0][2] if ancillary else b"")
-            flow = table.find(key) or self._begin(key, ancillary)
+            flow = find(key) or self._begin(key, ancillary)
             if flow is None:
                 counts.dropped += 1
                 continue
-            table.asked(flow, self._now)
+            asked(flow, now)
             self._send(flow, buffer[:size])
+        counts.datagrams_up += number
+        counts.bytes_up += total
         # The socket tells of the rest again.
-        inlet.batch = min(2 * inlet.batch, _BATCH)
-        return True
+        inlet.batch = max(number, 1) if is_empty else min(2 * inlet.batch, _BATCH)
+        return not is_empty
 
     def _begin(self, key: FlowKey, ancillary: Ancillary) -> UdpFlow | None:
         """A flow for a client that has none; None where it is not let in."""

@@ -12,9 +12,10 @@ A system without (Windows has no recvmsg in Python) answers from the address tha
 import socket
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from socket import SocketType
 
 from dualstack.core.address import Address, SocketTuple
@@ -25,17 +26,21 @@ __all__ = [
     "DATAGRAM_BYTES",
     "Ancillary",
     "Received",
+    "Receiver",
     "answer_from",
     "asked_address",
     "connected",
     "make_room",
     "receive",
-    "receive_into",
+    "receiver_into",
     "send_from",
     "tell_who_was_asked",
 ]
 
 Ancillary = Sequence[tuple[int, int, bytes]]
+
+Receiver = Callable[[], tuple[int, Ancillary, int, SocketTuple]]
+"""Gives a datagram's size, what the kernel says beside it, its flags, and who sent it."""
 
 DATAGRAM_BYTES = 1 << 16
 """Room for any datagram: the length field of RFC 768 has 16 bits."""
@@ -99,13 +104,16 @@ def receive(sock: socket.socket) -> Received:
     return Received(content, peer, ancillary)
 
 
-def receive_into(sock: socket.socket, buffer: memoryview) -> tuple[int, Ancillary, SocketTuple]:
-    """As `receive`, into a buffer of `DATAGRAM_BYTES`: the datagram's size, what stands beside it, its sender."""
-    if not _HAS_MESSAGES:
+def receiver_into(sock: socket.socket, buffer: memoryview) -> Receiver:
+    """`receive` for who has a buffer of `DATAGRAM_BYTES`: called for each datagram, it fills the buffer."""
+    if _HAS_MESSAGES:
+        return partial(sock.recvmsg_into, (buffer,), _ANCILLARY_BYTES)
+
+    def receive_plain() -> tuple[int, Ancillary, int, SocketTuple]:
         size, peer = sock.recvfrom_into(buffer)
-        return size, (), peer
-    size, ancillary, _, peer = sock.recvmsg_into((buffer,), _ANCILLARY_BYTES)
-    return size, ancillary, peer
+        return size, (), 0, peer
+
+    return receive_plain
 
 
 def send_from(sock: socket.socket, content: bytes | memoryview, peer: SocketTuple, ancillary: Ancillary) -> None:
