@@ -5,6 +5,7 @@ import errno
 import resource
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -79,6 +80,19 @@ def test_what_is_too_big_for_the_other_family_is_dropped_and_the_flow_goes_on() 
     run(scenario)
 
 
+def test_an_answer_that_is_too_big_for_the_clients_family_is_dropped() -> None:
+    async def scenario() -> None:
+        with Echo(6) as echo:
+            async with running(udp_service("big", f"[::1]:{echo.port}")) as r:
+                with UdpClient(r.port("big")) as client:
+                    client.say(bytes(65507))
+                    await until(lambda: counts(r, "big").dropped == 1)
+                    assert await client.ask() == b"you: hello"
+                    assert counts(r, "big").datagrams_down == 1
+
+    run(scenario)
+
+
 def test_each_client_has_a_flow_of_its_own_and_the_server_tells_them_apart() -> None:
     async def scenario() -> None:
         with Echo() as echo:
@@ -147,13 +161,13 @@ def test_a_target_that_refuses_closes_the_flow_and_the_log_says_so_once() -> Non
 
 def test_a_target_that_never_answers_keeps_nobody_else_waiting() -> None:
     async def scenario() -> None:
-        with Echo() as echo, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        with Echo() as echo, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent, ExitStack() as stay:
             silent.bind(("127.0.0.1", 0))
             text = udp_service("silent", f"127.0.0.1:{silent.getsockname()[1]}", max_connections="5")
             async with running(text + udp_service("dns", echo)) as r:
-                for _ in range(50):
-                    with UdpClient(r.port("silent")) as client:
-                        client.say(b"anybody?")
+                crowd = [stay.enter_context(UdpClient(r.port("silent"))) for _ in range(50)]
+                for client in crowd:
+                    client.say(b"anybody?")
                 with UdpClient(r.port("dns")) as client:
                     assert await client.ask() == b"you: hello"
                 await until(lambda: counts(r, "silent").flows == 50)
@@ -165,14 +179,14 @@ def test_a_target_that_never_answers_keeps_nobody_else_waiting() -> None:
 
 def test_a_flood_of_senders_is_bounded_and_ends_no_conversation() -> None:
     async def scenario() -> None:
-        with Echo() as echo:
+        with Echo() as echo, ExitStack() as stay:
             async with running(udp_service("dns", echo, max_connections="8")) as r:
                 with UdpClient(r.port("dns")) as talk:
                     await talk.ask(b"1")
                     await talk.ask(b"2")
+                    # They stay, so that no two have one port.
                     for _ in range(200):
-                        with UdpClient(r.port("dns"), "::1") as forged:
-                            forged.say(b"x")
+                        stay.enter_context(UdpClient(r.port("dns"), "::1")).say(b"x")
                         await asyncio.sleep(0)
                     await until(lambda: counts(r, "dns").flows == 201)
                     assert r.gateway.port_named("dns").connections <= 8

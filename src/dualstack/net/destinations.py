@@ -28,8 +28,16 @@ async def destinations(
     dialer: Dialer,
     *,
     timeout: float,  # noqa: ASYNC109 - it counts in the threads of the lookups too
+    other_family_s: float = _OTHER_FAMILY_S,
 ) -> tuple[Candidate, ...]:
     """The addresses of a host that `dialer` may use, the best first; those without a way there last.
+
+    Args:
+        host: a name or an address.
+        port: a number or a service's name.
+        dialer: the policy.
+        timeout: seconds for both lookups.
+        other_family_s: how long the other family has once one has answered.
 
     Raises:
         LookupFailed: the name has no address, or nobody says within `timeout`.
@@ -40,7 +48,7 @@ async def destinations(
     asked = ask(target, dialer.outlet, dialer, monotonic())
     answers = [answer for _, answer in asked.known]
     tasks = [asyncio.ensure_future(POOL.run_async(question, timeout)) for _, question in asked.questions]
-    answers += await _first_answers(tasks) if tasks else []
+    answers += await _first_answers(tasks, other_family_s) if tasks else []
     found = [candidate for answer in answers for candidate in answer.candidates]
     if not found:
         raise _why_none(str(target), str(host), answers, timeout)
@@ -48,7 +56,7 @@ async def destinations(
     return tuple(ordered(found, table, first_family_count=dialer.timing.first_family_count))
 
 
-async def _first_answers(tasks: Sequence[asyncio.Future[Answer]]) -> list[Answer]:
+async def _first_answers(tasks: Sequence[asyncio.Future[Answer]], other_family_s: float) -> list[Answer]:
     """The answers of all who answer in time."""
     waiting = set(tasks)
     limit_s: float | None = None
@@ -58,7 +66,7 @@ async def _first_answers(tasks: Sequence[asyncio.Future[Answer]]) -> list[Answer
             if not done:
                 break
             if any(task.exception() is None and task.result().candidates for task in done):
-                limit_s = _OTHER_FAMILY_S
+                limit_s = other_family_s
     finally:
         for task in waiting:
             task.cancel()
