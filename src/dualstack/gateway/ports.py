@@ -186,7 +186,7 @@ class NamedPort:
 
 
 def describe_socket(spec: SocketSpec) -> dict[str, object]:
-    """A socket in the words of the JSON documents."""
+    """A socket in the words of the JSON documents, which had no UDP at first: where nothing is said it is TCP."""
     return {
         "service": spec.service,
         "port_name": spec.port_name,
@@ -194,7 +194,7 @@ def describe_socket(spec: SocketSpec) -> dict[str, object]:
         "address": str(spec.address),
         "port": spec.port,
         "v6only": spec.v6only,
-        "proto": spec.proto,
+        **({"proto": spec.proto} if spec.proto != "tcp" else {}),
     }
 
 
