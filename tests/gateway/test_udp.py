@@ -484,6 +484,26 @@ def test_a_reload_may_put_a_port_on_another_address_in_place() -> None:
     run(scenario)
 
 
+def test_a_reload_may_move_a_port_that_is_still_draining() -> None:
+    async def scenario() -> None:
+        with Echo() as echo, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.1", 0))
+            number = free_port()
+            to = f"127.0.0.1:{silent.getsockname()[1]}"
+            async with running(udp_service("a", to, f"127.0.0.1:{number}")) as r:
+                with UdpClient(number) as client:
+                    client.say(b"anybody?")
+                    await until(lambda: counts(r, "a").flows == 1)
+                    stopping = asyncio.create_task(r.gateway.stop_port("a", drain_s=60))
+                    await until(lambda: r.gateway.port_named("a").describe()["state"] == "stopped")
+                    await r.gateway.reload(parse(udp_service("a", echo, f"*:{number}"), "f"))
+                    assert await stopping == 0
+                    await r.gateway.start_port("a")
+                    assert await client.ask() == b"you: hello"
+
+    run(scenario)
+
+
 def test_leaving_ends_all_flows_and_leaves_nothing_open() -> None:
     async def scenario() -> None:
         with Echo() as echo:

@@ -188,6 +188,12 @@ def test_an_answer_to_a_broadcast_leaves_from_the_address_of_its_interface() -> 
     assert asked_address([(*PKTINFO4, info)]) == Address("192.0.2.255")
 
 
+@linux
+def test_an_answer_leaves_from_the_address_asked_where_no_other_is_named() -> None:
+    asked = Address("192.0.2.1").packed
+    assert answer_from([(*PKTINFO4, bytes(8) + asked)]) == ((*PKTINFO4, bytes(4) + asked + bytes(4)),)
+
+
 def test_where_the_system_does_not_say_who_was_asked_nothing_is_said_back() -> None:
     foreign = [(socket.SOL_SOCKET, 1, b"")]
     assert answer_from(foreign) == ()

@@ -85,6 +85,9 @@ class Listening:
         """
         if self.sock.fileno() < 0:
             return
+        if self.spec.proto == "udp":
+            self.close(ears)
+            return
         if self.door.port.state is PortState.LISTENING:
             ears.accept_pending(self.sock)
             ears.unlisten(self.sock)

@@ -143,7 +143,9 @@ def answer_from(ancillary: Ancillary) -> Ancillary:
         if level == socket.IPPROTO_IP and kind == _IP_OPTION:
             if _IP_OPTION == _IP_RECVDSTADDR:
                 return ((level, kind, value),)
-            _, local, _ = _IN_PKTINFO.unpack_from(value)
+            _, local, asked = _IN_PKTINFO.unpack_from(value)
+            # Linux says by which address to answer what was sent to all (ip(7)); macOS says nothing there.
+            local = local if any(local) else asked
             return ((level, kind, _IN_PKTINFO.pack(0, local, bytes(4))),)
     return ()
 
