@@ -47,11 +47,12 @@ class Figure:
     lost: int
 
 
-def _ours(front: int, back: int, _: Path) -> list[str]:
-    return [sys.executable, "-m", "dualstack", "relay", "--udp", "--quiet", f"[::1]:{front}", f"127.0.0.1:{back}"]
+def _ours(listen: str, front: int, back: int, _: Path) -> list[str]:
+    return [sys.executable, "-m", "dualstack", "relay", "--udp", "--quiet", f"{listen}:{front}", f"127.0.0.1:{back}"]
 
 
-def _nginx(front: int, back: int, files: Path) -> list[str]:
+def _nginx(listen: str, front: int, back: int, files: Path) -> list[str]:
+    where = f"[::]:{front} ipv6only=off" if listen == "*" else f"{listen}:{front}"
     path = files / "nginx.conf"
     path.write_text(f"""\
 load_module /usr/lib/nginx/modules/ngx_stream_module.so;
@@ -60,12 +61,12 @@ daemon off;
 pid {files}/nginx.pid;
 error_log /dev/null;
 events {{ worker_connections 8192; }}
-stream {{ server {{ listen [::1]:{front} udp rcvbuf=4m; proxy_pass 127.0.0.1:{back}; proxy_timeout 60s; }} }}
+stream {{ server {{ listen {where} udp rcvbuf=4m; proxy_pass 127.0.0.1:{back}; proxy_timeout 60s; }} }}
 """)
     return ["nginx", "-c", str(path)]
 
 
-_RELAYS: dict[str, Callable[[int, int, Path], list[str]]] = {"dualstack": _ours, _REFERENCE: _nginx}
+_RELAYS: dict[str, Callable[[str, int, int, Path], list[str]]] = {"dualstack": _ours, _REFERENCE: _nginx}
 
 
 @contextlib.contextmanager
@@ -120,21 +121,37 @@ def _load(host: str, port: int, seconds: float) -> tuple[int, int]:
         return answered, lost
 
 
-def _measure(name: str, back: int, seconds: float) -> Figure:
+def _table(direct: list[float], figures: dict[str, list[Figure]], memory: dict[str, float]) -> str:
+    lines = [
+        "| relay | questions a second | ratio | CPU, us each | lost | kB a flow |",
+        "|---|---|---|---|---|---|",
+        f"| direct | {median(direct):,.0f} | | | | |",
+    ]
+    for name, found in figures.items():
+        ratio = median(ours.per_s / base.per_s for ours, base in zip(found, figures[_REFERENCE], strict=True))
+        lines.append(
+            f"| {name} | {median(each.per_s for each in found):,.0f} | {ratio:.2f} "
+            f"| {median(each.cpu_us for each in found):.1f} | {sum(each.lost for each in found)} "
+            f"| {memory[name] / 1000:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def _measure(name: str, listen: str, back: int, seconds: float) -> Figure:
     front = _free_port()
     with tempfile.TemporaryDirectory() as files, contextlib.ExitStack() as undo:
-        pid = undo.enter_context(_running(_RELAYS[name](front, back, Path(files)), socket.AF_INET6, front))
+        pid = undo.enter_context(_running(_RELAYS[name](listen, front, back, Path(files)), socket.AF_INET6, front))
         _load("::1", front, 0.2)
         before = cpu_s(pid)
         answered, lost = _load("::1", front, seconds)
         return Figure(answered / seconds, (cpu_s(pid) - before) / answered * 1e6, lost)
 
 
-def _flow_bytes(name: str, back: int, flows: int) -> float:
+def _flow_bytes(name: str, listen: str, back: int, flows: int) -> float:
     """What a silent flow costs in resident memory."""
     front = _free_port()
     with tempfile.TemporaryDirectory() as files, contextlib.ExitStack() as undo:
-        pid = undo.enter_context(_running(_RELAYS[name](front, back, Path(files)), socket.AF_INET6, front))
+        pid = undo.enter_context(_running(_RELAYS[name](listen, front, back, Path(files)), socket.AF_INET6, front))
         _load("::1", front, 0.1)
         before = resident_bytes(pid)
         for _ in range(flows):
@@ -151,6 +168,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.udp", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often (%(default)s)")
     parser.add_argument("--seconds", type=float, default=2.0, help="how long each load is put on (%(default)s)")
+    parser.add_argument("--listen", default="[::1]", help="where the relays listen: [::1], or * (%(default)s)")
     parser.add_argument("--json", action="store_true", help="all figures as JSON")
     options = parser.parse_args()
     back = _free_port()
@@ -160,20 +178,13 @@ def main() -> int:
         for number in range(options.rounds):
             direct.append(_load("127.0.0.1", back, options.seconds)[0] / options.seconds)
             for name in list(_RELAYS)[:: 1 if number % 2 == 0 else -1]:
-                figures[name].append(_measure(name, back, options.seconds))
-        memory = {name: _flow_bytes(name, back, 500) for name in _RELAYS}
+                figures[name].append(_measure(name, options.listen, back, options.seconds))
+        memory = {name: _flow_bytes(name, options.listen, back, 500) for name in _RELAYS}
     if options.json:
         document = {name: [vars(each) for each in found] for name, found in figures.items()}
         print(json.dumps({"direct": direct, "relays": document, "flow_bytes": memory}, indent=1))
         return 0
-    print(f"direct: {median(direct):,.0f} a second")
-    for name, found in figures.items():
-        ratio = median(ours.per_s / base.per_s for ours, base in zip(found, figures[_REFERENCE], strict=True))
-        print(
-            f"{name}: {median(each.per_s for each in found):,.0f} a second ({ratio:.2f}), "
-            f"{median(each.cpu_us for each in found):.1f} us CPU each, {sum(each.lost for each in found)} lost, "
-            f"{memory[name] / 1000:.1f} kB a flow"
-        )
+    print(_table(direct, figures, memory))
     return 0
 
 

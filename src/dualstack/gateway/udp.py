@@ -74,6 +74,7 @@ class DatagramPlane:
         self._relays: WeakKeyDictionary[RunningService, Relay] = WeakKeyDictionary()
         self._buffer = memoryview(bytearray(DATAGRAM_BYTES))
         self._news = News()
+        self._drains = 0
         self._moved = asyncio.Event()
 
     def listen(self, sock: socket, door: Door) -> None:
@@ -127,6 +128,13 @@ class DatagramPlane:
             How many questions were left without one.
         """
         deadline = self._loop.time() + timeout_s
+        self._drains += 1
+        try:
+            return await self._drain(deadline, is_meant)
+        finally:
+            self._drains -= 1
+
+    async def _drain(self, deadline: float, is_meant: Callable[[object], bool]) -> int:
         while (waiting := self._waiting(is_meant)) and self._loop.time() < deadline:
             self._moved.clear()
             with suppress(TimeoutError):
@@ -325,7 +333,8 @@ class DatagramPlane:
             self._failed(flow, error)
             return
         relay.table.answered(flow, self._now)
-        flow.held = b""
+        if flow.held:
+            flow.held = b""
         counts = relay.counts
         try:
             send_from(flow.inlet.sock, self._buffer[:size], flow.peer, flow.ancillary)
@@ -334,7 +343,8 @@ class DatagramPlane:
         else:
             counts.datagrams_down += 1
             counts.bytes_down += size
-        self._moved.set()
+        if self._drains:
+            self._moved.set()
 
     def _failed(self, flow: UdpFlow, error: OSError) -> None:
         """The target's socket has failed: the flow goes on by another address, or ends."""
