@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: install run test lint bench bench-connect wheel clean
+.PHONY: install run test lint bench bench-udp bench-connect wheel clean
 
 install: $(VENV)/.installed
 run: install
@@ -34,6 +34,10 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@scripts/system-packages bench
 	$(BIN)/python -m bench $(ARGS)
+
+bench-udp: $(VENV)/.dev
+	@scripts/system-packages bench
+	$(BIN)/python -m bench.udp $(ARGS)
 
 bench-connect: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python scripts/dev_requirements.py bench)

@@ -16,6 +16,7 @@ from support.command import Run
 # Debian's package of a program, where it has another name.
 PACKAGES = {
     "bipmkpw": "bip",
+    "dnsmasq": "dnsmasq-base",
     "dovecot": "dovecot-imapd",
     "nft": "nftables",
     "setpriv": "util-linux",

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         UnknownBehaviour,
     )
     from dualstack.kernel.facts import read_facts
+    from dualstack.net.datagram import Datagram, DatagramServer, open_datagram
     from dualstack.net.dial import connect, open_connection
     from dualstack.net.dial_blocking import create_connection
     from dualstack.net.dialer import Dialer, SharedHistory
@@ -89,6 +90,8 @@ __all__ = [
     "ConfigError",
     "Configuration",
     "ControlError",
+    "Datagram",
+    "DatagramServer",
     "Decision",
     "DialError",
     "DialRefused",
@@ -128,6 +131,7 @@ __all__ = [
     "getnameinfo_async",
     "getnameinfo_timeo",
     "open_connection",
+    "open_datagram",
     "ping",
     "ping_async",
     "plan",
@@ -167,6 +171,7 @@ _HOMES = {
         "UnknownBehaviour",
     ),
     "kernel.facts": ("read_facts",),
+    "net.datagram": ("Datagram", "DatagramServer", "open_datagram"),
     "net.dial": ("connect", "open_connection"),
     "net.dial_blocking": ("create_connection",),
     "net.dialer": ("Dialer", "SharedHistory"),

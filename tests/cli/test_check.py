@@ -140,3 +140,42 @@ def test_the_keys_of_a_file_are_listed(run: Run) -> None:
     assert "services.access" in out
     keys = json.loads(run("gateway", "--help-config", "--json")[1])["keys"]
     assert {"key", "type", "default", "meaning"} == set(keys[0])
+
+
+UDP = """
+[[services]]
+name = "dns"
+protocol = "udp"
+listen = "*:1153, 127.0.0.9:1153"
+to = "192.0.2.1:53"
+[[services]]
+name = "dns over TCP"
+listen = "*:1153"
+to = "192.0.2.1:53"
+"""
+
+
+@pytest.mark.parametrize("system", ["linux", "freebsd", "openbsd", "windows"])
+def test_udp_has_no_listen_to_fail_and_shares_no_number_with_tcp(check: Check, system: str) -> None:
+    code, out, _err = check(UDP.replace(", 127.0.0.9:1153", ""), "--json", "--os", system)
+    document = json.loads(out)
+    assert (code, document["conflicts"]) == (0, [])
+    assert {each.get("proto") for each in document["sockets"]} == {None, "udp"}
+
+
+def test_the_sockets_of_udp_are_shown_as_such(check: Check) -> None:
+    code, out, _err = check(UDP)
+    assert code == 0
+    assert "udp [::]:1153" in out
+
+
+def test_a_target_of_udp_that_takes_connections_names_the_key(check: Check) -> None:
+    code, _out, err = check(UDP.replace("192.0.2.1:53", "exec:/bin/cat"))
+    assert code == 78
+    assert "services.dns.to: exec:/bin/cat takes connections, and UDP has none; write HOST:PORT, or use TCP" in err
+
+
+def test_a_protocol_that_is_none_names_those_there_are(check: Check) -> None:
+    code, _out, err = check(UDP.replace('"udp"', '"sctp"'))
+    assert code == 78
+    assert 'services[0] (dns).protocol: \'sctp\': expected "tcp" | "udp"' in err

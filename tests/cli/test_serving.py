@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dualstack.gateway.control_client import request
-from support.program import DUALSTACK, Dualstack, Program
+from support.program import DUALSTACK, Dualstack, Program, dualstack
 
 
 def test_a_relay_says_where_it_listens_and_where_it_goes() -> None:
@@ -19,6 +19,17 @@ def test_a_relay_says_where_it_listens_and_where_it_goes() -> None:
             r"relay: listening on \[::\]:\d+ \(IPv6 and IPv4\), to 127\.0\.0\.1:9", relay.out.until("relay")
         )
         relay.out.until("ready; Ctrl-C ends it")
+        relay.send_signal(signal.SIGINT)
+        assert relay.wait() == 0
+
+
+def test_a_relay_of_datagrams_says_so_and_ports_list_shows_it(tmp_path: Path) -> None:
+    control = tmp_path / "c.sock"
+    with Program(*DUALSTACK, "relay", "--udp", "*:0", "127.0.0.1:9", "--control", control) as relay:
+        said = relay.out.until("relay")
+        assert re.fullmatch(r"relay: listening on \[::\]:\d+ \(IPv6 and IPv4, UDP\), to 127\.0\.0\.1:9", said)
+        relay.out.until("ready; Ctrl-C ends it")
+        assert re.search(r"udp \[::\]:\d+", dualstack("ports", "list", "--control", control).stdout)
         relay.send_signal(signal.SIGINT)
         assert relay.wait() == 0
 

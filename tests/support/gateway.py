@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Self
 
 from dualstack.gateway.config import parse
 from dualstack.gateway.daemon import Gateway
@@ -92,3 +93,66 @@ async def ended(r: Running, name: str, connections: int) -> None:
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
+
+
+class Echo:
+    """A UDP server of one family on its loopback that answers each datagram with `you: ` before it."""
+
+    def __init__(self, family: int = 4, port: int = 0) -> None:
+        self.sock = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind(("::1" if family == 6 else "127.0.0.1", port))
+        self.sock.setblocking(False)
+        self.port = int(self.sock.getsockname()[1])
+        self.heard: list[tuple[bytes, object]] = []
+        asyncio.get_running_loop().add_reader(self.sock, self._answer)
+
+    def _answer(self) -> None:
+        question, peer = self.sock.recvfrom(1 << 16)
+        self.heard.append((question, peer))
+        self.sock.sendto(b"you: " + question, peer)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.get_running_loop().remove_reader(self.sock)
+        self.sock.close()
+
+
+class UdpClient:
+    """A connected UDP socket, so that an answer from any other address than the one asked is not heard."""
+
+    def __init__(self, port: int, host: str = "127.0.0.1", source: str | None = None) -> None:
+        self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.setblocking(False)
+        if source is not None:
+            self.sock.bind((source, 0))
+        self.sock.connect((host, port))
+
+    def say(self, text: bytes) -> None:
+        self.sock.send(text)
+
+    async def hear(self, within_s: float = SOON) -> bytes:
+        return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.sock, 1 << 16), within_s)
+
+    async def ask(self, text: bytes = b"hello") -> bytes:
+        self.say(text)
+        return await self.hear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sock.close()
+
+
+def udp_service(name: str, to: object, listen: str = "*:0", **more: str) -> str:
+    """A service of datagrams; `to` is a target or the `Echo` behind."""
+    target = f"127.0.0.1:{to.port}" if isinstance(to, Echo) else str(to)
+    return service(name, listen, target, protocol="'udp'", **more)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Until it is so; the test's own limit ends what never is."""
+    while not is_so():  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0)

@@ -98,7 +98,7 @@ def _print_plan(checked: Check) -> None:
     print_table(
         ("service", "port", "socket", "receives", "rule", "why"),
         [
-            (spec.service, spec.port_name, str(spec), _receives(spec), spec.rule or "", spec.why)
+            (spec.service, spec.port_name, _shown(spec), _receives(spec), spec.rule or "", spec.why)
             for spec in made.sockets
         ],
         title="Sockets, in the order they are opened",
@@ -113,6 +113,10 @@ def _print_plan(checked: Check) -> None:
         ],
     )
     _print_list("Notes", list(made.notes))
+
+
+def _shown(spec: SocketSpec) -> str:
+    return f"udp {spec}" if spec.proto == "udp" else str(spec)
 
 
 def _receives(spec: SocketSpec) -> str:

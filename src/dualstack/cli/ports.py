@@ -77,4 +77,4 @@ def _print_ports(answer: dict[str, object], *, as_json: bool) -> None:
 
 def _endpoint(sock: dict[str, object]) -> str:
     host = f"[{sock['address']}]" if sock["family"] == 6 else sock["address"]
-    return f"{host}:{sock['port']}"
+    return f"{'udp ' if sock.get('proto') == 'udp' else ''}{host}:{sock['port']}"

@@ -19,12 +19,14 @@ Examples:
   dualstack relay '*:143' 127.0.0.1:1143           both families before an IPv4-only server
   dualstack relay '[::1]:8080' 192.0.2.7:80        an IPv6 face for an IPv4 server
   dualstack relay '127.0.0.1:8080' '[fd00::7]:80'  an IPv4 face for an IPv6 server
+  dualstack relay --udp '*:53' 192.0.2.7:53        DNS for both families before an IPv4-only server
   dualstack relay '*:23' 'exec:/usr/sbin/telnetd'  a child for each connection, as inetd does
   dualstack relay '*:25' unix:/run/smtp.sock --access 'deny 192.0.2.0/24' --access 'allow any'
 """
 )
 @click.argument("listen")
 @click.argument("target")
+@click.option("--udp", is_flag=True, help="Relay datagrams instead of connections.")
 @click.option("--port", type=int, help="The port of LISTEN's items that have none.")
 @click.option("--v6only", is_flag=True, help="Listen for IPv6 alone.")
 @click.option(
@@ -46,6 +48,7 @@ Examples:
 def command(
     listen: str,
     target: str,
+    udp: bool,
     port: int | None,
     v6only: bool,
     sockets: str,
@@ -65,13 +68,15 @@ def command(
     """Accept on LISTEN, of whichever family, and connect to TARGET, of whichever family.
 
     LISTEN is a list such as '*:143', '[::1]:8080', '*, [::]' with --port. TARGET is HOST:PORT, unix:/PATH or
-    exec:COMMAND.
+    exec:COMMAND. With --udp it is HOST:PORT alone, and what is said of connections holds for flows: a client, and the
+    address that it asked.
     """
     endpoints = parse_listen(listen, port=port, service=service_port)
     service = Service(
         "relay",
         parse_target_text(target),
         listen=narrowed(endpoints, 6) if v6only else endpoints,
+        protocol="udp" if udp else "tcp",
         v6only=v6only,
         sockets=Sockets(sockets),
         families=frozenset({family}) if family else BOTH,

@@ -54,6 +54,8 @@ def _print_ready(gateway: Gateway, control: str | None) -> None:
             families = {4: "IPv4", 6: "IPv6" if spec.v6only else "IPv6 and IPv4"}[spec.family]
             if not spec.address.is_unspecified:
                 families = f"IPv{spec.family}"
+            if spec.proto == "udp":
+                families += ", UDP"
             target = listening.door.service.policy.service.target
             click.echo(f"{spec.service}: listening on {spec} ({families}), to {target}")
     if control is not None:

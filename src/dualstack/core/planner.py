@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration, Port, Service, Sockets
+from dualstack.core.configuration import Configuration, ExecTarget, Port, Service, Sockets, UnixTarget
 from dualstack.core.coverage import Claim, settle
 from dualstack.core.endpoint import Endpoint, Wildcard
 from dualstack.core.hostfacts import HostFacts
@@ -166,6 +166,10 @@ def _check_interfaces(config: Configuration, facts: HostFacts) -> None:
 
 def _check_targets(config: Configuration, facts: HostFacts) -> None:
     for service in config.services:
+        if service.protocol == "udp" and isinstance(service.target, UnixTarget | ExecTarget):
+            key = f"services.{service.name}.to" if config.where else ""
+            why = f"{service.target} takes connections, and UDP has none; write HOST:PORT, or use TCP"
+            raise ConfigError(config.where, key, why)
         if not isinstance(service.target, Endpoint) or not isinstance(service.target.host, Address):
             continue
         key = f"services.{service.name}.to" if config.where else ""
@@ -264,7 +268,7 @@ def _share(specs: Sequence[SocketSpec], stack: Stack) -> list[SocketSpec]:
     while True:
         marked = [replace(spec, shared=index in shared) for index, spec in enumerate(specs)]
         sockets = tuple(planned_sock(spec, stack) for spec in marked)
-        steps = _bind_and_listen(range(len(sockets)))
+        steps = _opening(marked[0].proto if marked else "tcp", range(len(sockets)))
         outcomes = predict(Case(stack, marked[0].proto, sockets, steps)).steps if marked else ()
         clashes = {
             index
@@ -312,7 +316,7 @@ def _foreseen_one(spec: SocketSpec, earlier: Sequence[SocketSpec], stack: Stack,
         stack,
         spec.proto,
         sockets,
-        _bind_and_listen(range(len(sockets))),
+        _opening(spec.proto, range(len(sockets))),
         bindv6only=facts.bindv6only,
         ipv6=facts.ipv6,
         local=local,
@@ -350,8 +354,10 @@ def planned_sock(spec: SocketSpec, stack: Stack) -> Sock:
     )
 
 
-def _bind_and_listen(indexes: Iterable[int]) -> tuple[Step, ...]:
-    return tuple(Step(call, index) for index in indexes for call in ("bind", "listen"))
+def _opening(proto: str, indexes: Iterable[int]) -> tuple[Step, ...]:
+    """The calls that open sockets: UDP has no listen."""
+    calls = ("bind", "listen") if proto == "tcp" else ("bind",)
+    return tuple(Step(call, index) for index in indexes for call in calls)
 
 
 def _loops(config: Configuration, specs: Sequence[SocketSpec], facts: HostFacts) -> Iterator[Conflict]:
@@ -367,7 +373,7 @@ def _loops(config: Configuration, specs: Sequence[SocketSpec], facts: HostFacts)
             address for address in target_addresses(service.target, facts) if address in local or address.is_loopback
         )
         sockets = tuple(planned_sock(replace(spec, shared=True), stack) for spec in own)
-        case = Case(stack, service.protocol, sockets, _bind_and_listen(range(len(own))), destinations=here)
+        case = Case(stack, service.protocol, sockets, _opening(service.protocol, range(len(own))), destinations=here)
         for receivers in predict(case).receivers.values():
             if not receivers:
                 continue

@@ -48,7 +48,7 @@ class ServiceTable(Struct, forbid_unknown_fields=True, kw_only=True):
 
     name: Annotated[str, Meta(description="the service's name, its own")]
     to: Annotated[str, Meta(description="where connections go: host:port, unix:/path or exec:COMMAND")]
-    protocol: Annotated[Literal["tcp"], Meta(description="the transport")] = "tcp"
+    protocol: Annotated[Literal["tcp", "udp"], Meta(description="the transport")] = "tcp"
     ports: Annotated[list[str], Meta(description="names of [ports] to listen on, with `port`")] = []
     listen: Annotated[
         str | list[str] | None, Meta(description="or where to listen: '*:143', '*, [::]' with `port`")

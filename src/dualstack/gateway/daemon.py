@@ -20,10 +20,12 @@ from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import ConfigError, ListenError, LookupFailed
 from dualstack.gateway.children import Children
 from dualstack.gateway.dataplane.plane import DataPlane
+from dualstack.gateway.ears import Ears
 from dualstack.gateway.log import Log
 from dualstack.gateway.ports import Listening, NamedPort, PortState, describe_socket, stopped_addresses, with_real_port
 from dualstack.gateway.routes import Route, route_to
 from dualstack.gateway.service import Door, Policy, RunningService
+from dualstack.gateway.udp import DatagramPlane
 from dualstack.gateway.unreached import unreached_targets
 from dualstack.kernel.facts import read_facts
 from dualstack.kernel.sockets import open_sockets
@@ -50,6 +52,8 @@ class Gateway:
         self.ports: dict[str, NamedPort] = {}
         self.services: dict[str, RunningService] = {}
         self._plane = plane
+        self.datagrams = DatagramPlane(asyncio.get_running_loop(), log)
+        self._ears = Ears(plane, self.datagrams)
         self._children = Children(asyncio.get_running_loop())
         self._log = log
         self._leaving: set[RunningService] = set()
@@ -126,8 +130,8 @@ class Gateway:
             return
         listening.door = Door(service, port)
         if port.state is PortState.LISTENING:
-            self._plane.unlisten(listening.sock)
-            self._plane.listen(listening.sock, listening.door)
+            self._ears.unlisten(listening.sock)
+            self._ears.listen(listening.sock, listening.door)
 
     def _named_ports(self, config: Configuration) -> dict[str, NamedPort]:
         """A port for each `[ports]` table and each service with `listen`; a stopped one stays stopped."""
@@ -161,9 +165,9 @@ class Gateway:
         listening = Listening(spec, with_real_port(spec, sock), sock, door)
         port.listenings.append(listening)
         if port.state is PortState.LISTENING:
-            self._plane.listen(sock, door)
+            self._ears.listen(sock, door)
         else:
-            listening.refuse(self._plane, release=False)
+            listening.refuse(self._ears, release=False)
 
     def _reroute(self) -> None:
         """Work out anew what depends on which ports are up."""
@@ -198,10 +202,14 @@ class Gateway:
         """
         port = self.port_named(name)
         if port.state is PortState.LISTENING or release:
-            port.stop(self._plane, release=release)
+            port.stop(self._ears, release=release, at_once=drain_s is None)
             self._reroute()
             self._log.info("port stopped", port=port.name, connections=port.connections)
-        return 0 if drain_s is None else await self._drain(drain_s, lambda door: _door(door).port is port)
+        if drain_s is None:
+            return 0
+        cut = await self._drain(drain_s, lambda door: _door(door).port is port)
+        port.let_go(self._ears)
+        return cut
 
     async def start_port(self, name: str) -> None:
         """Listen on the port again.
@@ -214,7 +222,7 @@ class Gateway:
         if port.state is PortState.LISTENING:
             return
         try:
-            port.start(self._plane, self._held())
+            port.start(self._ears, self._held())
         finally:
             self._reroute()
         self._log.info("port started", port=port.name)
@@ -231,7 +239,11 @@ class Gateway:
         given_up = await asyncio.gather(*(service.finish_dialling(timeout_s, is_meant) for service in services))
         left_s = max(deadline - loop.time(), 0.0)
         links = [link for link in self._plane.links if is_meant(link.gate)]
-        cut = await asyncio.gather(self._plane.drain(left_s, links), self._children.drain(left_s, is_meant))
+        cut = await asyncio.gather(
+            self._plane.drain(left_s, links),
+            self._children.drain(left_s, is_meant),
+            self.datagrams.drain(left_s, is_meant),
+        )
         return sum(given_up) + sum(cut)
 
     async def reload(self, config: Configuration) -> None:
@@ -254,7 +266,7 @@ class Gateway:
         self._names = facts.names
         self._enter(config, planned, dict(zip(fresh, opened, strict=True)))
         for listening in gone:
-            listening.close(self._plane)
+            listening.close(self._ears)
         self._report(planned, facts)
         self._log.info("reloaded", opened=len(fresh), closed=len(gone), kept=len(kept))
 
@@ -268,7 +280,7 @@ class Gateway:
             if error.errno != errno.EADDRINUSE or not in_the_way:
                 raise
         for listening in in_the_way:
-            listening.step_aside(self._plane)
+            listening.step_aside(self._ears)
         try:
             return open_sockets(fresh, held=held)
         except ListenError:
@@ -279,7 +291,7 @@ class Gateway:
     def _bring_back(self, listening: Listening) -> None:
         port = listening.door.port
         try:
-            listening.step_back(self._plane, self._held())
+            listening.step_back(self._ears, self._held())
         except ListenError as error:
             port.state, port.error = PortState.FAILED, str(error)
             self._log.error("port failed", port=port.name, why=str(error))
@@ -295,7 +307,7 @@ class Gateway:
     async def drain(self) -> int:
         """Listen no more, wait for the connections as long as their services say, cut the rest; how many these were."""
         for port in self.ports.values():
-            port.stop(self._plane, release=True)
+            port.stop(self._ears, release=True, at_once=False)
         services = (*self.services.values(), *self._leaving)
         cut = await asyncio.gather(*(self._drain_service(service) for service in services))
         return sum(cut)
@@ -308,8 +320,9 @@ class Gateway:
         for service in (*self.services.values(), *self._leaving):
             await service.finish_dialling(0, lambda _door: True)
         for listening in self._listenings():
-            listening.close(self._plane)
+            listening.close(self._ears)
         self._plane.close()
+        self.datagrams.close()
         await self._children.drain(0)
 
 

@@ -2,7 +2,8 @@
 
 On Linux a stopped port keeps its port number: `shutdown` of the listening socket refuses clients, `listen` revives it,
 and no right is needed again (net/ipv4/af_inet.c: inet_shutdown, inet_listen). Elsewhere, and when asked to release, the
-socket is closed and opened anew.
+socket is closed and opened anew. A UDP port has no such pause: it is closed, which refuses (ICMP port unreachable),
+after what was asked is answered where that is waited for.
 """
 
 import socket
@@ -14,13 +15,21 @@ from typing import TYPE_CHECKING
 from dualstack.core.address import Address
 from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import ListenError
-from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.kernel.sockets import KEEPS_ITS_PORT, listen_again, open_sockets, stop_listening
 
 if TYPE_CHECKING:
+    from dualstack.gateway.ears import Ears
     from dualstack.gateway.service import Door
 
-__all__ = ["Listening", "NamedPort", "PortState", "describe_socket", "stopped_addresses", "with_real_port"]
+__all__ = [
+    "Listening",
+    "NamedPort",
+    "PortState",
+    "describe_socket",
+    "stopped_addresses",
+    "with_real_port",
+    "with_scope_number",
+]
 
 
 class PortState(Enum):
@@ -40,16 +49,24 @@ class Listening:
     sock: socket.socket
     door: "Door"
 
-    def refuse(self, plane: DataPlane, *, release: bool) -> None:
-        """Take who waits in the queue, then let nobody in."""
-        plane.accept_pending(self.sock)
-        plane.unlisten(self.sock)
-        if KEEPS_ITS_PORT and not release:
+    @property
+    def keeps_its_port(self) -> bool:
+        """Whether it can refuse clients and keep the port number."""
+        return KEEPS_ITS_PORT and self.spec.proto == "tcp"
+
+    def refuse(self, ears: "Ears", *, release: bool, at_once: bool = True) -> None:
+        """Take who waits in the queue, then let nobody in; flows of UDP end at once, or with `close`."""
+        if self.spec.proto == "udp" and not at_once:
+            ears.hush(self.sock)
+            return
+        ears.accept_pending(self.sock)
+        ears.unlisten(self.sock)
+        if self.keeps_its_port and not release:
             stop_listening(self.sock)
         else:
             self.sock.close()
 
-    def revive(self, plane: DataPlane, held: Collection[int]) -> None:
+    def revive(self, ears: "Ears", held: Collection[int]) -> None:
         """Listen again; `held` are port numbers that other sockets of ours have.
 
         Raises:
@@ -57,42 +74,45 @@ class Listening:
         """
         if self.sock.fileno() < 0:
             self.sock = open_sockets([self.spec], held=held)[0]
-        else:
+        elif self.spec.proto == "tcp":
             listen_again(self.sock, self.spec)
-        plane.listen(self.sock, self.door)
+        ears.listen(self.sock, self.door)
 
-    def step_aside(self, plane: DataPlane) -> None:
+    def step_aside(self, ears: "Ears") -> None:
         """Make room for another socket of ours on the port number, so that `step_back` is still possible.
 
         A bound socket with SO_REUSEADDR that does not listen is in no other's way that has it too.
         """
         if self.sock.fileno() < 0:
             return
+        if self.spec.proto == "udp":
+            self.close(ears)
+            return
         if self.door.port.state is PortState.LISTENING:
-            plane.accept_pending(self.sock)
-            plane.unlisten(self.sock)
-            if KEEPS_ITS_PORT:
+            ears.accept_pending(self.sock)
+            ears.unlisten(self.sock)
+            if self.keeps_its_port:
                 self.sock.shutdown(socket.SHUT_RDWR)
-        if KEEPS_ITS_PORT:
+        if self.keeps_its_port:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         else:
             self.sock.close()
 
-    def step_back(self, plane: DataPlane, held: Collection[int]) -> None:
+    def step_back(self, ears: "Ears", held: Collection[int]) -> None:
         """Be again what it was before `step_aside`.
 
         Raises:
             ListenError: it cannot; its port is failed.
         """
         if self.door.port.state is PortState.LISTENING:
-            self.revive(plane, held)
+            self.revive(ears, held)
         elif self.sock.fileno() >= 0:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
 
-    def close(self, plane: DataPlane) -> None:
+    def close(self, ears: "Ears") -> None:
         """Listen no more and let go of the port number."""
         if self.sock.fileno() >= 0:
-            plane.unlisten(self.sock)
+            ears.unlisten(self.sock)
             self.sock.close()
 
 
@@ -117,16 +137,25 @@ class NamedPort:
         """The services that listen on it."""
         return list(dict.fromkeys(listening.spec.service for listening in self.listenings))
 
-    def stop(self, plane: DataPlane, *, release: bool = False) -> None:
-        """Close its ears; its connections go on. Nothing happens where it is stopped."""
+    def stop(self, ears: "Ears", *, release: bool = False, at_once: bool = True) -> None:
+        """Close its ears; its connections go on, its flows of UDP until `let_go` where not `at_once`.
+
+        Nothing happens where it is stopped.
+        """
         for listening in self.listenings:
             if self.state is PortState.LISTENING:
-                listening.refuse(plane, release=release)
+                listening.refuse(ears, release=release, at_once=at_once)
             elif release:
-                listening.close(plane)
+                listening.close(ears)
         self.state = PortState.STOPPED
 
-    def start(self, plane: DataPlane, held: Collection[int]) -> None:
+    def let_go(self, ears: "Ears") -> None:
+        """End the flows that a stop has left; nothing happens where the port was started since."""
+        for listening in self.listenings:
+            if self.state is not PortState.LISTENING and listening.spec.proto == "udp":
+                listening.close(ears)
+
+    def start(self, ears: "Ears", held: Collection[int]) -> None:
         """Listen again on all of its sockets; `held` are port numbers that sockets of ours have.
 
         Raises:
@@ -137,11 +166,11 @@ class NamedPort:
         revived: list[Listening] = []
         try:
             for listening in self.listenings:
-                listening.revive(plane, held)
+                listening.revive(ears, held)
                 revived.append(listening)
         except ListenError as error:
             for listening in revived:
-                listening.refuse(plane, release=False)
+                listening.refuse(ears, release=False)
             self.state, self.error = PortState.FAILED, str(error)
             raise
         self.state, self.error = PortState.LISTENING, None
@@ -160,7 +189,7 @@ class NamedPort:
 
 
 def describe_socket(spec: SocketSpec) -> dict[str, object]:
-    """A socket in the words of the JSON documents."""
+    """A socket in the words of the JSON documents, which had no UDP at first: where nothing is said it is TCP."""
     return {
         "service": spec.service,
         "port_name": spec.port_name,
@@ -168,6 +197,7 @@ def describe_socket(spec: SocketSpec) -> dict[str, object]:
         "address": str(spec.address),
         "port": spec.port,
         "v6only": spec.v6only,
+        **({"proto": spec.proto} if spec.proto != "tcp" else {}),
     }
 
 
@@ -188,10 +218,11 @@ def stopped_addresses(ports: Iterable[NamedPort], spec: SocketSpec) -> Iterator[
         for listening in port.listenings:
             other = listening.spec
             if other.port == spec.port and other.proto == spec.proto and not other.address.is_unspecified:
-                yield _with_scope_number(other.address)
+                yield with_scope_number(other.address)
 
 
-def _with_scope_number(address: Address) -> Address:
+def with_scope_number(address: Address) -> Address:
+    """The address with its interface's number for a zone, as the kernel gives them."""
     if address.scope is None or address.scope.isdecimal():
         return address
     return Address.from_int(address.value, address.version, str(socket.if_nametoindex(address.scope)))

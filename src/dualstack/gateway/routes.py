@@ -24,7 +24,7 @@ from dualstack.core.sockaddr import SocketAddress
 from dualstack.gateway.dataplane.link import Hop
 from dualstack.gateway.ports import NamedPort, PortState
 
-__all__ = ["Route", "hops", "route_to"]
+__all__ = ["Route", "hop_to", "hops", "route_to"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +115,12 @@ def hops(
     for address in allowed:
         source = route.by(address.version)
         if source is not None:
-            found.append(_hop(address, port, source))
+            found.append(hop_to(address, port, source))
     return tuple(found), "" if found else route.explain({address.version for address in allowed})
 
 
-def _hop(address: Address, port: int, source: Source) -> Hop:
+def hop_to(address: Address, port: int, source: Source) -> Hop:
+    """Where and from where to connect, as the kernel takes it; an interface that is not there is an `OSError`."""
     return Hop(
         AF_INET6 if address.version == 6 else AF_INET,
         SocketAddress(address, port).to_tuple(_interface_index),

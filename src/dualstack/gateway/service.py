@@ -25,7 +25,7 @@ from dualstack.gateway.routes import Route, hops
 from dualstack.kernel.streams import NO_ROOM, SockAddr, reset
 from dualstack.net.dialer import Dialer, SharedHistory
 
-__all__ = ["Door", "Policy", "RunningService", "rules_of"]
+__all__ = ["Door", "Policy", "RunningService", "client_of", "rules_of", "shown"]
 
 # How long a connection rests when the system has no descriptors left.
 _ROOM_RETRY_S = 0.1
@@ -116,16 +116,22 @@ class RunningService:
 
     def refusal(self, peer: SockAddr, client: str) -> str | None:
         """Why this client is not let in; None where it is."""
-        policy = self.policy
-        service = policy.service
-        if policy.access is not None and isinstance(peer, tuple):
-            decision = policy.access.check(Address(peer).canonical)
-            if decision.verdict is not Verdict.ALLOW:
-                return f"rule: {decision.rule}" if decision.rule else "no rule allows it"
+        service = self.policy.service
+        if (why := self.denial(peer)) is not None:
+            return why
         if service.max_connections is not None and self.connections >= service.max_connections:
             return f"max_connections: {service.max_connections}"
         if service.max_per_client is not None and self.by_client[client] >= service.max_per_client:
             return f"max_per_client: {service.max_per_client}"
+        return None
+
+    def denial(self, peer: SockAddr) -> str | None:
+        """Why the rules do not let this client in; None where they do."""
+        access = self.policy.access
+        if access is not None and isinstance(peer, tuple):
+            decision = access.check(Address(peer).canonical)
+            if decision.verdict is not Verdict.ALLOW:
+                return f"rule: {decision.rule}" if decision.rule else "no rule allows it"
         return None
 
     def send(self, client: SocketType, peer: SockAddr, door: "Door") -> None:
@@ -156,24 +162,24 @@ class RunningService:
         try:
             self._children.spawn(argv, client, door, lambda: door.leave(peer))
         except OSError as error:
-            self._log.warning("unreached", service=self.name, peer=_shown(peer), why=f"{argv[0]}: {error.strerror}")
+            self._log.warning("unreached", service=self.name, peer=shown(peer), why=f"{argv[0]}: {error.strerror}")
             door.leave(peer)
 
     def _lose(self, client: SocketType, peer: SockAddr, door: "Door", why: str) -> None:
         reset(client)
         client.close()
-        self._log.warning("unreached", service=self.name, peer=_shown(peer), target=self.policy.service.target, why=why)
+        self._log.warning("unreached", service=self.name, peer=shown(peer), target=self.policy.service.target, why=why)
         door.leave(peer)
 
     def refused(self, peer: SockAddr, why: str) -> None:
         """Write down who was not let in, and why."""
-        self._log.info("refused", service=self.name, peer=_shown(peer), why=why)
+        self._log.info("refused", service=self.name, peer=shown(peer), why=why)
 
     def unreached(self, link: Link) -> None:
         """Write down a target that did not answer."""
         tried = "; ".join(f"{hop.address}: {os.strerror(number)}" for hop, number in link.failures)
         self._log.warning(
-            "unreached", service=self.name, peer=_shown(link.peer), target=self.policy.service.target, why=tried
+            "unreached", service=self.name, peer=shown(link.peer), target=self.policy.service.target, why=tried
         )
 
     async def finish_dialling(self, timeout_s: float, is_meant: Callable[[object], bool]) -> int:
@@ -212,7 +218,7 @@ class Door:
             reset(client)
             client.close()
             return None
-        who = _client(peer)
+        who = client_of(peer)
         why = service.refusal(peer, who)
         if why is not None:
             client.close()
@@ -236,13 +242,13 @@ class Door:
         """One connection less."""
         self.service.connections -= 1
         self.port.connections -= 1
-        who = _client(peer)
+        who = client_of(peer)
         self.service.by_client[who] -= 1
         if not self.service.by_client[who]:
             del self.service.by_client[who]
 
 
-def _client(peer: SockAddr) -> str:
+def client_of(peer: SockAddr) -> str:
     """Whose connections are counted together: the kernel's text of the address, unmapped, which is canonical.
 
     An `Address` would be a tenth of what a short connection costs.
@@ -250,7 +256,8 @@ def _client(peer: SockAddr) -> str:
     return peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else peer
 
 
-def _shown(peer: SockAddr) -> str:
+def shown(peer: SockAddr) -> str:
+    """A peer for people: its address unmapped."""
     if not isinstance(peer, tuple):
         return peer
     address = Address(peer).canonical

@@ -19,6 +19,7 @@ from dualstack.core.socketspec import SocketSpec
 from dualstack.core.stacks import stack_named
 from dualstack.errors import ListenError
 from dualstack.kernel.backlog import BACKLOG
+from dualstack.kernel.datagrams import make_room, tell_who_was_asked
 
 __all__ = [
     "KEEPS_ITS_PORT",
@@ -123,6 +124,10 @@ def _set_options(sock: socket.socket, spec: SocketSpec) -> None:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(spec.v6only is not False))
     if spec.proto == "tcp":
         _restartable(sock, shared=spec.shared)
+    else:
+        make_room(sock)
+        if spec.address.is_unspecified:
+            tell_who_was_asked(sock)
     if spec.interface is not None:
         if not hasattr(socket, "SO_BINDTODEVICE"):
             raise OSError(errno.EOPNOTSUPP, f"this system cannot bind a socket to {spec.interface}")

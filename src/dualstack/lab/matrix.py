@@ -98,7 +98,6 @@ VARIANTS: dict[str, Variant] = {
         "with dualstack: a port of the gateway's for each server",
         socket.AI_V4MAPPED,
         through=GATEWAY,
-        protocols=("tcp",),
     ),
     "forward": Variant("with dualstack: a forward proxy", through=GATEWAY, protocols=()),
 }
@@ -242,8 +241,10 @@ class _Gateway:
 def _gateway(network: Network) -> Iterator[_Gateway]:
     host = network.hosts[GATEWAY]
     services = (
-        f"[[services]]\nname = '{each.title}'\nlisten = '*:{each.port}'\nto = '{each.host}.test:{each.port}'\n"
+        f"[[services]]\nname = '{each.title}, {protocol}'\nprotocol = '{protocol}'\n"
+        f"listen = '*:{each.port}'\nto = '{each.host}.test:{each.port}'\n"
         for each in SERVERS
+        for protocol in PROTOCOLS
     )
     path = "/run/gateway.toml"  # each host has its own
     host.run(["sh", "-c", f"cat > {path}"], stdin="".join(services))

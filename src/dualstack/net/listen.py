@@ -172,9 +172,15 @@ class Server:
 
 
 def plan_listen(
-    where: str | int, *, port: int | None = None, v6only: bool = False, family: int = 0, sockets: str = "auto"
+    where: str | int,
+    *,
+    port: int | None = None,
+    v6only: bool = False,
+    family: int = 0,
+    sockets: str = "auto",
+    protocol: str = "tcp",
 ) -> "Plan":
-    """What `bind_sockets` opens for these arguments, with notes for people: a family that is off, items merged.
+    """What `bind_sockets` or `open_datagram` opens, with notes for people: a family that is off, items merged.
 
     Raises:
         AddressError, ConfigError: as `bind_sockets` says.
@@ -196,7 +202,9 @@ def plan_listen(
     endpoints = parse_listen(text, port=port, service=service_port)
     if family:
         endpoints = narrowed(endpoints, family)
-    service = Service("listen", listen=endpoints, v6only=v6only or family == 6, sockets=Sockets(sockets))
+    service = Service(
+        "listen", listen=endpoints, protocol=protocol, v6only=v6only or family == 6, sockets=Sockets(sockets)
+    )
     facts = _quick_facts(tuple(endpoint.host for endpoint in endpoints if isinstance(endpoint.host, str)))
     claims = list(claims_of(Configuration((service,)), service, facts))
     return plan_claims(claims, facts, auto=Sockets.PAIR)

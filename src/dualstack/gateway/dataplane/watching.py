@@ -1,0 +1,118 @@
+"""Who is told that a socket can be read: an epoll set of ours inside the asyncio loop, or the loop itself.
+
+asyncio spends on each event what a datagram costs in all, and takes one datagram a turn (cpython#91487). A set of ours
+is one descriptor to it: a turn of the loop takes a few rounds of many events. Level-triggered, so that whoever reads
+less than there is is told again. Where there is no epoll, each socket is the loop's.
+"""
+
+import asyncio
+import select
+from collections.abc import Callable
+from typing import Protocol
+
+__all__ = ["EpollWatch", "LoopWatch", "Watch", "watch_on"]
+
+_ROUNDS = 16
+_EVENTS = 256
+
+
+class Watch(Protocol):
+    """Tells of sockets that can be read, or have failed."""
+
+    def add(self, descriptor: int, action: Callable[[], object], /) -> None:
+        """Call `action` whenever the descriptor can be read."""
+        ...
+
+    def drop(self, descriptor: int, /) -> None:
+        """Call it no more; before the descriptor is closed."""
+        ...
+
+    def close(self) -> None:
+        """Watch nothing."""
+        ...
+
+
+class EpollWatch:
+    """A set of descriptors in one of the loop's.
+
+    Args:
+        loop: whose callbacks it runs in.
+        on_turn: called before each round, to look at the clock.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_turn: Callable[[], object]) -> None:
+        self._loop = loop
+        self._on_turn = on_turn
+        self._epoll = select.epoll()
+        self._actions: dict[int, Callable[[], object]] = {}
+        loop.add_reader(self._epoll.fileno(), self._turn)
+
+    def add(self, descriptor: int, action: Callable[[], object]) -> None:
+        """As `Watch.add`."""
+        self._epoll.register(descriptor, select.EPOLLIN)
+        self._actions[descriptor] = action
+
+    def drop(self, descriptor: int) -> None:
+        """As `Watch.drop`."""
+        if self._actions.pop(descriptor, None) is not None:
+            self._epoll.unregister(descriptor)
+
+    def close(self) -> None:
+        """As `Watch.close`."""
+        if not self._epoll.closed:
+            self._loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+        self._actions.clear()
+
+    def _turn(self) -> None:
+        actions = self._actions
+        for _ in range(_ROUNDS):
+            events = self._epoll.poll(0, _EVENTS)
+            if not events:
+                return
+            self._on_turn()
+            for descriptor, _mask in events:
+                action = actions.get(descriptor)
+                if action is not None:
+                    action()
+            if self._epoll.closed:
+                return
+
+
+class LoopWatch:
+    """Each descriptor is the loop's.
+
+    Args:
+        loop: it.
+        on_turn: called before each action, to look at the clock.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_turn: Callable[[], object]) -> None:
+        self._loop = loop
+        self._on_turn = on_turn
+        self._watched: set[int] = set()
+
+    def add(self, descriptor: int, action: Callable[[], object]) -> None:
+        """As `Watch.add`."""
+        self._watched.add(descriptor)
+        self._loop.add_reader(descriptor, self._act, action)
+
+    def drop(self, descriptor: int) -> None:
+        """As `Watch.drop`."""
+        if descriptor in self._watched:
+            self._watched.remove(descriptor)
+            self._loop.remove_reader(descriptor)
+
+    def close(self) -> None:
+        """As `Watch.close`."""
+        for descriptor in list(self._watched):
+            self.drop(descriptor)
+
+    def _act(self, action: Callable[[], object]) -> None:
+        self._on_turn()
+        action()
+
+
+def watch_on(loop: asyncio.AbstractEventLoop, on_turn: Callable[[], object]) -> Watch:
+    """The best watch of this system."""
+    return EpollWatch(loop, on_turn) if hasattr(select, "epoll") else LoopWatch(loop, on_turn)

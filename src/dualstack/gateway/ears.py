@@ -1,0 +1,37 @@
+"""Listening sockets and whoever takes what comes in by them: one data plane for streams, one for datagrams."""
+
+from dataclasses import dataclass
+from socket import SOCK_DGRAM, socket
+
+from dualstack.gateway.dataplane.plane import DataPlane
+from dualstack.gateway.service import Door
+from dualstack.gateway.udp import DatagramPlane
+
+__all__ = ["Ears"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """Both planes, each for its kind of socket."""
+
+    streams: DataPlane
+    datagrams: DatagramPlane
+
+    def listen(self, sock: socket, door: Door) -> None:
+        """Let clients in by `sock`."""
+        self._plane(sock).listen(sock, door)
+
+    def unlisten(self, sock: socket) -> None:
+        """Let nobody in; nothing happens where it did not listen. Flows of UDP end: they answer by this socket."""
+        self._plane(sock).unlisten(sock)
+
+    def accept_pending(self, sock: socket) -> None:
+        """Take who waits in the socket's queue."""
+        self._plane(sock).accept_pending(sock)
+
+    def hush(self, sock: socket) -> None:
+        """Let nobody in by a socket of datagrams, whose flows go on."""
+        self.datagrams.hush(sock)
+
+    def _plane(self, sock: socket) -> DataPlane | DatagramPlane:
+        return self.datagrams if sock.type == SOCK_DGRAM else self.streams
