@@ -185,6 +185,6 @@ def test_every_key_explains_itself() -> None:
     keys = {key.key: key for key in configuration_keys()}
     assert all(key.meaning and key.type and key.default for key in keys.values())
     assert keys["services.idle_timeout"].type == "seconds"
-    assert keys["services.to"].default == "required"
+    assert keys["services.name"].default == "required"
     assert keys["services.sockets"].type == '"auto" | "single" | "pair"'
     assert {"user", "control", "log", "ports.NAME.bind", "links.ports", "services.access"} <= set(keys)

@@ -103,11 +103,8 @@ def why_left_out(address: Address, outlet: Outlet) -> LeftOut | None:
     # Below fe00:: no address needs a scope.
     if address.version == 6 and address.value >> 121 == _ONES and (refused := _nothing_named(address)):
         return refused
-    if outlet.access is not None:
-        decision = outlet.access.check(address)
-        if decision.verdict is not Verdict.ALLOW:
-            by = f"rule `{decision.rule}` denies it" if decision.rule else "no rule allows it"
-            return LeftOut(address, by, errno.EACCES)
+    if outlet.access is not None and (by := _denied_by(address, outlet.access)):
+        return LeftOut(address, by, errno.EACCES)
     if address.version not in outlet.sources:
         if address.version == 4 and outlet.nat64 and not _stays_here(address):
             return None
@@ -117,6 +114,19 @@ def why_left_out(address: Address, outlet: Outlet) -> LeftOut | None:
 
 
 _ONES = 0x7F
+
+
+def _denied_by(address: Address, access: AccessList) -> str:
+    """Which rule denies it, or that none allows it; empty where it may be dialled."""
+    # Linux: tcp_v4_connect and tcp_v6_connect take the unspecified address for the loopback.
+    for meant in (address, _LOOPBACKS[address.version]) if address.is_unspecified else (address,):
+        decision = access.check(meant)
+        if decision.verdict is not Verdict.ALLOW:
+            return f"rule `{decision.rule}` denies it" if decision.rule else "no rule allows it"
+    return ""
+
+
+_LOOPBACKS = {4: Address("127.0.0.1"), 6: Address("::1")}
 
 
 def _nothing_named(address: Address) -> LeftOut | None:
