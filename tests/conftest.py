@@ -17,6 +17,7 @@ from support.command import Run
 PACKAGES = {
     "bipmkpw": "bip",
     "dovecot": "dovecot-imapd",
+    "nft": "nftables",
     "setpriv": "util-linux",
     "setsid": "util-linux",
     "telnet": "inetutils-telnet",
