@@ -108,6 +108,6 @@ def test_weechat_is_connected_within_the_second_where_ipv6_is_dropped(network: N
     asked = [word for command in commands for word in ("--run-command", command)]
     host = network.hosts["client"]
     local = Dualstack("proxy", "localhost:1081", "--connect-timeout", "1", host=host)
-    with network.fault("dropped ipv6 server"), Ngircd(network, directory) as irc, local:
-        with Program("weechat-headless", "--dir", home, *asked, host=host):
-            irc.out.until("registered (connection")
+    weechat = Program("weechat-headless", "--dir", home, *asked, host=host)
+    with network.fault("dropped ipv6 server"), Ngircd(network, directory) as irc, local, weechat:
+        irc.out.until("registered (connection")

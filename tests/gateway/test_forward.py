@@ -2,8 +2,11 @@
 
 import asyncio
 import base64
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -323,8 +326,6 @@ def test_a_client_that_says_nothing_is_let_go_of_and_counts_until_then() -> None
 
 def test_the_deadline_of_a_handshake_is_kept() -> None:
     async def scenario() -> None:
-        import socket
-
         async def never(_: object) -> socket.socket:
             raise AssertionError("nothing was asked for")
 
@@ -340,9 +341,6 @@ def test_the_deadline_of_a_handshake_is_kept() -> None:
 
 def test_a_client_that_leaves_while_its_server_is_dialled_costs_nothing() -> None:
     async def scenario() -> None:
-        import socket
-        import struct
-
         from dualstack.core.endpoint import Endpoint
 
         ours, theirs = socket.socketpair()
@@ -370,3 +368,54 @@ def test_the_rules_of_a_forward_proxy_are_those_that_access_asks_of(tmp_path, ru
     path.write_text(proxy(access='["allow 10.0.0.0/8"]'))
     for arguments, code in ((("--reach", "127.0.0.1"), 1), (("--reach", "8.8.8.8"), 0), (("10.1.1.1",), 0)):
         assert run("access", "--config", str(path), "--service", "p", *arguments)[0] == code
+
+
+class Changing:
+    """A resolver whose name has another address each time."""
+
+    def __init__(self, *addresses: str) -> None:
+        self._addresses = list(addresses)
+
+    def getaddrinfo(self, _host: bytes, _port: object, family: int, *_hints: int) -> list[object]:
+        if family != socket.AF_INET:
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (self._addresses.pop(0), 0))]
+
+    def getnameinfo(self, *_arguments: object) -> tuple[str, str]:
+        raise NotImplementedError
+
+
+def test_a_name_that_changes_its_answer_is_dialled_where_it_was_judged() -> None:
+    async def scenario() -> None:
+        with Servers() as servers:
+            servers.accept("127.0.0.9", "127.0.0.1")
+            async with running(proxy(reach='["allow 127.0.0.9"]')) as r:
+                policy = r.gateway.services["p"].policy
+                resolver = Changing("127.0.0.9", "127.0.0.1")
+                object.__setattr__(policy, "dialer", replace(policy.dialer, resolver=resolver))
+                for reply in (b"\5\0", b"\5\2"):
+                    async with client(r) as c:
+                        c.say(socks5("rebinding.example", servers.port))
+                        assert (await c.hear(12))[2:4] == reply
+                servers.peer("127.0.0.9")
+                servers.listening["127.0.0.1"].setblocking(False)
+                with pytest.raises(BlockingIOError):
+                    servers.listening["127.0.0.1"].accept()
+
+    run(scenario)
+
+
+def test_a_client_that_resets_before_its_request_is_over_is_let_go_of() -> None:
+    async def scenario() -> None:
+        async with running(proxy()) as r:
+            sock = socket.create_connection(("127.0.0.1", r.port("p")))
+            sock.send(b"\5\1\0")
+            assert await asyncio.to_thread(sock.recv, 2) == b"\5\0"
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
+            while not r.events.of("refused"):  # noqa: ASYNC110 - the gateway has no event for it
+                await asyncio.sleep(0)
+            assert "the client left: Connection reset" in str(r.events.of("refused")[0]["why"])
+            await ended(r, "p", 0)
+
+    run(scenario)

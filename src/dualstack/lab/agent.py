@@ -177,9 +177,12 @@ def _by_socks5(wanted: tuple[str, int], sock: socket.socket) -> None:
 
 
 def _read(sock: socket.socket, size: int) -> bytes:
-    content = sock.recv(size, socket.MSG_WAITALL)
-    if len(content) < size:
-        raise WireError("SOCKS5", "the proxy hung up")
+    content = b""
+    while len(content) < size:
+        piece = sock.recv(size - len(content))
+        if not piece:
+            raise WireError("SOCKS5", "the proxy hung up")
+        content += piece
     return content
 
 
