@@ -9,12 +9,15 @@ import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from dualstack.core.access import AccessList, Verdict
 from dualstack.core.address import Address
 from dualstack.core.embedded import NAT64_LENGTHS, rfc6052_encode
 from dualstack.core.order import Candidate
 from dualstack.core.prefix import Prefix
+
+if TYPE_CHECKING:
+    from dualstack.core.access import AccessList
 
 __all__ = [
     "ANYWHERE",
@@ -67,7 +70,7 @@ class Outlet:
     sources: Mapping[int, Source] = field(
         default_factory=lambda: MappingProxyType({6: FROM_ANYWHERE, 4: FROM_ANYWHERE})
     )
-    access: AccessList | None = None
+    access: "AccessList | None" = None
     nat64: tuple[Prefix, ...] = ()
     why: str = ""
 
@@ -103,8 +106,8 @@ def why_left_out(address: Address, outlet: Outlet) -> LeftOut | None:
     # Below fe00:: no address needs a scope.
     if address.version == 6 and address.value >> 121 == _ONES and (refused := _nothing_named(address)):
         return refused
-    if outlet.access is not None and (by := _denied_by(address, outlet.access)):
-        return LeftOut(address, by, errno.EACCES)
+    if outlet.access is not None and (denied := _denied(address, outlet.access)):
+        return denied
     if address.version not in outlet.sources:
         if address.version == 4 and outlet.nat64 and not _stays_here(address):
             return None
@@ -113,20 +116,22 @@ def why_left_out(address: Address, outlet: Outlet) -> LeftOut | None:
     return None
 
 
-_ONES = 0x7F
+def _denied(address: Address, access: "AccessList") -> LeftOut | None:
+    from dualstack.core.access import Verdict  # who has no rules does not pay for their tables
 
-
-def _denied_by(address: Address, access: AccessList) -> str:
-    """Which rule denies it, or that none allows it; empty where it may be dialled."""
     # Linux: tcp_v4_connect and tcp_v6_connect take the unspecified address for the loopback.
     for meant in (address, _LOOPBACKS[address.version]) if address.is_unspecified else (address,):
         decision = access.check(meant)
         if decision.verdict is not Verdict.ALLOW:
-            return f"rule `{decision.rule}` denies it" if decision.rule else "no rule allows it"
-    return ""
+            by = f"rule `{decision.rule}` denies it" if decision.rule else "no rule allows it"
+            return LeftOut(address, by, errno.EACCES)
+    return None
 
 
 _LOOPBACKS = {4: Address("127.0.0.1"), 6: Address("::1")}
+
+
+_ONES = 0x7F
 
 
 def _nothing_named(address: Address) -> LeftOut | None:
