@@ -25,6 +25,7 @@ __all__ = [
     "RuleError",
     "TrialError",
     "UnknownBehaviour",
+    "WireError",
     "refusal",
 ]
 
@@ -71,6 +72,15 @@ class RuleError(DualstackError, ValueError):
     def __init__(self, rule: str, why: str) -> None:
         super().__init__(f"access rule {rule!r}: {why}")
         self.rule = rule
+        self.why = why
+
+
+class WireError(DualstackError, ValueError):
+    """Bytes that are not what their protocol has there; `protocol` names it, `why` says what is wrong."""
+
+    def __init__(self, protocol: str, why: str) -> None:
+        super().__init__(f"{protocol}: {why}")
+        self.protocol = protocol
         self.why = why
 
 

@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration, ExecTarget, Link, Port, Service, Sockets, UnixTarget
+from dualstack.core.configuration import (
+    Configuration,
+    ExecTarget,
+    ForwardTarget,
+    Link,
+    Port,
+    ProxyProtocol,
+    Service,
+    Sockets,
+    UnixTarget,
+)
 from dualstack.core.endpoint import Endpoint, Wildcard
 from dualstack.errors import AddressError, ConfigError, ExitCode
 from dualstack.gateway.config import configuration_keys, load, parse, parse_target_text
@@ -93,6 +103,7 @@ def test_what_is_not_written_has_its_default() -> None:
     assert (service.max_connections, service.max_per_client, service.access) == (None, None, ())
 
 
+FORWARD = "[[services]]\nname = 'a'\nforward = ['socks5']\nlisten = '*:1'\n"
 SERVICE = "[[services]]\nname = 'a'\nto = '127.0.0.1:9'\nlisten = '*:1'\n"
 
 
@@ -111,6 +122,18 @@ SERVICE = "[[services]]\nname = 'a'\nto = '127.0.0.1:9'\nlisten = '*:1'\n"
         (SERVICE + "sockets = 'both'", 'f: services[0] (a).sockets: \'both\': expected "auto" | "single" | "pair"'),
         (SERVICE + "protocol = 'sctp'", "f: services[0] (a).protocol: 'sctp': expected \"tcp\""),
         ("[[services]]\nname='a'\nlisten='*:1'", "f: services[0] (a).to: is missing"),
+        (SERVICE + "forward = ['socks5']", "f: services[0] (a).forward: stands beside `to`"),
+        (SERVICE + "users = {a = 'b'}", "f: services[0] (a).users: asks for passwords"),
+        (SERVICE + "proxy_in = ['any']", "f: services[0] (a).proxy_in: 'any': "),
+        (SERVICE + "proxy_out = 3", "f: services[0] (a).proxy_out: 3: expected 1 | 2"),
+        (FORWARD + "proxy_out = 1", "f: services[0] (a).proxy_out: has no place in a forward proxy"),
+        (FORWARD + "users = {'a:b' = 'c'}", "f: services[0] (a).users.a:b: a name and a password have 1 to 255 bytes"),
+        (FORWARD + "users = {a = ''}", "f: services[0] (a).users.a: a name and a password have 1 to 255 bytes"),
+        (FORWARD + "access = ['allow all']", "f: services[0] (a).access: "),
+        (
+            FORWARD.replace("socks5", "socks6"),
+            'f: services[0] (a).forward[0]: \'socks6\': expected list of "socks5" | "socks4a" | "http-connect"',
+        ),
         ("[[services]]\nname='a'\nto='h:1'", "f: services[0] (a): needs either `ports`"),
         (SERVICE + "ports = ['p']", "f: services[0] (a): needs either `ports`"),
         ("[[services]]\nname=''\nto='h:1'\nlisten='*:1'", "f: services[0].name: is empty"),
@@ -185,6 +208,14 @@ def test_every_key_explains_itself() -> None:
     keys = {key.key: key for key in configuration_keys()}
     assert all(key.meaning and key.type and key.default for key in keys.values())
     assert keys["services.idle_timeout"].type == "seconds"
-    assert keys["services.to"].default == "required"
+    assert keys["services.name"].default == "required"
     assert keys["services.sockets"].type == '"auto" | "single" | "pair"'
     assert {"user", "control", "log", "ports.NAME.bind", "links.ports", "services.access"} <= set(keys)
+
+
+def test_a_forward_proxy_is_read_with_its_users_and_keeps_their_passwords_to_itself() -> None:
+    (service,) = parse(FORWARD + "users = {ann = 'secret'}\nproxy_in = ['10.0.0.0/8']", "f").services
+    assert service.target == ForwardTarget((ProxyProtocol.SOCKS5,), (("ann", "secret"),))
+    assert str(service.target) == "wherever socks5 asks for"
+    assert "secret" not in repr(service)
+    assert service.proxy_in == ("10.0.0.0/8",)

@@ -20,6 +20,7 @@ _INTERRUPTED = 130
 VERBS = {
     "demo": "See it work: an IPv4-only and an IPv6-only server, and the gateway between them.",
     "relay": "Give one server the other family's face: accept on LISTEN, connect to TARGET.",
+    "proxy": "Let clients say where to: SOCKS5, SOCKS4a and HTTP on one port, over whichever family answers.",
     "gateway": "Run, or --check, a configuration of ports, services and links.",
     "ports": "List, stop, start and restart the ports of a running gateway.",
     "connect": "Connect as a telnet client over whichever family answers, and tell each step.",

@@ -9,9 +9,22 @@ from math import inf
 
 from dualstack.core.address import Address
 from dualstack.core.endpoint import Endpoint, Wildcard
+from dualstack.core.forwarding import implied_rules
 from dualstack.errors import ConfigError
 
-__all__ = ["BOTH", "Configuration", "ExecTarget", "Link", "Port", "Service", "Sockets", "Target", "UnixTarget"]
+__all__ = [
+    "BOTH",
+    "Configuration",
+    "ExecTarget",
+    "ForwardTarget",
+    "Link",
+    "Port",
+    "ProxyProtocol",
+    "Service",
+    "Sockets",
+    "Target",
+    "UnixTarget",
+]
 
 
 BOTH = frozenset({4, 6})
@@ -46,7 +59,32 @@ class ExecTarget:
         return f"exec:{' '.join(self.argv)}"
 
 
-Target = Endpoint | UnixTarget | ExecTarget
+class ProxyProtocol(Enum):
+    """How a client tells a forward proxy where to go."""
+
+    SOCKS5 = "socks5"
+    SOCKS4A = "socks4a"
+    HTTP_CONNECT = "http-connect"
+    HTTP = "http"
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardTarget:
+    """Wherever the client asks for: a forward proxy.
+
+    Args:
+        protocols: those it may ask by; the first byte tells which.
+        users: names with their passwords; empty asks for none.
+    """
+
+    protocols: tuple[ProxyProtocol, ...] = tuple(ProxyProtocol)
+    users: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    def __str__(self) -> str:
+        return f"wherever {', '.join(protocol.value for protocol in self.protocols)} asks for"
+
+
+Target = Endpoint | UnixTarget | ExecTarget | ForwardTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +122,10 @@ class Service:
         v6only: with `listen`, IPv6 alone on `[::]`.
         idle_timeout_s: a connection without a byte for so long is ended.
         drain_s: how long connections may go on after the end was asked for.
+        proxy_in: prefixes of the senders whose connections begin with a PROXY header.
+        proxy_out: the version of the PROXY header that the target gets; None sends none.
+
+    A forward proxy has rules in any case: see `core.forwarding`.
     """
 
     name: str
@@ -103,6 +145,14 @@ class Service:
     max_connections: int | None = None
     max_per_client: int | None = None
     drain_s: float = 30.0
+    proxy_in: tuple[str, ...] = ()
+    proxy_out: int | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.target, ForwardTarget):
+            access, reach = implied_rules(self.access, self.reach)
+            object.__setattr__(self, "access", access)
+            object.__setattr__(self, "reach", reach)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,11 +119,16 @@ def why_left_out(address: Address, outlet: Outlet) -> LeftOut | None:
 def _denied(address: Address, access: "AccessList") -> LeftOut | None:
     from dualstack.core.access import Verdict  # who has no rules does not pay for their tables
 
-    decision = access.check(address)
-    if decision.verdict is Verdict.ALLOW:
-        return None
-    by = f"rule `{decision.rule}` denies it" if decision.rule else "no rule allows it"
-    return LeftOut(address, by, errno.EACCES)
+    # Linux: tcp_v4_connect and tcp_v6_connect take the unspecified address for the loopback.
+    for meant in (address, _LOOPBACKS[address.version]) if address.is_unspecified else (address,):
+        decision = access.check(meant)
+        if decision.verdict is not Verdict.ALLOW:
+            by = f"rule `{decision.rule}` denies it" if decision.rule else "no rule allows it"
+            return LeftOut(address, by, errno.EACCES)
+    return None
+
+
+_LOOPBACKS = {4: Address("127.0.0.1"), 6: Address("::1")}
 
 
 _ONES = 0x7F

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
 from socket import SocketType
 
-from dualstack.core.address import Address
+from dualstack.wire.proxy_protocol import Ends
 
 __all__ = ["Children", "connection_environment"]
 
@@ -20,16 +20,15 @@ __all__ = ["Children", "connection_environment"]
 _AFTER_HANGUP_S = 1.0
 
 
-def connection_environment(client: SocketType, environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` with PROTO, TCPREMOTEIP, TCPREMOTEPORT, TCPLOCALIP and TCPLOCALPORT of `client`."""
-    remote, local = client.getpeername(), client.getsockname()
+def connection_environment(ends: Ends, environment: Mapping[str, str]) -> dict[str, str]:
+    """`environment` with PROTO, TCPREMOTEIP, TCPREMOTEPORT, TCPLOCALIP and TCPLOCALPORT of a connection."""
     return {
         **environment,
         "PROTO": "TCP",
-        "TCPREMOTEIP": str(Address(remote).canonical),
-        "TCPREMOTEPORT": str(remote[1]),
-        "TCPLOCALIP": str(Address(local).canonical),
-        "TCPLOCALPORT": str(local[1]),
+        "TCPREMOTEIP": str(ends.peer.address.canonical),
+        "TCPREMOTEPORT": str(ends.peer.port),
+        "TCPLOCALIP": str(ends.local.address.canonical),
+        "TCPLOCALPORT": str(ends.local.port),
     }
 
 
@@ -44,11 +43,13 @@ class Children:
         self._loop = loop
         self._running: dict[subprocess.Popen[bytes], tuple[object, asyncio.Future[int]]] = {}
 
-    def spawn(self, argv: tuple[str, ...], client: SocketType, owner: object, on_exit: Callable[[], None]) -> None:
+    def spawn(
+        self, argv: tuple[str, ...], client: SocketType, ends: Ends, owner: object, on_exit: Callable[[], None]
+    ) -> None:
         """Start `argv` on `client`, which is closed here in any case; `on_exit` is called once it has ended.
 
         Raises:
-            OSError: the client has gone, or the program cannot be started.
+            OSError: the program cannot be started.
         """
         with closing(client):
             client.setblocking(True)
@@ -56,7 +57,7 @@ class Children:
                 argv,
                 stdin=client.fileno(),
                 stdout=client.fileno(),
-                env=connection_environment(client, os.environ),
+                env=connection_environment(ends, os.environ),
                 start_new_session=True,
             )
         ended = self._loop.create_future()

@@ -20,9 +20,21 @@ from msgspec import Meta, Struct
 
 from dualstack.core.access import AccessList
 from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration, ExecTarget, Link, Port, Service, Sockets, Target, UnixTarget
+from dualstack.core.configuration import (
+    Configuration,
+    ExecTarget,
+    ForwardTarget,
+    Link,
+    Port,
+    ProxyProtocol,
+    Service,
+    Sockets,
+    Target,
+    UnixTarget,
+)
 from dualstack.core.embedded import Nat64
 from dualstack.core.endpoint import parse_host, parse_listen, parse_port, parse_target
+from dualstack.core.prefix import Prefix
 from dualstack.errors import AddressError, ConfigError, RuleError
 from dualstack.kernel.tables import parse_table, read_text
 from dualstack.net.services import service_port
@@ -47,7 +59,7 @@ class ServiceTable(Struct, forbid_unknown_fields=True, kw_only=True):
     """A `[[services]]` table."""
 
     name: Annotated[str, Meta(description="the service's name, its own")]
-    to: Annotated[str, Meta(description="where connections go: host:port, unix:/path or exec:COMMAND")]
+    to: Annotated[str | None, Meta(description="where connections go: host:port, unix:/path or exec:COMMAND")] = None
     protocol: Annotated[Literal["tcp", "udp"], Meta(description="the transport")] = "tcp"
     ports: Annotated[list[str], Meta(description="names of [ports] to listen on, with `port`")] = []
     listen: Annotated[
@@ -70,6 +82,17 @@ class ServiceTable(Struct, forbid_unknown_fields=True, kw_only=True):
     max_connections: Annotated[Count | None, Meta(description="connections at a time; more are refused")] = None
     max_per_client: Annotated[Count | None, Meta(description="connections at a time from one client address")] = None
     drain: Annotated[float, Meta(ge=0, description="seconds that connections may go on after SIGTERM")] = 30.0
+    forward: Annotated[
+        list[Literal["socks5", "socks4a", "http-connect", "http"]],
+        Meta(description="or how clients say where: a forward proxy, the protocols told apart by the first byte"),
+    ] = []
+    users: Annotated[dict[str, str], Meta(description="with `forward`, the names and passwords that it asks for")] = {}
+    proxy_in: Annotated[
+        list[str], Meta(description="prefixes of senders whose connections begin with a PROXY header, version 1 or 2")
+    ] = []
+    proxy_out: Annotated[
+        Literal[1, 2] | None, Meta(description="the version of the PROXY header that the target gets")
+    ] = None
 
 
 class LinkTable(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -266,9 +289,11 @@ def _service(table: ServiceTable, index: int, where: str) -> Service:
     _checked(where, f"{key}.nat64", lambda: Nat64(table.nat64))
     for rules in ("access", "reach"):
         _checked(where, f"{key}.{rules}", lambda rules=rules: AccessList(getattr(table, rules), nat64=table.nat64))  # type: ignore[misc]
+    for sender in table.proxy_in:
+        _checked(where, f"{key}.proxy_in", lambda sender=sender: Prefix.parse(sender))  # type: ignore[misc]
     return Service(
         table.name,
-        _checked(where, f"{key}.to", lambda: parse_target_text(table.to)),
+        _target(table, where, key),
         ports=tuple(table.ports),
         listen=endpoints,
         port=port,
@@ -282,7 +307,29 @@ def _service(table: ServiceTable, index: int, where: str) -> Service:
         max_connections=table.max_connections,
         max_per_client=table.max_per_client,
         drain_s=table.drain,
+        proxy_in=tuple(table.proxy_in),
+        proxy_out=table.proxy_out,
     )
+
+
+def _target(table: ServiceTable, where: str, key: str) -> Target:
+    """Where the service's connections go; `to` or `forward` says it."""
+    if not table.forward:
+        if table.to is None:
+            raise ConfigError(where, f"{key}.to", "is missing; a forward proxy has `forward` instead")
+        if table.users:
+            raise ConfigError(where, f"{key}.users", "asks for passwords, which only `forward` has a way to give")
+        to = table.to
+        return _checked(where, f"{key}.to", lambda: parse_target_text(to))
+    if table.to is not None:
+        raise ConfigError(where, f"{key}.forward", "stands beside `to`: clients say where, or the file does, not both")
+    if table.proxy_out is not None:
+        raise ConfigError(where, f"{key}.proxy_out", "has no place in a forward proxy: its targets expect no header")
+    for name, password in table.users.items():
+        if not 0 < len(name.encode()) < 256 or not 0 < len(password.encode()) < 256 or ":" in name:
+            why = "a name and a password have 1 to 255 bytes, and a name has no colon (RFC 1929, RFC 7617)"
+            raise ConfigError(where, f"{key}.users.{name}", why)
+    return ForwardTarget(tuple(map(ProxyProtocol, dict.fromkeys(table.forward))), tuple(table.users.items()))
 
 
 def _checked(where: str, key: str, read: Callable[[], T]) -> T:
@@ -360,8 +407,17 @@ def _type_name(hint: object) -> str:
         return _TYPE_NAMES[inner]
     parts = [_type_name(part) for part in get_args(inner) if part is not type(None)]
     if getattr(inner, "__origin__", None) is Literal:
-        return " | ".join(f'"{part}"' for part in get_args(inner))
-    return "list of texts" if getattr(inner, "__origin__", None) is list else " or ".join(parts)
+        return " | ".join(f'"{part}"' if isinstance(part, str) else str(part) for part in get_args(inner))
+    if getattr(inner, "__origin__", None) is list:
+        return f"list of {parts[0]}"
+    return " or ".join(parts)
 
 
-_TYPE_NAMES: dict[object, str] = {str: "text", int: "number", float: "seconds", bool: "true or false"}
+_TYPE_NAMES: dict[object, str] = {
+    str: "text",
+    int: "number",
+    float: "seconds",
+    bool: "true or false",
+    list[str]: "list of texts",
+    dict[str, str]: "table of texts",
+}

@@ -7,28 +7,33 @@ reload swaps for another without touching a connection.
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from socket import AF_UNIX, SocketType, if_nametoindex
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from functools import partial
+from socket import AF_UNIX, SocketType, if_nametoindex, socket
 
 from dualstack.core.access import AccessList, Verdict
 from dualstack.core.address import Address
-from dualstack.core.configuration import ExecTarget, Service, UnixTarget
+from dualstack.core.configuration import ExecTarget, ForwardTarget, Service, UnixTarget
 from dualstack.core.endpoint import Endpoint
-from dualstack.errors import DialError, DualstackError
+from dualstack.errors import DialError, DualstackError, WireError
 from dualstack.gateway.children import Children
 from dualstack.gateway.dataplane.link import Hop, Link, Reason, Target
 from dualstack.gateway.dataplane.plane import DataPlane
+from dualstack.gateway.forward import Turned, arrange
 from dualstack.gateway.log import Log
 from dualstack.gateway.ports import NamedPort
+from dualstack.gateway.proxied import Senders, ends_of, read_header, sockaddr_of
 from dualstack.gateway.routes import Route, hops
-from dualstack.kernel.streams import NO_ROOM, SockAddr, reset
+from dualstack.kernel.streams import NO_ROOM, SockAddr, as_socket, reset
 from dualstack.net.dialer import Dialer, SharedHistory
+from dualstack.wire.proxy_protocol import Ends, header
 
 __all__ = ["Door", "Policy", "RunningService", "client_of", "rules_of", "shown"]
 
 # How long a connection rests when the system has no descriptors left.
 _ROOM_RETRY_S = 0.1
+_LEAVING = "the gateway is leaving"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class Policy:
     service: Service
     access: AccessList | None
     reach: AccessList | None
+    senders: Senders | None
+    route_of: Callable[[Endpoint], Route]
     dialer: Dialer
     target: Target | None
     trouble: str
@@ -47,10 +54,25 @@ class Policy:
         """The policy of `service`; a literal target is made ready here and never leaves the data plane."""
         access = rules_of(service.access, service.nat64)
         reach = rules_of(service.reach, service.nat64)
-        route = route_of(service.target) if isinstance(service.target, Endpoint) else Route()
+        anywhere = Route(families=service.families)
+        route = route_of(service.target) if isinstance(service.target, Endpoint) else anywhere
         target, trouble = _literal_target(service, route, reach)
         dialer = Dialer(outlet=route.outlet(reach, service.nat64), history=history)
-        return cls(service, access, reach, dialer, target, trouble)
+        return cls(service, access, reach, Senders.of(service.proxy_in), route_of, dialer, target, trouble)
+
+    def dialer_to(self, target: Endpoint) -> Dialer:
+        """Who dials `target`: by the ports of its link, where one speaks of it."""
+        if target is self.service.target:
+            return self.dialer
+        route = self.route_of(target)
+        if route.link is None:
+            return self.dialer
+        return Dialer(outlet=route.outlet(self.reach, self.service.nat64), history=self.dialer.history)
+
+    def preface(self, client: SocketType, peer: SockAddr, ends: Ends | None) -> bytes:
+        """What the target gets before the client's first byte."""
+        version = self.service.proxy_out
+        return b"" if version is None else header(version, ends or ends_of(client, peer))
 
 
 def rules_of(rules: tuple[str, ...], nat64: tuple[str, ...]) -> AccessList | None:
@@ -73,17 +95,18 @@ def _target(service: Service, found: tuple[Hop, ...]) -> Target:
     return Target(found, idle_timeout_s=service.idle_timeout_s, connect_timeout_s=service.connect_timeout_s)
 
 
-async def _reach(policy: Policy, target: Endpoint) -> SocketType:
-    """Connect to a name; a client never pays for a lack of descriptors: it waits until there are some.
+async def _reach(policy: Policy, target: Endpoint) -> socket:
+    """Connect to a target; a client never pays for a lack of descriptors: it waits until there are some.
 
     Raises:
         DualstackError: no address of it can be reached in time.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + policy.service.connect_timeout_s
+    dialer = policy.dialer_to(target)
     while True:
         try:
-            return await policy.dialer.connect(str(target.host), target.port, timeout=max(deadline - loop.time(), 0.0))
+            return await dialer.connect(str(target.host), target.port, timeout=max(deadline - loop.time(), 0.0))
         except DialError as error:
             if error.errno not in NO_ROOM:
                 raise
@@ -116,11 +139,9 @@ class RunningService:
 
     def refusal(self, peer: SockAddr, client: str) -> str | None:
         """Why this client is not let in; None where it is."""
-        service = self.policy.service
-        if (why := self.denial(peer)) is not None:
+        if (why := self.denial(peer) or self.no_room()) is not None:
             return why
-        if service.max_connections is not None and self.connections >= service.max_connections:
-            return f"max_connections: {service.max_connections}"
+        service = self.policy.service
         if service.max_per_client is not None and self.by_client[client] >= service.max_per_client:
             return f"max_per_client: {service.max_per_client}"
         return None
@@ -134,33 +155,93 @@ class RunningService:
                 return f"rule: {decision.rule}" if decision.rule else "no rule allows it"
         return None
 
-    def send(self, client: SocketType, peer: SockAddr, door: "Door") -> None:
-        """See to a client whose target is no literal address: a name to look up, or a command."""
+    def no_room(self) -> str | None:
+        """Why nobody at all is let in now; None where there is room."""
+        limit = self.policy.service.max_connections
+        return None if limit is None or self.connections < limit else f"max_connections: {limit}"
+
+    def hear(self, client: SocketType, sender: SockAddr, door: "Door") -> None:
+        """Read the PROXY header of a client that a named sender brings, then see whether it is let in."""
+        self._begin(self._hear(client, sender, door), door)
+
+    async def _hear(self, client: SocketType, sender: SockAddr, door: "Door") -> None:
+        door.count(1)
+        try:
+            sock, ends = await read_header(client, sender)
+        except WireError as error:
+            self.refused(sender, str(error))
+            return
+        finally:
+            door.count(-1)
+        peer = sockaddr_of(ends.peer)
+        target = door.let_in(sock, peer, ends)
+        if target is not None:
+            self._plane.connect(sock, peer, target, door)
+
+    def send(self, client: SocketType, peer: SockAddr, door: "Door", ends: Ends | None) -> None:
+        """See to a client whose target is no literal address: a name to look up, a command, or the client's to say."""
         match self.policy.service.target:
             case ExecTarget(argv):
-                self._spawn(argv, client, peer, door)
+                self._spawn(argv, client, peer, door, ends)
+            case ForwardTarget() as target:
+                self._begin(self._forward(client, peer, door, target), door)
             case Endpoint(host=str()) as target:
-                task = asyncio.get_running_loop().create_task(self._dial(client, peer, door, target))
-                self._dialling[task] = door
-                task.add_done_callback(self._dialling.pop)
+                self._begin(self._dial(client, peer, door, target, ends), door)
             case target:
                 self._lose(client, peer, door, self.policy.trouble or f"no way to {target}")
 
-    async def _dial(self, client: SocketType, peer: SockAddr, door: "Door", target: Endpoint) -> None:
+    def _begin(self, work: Coroutine[None, None, None], door: "Door") -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._dialling[task] = door
+        task.add_done_callback(self._dialling.pop)
+
+    async def _dial(
+        self, client: SocketType, peer: SockAddr, door: "Door", target: Endpoint, ends: Ends | None
+    ) -> None:
         policy = self.policy
+        preface = policy.preface(client, peer, ends)
         try:
             server = await _reach(policy, target)
         except asyncio.CancelledError:
-            self._lose(client, peer, door, "the gateway is leaving")
+            self._lose(client, peer, door, _LEAVING)
             raise
         except (DualstackError, OSError) as error:
             self._lose(client, peer, door, str(error))
         else:
-            self._plane.relay(client, server, door, peer=peer, idle_timeout_s=policy.service.idle_timeout_s)
+            idle_s = policy.service.idle_timeout_s
+            self._plane.relay(client, server, door, peer=peer, leftover=preface, idle_timeout_s=idle_s)
 
-    def _spawn(self, argv: tuple[str, ...], client: SocketType, peer: SockAddr, door: "Door") -> None:
+    async def _forward(self, client: SocketType, peer: SockAddr, door: "Door", target: ForwardTarget) -> None:
+        policy = self.policy
+        sock = as_socket(client)
+        sock.setblocking(False)
         try:
-            self._children.spawn(argv, client, door, lambda: door.leave(peer))
+            arranged = await arrange(sock, target, partial(_reach, policy))
+        except asyncio.CancelledError:
+            self._lose(sock, peer, door, _LEAVING)
+            raise
+        except Turned as turned:
+            sock.close()
+            self._turned(peer, turned)
+            door.leave(peer)
+        else:
+            self._plane.relay(
+                *(sock, arranged.server, door),
+                peer=peer,
+                leftover=arranged.first,
+                idle_timeout_s=policy.service.idle_timeout_s,
+            )
+
+    def _turned(self, peer: SockAddr, turned: Turned) -> None:
+        event, write = ("refused", self._log.info) if turned.is_refusal else ("unreached", self._log.warning)
+        where = {} if turned.target is None else {"target": turned.target}
+        write(event, service=self.name, peer=shown(peer), **where, why=str(turned))
+
+    def _spawn(
+        self, argv: tuple[str, ...], client: SocketType, peer: SockAddr, door: "Door", ends: Ends | None
+    ) -> None:
+        try:
+            self._children.spawn(argv, client, ends or ends_of(client, peer), door, lambda: door.leave(peer))
         except OSError as error:
             self._log.warning("unreached", service=self.name, peer=shown(peer), why=f"{argv[0]}: {error.strerror}")
             door.leave(peer)
@@ -218,6 +299,19 @@ class Door:
             reset(client)
             client.close()
             return None
+        senders = service.policy.senders
+        if senders is not None and peer in senders:
+            if (why := service.no_room()) is None:
+                service.hear(client, peer, self)
+            else:
+                client.close()
+                service.refused(peer, why)
+            return None
+        return self.let_in(client, peer)
+
+    def let_in(self, client: SocketType, peer: SockAddr, ends: Ends | None = None) -> Target | None:
+        """As `admit`, for a client who is `peer`; `ends` are those of a PROXY header."""
+        service = self.service
         who = client_of(peer)
         why = service.refusal(peer, who)
         if why is not None:
@@ -225,12 +319,19 @@ class Door:
             service.refused(peer, why)
             return None
         service.by_client[who] += 1
-        service.connections += 1
-        self.port.connections += 1
-        target = service.policy.target
+        self.count(1)
+        policy = service.policy
+        target = policy.target
         if target is None:
-            service.send(client, peer, self)
+            service.send(client, peer, self, ends)
+        elif policy.service.proxy_out is not None:
+            target = replace(target, preface=policy.preface(client, peer, ends))
         return target
+
+    def count(self, more: int) -> None:
+        """So many connections more, or less."""
+        self.service.connections += more
+        self.port.connections += more
 
     def closed(self, link: Link) -> None:
         """As `Gate.closed`."""
@@ -240,8 +341,7 @@ class Door:
 
     def leave(self, peer: SockAddr) -> None:
         """One connection less."""
-        self.service.connections -= 1
-        self.port.connections -= 1
+        self.count(-1)
         who = client_of(peer)
         self.service.by_client[who] -= 1
         if not self.service.by_client[who]:

@@ -4,6 +4,7 @@ What a program sees that does nothing clever, to measure a network by.
 """
 
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from dualstack.core.address import SocketTuple
@@ -22,7 +23,14 @@ class Reply:
     local: SocketTuple
 
 
-def ask(family: int, kind: int, sockaddr: SocketTuple, timeout_s: float) -> Reply:
+def ask(
+    family: int,
+    kind: int,
+    sockaddr: SocketTuple,
+    timeout_s: float,
+    *,
+    introduce: Callable[[socket.socket], object] = lambda _: None,
+) -> Reply:
     """Connect, send a line, and read the answer.
 
     Args:
@@ -30,6 +38,7 @@ def ask(family: int, kind: int, sockaddr: SocketTuple, timeout_s: float) -> Repl
         kind: `SOCK_STREAM` or `SOCK_DGRAM`.
         sockaddr: where to.
         timeout_s: how long each call may take.
+        introduce: what is done with the connected socket first, such as telling a proxy where to.
 
     Raises:
         OSError: whatever the first call that failed raises.
@@ -37,5 +46,6 @@ def ask(family: int, kind: int, sockaddr: SocketTuple, timeout_s: float) -> Repl
     with socket.socket(family, kind) as sock:
         sock.settimeout(timeout_s)
         sock.connect(sockaddr)
+        introduce(sock)
         sock.send(_QUESTION)
         return Reply(sock.recv(_ANSWER_BYTES).decode(), sock.getsockname())

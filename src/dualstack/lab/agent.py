@@ -3,7 +3,8 @@
 Runs in the host, and does what the lines of JSON on its standard input say, a line of JSON each:
 
     {"serve": [[family, port], ...]}                   TCP and UDP servers on the wildcard, that tell who a client is
-    {"ask": {protocol, family, flags, loop, targets}}  a plain client, at each target in turn
+    {"ask": {protocol, family, flags, loop, targets}}  a plain client, at each target in turn; a target is a name and a
+                                                       port, and behind a SOCKS5 proxy both of the server
     {"wires": [protocol, address, port]}               the ethertypes of the frames seen that have this end
 """
 
@@ -13,13 +14,17 @@ import socket
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from dualstack.core.address import Address, SocketTuple
+from dualstack.core.endpoint import Endpoint
 from dualstack.core.socketspec import SocketSpec
+from dualstack.errors import WireError
 from dualstack.kernel.packets import open_packet_socket
 from dualstack.kernel.plain import ask
 from dualstack.kernel.sockets import open_sockets
 from dualstack.net.names import getaddrinfo
+from dualstack.wire.socks5 import client_greeting, client_request, reply_size
 
 __all__ = ["ETHERTYPES", "Sighting", "main", "sighting"]
 
@@ -88,7 +93,7 @@ class _Agent:
 
     def _ask(self, client: dict[str, object]) -> object:
         targets = client.pop("targets")
-        return [_asked(name, port, **client) for name, port in targets]  # type: ignore[arg-type, attr-defined]
+        return [_asked(*target, **client) for target in targets]  # type: ignore[arg-type, attr-defined]
 
     def _wires(self, end: tuple[str, str, int]) -> object:
         self._look()
@@ -138,21 +143,47 @@ def _told(peer: SocketTuple) -> bytes:
     return json.dumps([peer[0], peer[1]]).encode()
 
 
-def _asked(name: str, port: int, *, protocol: str, family: int, flags: int, loop: bool) -> dict[str, object]:
+def _asked(
+    name: str, port: int, wanted: tuple[str, int] | None = None, *, protocol: str, family: int, flags: int, loop: bool
+) -> dict[str, object]:
     """One client at one target: what it asked for, what failed, and how it was reached, if it was."""
     failures: list[str] = []
+    introduce = partial(_by_socks5, wanted) if wanted else _directly
     try:
         found = getaddrinfo(name, port, _FAMILIES[family], _KINDS[protocol], flags=flags, timeout=_LIMIT_S)
     except OSError as error:
         return {"reached": False, "failures": [str(error)]}
     for af, kind, _, _, sockaddr in found if loop else found[:1]:
         try:
-            reply = ask(af, kind, sockaddr, _LIMIT_S)
-        except OSError as error:
-            failures.append(f"{sockaddr[0]}: {error.strerror or error}")
+            reply = ask(af, kind, sockaddr, _LIMIT_S, introduce=introduce)
+        except (OSError, WireError) as error:
+            failures.append(f"{sockaddr[0]}: {getattr(error, 'strerror', None) or error}")
             continue
         return {"reached": True, "failures": failures, "local": reply.local[:2], "peer": json.loads(reply.text)}
     return {"reached": False, "failures": failures}
+
+
+def _directly(_: socket.socket) -> None:
+    """Nobody stands between."""
+
+
+def _by_socks5(wanted: tuple[str, int], sock: socket.socket) -> None:
+    """Have the proxy at the other end connect to a name, which it looks up itself (RFC 1928)."""
+    sock.sendall(client_greeting())
+    _read(sock, 2)
+    sock.sendall(client_request(Endpoint(*wanted)))
+    start = _read(sock, 4)
+    _read(sock, reply_size(start) - len(start))
+
+
+def _read(sock: socket.socket, size: int) -> bytes:
+    content = b""
+    while len(content) < size:
+        piece = sock.recv(size - len(content))
+        if not piece:
+            raise WireError("SOCKS5", "the proxy hung up")
+        content += piece
+    return content
 
 
 def main() -> int:

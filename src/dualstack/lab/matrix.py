@@ -67,6 +67,7 @@ SERVERS = (
     Server("IPv6 server, dual-stack host (A and AAAA)", "server", 6, 7004),
 )
 GATEWAY = "gateway"
+_SOCKS_PORT = 1080
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Variant:
         flags: of getaddrinfo, where an IPv6 client asks.
         loop: try every address that the lookup gave, or the first alone.
         through: the host whose name is asked for; None for the server itself.
+        by_proxy: that host is told where to by SOCKS5, on one port; else it has a port for each server.
         protocols: those that there is something for yet.
     """
 
@@ -85,6 +87,7 @@ class Variant:
     flags: int = 0
     loop: bool = False
     through: str | None = None
+    by_proxy: bool = False
     protocols: tuple[str, ...] = PROTOCOLS
 
 
@@ -99,7 +102,13 @@ VARIANTS: dict[str, Variant] = {
         socket.AI_V4MAPPED,
         through=GATEWAY,
     ),
-    "forward": Variant("with dualstack: a forward proxy", through=GATEWAY, protocols=()),
+    "forward": Variant(
+        "with dualstack: a forward proxy, told where to by SOCKS5",
+        socket.AI_V4MAPPED,
+        through=GATEWAY,
+        by_proxy=True,
+        protocols=("tcp",),
+    ),
 }
 
 
@@ -208,8 +217,15 @@ def _question(variant: Variant, protocol: str, client: Client) -> dict[str, obje
         "family": client.family,
         "flags": variant.flags if client.family == 6 else 0,
         "loop": variant.loop,
-        "targets": [[f"{variant.through or server.host}.test", server.port] for server in SERVERS],
+        "targets": [_way(variant, server) for server in SERVERS],
     }
+
+
+def _way(variant: Variant, server: Server) -> list[object]:
+    """The name and port to connect to; behind a proxy, those of the server beside them."""
+    if variant.by_proxy:
+        return [f"{variant.through}.test", _SOCKS_PORT, [f"{server.host}.test", server.port]]
+    return [f"{variant.through or server.host}.test", server.port]
 
 
 def _list(value: object) -> list[object]:
@@ -229,22 +245,30 @@ class _Gateway:
 
     def __init__(self, process: Process) -> None:
         self._process = process
+        self._is_ready = False
 
     def wait(self) -> None:
         """Until all its sockets listen."""
+        if self._is_ready:
+            return
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
-        if not self._process.stdout.readline():
+        self._is_ready = bool(self._process.stdout.readline())
+        if not self._is_ready:
             raise NetworkError(f"the gateway has ended with {self._process.wait()}; what it said stands above")
 
 
 @contextmanager
 def _gateway(network: Network) -> Iterator[_Gateway]:
     host = network.hosts[GATEWAY]
-    services = (
+    services = [
         f"[[services]]\nname = '{each.title}, {protocol}'\nprotocol = '{protocol}'\n"
         f"listen = '*:{each.port}'\nto = '{each.host}.test:{each.port}'\n"
         for each in SERVERS
         for protocol in PROTOCOLS
+    ]
+    services.append(
+        f"[[services]]\nname = 'forward'\nlisten = '*:{_SOCKS_PORT}'\nforward = ['socks5']\n"
+        "access = ['allow any']\nreach = ['allow any']\n"
     )
     path = "/run/gateway.toml"  # each host has its own
     host.run(["sh", "-c", f"cat > {path}"], stdin="".join(services))
