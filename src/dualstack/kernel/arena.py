@@ -125,11 +125,18 @@ def _settle(place: Place) -> None:
 
 
 def _is_usable(address: Address, interface: str) -> bool:
+    """Whether its own packets reach it: who is refused has been there.
+
+    The route that makes it the host's own comes last; until then a packet that is on its way already is unreachable.
+    """
     scope = socket.if_nametoindex(interface) if address.is_link_local else 0
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_LOOK_AGAIN_S * 10)
         try:
             probe.bind((str(address), 0, 0, scope))
             probe.connect((str(address), 9, 0, scope))
+        except ConnectionRefusedError:
+            return True
         except OSError:
             return False
     return True
