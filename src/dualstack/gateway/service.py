@@ -29,7 +29,7 @@ from dualstack.kernel.streams import NO_ROOM, SockAddr, as_socket, reset
 from dualstack.net.dialer import Dialer, SharedHistory
 from dualstack.wire.proxy_protocol import Ends, header
 
-__all__ = ["Door", "Policy", "RunningService", "rules_of"]
+__all__ = ["Door", "Policy", "RunningService", "client_of", "rules_of", "shown"]
 
 # How long a connection rests when the system has no descriptors left.
 _ROOM_RETRY_S = 0.1
@@ -139,16 +139,22 @@ class RunningService:
 
     def refusal(self, peer: SockAddr, client: str) -> str | None:
         """Why this client is not let in; None where it is."""
-        policy = self.policy
-        service = policy.service
-        if policy.access is not None and isinstance(peer, tuple):
-            decision = policy.access.check(Address(peer).canonical)
-            if decision.verdict is not Verdict.ALLOW:
-                return f"rule: {decision.rule}" if decision.rule else "no rule allows it"
+        service = self.policy.service
+        if (why := self.denial(peer)) is not None:
+            return why
         if (why := self.no_room()) is not None:
             return why
         if service.max_per_client is not None and self.by_client[client] >= service.max_per_client:
             return f"max_per_client: {service.max_per_client}"
+        return None
+
+    def denial(self, peer: SockAddr) -> str | None:
+        """Why the rules do not let this client in; None where they do."""
+        access = self.policy.access
+        if access is not None and isinstance(peer, tuple):
+            decision = access.check(Address(peer).canonical)
+            if decision.verdict is not Verdict.ALLOW:
+                return f"rule: {decision.rule}" if decision.rule else "no rule allows it"
         return None
 
     def no_room(self) -> str | None:
@@ -231,7 +237,7 @@ class RunningService:
     def _turned(self, peer: SockAddr, turned: Turned) -> None:
         event, write = ("refused", self._log.info) if turned.is_refusal else ("unreached", self._log.warning)
         where = {} if turned.target is None else {"target": turned.target}
-        write(event, service=self.name, peer=_shown(peer), **where, why=str(turned))
+        write(event, service=self.name, peer=shown(peer), **where, why=str(turned))
 
     def _spawn(
         self, argv: tuple[str, ...], client: SocketType, peer: SockAddr, door: "Door", ends: Ends | None
@@ -239,24 +245,24 @@ class RunningService:
         try:
             self._children.spawn(argv, client, ends or ends_of(client, peer), door, lambda: door.leave(peer))
         except OSError as error:
-            self._log.warning("unreached", service=self.name, peer=_shown(peer), why=f"{argv[0]}: {error.strerror}")
+            self._log.warning("unreached", service=self.name, peer=shown(peer), why=f"{argv[0]}: {error.strerror}")
             door.leave(peer)
 
     def _lose(self, client: SocketType, peer: SockAddr, door: "Door", why: str) -> None:
         reset(client)
         client.close()
-        self._log.warning("unreached", service=self.name, peer=_shown(peer), target=self.policy.service.target, why=why)
+        self._log.warning("unreached", service=self.name, peer=shown(peer), target=self.policy.service.target, why=why)
         door.leave(peer)
 
     def refused(self, peer: SockAddr, why: str) -> None:
         """Write down who was not let in, and why."""
-        self._log.info("refused", service=self.name, peer=_shown(peer), why=why)
+        self._log.info("refused", service=self.name, peer=shown(peer), why=why)
 
     def unreached(self, link: Link) -> None:
         """Write down a target that did not answer."""
         tried = "; ".join(f"{hop.address}: {os.strerror(number)}" for hop, number in link.failures)
         self._log.warning(
-            "unreached", service=self.name, peer=_shown(link.peer), target=self.policy.service.target, why=tried
+            "unreached", service=self.name, peer=shown(link.peer), target=self.policy.service.target, why=tried
         )
 
     async def finish_dialling(self, timeout_s: float, is_meant: Callable[[object], bool]) -> int:
@@ -308,7 +314,7 @@ class Door:
     def let_in(self, client: SocketType, peer: SockAddr, ends: Ends | None = None) -> Target | None:
         """As `admit`, for a client who is `peer`; `ends` are those of a PROXY header."""
         service = self.service
-        who = _client(peer)
+        who = client_of(peer)
         why = service.refusal(peer, who)
         if why is not None:
             client.close()
@@ -338,13 +344,13 @@ class Door:
     def leave(self, peer: SockAddr) -> None:
         """One connection less."""
         self.count(-1)
-        who = _client(peer)
+        who = client_of(peer)
         self.service.by_client[who] -= 1
         if not self.service.by_client[who]:
             del self.service.by_client[who]
 
 
-def _client(peer: SockAddr) -> str:
+def client_of(peer: SockAddr) -> str:
     """Whose connections are counted together: the kernel's text of the address, unmapped, which is canonical.
 
     An `Address` would be a tenth of what a short connection costs.
@@ -352,7 +358,8 @@ def _client(peer: SockAddr) -> str:
     return peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else peer
 
 
-def _shown(peer: SockAddr) -> str:
+def shown(peer: SockAddr) -> str:
+    """A peer for people: its address unmapped."""
     if not isinstance(peer, tuple):
         return peer
     address = Address(peer).canonical
