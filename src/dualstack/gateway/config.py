@@ -279,6 +279,7 @@ def _service(table: ServiceTable, index: int, where: str) -> Service:
     _check_name(table.name, where, f"services[{index}].name")
     if bool(table.ports) == (table.listen is not None):
         raise ConfigError(where, key, "needs either `ports` (names, with `port`) or `listen`, and not both")
+    _refuse_streams_only(table, where, key)
     port = _checked(where, f"{key}.port", lambda: _number(table.port))
     listen = table.listen if isinstance(table.listen, str | None) else ", ".join(table.listen)
     endpoints = (
@@ -310,6 +311,16 @@ def _service(table: ServiceTable, index: int, where: str) -> Service:
         proxy_in=tuple(table.proxy_in),
         proxy_out=table.proxy_out,
     )
+
+
+def _refuse_streams_only(table: ServiceTable, where: str, key: str) -> None:
+    """What a service over UDP cannot have: both begin with bytes on a connection."""
+    if table.protocol == "udp":
+        for name in ("forward", "proxy_in", "proxy_out"):
+            if getattr(table, name):
+                raise ConfigError(
+                    where, f"{key}.{name}", "is for connections, and UDP has none; leave it out, or use TCP"
+                )
 
 
 def _target(table: ServiceTable, where: str, key: str) -> Target:
