@@ -194,7 +194,13 @@ class DatagramPlane:
                 counts.dropped += 1
                 continue
             asked(flow, now)
-            self._send(flow, buffer[:size])
+            if flow.forward is None:
+                self._send(flow, buffer[:size])
+                continue
+            try:
+                flow.forward(buffer[:size])
+            except OSError as error:
+                self._failed(flow, error)
         counts.datagrams_up += number
         counts.bytes_up += total
         # The socket tells of the rest again.
@@ -295,18 +301,15 @@ class DatagramPlane:
 
     def _send(self, flow: UdpFlow, content: memoryview) -> None:
         """One datagram to the target."""
-        forward = flow.forward
-        if forward is None:
-            if flow.sock is None:
-                self._keep_for_later(flow, content)
-                return
-            if flow.was_answered or not flow.hops:
-                flow.forward = flow.sock.send
-            elif len(content) <= _HELD_BYTES_MAX:
-                flow.held = bytes(content)
-            forward = flow.sock.send
+        if flow.sock is None:
+            self._keep_for_later(flow, content)
+            return
+        if flow.was_answered or not flow.hops:
+            flow.forward = flow.sock.send
+        elif len(content) <= _HELD_BYTES_MAX:
+            flow.held = bytes(content)
         try:
-            forward(content)
+            flow.sock.send(content)
         except OSError as error:
             self._failed(flow, error)
 
