@@ -104,7 +104,7 @@ def test_a_failure_in_httpcore_is_httpcores_own_error() -> None:
         with httpcore.ConnectionPool(network_backend=Backend()) as pool:
             with pytest.raises(httpcore.ConnectError, match="refused") as caught:
                 pool.request("GET", refused)
-            assert isinstance(caught.value.__cause__, dualstack.DialRefused)
+            assert isinstance(caught.value.__context__, dualstack.DialRefused)
             with pytest.raises(httpcore.ConnectError, match="0x7f"):
                 pool.request("GET", "http://0x7f.1/")
         with (
@@ -147,9 +147,11 @@ def fetched(port: int, host: str = "localhost", **options: object) -> str:
         connector = Connector(**options)
         connector.dialer = unknown() if host == "www.example" else None
         limit = aiohttp.ClientTimeout(sock_connect=0.2)
-        async with aiohttp.ClientSession(connector=connector, timeout=limit) as session:
-            async with session.get(f"http://{host}:{port}/") as response:
-                return await response.text()
+        async with (
+            aiohttp.ClientSession(connector=connector, timeout=limit) as session,
+            session.get(f"http://{host}:{port}/") as response,
+        ):
+            return await response.text()
 
     return asyncio.run(fetch())
 

@@ -54,7 +54,7 @@ class Backend(httpcore.SyncBackend):
         """A stream over whichever address of the host answers.
 
         Raises:
-            httpcore.ConnectError, httpcore.ConnectTimeout: none does; the cause is our own error.
+            httpcore.ConnectError, httpcore.ConnectTimeout: none does; its context is our own error.
         """
         with _errors_of_httpcore():
             sock = create_connection((host, port), timeout, local_address, dialer=self._dialer)
@@ -82,7 +82,7 @@ class AsyncBackend(httpcore.AnyIOBackend):
         """A stream over whichever address of the host answers.
 
         Raises:
-            httpcore.ConnectError, httpcore.ConnectTimeout: none does; the cause is our own error.
+            httpcore.ConnectError, httpcore.ConnectTimeout: none does; its context is our own error.
         """
         with _errors_of_httpcore():
             dial = _dial_trio if _is_trio() else connect
