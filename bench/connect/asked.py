@@ -1,7 +1,7 @@
 """One peer in a host of the lab: for each name that it reads, connect once, and tell the seconds.
 
-`python -m bench.connect.asked PEER PORT`; the line `forget` makes a dialler that has learnt nothing, and the answer `nan`
-is a failure.
+`python -m bench.connect.asked PEER PORT`; the line `forget` makes a dialler that has learnt nothing, and the answer
+`nan` is a failure.
 """
 
 import sys
