@@ -28,9 +28,11 @@ __all__ = ["LIMIT_S", "Lab", "broken_networks", "report"]
 PORT = 7007
 LIMIT_S = 2.0
 _LOADING_S = 60.0
+_LOOPBACKS = ("127.0.0.1 localhost", "::1 localhost")
 _SLOW_S = 0.15
 _IN_A_ROUND = 5
 _WARM = "spare"
+_IN_HOSTS_FILE = "server.example"
 _DEAD = tuple(f"dead{number}" for number in range(1, 7))
 
 _SERVER = f"""
@@ -66,10 +68,11 @@ class Scenario:
     name: str = "server.test"
 
 
-# All times are of the whole connection: the round trip of the lookup is in them.
+# All times are of the whole connection: but for a name of the hosts file, the lookup's round trip is in them.
 SCENARIOS = (
     Scenario("healthy", ()),
     Scenario("IPv6 dropped", ("dropped ipv6 server",), 255, 5),
+    Scenario("IPv6 dropped, name in the hosts file", ("dropped ipv6 server",), 255, 5, name=_IN_HOSTS_FILE),
     Scenario("IPv6 refused", ("refused ipv6 server",), over_healthy_ms=3),
     Scenario("A lost", ("lookup-lost a server",), 10),
     Scenario("AAAA late by 1 s", ("lookup-late 1s aaaa server",), 60),
@@ -84,15 +87,15 @@ Lab = dict[str, dict[str, Row]]
 """By scenario and peer, the seconds of the first connections of all rounds, and of the others; nan: not in time."""
 
 
-def broken_networks(peers: Sequence[Peer], rounds: int) -> Lab:
-    """Measure every scenario, each peer in turn, forwards and backwards by turns."""
+def broken_networks(peers: Sequence[Peer], rounds: int, which: str = "") -> Lab:
+    """Measure the scenarios whose titles have `which` in them, each peer in turn, forwards and backwards by turns."""
     names = [peer.name for peer in peers if "name" in peer.takes and peer.name != RAW]
     names += [program for program, _ in PROGRAMS if shutil.which(program)]
     found: Lab = {}
     with _network() as network, ExitStack() as stack:
         callers = [stack.enter_context(_Caller(network.hosts["client"], name)) for name in names]
         dead = [f"dropped {name}" for name in _dead_in_order(network)]
-        for scenario in SCENARIOS:
+        for scenario in filter(lambda each: which in each.title, SCENARIOS):
             rows: dict[str, Row] = {caller.name: ([], []) for caller in callers}
             for fault in scenario.faults or (dead if scenario.name == "six.test" else ()):
                 network.fault(fault)
@@ -111,10 +114,11 @@ def report(found: Lab) -> str:
         "| ms to connect, dualstack: first / median of the others | blocking | asyncio | promised at most |",
         "|---|---|---|---|",
     ]
-    for scenario in SCENARIOS:
+    scenarios = [scenario for scenario in SCENARIOS if scenario.title in found]
+    for scenario in scenarios:
         ours = [_cell(found[scenario.title][name]) for name in (OURS, OURS_ASYNC)]
         lines.append(f"| {scenario.title} | {' | '.join(ours)} | {_promise(scenario)} |")
-    titles = [scenario.title for scenario in SCENARIOS]
+    titles = [scenario.title for scenario in scenarios]
     lines += ["", f"| ms to connect, first / others | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}"]
     for name in found[titles[0]]:
         cells = [_cell(found[title][name]) for title in titles]
@@ -157,8 +161,10 @@ def _round(caller: "_Caller", name: str, row: Row) -> None:
 @contextmanager
 def _network() -> Iterator[Network]:
     with Network() as network:
-        network.host("client")
+        client = network.host("client")
         _serve(network.host("server"))
+        known = [f"{each[0]} {_IN_HOSTS_FILE}" for each in network.addresses("server").values()]
+        client.use_files({"hosts": "\n".join([*_LOOPBACKS, *known, ""])})
         _serve(network.host(_WARM))
         for name in _DEAD:
             _serve(network.host(name, "ipv6-only"))
