@@ -1,4 +1,4 @@
-"""`python -m bench.connect`: connections by us and by the peers, in one run on this machine's loopback.
+"""`python -m bench.connect`: connections by us and by the peers, in one run: on the loopback, then in the lab.
 
 Machines differ and this one is shared: what counts is a ratio of two figures taken one after the other. Every round
 puts every peer to every case in turn, forwards and backwards by turns; a table has medians, and medians of the rounds'
@@ -7,6 +7,8 @@ ratios. The name `dual.example` has ::1 and 127.0.0.1: as root the benchmark run
     literal   ::1                              name     dual.example, looked up by the system's resolver
     pair      both addresses, known            refused  the name, and nobody listens on ::1
     silent    the name, and ::1 drops what comes: the first connection, and the median of the nine after it
+
+The lab's hosts are 2 ms apart, and what is broken there is in `bench.connect.lab`. `--only` measures one of the two.
 """
 
 import argparse
@@ -24,7 +26,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
+from bench.connect.lab import LIMIT_S, Lab, broken_networks
+from bench.connect.lab import report as lab_report
 from bench.connect.peers import OURS, OURS_ASYNC, PROGRAMS, RAW, Peer, forget, installed
+
+from dualstack.lab.network import why_no_network
 
 NAME = "dual.example"
 _HOSTS = f"127.0.0.1 localhost\n::1 localhost\n::1 {NAME}\n127.0.0.1 {NAME}\n"
@@ -77,6 +83,29 @@ def _with_hosts_of_our_own() -> int:
 
 
 def _measure(options: argparse.Namespace, peers: list[Peer]) -> int:
+    figures, broken = ({}, {}) if options.only == "lab" else _on_loopback(options, peers)
+    lab: Lab = {} if options.only == "loopback" else _in_the_lab(options, peers)
+    if options.json:
+        document = {"version": 1, "figures": figures, "broken": broken, "lab": lab, "machine": _machine()}
+        print(json.dumps(document, indent=1))
+        return 0
+    on_loopback = _report(figures, broken) if figures else ""
+    in_lab = lab_report(lab) if lab else ""
+    print(*filter(None, (on_loopback, in_lab)), sep="\n\n")
+    if options.markdown:
+        options.markdown.write_text(_page(on_loopback, in_lab))
+    return 0
+
+
+def _in_the_lab(options: argparse.Namespace, peers: list[Peer]) -> Lab:
+    """Nothing, and why, where there are no namespaces."""
+    if why := why_no_network():
+        print(f"no lab: {why}", file=sys.stderr)
+        return {}
+    return broken_networks(peers, options.lab_rounds, options.scenario)
+
+
+def _on_loopback(options: argparse.Namespace, peers: list[Peer]) -> tuple[Figures, dict[str, dict[str, list[float]]]]:
     figures: Figures = defaultdict(lambda: defaultdict(list))
     with _server() as port:
         for number in range(options.rounds + 1):
@@ -86,15 +115,7 @@ def _measure(options: argparse.Namespace, peers: list[Peer]) -> int:
                         spent = peer.run(host, port, options.times)
                         if number:  # the first round loads and warms
                             figures[case][peer.name].append((spent.wall_s, spent.cpu_s))
-    broken = {case: _broken(case, peers) for case in ("refused", "silent")}
-    if options.json:
-        print(json.dumps({"version": 1, "figures": figures, "broken": broken, "machine": _machine()}, indent=1))
-    else:
-        text = _report(figures, broken)
-        print(text)
-        if options.markdown:
-            options.markdown.write_text(_page(text))
-    return 0
+    return figures, {case: _broken(case, peers) for case in ("refused", "silent")}
 
 
 @contextlib.contextmanager
@@ -206,25 +227,47 @@ def _machine() -> dict[str, str]:
     return versions
 
 
-def _page(text: str) -> str:
+def _page(on_loopback: str, in_lab: str) -> str:
     head = [
         "# How fast connections are",
         "",
         "`make bench-connect` measures it on your machine; this page is what",
-        "`make bench-connect ARGS='--markdown docs/reference/connect-speed.md'` wrote on ours, over the loopback.",
+        "`make bench-connect ARGS='--markdown docs/reference/connect-speed.md'` wrote on ours.",
+        "",
+    ]
+    loopback = [
+        "## On the loopback",
         "",
         "`literal` is ::1, `name` a name of the hosts file with ::1 and 127.0.0.1, `pair` the two as known addresses.",
         "`refused`: nobody listens on ::1. `silent`: ::1 drops what comes. Who does not race hangs there.",
         "",
+        on_loopback,
+        "",
+    ]
+    lab = [
+        "## On broken networks",
+        "",
+        "In [the lab](lab.md): a name server, a client and its servers, 2 ms of round trip between any two. The first",
+        "connection of a dialler that has learnt nothing, and the median of the four after it, over the rounds. The",
+        "lookup's own round trip is in every figure, but for the name in the hosts file; so the least that is possible",
+        "is what `socket.create_connection` takes where all is healthy.",
+        f"Who is not connected after {LIMIT_S:.0f} s is given up.",
+        "",
+        in_lab,
+        "",
     ]
     versions = [f"- {name}: {text}" for name, text in _machine().items()]
-    return "\n".join([*head, text, "", "The versions:", "", *versions, ""])
+    parts = [*(loopback if on_loopback else []), *(lab if in_lab else [])]
+    return "\n".join([*head, *parts, "## The versions", "", *versions, ""])
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.connect", description=__doc__)
     parser.add_argument("--rounds", type=int, default=25, help="how often everything is measured (%(default)s)")
     parser.add_argument("--times", type=int, default=100, help="connections in a row (%(default)s)")
+    parser.add_argument("--only", choices=["loopback", "lab"], help="one of the two halves")
+    parser.add_argument("--lab-rounds", type=int, default=3, help="how often the lab's are measured (%(default)s)")
+    parser.add_argument("--scenario", default="", metavar="TEXT", help="of the lab's, those with this in their title")
     parser.add_argument("--json", action="store_true", help="all figures as JSON")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables with the versions")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
