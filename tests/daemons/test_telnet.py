@@ -53,9 +53,11 @@ def test_a_program_before_telnetd_knows_both_ends_of_the_connection_unmapped(
 ) -> None:
     host = namespace()
     # telnetd keeps none of its environment for the login program.
+    # It also ends with that program, whatever of its output it has not read yet: so that one stays.
+    login = program(directory / "login", 'echo "$@"; exec cat')
     inetd = program(
         directory / "in.telnetd",
-        'exec /usr/sbin/telnetd -h -E "/bin/echo $PROTO from $TCPREMOTEIP to $TCPLOCALIP $TCPLOCALPORT"',
+        f'exec /usr/sbin/telnetd -h -E "{login} $PROTO from $TCPREMOTEIP to $TCPLOCALIP $TCPLOCALPORT"',
     )
     with Dualstack("relay", "*:23", f"exec:{inetd}", host=host):
         for address in LOOPBACKS:

@@ -4,6 +4,7 @@ import json
 import random
 import timeit
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
@@ -177,14 +178,14 @@ def test_a_hundred_thousand_prefixes_load_in_two_seconds_and_answer_within_a_mic
     chance = random.Random(1)  # noqa: S311 - not a secret
     rules = [f"{chance.choice(('allow', 'deny'))} {_any_prefix(chance)}" for _ in range(100_000)]
     access = AccessList(rules)
-    assert min(timeit.repeat(lambda: AccessList(rules), number=1, repeat=3)) < 2
+    assert min(timeit.repeat(lambda: AccessList(rules), timer=process_time, number=1, repeat=3)) < 2
     asked = [Address(_any_prefix(chance).partition("/")[0]) for _ in range(2000)]
 
     def ask() -> None:
         for address in asked:
             access.check(address)
 
-    assert min(timeit.repeat(ask, number=1, repeat=20)) / len(asked) < 1e-6
+    assert min(timeit.repeat(ask, timer=process_time, number=1, repeat=20)) / len(asked) < 1e-6
 
 
 def _prefix(chance: random.Random, version: int, length: int) -> str:

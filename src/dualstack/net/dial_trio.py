@@ -142,6 +142,8 @@ class _Dial:
         self._changed.set()
 
     async def _watch(self, number: int, sock: _socket) -> None:
+        if number not in self._sockets:  # let go of before this task came to run
+            return
         with suppress(trio.ClosedResourceError):  # let go of meanwhile
             await trio.lowlevel.wait_writable(sock)
             error = error_of(sock)
