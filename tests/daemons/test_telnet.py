@@ -37,12 +37,14 @@ class Telnet(Program):
 @pytest.mark.daemon("/usr/sbin/telnetd")
 def test_one_telnetd_serves_telnet_clients_of_both_families(namespace: MakeNamespace, directory: Path) -> None:
     host = namespace()
-    login = program(directory / "login", 'read name; echo "welcome, $name"')
+    # telnetd ends with its program, whatever of the output it has not read yet: so that one waits to be told.
+    login = program(directory / "login", 'read name; echo "welcome, $name"; read heard')
     with Dualstack("relay", "*:23", f"exec:/usr/sbin/telnetd -h -E {login}", host=host):
         for address in LOOPBACKS:
             with Telnet(host, address, 23) as telnet:
                 telnet.say("ann")
                 telnet.out.until("welcome, ann")
+                telnet.say("heard")
                 telnet.err.until("Connection closed by foreign host.")
 
 
@@ -53,7 +55,6 @@ def test_a_program_before_telnetd_knows_both_ends_of_the_connection_unmapped(
 ) -> None:
     host = namespace()
     # telnetd keeps none of its environment for the login program.
-    # It also ends with that program, whatever of its output it has not read yet: so that one stays.
     login = program(directory / "login", 'echo "$@"; exec cat')
     inetd = program(
         directory / "in.telnetd",
