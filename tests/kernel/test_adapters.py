@@ -198,6 +198,8 @@ def test_redis_py_has_its_options_and_its_errors() -> None:
         with sock:
             assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
             assert sock.gettimeout() == 7
+        with Connection(host="::1", port=servers.port, socket_keepalive=False)._connect() as sock:
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
         wrong = Connection(host="::1", port=servers.port, socket_keepalive=True, socket_keepalive_options={9999: 1})
         with nothing_left_open(), pytest.raises(OSError, match="not available"):
             wrong._connect()
