@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from bench.connect.lab import LIMIT_S, Lab, broken_networks
+from bench.connect.lab import LIMIT_S, Lab, as_json, broken_networks
 from bench.connect.lab import report as lab_report
 from bench.connect.peers import OURS, OURS_ASYNC, PROGRAMS, RAW, Peer, forget, installed
 
@@ -86,7 +86,7 @@ def _measure(options: argparse.Namespace, peers: list[Peer]) -> int:
     figures, broken = ({}, {}) if options.only == "lab" else _on_loopback(options, peers)
     lab: Lab = {} if options.only == "loopback" else _in_the_lab(options, peers)
     if options.json:
-        document = {"version": 1, "figures": figures, "broken": broken, "lab": lab, "machine": _machine()}
+        document = {"version": 1, "figures": figures, "broken": broken, "lab": as_json(lab), "machine": _machine()}
         print(json.dumps(document, indent=1))
         return 0
     on_loopback = _report(figures, broken) if figures else ""

@@ -23,7 +23,7 @@ from dualstack.lab.network import Network
 if TYPE_CHECKING:
     from dualstack.lab.process import Process
 
-__all__ = ["LIMIT_S", "Lab", "broken_networks", "report"]
+__all__ = ["LIMIT_S", "Lab", "as_json", "broken_networks", "report"]
 
 PORT = 7007
 LIMIT_S = 2.0
@@ -106,6 +106,15 @@ def broken_networks(peers: Sequence[Peer], rounds: int, which: str = "") -> Lab:
             found[scenario.title] = rows
             print(f"measured: {scenario.title}", file=sys.stderr)
     return found
+
+
+def as_json(found: Lab) -> object:
+    """The same, with null for what was not in time."""
+
+    def seconds(row: Row) -> list[list[float | None]]:
+        return [[None if math.isnan(each) else each for each in half] for half in row]
+
+    return {title: {name: seconds(row) for name, row in rows.items()} for title, rows in found.items()}
 
 
 def report(found: Lab) -> str:
