@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dualstack.core.address import Address
-from dualstack.core.steps import Kind, Step
+from dualstack.core.steps import DialStep, Kind
 from dualstack.errors import AddressError
 from support.gateway import SOON, Running, ended, run, running
 
@@ -50,7 +50,7 @@ class Watched:
 
     def __init__(self, dialer: object) -> None:
         self._dialer = dialer
-        self.steps: list[Step] = []
+        self.steps: list[DialStep] = []
 
     async def connect(self, host: str, port: int, *, timeout: float) -> object:  # noqa: ASYNC109
         return await self._dialer.connect(host, port, timeout=timeout, on_step=self.steps.append)  # type: ignore[attr-defined]
