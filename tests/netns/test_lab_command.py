@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -118,6 +119,27 @@ def test_faults_are_switched_while_it_stands(standing: Lab) -> None:
     assert lab(*ask).stdout == "EACCES ECONNREFUSED\n"
     assert json.loads(lab("heal", "--json").stdout)["faults"] == []
     assert lab(*ask).stdout == "ECONNREFUSED\n"
+
+
+def test_of_several_faults_all_are_switched_on_or_none(standing: Lab) -> None:
+    wrong = standing("fault", "dropped ipv6 server", "droped server")
+    assert wrong.returncode == 78
+    assert json.loads(standing("list", "--json").stdout)["labs"][0]["faults"] == []
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"no JSON\n", b"[]\n", b'{"verb": "fly"}\n', b'{"verb": "fault", "faults": 1}\n', b"\xff\n"]
+)
+def test_what_is_no_order_leaves_the_lab_as_it_is(lab: Lab, environment: dict[str, str], said: bytes) -> None:
+    assert lab("up").returncode == 0
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(20)
+        sock.connect(f"{environment['DUALSTACK_LABS']}/lab.sock")
+        sock.sendall(said)
+        sock.shutdown(socket.SHUT_WR)
+        answer = json.loads(sock.makefile("rb").readline())
+    assert "is no order for a lab" in answer["error"]
+    assert names_of(lab) == ["lab"]
 
 
 ASK = """

@@ -1,34 +1,27 @@
 """Labs that outlive the command that made them, each by its name: `lab up`, `exec`, `fault`, `down`.
 
-A process of its own holds such a lab, and a lock on a file beside its control socket; the kernel takes the lock away
-with the process, so a file without a lock is a leftover, whoever killed what. Runs as
-`python -m dualstack.lab.standing NAME [FILE]`, and says on its standard output, in a line of JSON, that it stands or
-why not.
+A process of its own (`lab.holder`) holds such a lab, and a lock on a file beside its control socket; the kernel takes
+the lock away with the process, so a file without a lock is a leftover, whoever killed what.
 """
 
 import json
 import os
 import re
-import signal
-import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dualstack.errors import ConfigError, DualstackError, ExitCode
-from dualstack.kernel.unix_sockets import connect_control_socket, open_control_socket
-from dualstack.lab.declaration import HOSTS, Declaration, load
-from dualstack.lab.network import Network
+from dualstack.kernel.unix_sockets import connect_control_socket
 from dualstack.lab.orders import NetworkError
 
-__all__ = ["DEFAULT_NAME", "directory", "living", "main", "named", "request", "start", "sweep"]
+__all__ = ["DEFAULT_NAME", "directory", "held", "living", "named", "request", "start", "sweep"]
 
 DEFAULT_NAME = "lab"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
-_LINE_BYTES = 1 << 20
 _ANSWER_S = 60.0
 
 
@@ -120,7 +113,7 @@ def start(name: str, file: str | None) -> dict[str, object]:
         raise ConfigError("", "--name", f"{name!r}: letters, digits, dots, - and _, 32 at most")
     if name in living():
         raise NetworkError(f"lab {name} is up already; `dualstack lab down --name {name}` ends it")
-    argv = [sys.executable, "-m", "dualstack.lab.standing", name, *([file] if file else [])]
+    argv = [sys.executable, "-m", "dualstack.lab.holder", name, *([file] if file else [])]
     # What it complains of must not hold our own standard error open.
     with (directory() / f"{name}.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(  # noqa: S603 - ourselves
@@ -143,87 +136,6 @@ def start(name: str, file: str | None) -> dict[str, object]:
     return answer
 
 
-def main() -> int:
-    """Make the lab, and hold it until it is told to go down, or SIGTERM."""
-    name, file = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
-    try:
-        declaration = load(file) if file else Declaration(HOSTS)
-        with ExitStack() as last, _held(name), Network(declaration) as network, _control(name) as control:
-            _say(_described(name, network))
-            # Who had it go down hears of it once all is gone.
-            last.enter_context(_serve(name, network, control))
-    except DualstackError as error:
-        _say({"error": str(error), "exit_code": int(error.exit_code)})
-        return 1
-    return 0
-
-
-class _DownError(Exception):
-    """SIGTERM: go down."""
-
-
-def _serve(name: str, network: Network, control: socket.socket) -> AbstractContextManager[object]:
-    """Answer until it is time to go down; to be closed after that."""
-
-    def leave(*_: object) -> None:
-        raise _DownError
-
-    signal.signal(signal.SIGTERM, leave)
-    try:
-        while True:
-            client, _ = control.accept()
-            with ExitStack() as hang_up, suppress(OSError):
-                hang_up.enter_context(client)
-                client.settimeout(_ANSWER_S)
-                if not _answered(name, network, client):
-                    return hang_up.pop_all()
-    except _DownError:
-        return nullcontext()
-
-
-def _answered(name: str, network: Network, client: socket.socket) -> bool:
-    """One question; False: go down."""
-    order = json.loads(client.makefile("r", encoding="utf-8").readline())
-    try:
-        answer = _VERBS[order["verb"]](name, network, order)
-    except DualstackError as error:
-        answer = {"error": str(error), "exit_code": int(error.exit_code)}
-    client.sendall(json.dumps(answer).encode() + b"\n")
-    return bool(order["verb"] != "down")
-
-
-def _described(name: str, network: Network) -> dict[str, object]:
-    hosts = [
-        {
-            "name": host,
-            "kind": kind.value,
-            "addresses": [address for texts in network.addresses(host).values() for address in texts],
-            "entry": network.hosts[host].entry(),
-        }
-        for host, kind in network.kinds.items()
-    ]
-    return {"name": name, "hosts": hosts, "faults": [str(fault) for fault in network.faults]}
-
-
-def _break(name: str, network: Network, order: Mapping[str, object]) -> dict[str, object]:
-    for text in order["faults"]:  # type: ignore[attr-defined]
-        network.fault(text)
-    return _described(name, network)
-
-
-def _heal(name: str, network: Network, order: Mapping[str, object]) -> dict[str, object]:
-    network.heal(*order["faults"])  # type: ignore[misc]
-    return _described(name, network)
-
-
-_VERBS: dict[str, Callable[[str, Network, Mapping[str, object]], dict[str, object]]] = {
-    "list": lambda name, network, _order: _described(name, network),
-    "fault": _break,
-    "heal": _heal,
-    "down": lambda name, network, _order: _described(name, network),
-}
-
-
 @contextmanager
 def _tidied() -> Iterator[Path]:
     """The directory, gone again after the block where no lab is known there."""
@@ -234,8 +146,12 @@ def _tidied() -> Iterator[Path]:
 
 
 @contextmanager
-def _held(name: str) -> Iterator[None]:
-    """The name is ours until the block ends."""
+def held(name: str) -> Iterator[None]:
+    """The name is this process' until the block ends.
+
+    Raises:
+        NetworkError: it is another's.
+    """
     path = directory() / f"{name}.lock"
     path.touch(mode=0o600)
     try:
@@ -248,17 +164,6 @@ def _held(name: str) -> Iterator[None]:
                 path.unlink()
     except BlockingIOError:
         raise NetworkError(f"lab {name} is being made by somebody else") from None
-
-
-@contextmanager
-def _control(name: str) -> Iterator[socket.socket]:
-    path = directory() / f"{name}.sock"
-    path.unlink(missing_ok=True)  # of one that was killed: the name is ours
-    with ExitStack() as undo:
-        undo.callback(path.unlink, missing_ok=True)
-        sock = undo.enter_context(open_control_socket(str(path)))
-        sock.setblocking(True)
-        yield sock
 
 
 @contextmanager
@@ -292,13 +197,3 @@ def _raised(answer: Mapping[str, object]) -> DualstackError:
     """The error that was told."""
     code = ExitCode(int(str(answer["exit_code"])))
     return ConfigError("", "", str(answer["error"]), exit_code=code)
-
-
-def _say(answer: Mapping[str, object]) -> None:
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
-    sys.stdout.close()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
