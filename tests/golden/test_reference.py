@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dualstack.core.systems_page import systems_page
-from dualstack.gateway.config import configuration_keys
+from dualstack.gateway.config_tables import configuration_keys
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -19,7 +19,8 @@ from dualstack.core.configuration import (
 )
 from dualstack.core.endpoint import Endpoint, Wildcard
 from dualstack.errors import AddressError, ConfigError, ExitCode
-from dualstack.gateway.config import configuration_keys, load, parse, parse_target_text
+from dualstack.gateway.config import load, parse, parse_target_text
+from dualstack.gateway.config_tables import configuration_keys
 
 WHOLE = """
 user = "nobody"

@@ -10,7 +10,8 @@ from dualstack.core.socketspec import SocketSpec
 from dualstack.core.stacks import STACKS
 from dualstack.errors import ExitCode
 from dualstack.gateway.check import Check, check, plan_document
-from dualstack.gateway.config import configuration_keys, load
+from dualstack.gateway.config import load
+from dualstack.gateway.config_tables import configuration_keys
 from dualstack.gateway.control_client import default_control_path
 
 __all__ = ["command"]

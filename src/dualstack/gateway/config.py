@@ -7,16 +7,15 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from difflib import get_close_matches
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar, get_args, get_type_hints
+from typing import TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from dualstack.core.access import AccessList
 from dualstack.core.address import Address
@@ -36,91 +35,14 @@ from dualstack.core.embedded import Nat64
 from dualstack.core.endpoint import parse_host, parse_listen, parse_port, parse_target
 from dualstack.core.prefix import Prefix
 from dualstack.errors import AddressError, ConfigError, RuleError
+from dualstack.gateway.config_tables import TABLES, File, PortTable, ServiceTable, configuration_keys
 from dualstack.kernel.tables import parse_table, read_text
 from dualstack.net.services import service_port
 
-__all__ = ["KeyHelp", "checked_unix_path", "configuration_keys", "load", "parse", "parse_target_text"]
+__all__ = ["checked_unix_path", "load", "parse", "parse_target_text"]
 
-Seconds = Annotated[float, Meta(gt=0)]
-Count = Annotated[int, Meta(ge=1)]
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
-
-
-class PortTable(Struct, forbid_unknown_fields=True, kw_only=True):
-    """A `[ports.NAME]` table."""
-
-    bind: Annotated[str, Meta(description="the address that the port is bound to; * is none: both families")] = "*"
-    v6only: Annotated[bool, Meta(description="with bind = '::', IPv6 alone")] = False
-    interface: Annotated[str | None, Meta(description="the one interface that the port uses")] = None
-
-
-class ServiceTable(Struct, forbid_unknown_fields=True, kw_only=True):
-    """A `[[services]]` table."""
-
-    name: Annotated[str, Meta(description="the service's name, its own")]
-    to: Annotated[str | None, Meta(description="where connections go: host:port, unix:/path or exec:COMMAND")] = None
-    protocol: Annotated[Literal["tcp", "udp"], Meta(description="the transport")] = "tcp"
-    ports: Annotated[list[str], Meta(description="names of [ports] to listen on, with `port`")] = []
-    listen: Annotated[
-        str | list[str] | None, Meta(description="or where to listen: '*:143', '*, [::]' with `port`")
-    ] = None
-    port: Annotated[int | str | None, Meta(description="the port number, or a service name such as imap")] = None
-    access: Annotated[list[str], Meta(description="rules for the client: 'allow|deny any|public|address|prefix'")] = []
-    reach: Annotated[list[str], Meta(description="rules for each address about to be dialled")] = []
-    nat64: Annotated[
-        list[str],
-        Meta(description="NAT64 prefixes of this network: the rules see through them, names are reached by them"),
-    ] = []
-    sockets: Annotated[Literal["auto", "single", "pair"], Meta(description="both families on one socket or on two")] = (
-        "auto"
-    )
-    idle_timeout: Annotated[Seconds | None, Meta(description="seconds without a byte until a connection is ended")] = (
-        None
-    )
-    connect_timeout: Annotated[Seconds, Meta(description="seconds for the connection to the target")] = 30.0
-    max_connections: Annotated[Count | None, Meta(description="connections at a time; more are refused")] = None
-    max_per_client: Annotated[Count | None, Meta(description="connections at a time from one client address")] = None
-    drain: Annotated[float, Meta(ge=0, description="seconds that connections may go on after SIGTERM")] = 30.0
-    forward: Annotated[
-        list[Literal["socks5", "socks4a", "http-connect", "http"]],
-        Meta(description="or how clients say where: a forward proxy, the protocols told apart by the first byte"),
-    ] = []
-    users: Annotated[dict[str, str], Meta(description="with `forward`, the names and passwords that it asks for")] = {}
-    proxy_in: Annotated[
-        list[str], Meta(description="prefixes of senders whose connections begin with a PROXY header, version 1 or 2")
-    ] = []
-    proxy_out: Annotated[
-        Literal[1, 2] | None, Meta(description="the version of the PROXY header that the target gets")
-    ] = None
-
-
-class LinkTable(Struct, forbid_unknown_fields=True, kw_only=True):
-    """A `[[links]]` table."""
-
-    to: Annotated[str, Meta(description="the targets it is about: a name, an address, or a pattern such as *.internal")]
-    ports: Annotated[list[str], Meta(min_length=1, description="names of [ports] that may dial them")]
-
-
-class File(Struct, forbid_unknown_fields=True, kw_only=True):
-    """The whole file."""
-
-    services: Annotated[list[ServiceTable], Meta(min_length=1, description="what is served")]
-    ports: Annotated[dict[str, object], Meta(description="named ports")] = {}
-    links: Annotated[list[LinkTable], Meta(description="which ports dial which targets")] = []
-    user: Annotated[str | None, Meta(description="the user to become once all sockets listen")] = None
-    control: Annotated[str | None, Meta(description="path of the control socket")] = None
-    log: Annotated[Literal["text", "json"], Meta(description="the form of the log on standard error")] = "text"
-
-
-@dataclass(frozen=True, slots=True)
-class KeyHelp:
-    """A key of the file, for `--help-config`."""
-
-    key: str
-    type: str
-    default: str
-    meaning: str
 
 
 def load(path: str | Path) -> Configuration:
@@ -156,7 +78,7 @@ def _explain(text: str, path: str, raw: object) -> tuple[str, str]:
     """The key at `path` as people write it, and what is wrong with its value."""
     unknown = re.fullmatch(r"Object contains unknown field `(.+)`", text)
     if unknown:
-        table = next((t for prefix, t in _TABLES.items() if path.lstrip(".").startswith(prefix)), File)
+        table = next((t for prefix, t in TABLES.items() if path.lstrip(".").startswith(prefix)), File)
         known = list(table.__struct_fields__)
         close = get_close_matches(unknown[1], known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known keys are {', '.join(known)}"
@@ -191,9 +113,6 @@ _TOML_WORDS = {
     "object": "a table",
     "str": "a text",
 }
-
-
-_TABLES: dict[str, type[Struct]] = {"services": ServiceTable, "ports": PortTable, "links": LinkTable}
 
 
 def _steps(path: str) -> list[str | int]:
@@ -389,46 +308,3 @@ def checked_unix_path(path: str) -> str:
     if size > _UNIX_PATH_MAX:
         raise AddressError(path, f"the path of a Unix socket has at most {_UNIX_PATH_MAX} bytes, and this one {size}")
     return path
-
-
-def configuration_keys() -> Iterator[KeyHelp]:
-    """Every key that a file may have, in the file's order."""
-    for prefix, table in (("", File), ("ports.NAME.", PortTable), ("services.", ServiceTable), ("links.", LinkTable)):
-        hints: Mapping[str, object] = get_type_hints(table, include_extras=True)
-        for field in msgspec.structs.fields(table):
-            if prefix == "" and field.name in _TABLES:
-                continue
-            yield KeyHelp(f"{prefix}{field.name}", _type_name(field.type), _default(field), _meaning(hints[field.name]))
-
-
-def _meaning(hint: object) -> str:
-    return next((meta.description for meta in get_args(hint) if isinstance(meta, Meta) and meta.description), "")
-
-
-def _default(field: msgspec.structs.FieldInfo) -> str:
-    if field.required:
-        return "required"
-    value = field.default_factory() if callable(field.default_factory) else field.default
-    return "none" if value is None else repr(value).replace("'", '"').replace("True", "true").replace("False", "false")
-
-
-def _type_name(hint: object) -> str:
-    inner = get_args(hint)[0] if get_args(hint) and hasattr(hint, "__metadata__") else hint
-    if inner in _TYPE_NAMES:
-        return _TYPE_NAMES[inner]
-    parts = [_type_name(part) for part in get_args(inner) if part is not type(None)]
-    if getattr(inner, "__origin__", None) is Literal:
-        return " | ".join(f'"{part}"' if isinstance(part, str) else str(part) for part in get_args(inner))
-    if getattr(inner, "__origin__", None) is list:
-        return f"list of {parts[0]}"
-    return " or ".join(parts)
-
-
-_TYPE_NAMES: dict[object, str] = {
-    str: "text",
-    int: "number",
-    float: "seconds",
-    bool: "true or false",
-    list[str]: "list of texts",
-    dict[str, str]: "table of texts",
-}
