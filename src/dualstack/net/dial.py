@@ -19,13 +19,14 @@ from time import monotonic
 from typing import TYPE_CHECKING, TypeAlias
 
 from dualstack.core.address import Address
-from dualstack.core.outlet import FROM_ANYWHERE, Outlet
+from dualstack.core.outlet import Outlet
 from dualstack.core.race import Action, Answer, Attempt, Start, Stop
 from dualstack.errors import AddressError
 from dualstack.kernel.attempts import begin, failure_of
 from dualstack.kernel.streams import error_of
+from dualstack.net.dial_literal import connect_literal
 from dualstack.net.dialer import DEFAULT_DIALER, Dialer, OnStep, SourceAddress, narrowed
-from dualstack.net.plain import failure, is_plain
+from dualstack.net.plain import is_plain
 from dualstack.net.pool import POOL, Job, Outcome, value_of
 from dualstack.net.questions import Asked, ask
 from dualstack.net.targets import HostLike, PortLike, Target, read_target
@@ -77,7 +78,7 @@ async def connect(
     dialer = dialer or DEFAULT_DIALER
     has_wishes = bool(family) or source_address is not None or on_step is not None
     if is_plain(target, dialer, limit_s=timeout, has_wishes=has_wishes):
-        made = await _plain(target, dialer, timeout)
+        made = await connect_literal(target, dialer, timeout)
         if made is not None:
             return made
     return await _dial(target, timeout, source_address, family, dialer, on_step).run()
@@ -141,60 +142,6 @@ async def _streams(
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
     transport, _ = await loop.create_connection(lambda: protocol, sock=sock, ssl=ssl, server_hostname=server_hostname)
     return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
-
-
-async def _plain(target: Target, dialer: Dialer, limit_s: float | None) -> socket.socket | None:
-    """A literal address without a race; None where it takes one: a translator, or a loop that watches no sockets."""
-    assert isinstance(target.host, Address)  # noqa: S101 - it is plain
-    started = monotonic()
-    try:
-        return await _begun(target.host, target.port, limit_s)
-    except NotImplementedError:
-        return None
-    except OSError as error:
-        failed = failure(target, target.host, dialer, error, monotonic() - started)
-    if failed is not None:
-        raise failed
-    return None
-
-
-async def _begun(address: Address, port: int, limit_s: float | None) -> socket.socket:
-    sock, is_connected = begin(address, port, FROM_ANYWHERE)
-    if not is_connected:
-        try:
-            await _made(sock, limit_s)
-        except BaseException:
-            sock.close()
-            raise
-    return sock
-
-
-async def _made(sock: socket.socket, limit_s: float | None) -> None:
-    """Wait for a connection that is under way.
-
-    Raises:
-        OSError: it failed, or time is up.
-    """
-    loop = asyncio.get_running_loop()
-    is_writable: asyncio.Future[bool] = loop.create_future()
-    loop.add_writer(sock.fileno(), _settle, is_writable, True)
-    timer = None if limit_s is None else loop.call_later(min(limit_s, _LONGEST_S), _settle, is_writable, False)
-    try:
-        is_in_time = await is_writable
-    finally:
-        loop.remove_writer(sock.fileno())
-        if timer is not None:
-            timer.cancel()
-    if not is_in_time:
-        raise TimeoutError
-    number = error_of(sock)
-    if number:
-        raise OSError(*failure_of(number))
-
-
-def _settle(future: "asyncio.Future[bool]", result: bool) -> None:  # noqa: FBT001 - the loop calls it by position
-    if not future.done():
-        future.set_result(result)
 
 
 def _dial(  # noqa: PLR0917 - what the two functions share
