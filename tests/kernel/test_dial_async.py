@@ -224,7 +224,7 @@ def test_cancelled_while_it_looks_up(run: Callable[..., object]) -> None:
         dialer = named()
         with dialer.resolver:
             task = asyncio.create_task(dualstack.connect("mail.example", 80, dialer=dialer))
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -274,7 +274,7 @@ def test_a_loop_that_watches_no_sockets_does_too(servers: Servers) -> None:
             assert sock.getpeername()[0] == "127.0.0.1"
         with pytest.raises(DialTimedOut):
             await dualstack.connect("::1", servers.port, timeout=0.05)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
 
     with nothing_left_open(), asyncio.Runner(loop_factory=Proactor) as runner:
         runner.run(main())
@@ -285,7 +285,7 @@ def test_a_literal_cancelled_while_it_connects(run: Callable[..., object], serve
 
     async def main() -> None:
         task = asyncio.create_task(dualstack.connect("::1", servers.port))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
