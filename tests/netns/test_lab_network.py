@@ -16,6 +16,7 @@ from dualstack.errors import ConfigError, ExitCode
 from dualstack.lab.declaration import HOSTS, Declaration, Kind, host_declared, parse
 from dualstack.lab.faults import Fault
 from dualstack.lab.network import Network, NetworkError, why_no_network
+from dualstack.lab.orders import Orders
 from support.ordinary import ordinary_user
 
 if TYPE_CHECKING:
@@ -516,3 +517,26 @@ def test_a_declaration_without_the_right_to_read_it_is_exit_code_77(tmp_path: Pa
     with ordinary_user() as user:
         done = user.run("-c", f"try:\n  {load}\nexcept Exception as e:\n  print(e.exit_code.value, e.why)", str(path))
     assert done.stdout.startswith("77 cannot be read: Permission denied")
+
+
+class Interrupted(Orders):
+    """Orders whose next answer is not waited for, as where Ctrl-C is pressed."""
+
+    interrupt = False
+
+    def _answer(self) -> tuple[dict[str, object], list[int]]:
+        if self.interrupt:
+            raise KeyboardInterrupt
+        return super()._answer()
+
+
+@pytest.mark.usefixtures("network")  # for its reason to skip
+def test_an_order_that_is_interrupted_is_the_last() -> None:
+    orders = Interrupted()
+    orders.interrupt = True
+    with pytest.raises(KeyboardInterrupt):
+        orders.give("set", host="", calls=[])
+    orders.interrupt = False
+    with pytest.raises(NetworkError, match="the lab has ended"):
+        orders.give("set", host="", calls=[])
+    orders.close()

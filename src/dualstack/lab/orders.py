@@ -101,7 +101,14 @@ class Orders:
             except OSError as error:
                 why = "the lab has ended" if error.errno in _ENDED else f"{order}: {error.strerror}"
                 raise NetworkError(why, errno=error.errno) from error
-            return self._answer()
+            try:
+                return self._answer()
+            except NetworkError:
+                raise
+            except BaseException:
+                # Interrupted: the answer that is still to come would be taken for the next order's.
+                self._socket.close()
+                raise
 
     def close(self) -> None:
         """End the lab and everything in it."""
