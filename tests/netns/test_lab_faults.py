@@ -4,6 +4,7 @@ Errors by name. `answered` is an answer; `silence`, that nothing came within the
 """
 
 import errno
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -576,6 +577,22 @@ def test_without_nft_its_package_is_named_and_the_other_faults_work(
     assert seen(lab, 4).what == "answered"
     with lab.fault("dropped server"):
         assert seen(lab, 4, limit_s=LIMIT_S).what == "silence"
+
+
+def test_what_was_half_done_is_mended_with_the_next_change(
+    lab: Network, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    once = tmp_path / "nft"
+    used, nft = tmp_path / "used", shutil.which("nft")
+    once.write_text(f'#!/bin/sh\n[ -e {used} ] && exit 1\n: > {used}\nexec {nft} "$@"\n', encoding="utf-8")
+    once.chmod(0o755)
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", str(tmp_path))
+        with pytest.raises(NetworkError, match="nft refused"):
+            lab.fault("pmtu-black-hole server")  # rules on every host
+    assert [host.run(["nft", "list", "tables"]).stdout for host in lab.hosts.values()].count("table inet lab\n") == 1
+    lab.heal()
+    assert {host.run(["nft", "list", "tables"]).stdout for host in lab.hosts.values()} == {""}
 
 
 @pytest.mark.root

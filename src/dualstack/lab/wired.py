@@ -83,6 +83,7 @@ class Wired:
         self.names: dict[str, tuple[str, ...]] = {}
         self.faults: list[Fault] = []
         self._done = Effects({}, {}, frozenset(), ())
+        self._rules: dict[str, tuple[str, ...]] = {}
         self._plugs: list[tuple[str, str, str]] = []
         self._dead_now: dict[str, str] = {}
         self._links: list[str] = []
@@ -155,6 +156,7 @@ class Wired:
             self._enact()
         except BaseException:
             self.faults.remove(fault)
+            self._enact()  # what was done of it already
             raise
         return ActiveFault(fault, self._clear)
 
@@ -279,9 +281,10 @@ class Wired:
         """Tell each what has changed."""
         wanted = effects(self.faults, {name: self.addresses(name) for name in self.hosts})
         rules = {**wanted.rules, **self._set_dead(wanted)}
-        for name in {*self._done.rules, *rules}:
-            if rules.get(name) != self._done.rules.get(name):
+        for name in {*self._rules, *rules}:
+            if rules.get(name, ()) != self._rules.get(name, ()):
                 _filter(self.hosts[name], rules.get(name, ()))
+                self._rules[name] = rules.get(name, ())
         if wanted.shapes != self._done.shapes:
             self._wire.shape(wanted.shapes)
         for name, family in wanted.routerless ^ self._done.routerless:
@@ -293,7 +296,7 @@ class Wired:
             if name != self._resolver_name:  # it answers the host's questions still
                 self.hosts[name].set([["blackhole", "add" if (name, address) in wanted.blackholes else "del", address]])
         changed = wanted.lookups != self._done.lookups
-        self._done = replace(wanted, rules=rules)
+        self._done = wanted
         if changed:
             self._tell_resolver()
 
