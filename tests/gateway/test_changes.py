@@ -8,7 +8,8 @@ import pytest
 
 from dualstack.errors import ListenError
 from dualstack.gateway.config import parse
-from support.gateway import Running, ended, free_port, run, running, service
+from support.free_port import free_port
+from support.gateway import Running, ended, run, running, service
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

@@ -15,7 +15,8 @@ from dualstack.core.endpoint import parse_target
 from dualstack.gateway.forward import Turned, arrange
 from dualstack.wire.socks5 import client_greeting, client_request
 from support.dialling import Servers
-from support.gateway import SOON, Running, ended, free_port, run, running
+from support.free_port import free_port
+from support.gateway import SOON, Running, ended, run, running
 
 ALL = '["socks5", "socks4a", "http-connect", "http"]'
 

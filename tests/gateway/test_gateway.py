@@ -9,7 +9,8 @@ import pytest
 from dualstack.errors import ConfigError, ListenError
 from dualstack.gateway.config import parse
 from dualstack.kernel.sockets import listen_on_loopback
-from support.gateway import ended, free_port, run, running, service
+from support.free_port import free_port
+from support.gateway import ended, run, running, service
 
 
 def test_both_families_reach_a_server_of_one() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.gateway import free_port
+from support.free_port import free_port
 from support.program import Dualstack
 
 SERVICE = "[[services]]\nname = 'NAME'\nlisten = '127.0.0.1:PORT'\nto = '127.0.0.1:BEHIND'\n"

@@ -12,7 +12,8 @@ import pytest
 from dualstack.errors import ConfigError, ListenError
 from dualstack.gateway.config import parse
 from dualstack.gateway.inlets import FLOWS_MAX, Counts, _room
-from support.gateway import Echo, Running, UdpClient, free_port, run, running, udp_service, until
+from support.free_port import free_port
+from support.gateway import Echo, Running, UdpClient, run, running, udp_service, until
 
 
 def counts(r: Running, name: str) -> Counts:

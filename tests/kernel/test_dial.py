@@ -14,6 +14,7 @@ from dualstack.core.outlet import Outlet
 from dualstack.errors import ExitCode
 from dualstack.kernel import attempts
 from support.dialling import WAYS, Dial, Resolver, Servers, dial_blocking, nothing_left_open
+from support.free_port import free_port
 
 FAST = 0.010
 pytestmark = pytest.mark.parametrize("dial", WAYS, ids=["blocking", "asyncio", "uvloop", "trio"])
@@ -259,9 +260,7 @@ def test_a_source_address_is_bound_and_leaves_its_family_alone(dial: Dial, serve
 def test_a_source_port_is_bound_in_either_family(dial: Dial, servers: Servers) -> None:
     servers.accept("::1", "127.0.0.1")
     for host in ("::1", "127.0.0.1"):
-        with socket.socket(servers.listening[host].family) as free:
-            free.bind((host, 0))
-            number = free.getsockname()[1]
+        number = free_port()
         with dial(host, servers.port, timeout=20, source_address=("", number)) as sock:
             assert sock.getsockname()[1] == number
 

@@ -1,7 +1,6 @@
 """Servers on the loopback that accept, refuse or say nothing, a scripted resolver, a way to dial by each driver."""
 
 import asyncio
-import random
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 import dualstack
+from support.free_port import free_port
 
 __all__ = ["WAYS", "Resolver", "Servers", "descriptors", "dial_async", "dial_blocking"]
 
@@ -107,27 +107,13 @@ class Resolver:
         self._never.set()
 
 
-# Below the numbers that the kernel gives to clients (ip_local_port_range), so that no client takes one of ours.
-_PORTS = range(20000, 32000)
-
-
-def _free_port() -> int:
-    """A number that nobody has in either family."""
-    while True:
-        number = random.choice(_PORTS)  # noqa: S311 - any will do
-        with suppress(OSError), socket.socket(socket.AF_INET6) as both:
-            both.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            both.bind(("::", number))
-            return number
-
-
 class Servers:
     """Listening sockets on one port number of the loopback's addresses."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
         self.listening: dict[str, socket.socket] = {}
-        self.port = _free_port()
+        self.port = free_port()
 
     def __enter__(self) -> Self:
         return self

@@ -90,11 +90,6 @@ async def ended(r: Running, name: str, connections: int) -> None:
         await asyncio.sleep(0)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 class Echo:
     """A UDP server of one family on its loopback that answers each datagram with `you: ` before it."""
 
