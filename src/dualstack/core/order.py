@@ -55,12 +55,14 @@ class Candidate(NamedTuple):
         source: the address the kernel would connect from; None where it has no way there.
         known: what earlier connections taught.
         synthesised_from: the IPv4 address that a NAT64 prefix was put before.
+        port: where a service of the target listens; None is the target's own port.
     """
 
     address: Address
     source: Address | None = None
     known: Known = UNKNOWN
     synthesised_from: Address | None = None
+    port: int | None = None
 
     @property
     def family(self) -> int:
