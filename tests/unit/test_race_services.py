@@ -181,6 +181,13 @@ def test_a_service_without_any_address_is_passed_over_at_once() -> None:
     assert ended(world, https=https(service(name="svc")), later=later, **OWN) == (SIX, 0.007)
 
 
+def test_where_the_services_have_no_address_the_targets_own_wait_for_each_other() -> None:
+    world = World({SIX: Accepts(0.002), FOUR: Accepts(0.002)})
+    later = {("svc", 6): Lookup([], 0.002), ("svc", 4): Lookup([], 0.002)}
+    answers = {"aaaa": Lookup([SIX], 0.030), "a": Lookup([FOUR], 0.001)}
+    assert ended(world, https=https(service(name="svc")), later=later, **answers) == (SIX, 0.032)
+
+
 def test_ipv6_of_a_services_name_is_waited_for_as_that_of_the_target() -> None:
     world = World({SVC_SIX: Accepts(0.002), SVC_FOUR: Accepts(0.002)})
     later = {("svc", 4): Lookup([SVC_FOUR], 0.001), ("svc", 6): Lookup([SVC_SIX], 0.020)}
