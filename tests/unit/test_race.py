@@ -179,6 +179,25 @@ def test_five_dead_addresses_cost_five_delays_and_a_round_trip() -> None:
     assert ended(world, *dead, "2001:db8::ffff") == ("2001:db8::ffff", 1.254)
 
 
+@pytest.mark.parametrize(("late_s", "last_at"), [(0.0009, 1.2509), (0.009, 1.259), (0.011, 1.305)])
+def test_a_timer_that_is_late_makes_the_next_one_no_later(late_s: float, last_at: float) -> None:
+    """What is late by 10 ms and more was no timer's fault: the delay is whole again."""
+    race = Race("host:80", (Question(0),), 0.0, timing=Timing())
+    race.answered(Question(0), Answer([candidate(f"2001:db8::{number}") for number in range(6)]), 0.0)
+    started = []
+    while race.wake_at < 10:
+        started.append(race.wake_at + late_s)
+        race.tick(started[-1])
+    assert started[-1] == pytest.approx(last_at)
+
+
+def test_delays_that_are_made_up_for_are_never_under_10_ms() -> None:
+    race = Race("host:80", (Question(0),), 0.0, timing=Timing(attempt_delay_s=0.010))
+    race.answered(Question(0), Answer([candidate(f"2001:db8::{number}") for number in range(3)]), 0.0)
+    race.tick(0.015)
+    assert race.wake_at == pytest.approx(0.025)
+
+
 @pytest.mark.parametrize("count", [1, 2, 7, 40])
 def test_every_address_is_tried_before_it_is_given_up(count: int) -> None:
     addresses = [f"2001:db8::{number:x}" for number in range(1, count + 1)]

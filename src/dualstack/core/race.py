@@ -311,6 +311,9 @@ class Race:
         patience_s = self._timing.attempt_delay_s
         if patience_s is None:
             patience_s = candidate.known.delay_s or ATTEMPT_DELAY_S
+        if self._running and now - self._next_at < LEAST_ATTEMPT_DELAY_S:
+            # Timers are late, by a millisecond or so: that the one before was is not added to the next.
+            patience_s = max(patience_s - (now - self._next_at), LEAST_ATTEMPT_DELAY_S)
         attempt = Attempt(len(self._attempts), candidate, now, patience_s)
         self._next_at = now + (LEAST_ATTEMPT_DELAY_S if self._is_probe and not self._begun else patience_s)
         self._begun = True
