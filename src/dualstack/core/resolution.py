@@ -56,9 +56,8 @@ class Service:
     why_not: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a lookup gave.
+class Answer(NamedTuple):
+    """What a lookup gave; a tuple because every connection makes one.
 
     Args:
         candidates: the addresses that may be dialled, in the resolver's order.

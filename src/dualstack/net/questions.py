@@ -2,10 +2,10 @@
 
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from errno import EAFNOSUPPORT, EINVAL, ETIMEDOUT
 from functools import partial
 from math import inf
+from typing import NamedTuple
 
 from dualstack.core.address import Address
 from dualstack.core.outlet import Outlet
@@ -29,9 +29,8 @@ _OWN = {family: Lookup(family) for family in (4, 6)}
 _SERVICES = Lookup(SERVICES)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A race about to begin.
+class Asked(NamedTuple):
+    """A race about to begin; a tuple because every connection makes one.
 
     Args:
         race: the machine.
