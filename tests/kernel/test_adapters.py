@@ -18,6 +18,7 @@ import urllib3
 import urllib3.util.connection
 
 import dualstack
+from dualstack.net import dial_redis_asyncio
 from dualstack.net.adapters import BothFamilies, gunicorn_bind, urllib3_connection
 from dualstack.net.dial_aiohttp import Connector
 from dualstack.net.dial_httpcore import Backend, raced
@@ -206,6 +207,61 @@ def test_redis_py_has_its_options_and_its_errors() -> None:
         servers.listening["::1"].close()
         with pytest.raises(redis.exceptions.ConnectionError, match="refused"):
             Connection(host="localhost", port=servers.port, retry=None).connect()
+
+
+def test_redis_pys_asyncio_client_has_its_options_and_its_errors() -> None:
+    async def options(**wanted: object) -> list[int]:
+        connection = dial_redis_asyncio.Connection(port=servers.port, socket_timeout=7, **wanted)
+        await connection._connect()
+        try:
+            sock = connection._writer.get_extra_info("socket")
+            return [
+                sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY),
+                sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+            ]
+        finally:
+            await connection.disconnect(nowait=True)
+
+    async def refused() -> None:
+        connection = dial_redis_asyncio.Connection(host="localhost", port=servers.port, retry=None)
+        with pytest.raises(redis.exceptions.ConnectionError, match="refused"):
+            await connection.connect()
+
+    async def timed_out() -> None:
+        connection = dial_redis_asyncio.Connection(host="::1", port=silent.port, retry=None, socket_connect_timeout=0.1)
+        with pytest.raises(redis.exceptions.TimeoutError):
+            await connection.connect()
+
+    with Servers() as servers, Servers() as silent:
+        servers.accept("::1")
+        silent.silent("::1")
+        assert asyncio.run(options(host="localhost", socket_keepalive=True)) == [1, 1]
+        assert asyncio.run(options(host="::1", socket_keepalive=False)) == [1, 0]
+        with nothing_left_open(), pytest.raises(OSError, match="not available"):
+            asyncio.run(options(host="::1", socket_keepalive=True, socket_keepalive_options={9999: 1}))
+        servers.listening["::1"].close()
+        asyncio.run(refused())
+        asyncio.run(timed_out())
+
+
+def test_redis_pys_asyncio_client_with_tls_shakes_hands_over_the_family_that_answers() -> None:
+    with Servers() as servers, ThreadPoolExecutor(1) as pool:
+        servers.accept("127.0.0.1")
+
+        def hang_up() -> bytes:
+            with servers.peer("127.0.0.1") as peer:
+                return peer.recv(1)
+
+        async def connect() -> None:
+            connection = dial_redis_asyncio.SSLConnection(
+                host="localhost", port=servers.port, retry=None, socket_connect_timeout=20
+            )
+            with pytest.raises(redis.exceptions.ConnectionError):
+                await connection.connect()
+
+        hello = pool.submit(hang_up)
+        asyncio.run(connect())
+        assert hello.result(20) == b"\x16", "a handshake record of TLS"
 
 
 def test_redis_py_with_tls_wraps_what_we_have_connected() -> None:

@@ -144,4 +144,4 @@ def test_gunicorns_successor_inherits_its_sockets(tmp_path: Path) -> None:
 
 
 def test_the_page_has_a_block_for_each_server() -> None:
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 8

@@ -9,10 +9,13 @@ from itertools import count
 from math import inf
 
 from dualstack.core.address import Address
+from dualstack.core.attempt import Action, Ask, Memory, Start
 from dualstack.core.order import Candidate
 from dualstack.core.outlet import LeftOut
 from dualstack.core.policy_table import DEFAULT_TABLE, PolicyTable
-from dualstack.core.race import Action, Answer, Memory, Race, Start
+from dualstack.core.race import Race
+from dualstack.core.resolution import SERVICES, Answer, Service
+from dualstack.core.resolution import Lookup as Question
 from dualstack.core.steps import DialStep
 from dualstack.core.timing import Timing
 from dualstack.errors import LookupFailed
@@ -51,6 +54,7 @@ class Lookup:
     after_s: float = 0.0
     error: LookupFailed | None = None
     left_out: Sequence[LeftOut] = ()
+    services: Sequence[Service] = ()
 
 
 NEVER = Lookup(after_s=inf)
@@ -99,12 +103,15 @@ class World:
     open: set[int] = field(default_factory=set)
     steps: list[DialStep] = field(default_factory=list)
     most_open: int = 0
+    asked: list[tuple[str, int]] = field(default_factory=list)
 
     def connect(
         self,
         *addresses: str | Candidate,
         aaaa: Lookup | None = None,
         a: Lookup | None = None,
+        https: Lookup | None = None,
+        later: Mapping[tuple[str, int], Lookup] | None = None,
         timeout_s: float = inf,
         cancel_at_s: float = inf,
     ) -> Connected | Failed | None:
@@ -114,13 +121,16 @@ class World:
             addresses: known at once.
             aaaa: what the lookup of IPv6 addresses gives.
             a: what that of IPv4 addresses gives.
+            https: what that of services gives.
+            later: what is found for the names of services, by name and family.
             timeout_s: for all of it.
             cancel_at_s: when nobody wants it any more.
         """
-        lookups = {6: aaaa, 4: a} if aaaa or a else {0: Lookup(addresses)}
-        asked = {family: lookup for family, lookup in lookups.items() if lookup is not None}
+        lookups = {SERVICES: https, 6: aaaa, 4: a} if aaaa or a else {0: Lookup(addresses)}
+        asked = {Question(family): lookup for family, lookup in lookups.items() if lookup is not None}
+        self._later = later or {}
         began = self.now
-        self.started, self.steps, self._events, self._order = [], [], [], count()
+        self.started, self.steps, self.asked, self._events, self._order = [], [], [], [], count()
         self._race = Race(
             "host:80",
             tuple(asked),
@@ -129,12 +139,11 @@ class World:
             deadline=began + timeout_s,
             table=self.table,
             memory=self.memory,
-            name="host" if 0 not in asked else None,
+            name=None if Question(0) in asked else "host",
             on_step=self.steps.append,
         )
-        for family, lookup in asked.items():
-            answer = Answer(tuple(map(candidate, lookup.addresses)), lookup.left_out, lookup.error)
-            self._at(lookup.after_s, "answered", family, answer)
+        for question, lookup in asked.items():
+            self._look_up(question, lookup)
         self._at(cancel_at_s, "cancel")
         self._run()
         ended_s = round(self.now - began, 6)
@@ -143,6 +152,10 @@ class World:
         if self._race.winner is not None:
             return Connected(str(self._race.winner.candidate.address), ended_s)
         return None if self._race.error is None else Failed(self._race.error, ended_s)
+
+    def _look_up(self, question: Question, lookup: Lookup) -> None:
+        answer = Answer(tuple(map(candidate, lookup.addresses)), lookup.left_out, lookup.error, lookup.services)
+        self._at(lookup.after_s, "answered", question, answer)
 
     def _run(self) -> None:
         race = self._race
@@ -162,12 +175,19 @@ class World:
 
     def _do(self, actions: list[Action]) -> None:
         for action in actions:
+            if isinstance(action, Ask):
+                name, family = action.lookup.name, action.lookup.family
+                self.asked.append((name, family))
+                self._look_up(action.lookup, self._later.get((name, family), NEVER))
+                continue
             if not isinstance(action, Start):
                 self.open.discard(action.number)
                 continue
             attempt = action.attempt
             address = str(attempt.candidate.address)
-            self.started.append((address, round(self.now - self._race._started_at, 6)))
+            port = attempt.candidate.port
+            where = address if port is None else f"{address}:{port}"
+            self.started.append((where, round(self.now - self._race._started_at, 6)))
             host = self.hosts.get(address, Silent())
             self._happens(attempt.number, host)
             self.open.add(attempt.number)

@@ -32,6 +32,8 @@ gateway = { kind = "gateway" }
 [names]
 Both = ["server", "client"]
 "www.test" = "server"
+[records]
+www = ["HTTPS 1 both port=8443", "SVCB 0 both"]
 [serve]
 server = ["python3 -m http.server --bind '::' 80", "echo 'a b'"]
 [run]
@@ -47,6 +49,7 @@ def test_every_key_arrives() -> None:
             HostDeclaration("gateway", Kind.GATEWAY),
         ),
         names={"both": ("server", "client"), "www": ("server",)},
+        records={"www": ("HTTPS 1 both port=8443", "SVCB 0 both")},
         faults=(
             Fault("lookup-late", None, 6, 1.0),
             Fault("dropped", "server", 6),
@@ -67,7 +70,7 @@ def test_every_key_arrives() -> None:
 def test_what_is_left_out_is_two_milliseconds_a_minute_and_ranges_of_ours() -> None:
     made = parse('hosts.a1 = "dual"', "small.toml")
     assert (made.ipv4, made.ipv6, made.round_trip_s, made.timeout_s) == (None, None, 0.002, 60.0)
-    assert (made.names, made.faults, made.programs) == ({}, (), ())
+    assert (made.names, made.records, made.faults, made.programs) == ({}, {}, (), ())
 
 
 @pytest.mark.parametrize(
@@ -115,6 +118,7 @@ A_HOST = 'hosts.server = "dual"\n'
         (A_HOST + 'names.www = "srver"', "names.www: there is no host 'srver'; did you mean server?"),
         (A_HOST + "names.www = 1", "names.www: 1: expected a text or a list of texts"),
         (A_HOST + 'names."w w" = "server"', "names.w w: a name is labels of letters, digits, - and _"),
+        (A_HOST + "records.www = 1", "records.www: 1: expected a text or a list of texts"),
         (A_HOST + "names = 1", "names: 1: expected a table"),
         (A_HOST + 'faults = "dropped server"', "faults: 'dropped server': expected a list of texts"),
         (A_HOST + "faults = [1]", "faults: [1]: expected a text or a list of texts"),

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dualstack.errors import ConfigError
 from dualstack.lab.faults import Fault
+from dualstack.lab.records import checked_records
 from dualstack.lab.zone import Answer, Zone
 
 CLIENT, CLIENT6 = "10.64.0.4", "2001:db8:64::4"
@@ -69,6 +71,35 @@ def test_names_have_their_addresses_in_the_order_that_they_are_told(
     reply = answered(ZONE, asks(name, kind))
     assert (dns.rcode.to_text(reply.rcode()), texts(reply)) == (rcode, expected)
     assert all(records.ttl == 0 for records in reply.answer)
+
+
+RECORDS = {
+    "server": ("HTTPS 1 . alpn=h2 port=8443", "HTTPS 2 server4 ipv4hint=10.64.0.8", "TXT hello"),
+    "_8443._https.server": ("HTTPS 0 pool.example.",),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        ("server.test", "HTTPS", ['1 . alpn="h2" port="8443"', '2 server4.test. ipv4hint="10.64.0.8"']),
+        ("SERVER.test", "TXT", ['"hello"']),
+        ("server.test", "SVCB", []),
+        ("server.test", "A", ["10.64.0.6"]),
+        ("_8443._https.server.test", "HTTPS", ["0 pool.example."]),
+        ("_8443._https.server.test", "A", []),
+    ],
+)
+def test_names_have_the_records_that_they_are_told(name: str, kind: str, expected: list[str]) -> None:
+    reply = answered(replace(ZONE, records=RECORDS), asks(name, kind))
+    assert (dns.rcode.to_text(reply.rcode()), sorted(texts(reply))) == ("NOERROR", expected)
+
+
+def test_a_text_that_says_no_record_is_refused() -> None:
+    assert checked_records("WWW", ["HTTPS 0 pool"]) == ("www", ("HTTPS 0 pool",))
+    for name, text in (("www", "HTTPS"), ("www", "NOPE 1"), ("www", "HTTPS 1 . port=x"), ("w" * 64, "HTTPS 0 pool")):
+        with pytest.raises(ConfigError, match=f"records.{name}"):
+            checked_records(name, [text])
 
 
 def test_case_does_not_matter_and_comes_back_as_it_was_asked() -> None:

@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualstack.core.address import Address
+from dualstack.core.attempt import Start, Stop
 from dualstack.core.history import History
 from dualstack.core.order import Candidate
 from dualstack.core.outlet import LeftOut
 from dualstack.core.policy_table import parse_gai_conf
-from dualstack.core.race import Answer, Race, Start, Stop
+from dualstack.core.race import Race
+from dualstack.core.resolution import Answer
+from dualstack.core.resolution import Lookup as Question
 from dualstack.core.timing import Timing
 from dualstack.errors import DialError, DialRefused, DialTimedOut, ExitCode, LookupFailed
 from support.world import NEVER, Accepts, Connected, Failed, Lookup, Refuses, Silent, World, candidate
@@ -176,6 +179,25 @@ def test_five_dead_addresses_cost_five_delays_and_a_round_trip() -> None:
     assert ended(world, *dead, "2001:db8::ffff") == ("2001:db8::ffff", 1.254)
 
 
+@pytest.mark.parametrize(("late_s", "last_at"), [(0.0009, 1.2509), (0.009, 1.259), (0.011, 1.305)])
+def test_a_timer_that_is_late_makes_the_next_one_no_later(late_s: float, last_at: float) -> None:
+    """What is late by 10 ms and more was no timer's fault: the delay is whole again."""
+    race = Race("host:80", (Question(0),), 0.0, timing=Timing())
+    race.answered(Question(0), Answer([candidate(f"2001:db8::{number}") for number in range(6)]), 0.0)
+    started = []
+    while race.wake_at < 10:
+        started.append(race.wake_at + late_s)
+        race.tick(started[-1])
+    assert started[-1] == pytest.approx(last_at)
+
+
+def test_delays_that_are_made_up_for_are_never_under_10_ms() -> None:
+    race = Race("host:80", (Question(0),), 0.0, timing=Timing(attempt_delay_s=0.010))
+    race.answered(Question(0), Answer([candidate(f"2001:db8::{number}") for number in range(3)]), 0.0)
+    race.tick(0.015)
+    assert race.wake_at == pytest.approx(0.025)
+
+
 @pytest.mark.parametrize("count", [1, 2, 7, 40])
 def test_every_address_is_tried_before_it_is_given_up(count: int) -> None:
     addresses = [f"2001:db8::{number:x}" for number in range(1, count + 1)]
@@ -279,15 +301,15 @@ def test_cancelled_at_any_point_nothing_is_left_open(at_s: float) -> None:
 
 
 def test_what_happens_after_the_end_is_ignored_and_a_second_success_is_stopped() -> None:
-    race = Race("host:80", (0,), 0.0, timing=Timing())
-    (first,) = race.answered(0, Answer((candidate(SIX), candidate(FOUR))), 0.0)
+    race = Race("host:80", (Question(0),), 0.0, timing=Timing())
+    (first,) = race.answered(Question(0), Answer((candidate(SIX), candidate(FOUR))), 0.0)
     (second,) = race.tick(0.25)
     assert isinstance(first, Start)
     assert isinstance(second, Start)
     assert race.connected(first.attempt.number, 0.3) == [Stop(second.attempt.number)]
     assert race.connected(second.attempt.number, 0.3) == [Stop(second.attempt.number)]
     assert race.failed(second.attempt.number, errno.ECONNREFUSED, "Connection refused", 0.3) == []
-    assert race.answered(0, Answer((candidate(FOUR_TOO),)), 0.3) == []
+    assert race.answered(Question(0), Answer((candidate(FOUR_TOO),)), 0.3) == []
     assert race.tick(0.4) == []
     assert race.cancel(0.4) == []
     race.progressed(first.attempt.number, 0.4)
@@ -296,8 +318,8 @@ def test_what_happens_after_the_end_is_ignored_and_a_second_success_is_stopped()
 
 
 def test_an_answer_nobody_asked_for_is_ignored() -> None:
-    race = Race("host:80", (6,), 0.0, timing=Timing())
-    assert race.answered(4, Answer((candidate(FOUR),)), 0.0) == []
+    race = Race("host:80", (Question(6),), 0.0, timing=Timing())
+    assert race.answered(Question(4), Answer((candidate(FOUR),)), 0.0) == []
     assert not race.is_over
 
 

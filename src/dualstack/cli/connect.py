@@ -19,6 +19,7 @@ from dualstack.errors import DualstackError, ExitCode
 from dualstack.kernel.scopes import address_in
 from dualstack.net.dial import open_connection
 from dualstack.net.dialer import Dialer
+from dualstack.net.resolvers import DNS, SYSTEM, resolver_named
 from dualstack.net.services import service_port
 from dualstack.wire.telnet import Telnet
 
@@ -38,6 +39,7 @@ Examples:
   dualstack connect localhost daytime
   dualstack connect fe80::1%eth0 23                by that interface
   dualstack connect www.example 443 --tls <request >answer
+  dualstack connect www.example 443 --service https -v --tls
   dualstack connect mail.example 25 --json         who answered, and all that happened
 
 \b
@@ -56,6 +58,8 @@ Exit status: 0 connected (and ended, where it was not --json), 69 refused, unrea
 @click.option("--interface", metavar="NAME", help="Go by this interface alone.")
 @click.option("--access", multiple=True, metavar="RULE", help="Which addresses may be dialled: 'allow|deny ...'.")
 @click.option("--nat64", multiple=True, metavar="PREFIX", help="A translator's prefix, where IPv4 has no way.")
+@click.option("--resolver", default=SYSTEM, metavar="WHO", help="Who is asked: system, dns, or servers' addresses.")
+@click.option("--service", metavar="NAME", help="Ask name servers for its records too (RFC 9460), such as https.")
 @click.option("--timeout", type=Seconds(min=0), metavar="SECONDS", help="How long to try; no limit by default.")
 @json_option("Connect, print what happened as JSON, and close.")
 def command(
@@ -70,6 +74,8 @@ def command(
     interface: str | None,
     access: tuple[str, ...],
     nat64: tuple[str, ...],
+    resolver: str,
+    service: str | None,
     timeout: float | None,
     as_json: bool,
 ) -> ExitCode:
@@ -77,8 +83,17 @@ def command(
 
     HOST is a name or an address, with a zone where it needs one; PORT a number or a service's name.
     """
+    if service is not None and resolver == SYSTEM:
+        resolver = DNS  # the system's has no such records
     dialer = Dialer(
-        family=family, source=source, interface=interface, access=access or None, nat64=nat64 or None, history=None
+        family=family,
+        source=source,
+        interface=interface,
+        access=access or None,
+        nat64=nat64 or None,
+        history=None,
+        resolver=resolver_named([text.strip() for text in resolver.split(",")]),
+        service=service,
     )
     called = _Call(host, port, dialer, timeout, _context(ca) if tls else None, verbose=verbose, quiet=as_json)
     with asyncio.Runner() as runner:

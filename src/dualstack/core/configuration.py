@@ -174,6 +174,7 @@ class Configuration:
     user: str | None = None
     control: str | None = None
     log: str = "text"
+    resolver: tuple[str, ...] = ("system",)
     ports_by_key: dict[str, Port] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -107,8 +107,8 @@ class History:
         found = []
         for candidate in candidates:
             known = self.recall(candidate, now)
-            address, source, _, synthesised_from = candidate
-            found.append(candidate if known is UNKNOWN else Candidate(address, source, known, synthesised_from))
+            address, source, _, synthesised_from, port = candidate
+            found.append(candidate if known is UNKNOWN else Candidate(address, source, known, synthesised_from, port))
         return found
 
     def claim_probe(self, candidate: Candidate, now: float) -> bool:

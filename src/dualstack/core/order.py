@@ -55,12 +55,14 @@ class Candidate(NamedTuple):
         source: the address the kernel would connect from; None where it has no way there.
         known: what earlier connections taught.
         synthesised_from: the IPv4 address that a NAT64 prefix was put before.
+        port: where a service of the target listens; None is the target's own port.
     """
 
     address: Address
     source: Address | None = None
     known: Known = UNKNOWN
     synthesised_from: Address | None = None
+    port: int | None = None
 
     @property
     def family(self) -> int:
@@ -136,6 +138,8 @@ def sort(candidates: Iterable[Candidate], table: PolicyTable = DEFAULT_TABLE) ->
     if len(given) < 2:
         return given
     ranks = [_rank(each.address, each.source, table) + _learnt(each.known) for each in given]
+    if len(given) == 2 and ranks[0] != ranks[1]:  # most often; it costs half as much
+        return given if ranks[0] < ranks[1] else given[::-1]
     ranked = sorted(zip(ranks, range(len(given)), strict=True))
     best_first = [given[place] for _, place in ranked]
     start = 0

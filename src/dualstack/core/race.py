@@ -10,28 +10,24 @@ second success is answered with a stop.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, ETIMEDOUT
 from math import inf
 from socket import EAI_AGAIN
-from typing import NamedTuple, Protocol
 
+from dualstack.core.attempt import Action, Ask, Attempt, Memory, Start, Stop
 from dualstack.core.order import Candidate, anything_steps_back, ordered
 from dualstack.core.outlet import FAMILY_NAMES, LeftOut
 from dualstack.core.policy_table import DEFAULT_TABLE, PolicyTable
+from dualstack.core.resolution import SERVICES, Answer, Lookup, Resolution, Service
 from dualstack.core.steps import DialStep, Kind
 from dualstack.core.timing import ATTEMPT_DELAY_S, LEAST_ATTEMPT_DELAY_S, Timing
+from dualstack.core.trace import Trace
 from dualstack.errors import AttemptFailed, DialError, LookupFailed
 
 __all__ = [
     "PATIENCE_S",
-    "Action",
-    "Answer",
-    "Attempt",
-    "Memory",
     "Race",
-    "Start",
-    "Stop",
 ]
 
 # With as many attempts under way as may be, the oldest makes room for the next address once it has been silent for as
@@ -44,73 +40,12 @@ _SILENT = "no answer"
 _NO_LESSON = frozenset({EACCES, EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM})
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a lookup of one family gave.
-
-    Args:
-        candidates: the addresses that may be dialled, in the resolver's order.
-        left_out: those that may not.
-        error: why there are none.
-    """
-
-    candidates: Sequence[Candidate] = ()
-    left_out: Sequence[LeftOut] = ()
-    error: LookupFailed | None = None
-
-
-class Memory(Protocol):
-    """What earlier races taught; `core.history.History` is one."""
-
-    def recalled(self, candidates: Sequence[Candidate], now: float) -> list[Candidate]:
-        """The candidates, each with what is known of it."""
-        ...
-
-    def claim_probe(self, candidate: Candidate, now: float) -> bool:
-        """Whether this race may start with a destination that steps back."""
-        ...
-
-    def learn(self, candidate: Candidate, rtt_s: float | None, now: float) -> None:
-        """A connection was made in so long, or, with None, not made."""
-        ...
-
-
-class Attempt:
-    """A connection under way, or one that was."""
-
-    __slots__ = ("candidate", "elapsed_s", "errno", "number", "patience_s", "started", "why")
-
-    def __init__(self, number: int, candidate: Candidate, started: float, patience_s: float) -> None:
-        self.number = number
-        self.candidate = candidate
-        self.started = started
-        self.patience_s = patience_s
-        self.errno = 0
-        self.why = ""
-        self.elapsed_s = 0.0
-
-
-class Start(NamedTuple):
-    """Connect to `attempt.candidate`, and tell what becomes of it by `attempt.number`."""
-
-    attempt: Attempt
-
-
-class Stop(NamedTuple):
-    """Let go of this attempt's socket."""
-
-    number: int
-
-
-Action = Start | Stop
-
-
 class Race:
     """One connection in the making.
 
     Args:
         target: for messages, as its text has it.
-        lookups: the families whose answers are to come.
+        lookups: what is asked, in that order; the answers are to come.
         now: when it begins.
         timing: how long it waits for what.
         deadline: when it gives up.
@@ -123,35 +58,32 @@ class Race:
     __slots__ = (
         "_attempts",
         "_begun",
-        "_candidates",
         "_deadline",
         "_failed",
         "_is_probe",
         "_left_out",
         "_lookup_errors",
         "_memory",
-        "_name",
         "_next_at",
-        "_on_step",
-        "_pending",
         "_preferred",
         "_queue",
+        "_resolution",
         "_resolution_at",
         "_running",
         "_started_at",
         "_table",
         "_target",
         "_timing",
+        "_trace",
         "error",
         "is_over",
-        "steps",
         "winner",
     )
 
     def __init__(
         self,
         target: object,
-        lookups: Collection[int],
+        lookups: Collection[Lookup],
         now: float,
         *,
         timing: Timing,
@@ -164,17 +96,14 @@ class Race:
         self.winner: Attempt | None = None
         self.error: DialError | LookupFailed | None = None
         self.is_over = False
-        self.steps: list[DialStep] = []
+        self._trace = Trace(now, name, on_step)
         self._target = target
-        self._name = name
         self._timing = timing
         self._table = table
         self._memory = memory
-        self._on_step = on_step
         self._deadline = deadline
-        self._pending = list(lookups)
+        self._resolution = Resolution(lookups)
         self._preferred = table.preferred_family
-        self._candidates: list[Candidate] = []
         self._left_out: list[LeftOut] = []
         self._lookup_errors: list[LookupFailed] = []
         self._queue: list[Candidate] = []
@@ -185,8 +114,8 @@ class Race:
         self._begun = False
         self._is_probe = False
         if name is not None:
-            for family in lookups:
-                self._note(now, Kind.LOOKUP, name=name, family=family)
+            for lookup in lookups:
+                self._trace.lookup(lookup, now)
 
     @property
     def wake_at(self) -> float:
@@ -203,30 +132,31 @@ class Race:
         return min(self._deadline, at)
 
     @property
+    def steps(self) -> list[DialStep]:
+        """What happened so far."""
+        return self._trace.steps
+
+    @property
     def running(self) -> Collection[Attempt]:
         """The attempts under way."""
         return self._running.values()
 
-    def answered(self, family: int, answer: Answer, now: float) -> list[Action]:
-        """The lookup of a family has come to its end."""
-        if self.is_over or family not in self._pending:
+    def answered(self, lookup: Lookup, answer: Answer, now: float) -> list[Action]:
+        """A lookup has come to its end."""
+        resolution = self._resolution
+        if self.is_over or lookup not in resolution.pending:
             return []
-        self._pending.remove(family)
-        self._note_answer(family, answer, now)
+        resolution.pending.remove(lookup)
+        self._trace.answer(lookup, answer, now)
         self._left_out += answer.left_out
-        if answer.error is not None:
-            self._lookup_errors.append(answer.error)
-        fresh = answer.candidates
-        if self._candidates:
-            known = {candidate.address for candidate in self._candidates}
-            fresh = [candidate for candidate in fresh if candidate.address not in known]
-        if fresh:
-            is_first = not self._candidates
-            self._candidates += fresh if self._memory is None else self._memory.recalled(fresh, now)
+        asked: list[Action] = []
+        if lookup.family == SERVICES:
+            asked += self._take_services(answer.services, now)
+        else:
+            self._take_addresses(lookup, answer, now)
+        if answer.candidates or resolution.has_services:
             self._sort(now)
-            if is_first:
-                self._wait_for_better(now)
-        return self._go(now)
+        return asked + self._go(now)
 
     def tick(self, now: float) -> list[Action]:
         """Time has passed."""
@@ -237,7 +167,7 @@ class Race:
         attempt = self._running.get(number)
         if attempt is not None:
             self._next_at = max(self._next_at, now + attempt.patience_s)
-            self._note(now, Kind.WAIT, what="handshake", address=attempt.candidate.address)
+            self._trace.note(now, Kind.WAIT, what="handshake", address=attempt.candidate.address)
 
     def connected(self, number: int, now: float) -> list[Action]:
         """An attempt has succeeded: it has won, or comes too late and is to be closed."""
@@ -246,7 +176,7 @@ class Race:
             return [Stop(number)]
         self.winner = attempt
         self.is_over = True
-        self._note(
+        self._trace.note(
             now, Kind.CONNECTED, number=number, address=attempt.candidate.address, elapsed_s=now - attempt.started
         )
         if self._memory is not None:
@@ -269,31 +199,68 @@ class Race:
         self.is_over = True
         return self._stop_all(now)
 
+    # What is known.
+
+    def _take_services(self, services: Sequence[Service], now: float) -> list[Action]:
+        """RFC 9460 section 3: what is used of them; a name other than the target's own is asked for its addresses."""
+        used = [replace(each, hints=self._recalled(each.hints, now)) for each in services if not each.why_not]
+        more = self._resolution.enter_services(used)
+        for lookup in more:
+            self._trace.lookup(lookup, now)
+        return [Ask(lookup) for lookup in more]
+
+    def _take_addresses(self, lookup: Lookup, answer: Answer, now: float) -> None:
+        if answer.error is None:
+            self._resolution.enter(lookup, self._recalled(answer.candidates, now))
+            return
+        # That a service's name has no address says nothing of the target's, which may be connected to without it.
+        if lookup.name is None:
+            self._lookup_errors.append(answer.error)
+        if not answer.error.timed_out:
+            self._resolution.enter(lookup, ())
+
+    def _recalled(self, candidates: Sequence[Candidate], now: float) -> Sequence[Candidate]:
+        return candidates if self._memory is None else self._memory.recalled(candidates, now)
+
     # What is tried when.
 
     def _wait_for_better(self, now: float) -> None:
-        """The first addresses wait for those of the other family, where these may be better, but not long."""
+        """The first addresses wait for what may be better, but not long."""
         if self._may_be_bettered and self._timing.resolution_delay_s > 0:
             self._resolution_at = now + self._timing.resolution_delay_s
-            self._note(now, Kind.WAIT, what="resolution delay", until_s=self._resolution_at - self._started_at)
+            self._trace.note(now, Kind.WAIT, what="resolution delay", until_s=self._resolution_at - self._started_at)
 
     def _sort(self, now: float) -> None:
         """RFC 8305 section 4, and section 3 for what comes late: the whole list anew, less what was tried."""
-        count = self._timing.first_family_count
-        best_first = ordered(self._candidates, self._table, first_family_count=count, is_probe=self._is_probe)
+        groups = self._resolution.groups()
+        best_first = self._ordered(groups, is_probe=self._is_probe)
         if self._begun:
-            tried = {attempt.candidate.address for attempt in self._attempts}
-            self._queue = [candidate for candidate in best_first if candidate.address not in tried]
-        elif anything_steps_back(self._candidates):
-            self._queue = self._with_probe(best_first, count, now)
-        else:
-            self._queue = best_first
-        if len(self._candidates) > 1:
-            self._note(now, Kind.SORT, addresses=[candidate.address for candidate in self._queue])
+            tried = {(attempt.candidate.address, attempt.candidate.port) for attempt in self._attempts}
+            best_first = [candidate for candidate in best_first if (candidate.address, candidate.port) not in tried]
+        elif anything_steps_back(best_first):
+            best_first = self._with_probe(groups, best_first, now)
+        is_first = not self._queue and not self._begun and best_first
+        self._queue = best_first
+        if len(best_first) + len(self._attempts) > 1:
+            self._trace.note(now, Kind.SORT, addresses=[candidate.address for candidate in best_first])
+        if is_first:
+            self._wait_for_better(now)
 
-    def _with_probe(self, best_first: list[Candidate], count: int, now: float) -> list[Candidate]:
+    def _ordered(self, groups: Sequence[Sequence[Candidate]], *, is_probe: bool) -> list[Candidate]:
+        """Each group by itself, one after the other (the v3 draft, sections 5.3 and 6)."""
+        count = self._timing.first_family_count
+        if len(groups) == 1:
+            return ordered(groups[0], self._table, first_family_count=count, is_probe=is_probe)
+        best_first: list[Candidate] = []
+        for group in groups:
+            best_first += ordered(group, self._table, first_family_count=count, is_probe=is_probe)
+        return best_first
+
+    def _with_probe(
+        self, groups: Sequence[Sequence[Candidate]], best_first: list[Candidate], now: float
+    ) -> list[Candidate]:
         """The order as if nothing stepped back, where it is time to look whether something works again."""
-        as_if = ordered(self._candidates, self._table, first_family_count=count, is_probe=True)
+        as_if = self._ordered(groups, is_probe=True)
         first = as_if[0]
         if self._memory is None or not first.known.steps_back or first.address == best_first[0].address:
             return best_first
@@ -308,7 +275,7 @@ class Race:
             if len(self._running) >= self._timing.in_flight:
                 actions.append(self._make_room(now))
             actions.append(self._start(now))
-        elif not (self._queue or self._running or self._pending):
+        elif not (self._queue or self._running or self._resolution.pending):
             self._give_up(now)
         return actions
 
@@ -323,11 +290,11 @@ class Race:
 
     @property
     def _may_be_bettered(self) -> bool:
-        """RFC 8305 section 3: whether the preferred family's answer is to come; or any, where the best steps back."""
+        """RFC 8305 section 3: whether what is better may be to come; or anything, where the best steps back."""
         best = self._queue[0]
         if best.known.steps_back and not self._is_probe:
-            return bool(self._pending)
-        return best.family != self._preferred and self._preferred in self._pending
+            return bool(self._resolution.pending)
+        return self._resolution.may_be_bettered(best, self._preferred)
 
     @property
     def _oldest(self) -> Attempt:
@@ -344,12 +311,18 @@ class Race:
         patience_s = self._timing.attempt_delay_s
         if patience_s is None:
             patience_s = candidate.known.delay_s or ATTEMPT_DELAY_S
+        if self._running and now - self._next_at < LEAST_ATTEMPT_DELAY_S:
+            # Timers are late, by a millisecond or so: that the one before was is not added to the next.
+            patience_s = max(patience_s - (now - self._next_at), LEAST_ATTEMPT_DELAY_S)
         attempt = Attempt(len(self._attempts), candidate, now, patience_s)
         self._next_at = now + (LEAST_ATTEMPT_DELAY_S if self._is_probe and not self._begun else patience_s)
         self._begun = True
         self._attempts.append(attempt)
         self._running[attempt.number] = attempt
-        self._note(now, Kind.ATTEMPT, number=attempt.number, address=candidate.address, source=candidate.source)
+        facts = {} if candidate.port is None else {"port": candidate.port}
+        self._trace.note(
+            now, Kind.ATTEMPT, number=attempt.number, address=candidate.address, source=candidate.source, **facts
+        )
         return Start(attempt)
 
     # How it ends.
@@ -358,7 +331,7 @@ class Race:
         stopped = list(self._running.values())
         self._running.clear()
         for attempt in stopped:
-            self._note(now, Kind.CANCELLED, number=attempt.number, address=attempt.candidate.address)
+            self._trace.note(now, Kind.CANCELLED, number=attempt.number, address=attempt.candidate.address)
         return [Stop(attempt.number) for attempt in stopped]
 
     def _teach(self, memory: Memory, winner: Attempt, now: float) -> None:
@@ -374,7 +347,7 @@ class Race:
     def _enter_failure(self, attempt: Attempt, errno: int, now: float, why: str) -> None:
         attempt.errno, attempt.why, attempt.elapsed_s = errno, why, now - attempt.started
         self._failed.append(attempt)
-        self._note(
+        self._trace.note(
             now,
             Kind.FAILED,
             number=attempt.number,
@@ -390,8 +363,9 @@ class Race:
             self._enter_failure(attempt, ETIMEDOUT, now, _SILENT)
         self._running.clear()
         waited = f"{now - self._started_at:.3g} s"
-        if self._pending and not self._candidates:
-            families = " and ".join(FAMILY_NAMES[family] for family in self._pending if family)
+        pending = self._resolution.pending
+        if pending and not (self._attempts or self._queue):
+            families = " and ".join(FAMILY_NAMES[lookup.family] for lookup in pending if lookup.family in FAMILY_NAMES)
             why = f"no answer to the lookup of its {families} addresses within {waited}".replace("  ", " ")
         else:
             why = f"no connection within {waited}"
@@ -430,22 +404,3 @@ class Race:
         error.steps = tuple(self.steps)
         if isinstance(error, DialError):
             error.elapsed_s = now - self._started_at
-
-    # The trace.
-
-    def _note(self, now: float, kind: Kind, **facts: object) -> None:
-        step = DialStep(now - self._started_at, kind, facts)
-        self.steps.append(step)
-        if self._on_step is not None:
-            self._on_step(step)
-
-    def _note_answer(self, family: int, answer: Answer, now: float) -> None:
-        if self._name is not None:
-            addresses = [candidate.address for candidate in answer.candidates]
-            error = None if answer.error is None else str(answer.error)
-            self._note(now, Kind.ANSWER, name=self._name, family=family, addresses=addresses, error=error)
-        for left in answer.left_out:
-            self._note(now, Kind.FILTERED, address=left.address, why=left.why)
-        for candidate in answer.candidates:
-            if candidate.synthesised_from is not None:
-                self._note(now, Kind.SYNTHESISED, address=candidate.address, ipv4=candidate.synthesised_from)

@@ -12,6 +12,7 @@ class Kind(StrEnum):
 
     LOOKUP = "lookup"
     ANSWER = "answer"
+    SERVICE = "service"
     FILTERED = "filtered"
     SYNTHESISED = "synthesised"
     SORT = "sort"

@@ -37,6 +37,7 @@ from dualstack.core.prefix import Prefix
 from dualstack.errors import AddressError, ConfigError, RuleError
 from dualstack.gateway.config_tables import TABLES, File, PortTable, ServiceTable, configuration_keys
 from dualstack.kernel.tables import parse_table, read_text
+from dualstack.net.resolvers import resolver_named
 from dualstack.net.services import service_port
 
 __all__ = ["checked_unix_path", "load", "parse", "parse_target_text"]
@@ -146,6 +147,8 @@ def _join(*parts: str) -> str:
 def _configuration(file: File, where: str) -> Configuration:
     if file.control is not None:
         _checked(where, "control", partial(checked_unix_path, file.control))
+    resolver = (file.resolver,) if isinstance(file.resolver, str) else tuple(file.resolver)
+    _checked(where, "resolver", partial(resolver_named, resolver))
     ports = tuple(_port(name, table, where) for name, table in file.ports.items())
     services = tuple(_service(table, index, where) for index, table in enumerate(file.services))
     _refuse_twice(where, "services", "name", [service.name for service in services])
@@ -164,6 +167,7 @@ def _configuration(file: File, where: str) -> Configuration:
         user=file.user,
         control=file.control,
         log=file.log,
+        resolver=resolver,
     )
 
 

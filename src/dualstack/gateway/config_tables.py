@@ -80,6 +80,9 @@ class File(Struct, forbid_unknown_fields=True, kw_only=True):
     user: Annotated[str | None, Meta(description="the user to become once all sockets listen")] = None
     control: Annotated[str | None, Meta(description="path of the control socket")] = None
     log: Annotated[Literal["text", "json"], Meta(description="the form of the log on standard error")] = "text"
+    resolver: Annotated[
+        str | list[str], Meta(description="who is asked for names: system, dns (resolv.conf's servers), or servers")
+    ] = "system"
 
 
 TABLES: dict[str, type[Struct]] = {"services": ServiceTable, "ports": PortTable, "links": LinkTable}

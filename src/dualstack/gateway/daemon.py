@@ -31,6 +31,7 @@ from dualstack.kernel.facts import read_facts
 from dualstack.kernel.sockets import open_sockets
 from dualstack.net.dialer import SharedHistory
 from dualstack.net.names import resolve_async
+from dualstack.net.resolvers import resolver_named
 
 # What a reload does not change.
 _AT_START = ("user", "control", "log")
@@ -158,7 +159,7 @@ class Gateway:
         def route(target: Endpoint) -> Route:
             return route_to(target, service.families, config, self.ports, self._names)
 
-        return Policy.of(service, route, self._history)
+        return Policy.of(service, route, self._history, resolver_named(config.resolver))
 
     def _begin(self, port: NamedPort, service: RunningService, spec: SocketSpec, sock: socket.socket) -> None:
         door = Door(service, port)
@@ -355,10 +356,11 @@ async def gather_facts(
     Names to listen on are always looked up: without them there is no plan.
     """
     listen, targets = _names_to_look_up(config)
+    resolver = resolver_named(config.resolver) or socket
 
     async def found(name: str) -> tuple[str, tuple[Address, ...]]:
         try:
-            return name, await resolve_async(name, timeout=timeout_s)
+            return name, await resolve_async(name, timeout=timeout_s, resolver=resolver)
         except LookupFailed:
             return name, ()
 

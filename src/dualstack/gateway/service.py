@@ -27,6 +27,7 @@ from dualstack.gateway.proxied import Senders, ends_of, read_header, sockaddr_of
 from dualstack.gateway.routes import Route, hops
 from dualstack.kernel.streams import NO_ROOM, SockAddr, as_socket, reset
 from dualstack.net.dialer import Dialer, SharedHistory
+from dualstack.net.names import Resolver
 from dualstack.wire.proxy_protocol import Ends, header
 
 __all__ = ["Door", "Policy", "RunningService", "client_of", "rules_of", "shown"]
@@ -50,14 +51,20 @@ class Policy:
     trouble: str
 
     @classmethod
-    def of(cls, service: Service, route_of: Callable[[Endpoint], Route], history: SharedHistory) -> "Policy":
+    def of(
+        cls,
+        service: Service,
+        route_of: Callable[[Endpoint], Route],
+        history: SharedHistory,
+        resolver: Resolver | None = None,
+    ) -> "Policy":
         """The policy of `service`; a literal target is made ready here and never leaves the data plane."""
         access = rules_of(service.access, service.nat64)
         reach = rules_of(service.reach, service.nat64)
         anywhere = Route(families=service.families)
         route = route_of(service.target) if isinstance(service.target, Endpoint) else anywhere
         target, trouble = _literal_target(service, route, reach)
-        dialer = Dialer(outlet=route.outlet(reach, service.nat64), history=history)
+        dialer = Dialer(outlet=route.outlet(reach, service.nat64), history=history, resolver=resolver)
         return cls(service, access, reach, Senders.of(service.proxy_in), route_of, dialer, target, trouble)
 
     def dialer_to(self, target: Endpoint) -> Dialer:
@@ -67,7 +74,7 @@ class Policy:
         route = self.route_of(target)
         if route.link is None:
             return self.dialer
-        return Dialer(outlet=route.outlet(self.reach, self.service.nat64), history=self.dialer.history)
+        return replace(self.dialer, outlet=route.outlet(self.reach, self.service.nat64))
 
     def preface(self, client: SocketType, peer: SockAddr, ends: Ends | None) -> bytes:
         """What the target gets before the client's first byte."""

@@ -85,6 +85,7 @@ class Declaration:
     Args:
         hosts: those that are there from the start.
         names: more names, each with the hosts whose addresses it has.
+        records: what names have beside addresses, each as a zone file has it.
         faults: what is broken from the start.
         programs: what `lab run` runs, servers first.
         ipv4: the range that its links take their IPv4 prefixes from; None: one that this machine does not use.
@@ -95,6 +96,7 @@ class Declaration:
 
     hosts: tuple[HostDeclaration, ...] = ()
     names: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    records: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     faults: tuple[Fault, ...] = ()
     programs: tuple[Program, ...] = ()
     ipv4: Prefix | None = None
@@ -191,6 +193,9 @@ class _Reader:
                 name_declared(name, self._where): self._hosts(f"names.{name}", value, named)
                 for name, value in self._of("names", dict, {}).items()
             },
+            records={
+                name: self._texts(f"records.{name}", value) for name, value in self._of("records", dict, {}).items()
+            },
             faults=tuple(
                 parse_fault(text, breakable, self._where)
                 for text in self._texts("faults", self._of("faults", list, []))
@@ -266,7 +271,7 @@ class _Reader:
         return float(value)
 
 
-_KEYS = ("hosts", "names", "faults", "serve", "run", "ipv4", "ipv6", "round_trip", "timeout")
+_KEYS = ("hosts", "names", "records", "faults", "serve", "run", "ipv4", "ipv6", "round_trip", "timeout")
 _HOST_KEYS = ("kind", "link")
 _WORDS: dict[type, str] = {dict: "a table", list: "a list of texts"}
 _RANGES = {4: Prefix(Address("10.64.0.0"), 16), 6: Prefix(Address("2001:db8:64::"), 48)}

@@ -56,6 +56,8 @@ class Network:
                 self._on_wire().add(self._declaration.hosts)
             for name, hosts in self._declaration.names.items():
                 self.name(name, *hosts)
+            for name, texts in self._declaration.records.items():
+                self.record(name, *texts)
             for fault in self._declaration.faults:
                 self.fault(str(fault))
             self._undo = undo.pop_all()
@@ -108,6 +110,14 @@ class Network:
     def name(self, name: str, *hosts: str) -> None:
         """One more name, `name.test`, that has the addresses of all these hosts, in their order."""
         self._on_wire().name(name, hosts)
+
+    def record(self, name: str, *texts: str) -> None:
+        """What `name.test` has beside addresses, from now on: `HTTPS 1 svc port=8443`, as a zone file has it.
+
+        Raises:
+            ConfigError: a text says no record.
+        """
+        self._on_wire().record(name, texts)
 
     def fault(self, text: str) -> ActiveFault:
         """Break something from now on, until it is cleared: `dropped ipv6 server`, `lookup-late 1s aaaa`.

@@ -42,6 +42,7 @@ class _Server:
                 for client, beside in told["dead"].items()
             },
             tuple(Fault(**fault) for fault in told["faults"]),
+            {name: tuple(records) for name, records in told["records"].items()},
         )
         new = [address for address in told["listen"] if address not in self._listens]
         self._listens.update(new)

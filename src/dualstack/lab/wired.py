@@ -13,6 +13,7 @@ from dualstack.lab.declaration import DEFAULT_LINK, RESOLVER, Declaration, HostD
 from dualstack.lab.faults import Effects, Fault, effects, parse_fault
 from dualstack.lab.host import Host
 from dualstack.lab.orders import NetworkError
+from dualstack.lab.records import checked_records
 from dualstack.lab.service import Service
 
 __all__ = ["ActiveFault", "Wired"]
@@ -81,6 +82,7 @@ class Wired:
         self.declared: dict[str, HostDeclaration] = {}
         self.hosts: dict[str, Host] = {}
         self.names: dict[str, tuple[str, ...]] = {}
+        self.records: dict[str, tuple[str, ...]] = {}
         self.faults: list[Fault] = []
         self._done = Effects({}, {}, frozenset(), ())
         self._rules: dict[str, tuple[str, ...]] = {}
@@ -134,6 +136,15 @@ class Wired:
             if host not in self.declared:
                 raise ConfigError("", f"names.{name}", f"there is no host {host}; there are {', '.join(self.declared)}")
         self.names[name_declared(name)] = hosts
+        self._tell_resolver()
+
+    def record(self, name: str, texts: Iterable[str]) -> None:
+        """What a name has beside addresses, from now on.
+
+        Raises:
+            ConfigError: a text says no record.
+        """
+        name, self.records[name.lower()] = checked_records(name, texts)
         self._tell_resolver()
 
     def addresses(self, host: str) -> dict[int, tuple[str, ...]]:
@@ -265,6 +276,7 @@ class Wired:
             {
                 "listen": by_host[self._resolver_name],
                 "names": {**by_host, **more},
+                "records": self.records,
                 "dead": self._dead(),
                 "faults": [asdict(fault) for fault in self._done.lookups],
             }

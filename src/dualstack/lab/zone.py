@@ -20,6 +20,7 @@ import dns.rrset
 
 from dualstack.lab.declaration import DOMAIN
 from dualstack.lab.faults import Fault
+from dualstack.lab.records import ORIGIN, parsed_record
 
 __all__ = ["Answer", "Zone"]
 
@@ -47,11 +48,13 @@ class Zone:
         names: by name, without the domain, its addresses.
         dead: by a client's address, the addresses beside it that never answer, by family; see `lookup-dead-first`.
         faults: of lookups.
+        records: by name, what it has beside addresses, each as a zone file has it: "HTTPS 1 . port=8443".
     """
 
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dead: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
+    records: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def answer(self, packet: bytes, client: str, *, over_tcp: bool = False) -> Answer | None:
         """What becomes of a question; None: nothing is ever heard of it."""
@@ -62,7 +65,7 @@ class Zone:
         if len(query.question) != 1 or query.flags & dns.flags.QR or query.opcode() != dns.opcode.QUERY:
             return None
         question = query.question[0]
-        name = question.name.relativize(_DOMAIN).to_text() if question.name.is_subdomain(_DOMAIN) else ""
+        name = question.name.relativize(ORIGIN).to_text() if question.name.is_subdomain(ORIGIN) else ""
         faults = [fault for fault in self.faults if _is_about(fault, name, _FAMILIES.get(question.rdtype, 0))]
         kinds = {fault.kind for fault in faults}
         if "lookup-lost" in kinds:
@@ -93,7 +96,7 @@ class Zone:
         return reply
 
     def _knows(self, asked: dns.name.Name, name: str) -> bool:
-        return name.lower() in self.names or self._named(asked) is not None
+        return name.lower() in {*self.names, *self.records} or self._named(asked) is not None
 
     def _records(
         self, question: dns.rrset.RRset, name: str, client: str, *, dead_first: bool
@@ -103,8 +106,14 @@ class Zone:
             if named is not None:
                 yield dns.rrset.from_text(question.name, 0, "IN", "PTR", f"{named}.{DOMAIN}.")
             return
+        if question.rdclass != dns.rdataclass.IN:
+            return
         family = _FAMILIES.get(question.rdtype)
-        if family is None or question.rdclass != dns.rdataclass.IN:
+        if family is None:
+            records = map(parsed_record, self.records.get(name.lower(), ()))
+            wanted = [record for record in records if record.rdtype == question.rdtype]
+            if wanted:
+                yield dns.rrset.from_rdata_list(question.name, 0, wanted)
             return
         texts = [text for text in self.names.get(name.lower(), ()) if ip_address(text).version == family]
         if dead_first and texts:
@@ -118,9 +127,6 @@ class Zone:
         except (dns.exception.DNSException, ValueError):
             return None
         return next((name for name, addresses in self.names.items() if address in addresses), None)
-
-
-_DOMAIN = dns.name.from_text(f"{DOMAIN}.")
 
 
 def _is_about(fault: Fault, name: str, family: int) -> bool:

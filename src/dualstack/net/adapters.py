@@ -1,7 +1,7 @@
 """Our sockets in the hands of other libraries, in the shape that each asks for. Imports none of them.
 
 What has to be made of a library's own classes stands in a module beside it: `dial_aiohttp`, `dial_httpcore`,
-`dial_redis`, `dial_trio`.
+`dial_redis`, `dial_redis_asyncio`, `dial_trio`.
 
 >>> import urllib3.util.connection  # doctest: +SKIP
 >>> urllib3.util.connection.create_connection = urllib3_connection  # doctest: +SKIP

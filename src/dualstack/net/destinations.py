@@ -6,10 +6,11 @@ UDP has no handshake to race, so the addresses are for the caller to try in orde
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from time import monotonic
 
 from dualstack.core.order import Candidate, ordered
-from dualstack.core.race import Answer
+from dualstack.core.resolution import SERVICES, Answer
 from dualstack.errors import DialError, LookupFailed
 from dualstack.net.dialer import Dialer
 from dualstack.net.lookups import system_table
@@ -47,7 +48,8 @@ async def destinations(
     target = read_target(host, port)
     asked = ask(target, dialer.outlet, dialer, monotonic())
     answers = [answer for _, answer in asked.known]
-    tasks = [asyncio.ensure_future(POOL.run_async(question, timeout)) for _, question in asked.questions]
+    questions = [partial(asked.find, lookup) for lookup in asked.lookups if lookup.family != SERVICES]
+    tasks = [asyncio.ensure_future(POOL.run_async(question, timeout)) for question in questions]
     answers += await _first_answers(tasks, other_family_s) if tasks else []
     found = [candidate for answer in answers for candidate in answer.candidates]
     if not found:

@@ -19,8 +19,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, TypeAlias
 
 from dualstack.core.address import Address
+from dualstack.core.attempt import Action, Ask, Attempt, Start, Stop
 from dualstack.core.outlet import Outlet
-from dualstack.core.race import Action, Answer, Attempt, Start, Stop
+from dualstack.core.resolution import Answer, Lookup
 from dualstack.errors import AddressError
 from dualstack.kernel.attempts import begin, failure_of
 from dualstack.kernel.streams import error_of
@@ -207,10 +208,10 @@ class _Dial:
         """
         race = self._race
         try:
-            for family, answer in self._asked.known:
-                self._tell(race.answered, family, answer)
-            for family, question in self._asked.questions:
-                self._jobs.append(POOL.put(question, partial(self._deliver, family)))
+            for lookup, answer in self._asked.known:
+                self._tell(race.answered, lookup, answer)
+            for lookup in self._asked.lookups:
+                self._ask(lookup)
             if not race.is_over:
                 self._over = self._loop.create_future()
                 self._set_timer()
@@ -227,12 +228,15 @@ class _Dial:
             if ending:
                 await asyncio.wait(ending)
 
-    def _deliver(self, family: int, outcome: Outcome[Answer]) -> None:
+    def _ask(self, lookup: Lookup) -> None:
+        self._jobs.append(POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup)))
+
+    def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
         """In a thread of the pool: hand the answer to the loop."""
         with suppress(RuntimeError):  # the loop is closed: too late
-            self._loop.call_soon_threadsafe(self._answered, family, outcome)
+            self._loop.call_soon_threadsafe(self._answered, lookup, outcome)
 
-    def _answered(self, family: int, outcome: Outcome[Answer]) -> None:
+    def _answered(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
         if self._over is None or self._over.done():
             return
         try:
@@ -240,7 +244,7 @@ class _Dial:
         except Exception as error:  # noqa: BLE001 - a mistake of ours, which the caller gets to see
             self._over.set_exception(error)
             return
-        self._tell(self._race.answered, family, answer)
+        self._tell(self._race.answered, lookup, answer)
 
     def _writable(self, number: int) -> None:
         sock = self._sockets[number]
@@ -299,6 +303,8 @@ class _Dial:
                     todo.extend(self._start(attempt))
                 case Stop(number):
                     self._let_go(number)
+                case Ask(lookup):
+                    self._ask(lookup)
         if self._over is None or self._over.done():
             return
         if self._race.is_over:
@@ -307,9 +313,9 @@ class _Dial:
             self._set_timer()
 
     def _start(self, attempt: Attempt) -> list[Action]:
-        address = attempt.candidate.address
+        address, port = attempt.candidate.address, attempt.candidate.port or self._target.port
         try:
-            sock, is_connected = begin(address, self._target.port, self._outlet.sources[address.version])
+            sock, is_connected = begin(address, port, self._outlet.sources[address.version])
         except (OSError, AddressError) as error:
             return self._race.failed(attempt.number, *failure_of(error), monotonic())
         self._sockets[attempt.number] = sock

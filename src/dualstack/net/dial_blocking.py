@@ -15,8 +15,9 @@ from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectSelector
 from time import monotonic
 
 from dualstack.core.address import Address
+from dualstack.core.attempt import Action, Ask, Attempt, Start, Stop
 from dualstack.core.outlet import Outlet
-from dualstack.core.race import Action, Answer, Attempt, Start, Stop
+from dualstack.core.resolution import Answer, Lookup
 from dualstack.errors import AddressError, DialError
 from dualstack.kernel.attempts import begin, connect, failure_of, socket_pair
 from dualstack.kernel.streams import error_of
@@ -130,9 +131,9 @@ class _Dial:
         self._outlet = outlet
         self._sockets: dict[int, socket.socket] = {}
         self._selector: BaseSelector | None = None
-        self._answers: SimpleQueue[tuple[int, Outcome[Answer]]] = SimpleQueue()
+        self._answers: SimpleQueue[tuple[Lookup, Outcome[Answer]]] = SimpleQueue()
         self._jobs: list[Job[Answer]] = []
-        self._unanswered = len(asked.questions)
+        self._unanswered = 0
         self._waker: tuple[socket.socket, socket.socket] | None = None
 
     def run(self) -> socket.socket:
@@ -143,10 +144,10 @@ class _Dial:
         """
         race = self._race
         try:
-            for family, answer in self._asked.known:
-                self._do(race.answered(family, answer, monotonic()))
-            for family, question in self._asked.questions:
-                self._jobs.append(POOL.put(question, partial(self._deliver, family)))
+            for lookup, answer in self._asked.known:
+                self._do(race.answered(lookup, answer, monotonic()))
+            for lookup in self._asked.lookups:
+                self._ask(lookup)
             while not race.is_over:
                 self._wait(race.wake_at - monotonic())
             if race.error is not None:
@@ -156,9 +157,13 @@ class _Dial:
         finally:
             self._close()
 
-    def _deliver(self, family: int, outcome: Outcome[Answer]) -> None:
+    def _ask(self, lookup: Lookup) -> None:
+        self._unanswered += 1
+        self._jobs.append(POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup)))
+
+    def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
         """In a thread of the pool: put the answer where it is waited for."""
-        self._answers.put((family, outcome))
+        self._answers.put((lookup, outcome))
         waker = self._waker
         if waker is not None:
             with suppress(OSError):  # nobody waits any more
@@ -201,9 +206,9 @@ class _Dial:
         with suppress(BlockingIOError):
             self._waker[0].recv(64)
 
-    def _take(self, family: int, outcome: Outcome[Answer]) -> None:
+    def _take(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
         self._unanswered -= 1
-        self._do(self._race.answered(family, value_of(outcome), monotonic()))
+        self._do(self._race.answered(lookup, value_of(outcome), monotonic()))
 
     def _look_at(self, number: int) -> None:
         sock = self._sockets.get(number)
@@ -224,11 +229,13 @@ class _Dial:
                     todo.extend(self._start(attempt))
                 case Stop(number):
                     self._let_go(number)
+                case Ask(lookup):
+                    self._ask(lookup)
 
     def _start(self, attempt: Attempt) -> list[Action]:
-        address = attempt.candidate.address
+        address, port = attempt.candidate.address, attempt.candidate.port or self._port
         try:
-            sock, is_connected = begin(address, self._port, self._outlet.sources[address.version])
+            sock, is_connected = begin(address, port, self._outlet.sources[address.version])
         except (OSError, AddressError) as error:
             return self._race.failed(attempt.number, *failure_of(error), monotonic())
         self._sockets[attempt.number] = sock

@@ -14,8 +14,9 @@ from time import monotonic
 
 import trio
 
+from dualstack.core.attempt import Action, Ask, Attempt, Start, Stop
 from dualstack.core.outlet import Outlet
-from dualstack.core.race import Action, Answer, Attempt, Start, Stop
+from dualstack.core.resolution import Answer, Lookup
 from dualstack.errors import AddressError
 from dualstack.kernel.attempts import begin, failure_of
 from dualstack.kernel.streams import error_of
@@ -108,10 +109,10 @@ class _Dial:
 
     async def _race_on(self) -> None:
         try:
-            for family, answer in self._asked.known:
-                self._tell(self._race.answered, family, answer)
-            for family, question in self._asked.questions:
-                self._jobs.append(POOL.put(question, partial(self._deliver, family)))
+            for lookup, answer in self._asked.known:
+                self._tell(self._race.answered, lookup, answer)
+            for lookup in self._asked.lookups:
+                self._ask(lookup)
             while not self._race.is_over and self._broken is None:
                 await self._wait()
         finally:
@@ -128,15 +129,18 @@ class _Dial:
         if limit.cancelled_caught:
             self._tell(self._race.tick)
 
-    def _deliver(self, family: int, outcome: Outcome[Answer]) -> None:
+    def _ask(self, lookup: Lookup) -> None:
+        self._jobs.append(POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup)))
+
+    def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
         """In a thread of the pool: hand the answer to trio."""
         with suppress(trio.RunFinishedError):  # too late
-            self._token.run_sync_soon(self._answered, family, outcome)
+            self._token.run_sync_soon(self._answered, lookup, outcome)
 
-    def _answered(self, family: int, outcome: Outcome[Answer]) -> None:
+    def _answered(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
         match outcome:
             case Value(answer):
-                self._tell(self._race.answered, family, answer)
+                self._tell(self._race.answered, lookup, answer)
             case Failure(error):
                 self._broken = error
         self._changed.set()
@@ -169,11 +173,13 @@ class _Dial:
                     todo.extend(self._start(attempt))
                 case Stop(number):
                     self._let_go(number)
+                case Ask(lookup):
+                    self._ask(lookup)
 
     def _start(self, attempt: Attempt) -> list[Action]:
-        address = attempt.candidate.address
+        address, port = attempt.candidate.address, attempt.candidate.port or self._port
         try:
-            sock, is_connected = begin(address, self._port, self._outlet.sources[address.version])
+            sock, is_connected = begin(address, port, self._outlet.sources[address.version])
         except (OSError, AddressError) as error:
             return self._race.failed(attempt.number, *failure_of(error), monotonic())
         self._sockets[attempt.number] = sock

@@ -21,6 +21,7 @@ from dualstack.core.order import Candidate, Known
 from dualstack.core.outlet import ANYWHERE, FAMILY_NAMES, Outlet, Source
 from dualstack.core.policy_table import PolicyTable
 from dualstack.core.race import Race
+from dualstack.core.resolution import Lookup
 from dualstack.core.steps import DialStep
 from dualstack.core.timing import Timing
 from dualstack.errors import AddressError
@@ -143,7 +144,8 @@ class Dialer:
         in_flight: attempts under way at once.
         history: where what is learnt goes; None learns nothing.
         policy: the table of RFC 6724; None is this host's, /etc/gai.conf where there is one.
-        resolver: whoever is asked for names; None is the system.
+        resolver: whoever is asked for names; None is the system, and `net.dns_resolver.DnsResolver` name servers.
+        service: such as https, whose records are asked for beside the addresses (RFC 9460); takes such a resolver.
         outlet: instead of family, source, interface, access and nat64, the whole as a value.
 
     Raises:
@@ -165,6 +167,7 @@ class Dialer:
     history: SharedHistory | None = field(default_factory=SharedHistory)
     policy: PolicyTable | None = None
     resolver: Resolver | None = None
+    service: str | None = None
     outlet: Outlet = ANYWHERE
     timing: Timing = field(init=False)
     is_plain: bool = field(init=False)
@@ -173,6 +176,10 @@ class Dialer:
         set_field = object.__setattr__
         if self.nat64 is not None:
             set_field(self, "nat64", tuple(self.nat64))
+        if self.service is not None and not self.knows_services:
+            raise ValueError(
+                f"service {self.service!r}: takes a resolver that has service records, as DnsResolver does"
+            )
         timing = Timing(self.resolution_delay, self.attempt_delay, self.first_family_count, self.in_flight)
         set_field(self, "timing", timing)
         set_field(self, "outlet", self._whole_outlet())
@@ -201,10 +208,15 @@ class Dialer:
         """Whether a translator's prefix is looked for."""
         return self.nat64 is None and not self.outlet.nat64
 
+    @property
+    def knows_services(self) -> bool:
+        """Whether its resolver has service records (RFC 9460)."""
+        return hasattr(self.resolver, "records")
+
     def race(
         self,
         target: Target,
-        lookups: tuple[int, ...],
+        lookups: Sequence[Lookup],
         now: float,
         *,
         deadline: float = inf,

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from dualstack.core.address import Address
 from dualstack.core.hosts_file import comes_first, parse_hosts
 
-__all__ = ["HostsFile", "addresses_in_hosts_file"]
+__all__ = ["HostsFile", "ParsedFile", "addresses_in_hosts_file"]
 
 T = TypeVar("T")
 
@@ -22,19 +22,26 @@ class HostsFile:
     """
 
     def __init__(self, hosts: Path = Path("/etc/hosts"), nsswitch: Path = Path("/etc/nsswitch.conf")) -> None:
-        self._names: _Parsed[Mapping[str, tuple[Address, ...]]] = _Parsed(hosts, parse_hosts)
-        self._comes_first = _Parsed(nsswitch, comes_first)
+        self._names: ParsedFile[Mapping[str, tuple[Address, ...]]] = ParsedFile(hosts, parse_hosts)
+        self._comes_first = ParsedFile(nsswitch, comes_first)
 
     def __call__(self, name: str) -> tuple[Address, ...]:
         """The addresses of a name; none where the file does not have it, or is not asked first."""
-        if not self._comes_first():
-            return ()
+        return self.of(name) if self._comes_first() else ()
+
+    def of(self, name: str) -> tuple[Address, ...]:
+        """The addresses of a name, whatever nsswitch.conf says."""
         names = self._names()
         return () if names is None else names.get(name.lower().removesuffix("."), ())
 
 
-class _Parsed(Generic[T]):
-    """What a file means, parsed once for each state of it; None where it cannot be read."""
+class ParsedFile(Generic[T]):
+    """What a file means, parsed once for each state of it; None where it cannot be read.
+
+    Args:
+        path: of the file.
+        parse: reads its text.
+    """
 
     def __init__(self, path: Path, parse: Callable[[str], T]) -> None:
         self._path = path
@@ -42,6 +49,7 @@ class _Parsed(Generic[T]):
         self._kept: tuple[tuple[int, ...], T | None] = ((), None)
 
     def __call__(self) -> T | None:
+        """What it means now."""
         try:
             status = os.stat(self._path)  # noqa: PTH116 - Path.stat costs as much again
             state = (status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev)

@@ -14,7 +14,7 @@ from dualstack.core.address import Address
 from dualstack.core.outlet import IPV4ONLY_ARPA, Outlet, Source, SourceOf, candidates, discovered_prefixes
 from dualstack.core.policy_table import DEFAULT_TABLE, PolicyTable, parse_gai_conf
 from dualstack.core.prefix import Prefix
-from dualstack.core.race import Answer
+from dualstack.core.resolution import Answer
 from dualstack.errors import LookupFailed
 from dualstack.kernel.attempts import source_of as kernel_source_of
 from dualstack.kernel.facts import ipv6_status

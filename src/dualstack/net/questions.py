@@ -2,42 +2,47 @@
 
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from errno import EAFNOSUPPORT, EINVAL, ETIMEDOUT
 from functools import partial
 from math import inf
+from typing import NamedTuple
 
 from dualstack.core.address import Address
 from dualstack.core.outlet import Outlet
-from dualstack.core.race import Answer, Race
+from dualstack.core.race import Race
+from dualstack.core.resolution import SERVICES, Answer, Lookup
 from dualstack.errors import DialError
 from dualstack.net.dialer import Dialer, OnStep
 from dualstack.net.hosts import addresses_in_hosts_file
 from dualstack.net.lookups import answer_of, families_to_ask, look_up
 from dualstack.net.names import LOOPBACKS, is_localhost
+from dualstack.net.service_lookup import ServiceResolver, look_up_services
 from dualstack.net.targets import Target
 
 __all__ = ["Asked", "ask"]
 
-Question = Callable[[], Answer]
+Find = Callable[[Lookup], Answer]
 
 # The answer of what needs no lookup counts for both families at once.
-_ALL = 0
+_ALL = Lookup(0)
+_OWN = {family: Lookup(family) for family in (4, 6)}
+_SERVICES = Lookup(SERVICES)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A race about to begin.
+class Asked(NamedTuple):
+    """A race about to begin; a tuple because every connection makes one.
 
     Args:
         race: the machine.
-        known: what is known at once, for the family beside it.
-        questions: what the pool is to find out, by family; each blocks.
+        find: makes a lookup, be it one that the race asks for later; blocks, and is for the pool.
+        known: what is known at once, for the lookup beside it.
+        lookups: what is to be asked at once.
     """
 
     race: Race
-    known: Sequence[tuple[int, Answer]] = ()
-    questions: Sequence[tuple[int, Question]] = ()
+    find: Find
+    known: Sequence[tuple[Lookup, Answer]] = ()
+    lookups: Sequence[Lookup] = ()
 
 
 def ask(
@@ -58,14 +63,32 @@ def ask(
     if addresses:
         answer = answer_of(addresses, outlet, resolver, discover=False)
         if dialer.discovers and _has_no_way(answer):
-            question = partial(answer_of, addresses, outlet, resolver, discover=True)
-            return Asked(begin((_ALL,), name=name), questions=[(_ALL, question)])
-        return Asked(begin((_ALL,), name=name), known=[(_ALL, answer)])
+            return Asked(
+                begin((_ALL,), name=name),
+                lambda _: answer_of(addresses, outlet, resolver, discover=True),
+                lookups=[_ALL],
+            )
+        return Asked(begin((_ALL,), name=name), _nothing_to_find, known=[(_ALL, answer)])
     if name is None:
         raise DialError(str(target), "no address is given", errno=EINVAL)
-    families = families_to_ask(outlet, now)
-    find = partial(look_up, name, outlet=outlet, resolver=resolver, discover=dialer.discovers)
-    return Asked(begin(families, name=name), questions=[(family, partial(find, family)) for family in families])
+    lookups = [_OWN[family] for family in families_to_ask(outlet, now)]
+    if dialer.service is not None:
+        lookups.insert(0, _SERVICES)
+    return Asked(begin(lookups, name=name), partial(_find, name, target, outlet, dialer), lookups=lookups)
+
+
+def _find(name: str, target: Target, outlet: Outlet, dialer: Dialer, lookup: Lookup) -> Answer:
+    """Make one lookup, as long as the resolver takes."""
+    resolver = socket if dialer.resolver is None else dialer.resolver
+    if lookup.family == SERVICES:
+        assert dialer.service is not None  # noqa: S101 - it is asked for its sake
+        assert isinstance(resolver, ServiceResolver)  # noqa: S101 - the dialler has seen to it
+        return look_up_services(name, target.port, dialer.service, outlet, resolver, discover=dialer.discovers)
+    return look_up(lookup.name or name, lookup.family, outlet, resolver, discover=dialer.discovers)
+
+
+def _nothing_to_find(lookup: Lookup) -> Answer:
+    raise AssertionError(lookup)
 
 
 def _has_no_way(answer: Answer) -> bool:
@@ -88,7 +111,12 @@ def _known(target: Target, outlet: Outlet, dialer: Dialer) -> tuple[tuple[Addres
 
 def _in_hosts_file(name: str, outlet: Outlet, dialer: Dialer) -> tuple[Address, ...]:
     """The addresses of a name that the system would ask nobody for; none where none of them may be dialled."""
-    if dialer.resolver is not None:
-        return ()
-    addresses = addresses_in_hosts_file(name)
+    addresses = _hosts_file_of(dialer)(name)
     return addresses if any(address.version in outlet.sources for address in addresses) else ()
+
+
+def _hosts_file_of(dialer: Dialer) -> Callable[[str], tuple[Address, ...]]:
+    """Where the dialler's names stand that need no lookup; a resolver of the caller's own has its own idea of that."""
+    if dialer.resolver is None:
+        return addresses_in_hosts_file
+    return dialer.resolver.in_hosts_file if isinstance(dialer.resolver, ServiceResolver) else lambda _: ()

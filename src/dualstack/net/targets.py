@@ -66,6 +66,7 @@ def _read_address(text: str | Address) -> Address:
     raise AddressError(read, "of several hosts each is an address: a name stands alone")
 
 
+@lru_cache(maxsize=512)
 def _quick_address(host: str) -> Address | None:
     """An address that needs no closer look; None says nothing."""
     if not (host[-1:].isdigit() or ":" in host) or "%" in host or "[" in host:

@@ -1,0 +1,92 @@
+"""The lookup of a target's services, blocking, for a thread of the pool: records, and the sources of their hints."""
+
+import random
+from collections.abc import Sequence
+from socket import EAI_AGAIN, gaierror
+from typing import Protocol, runtime_checkable
+
+from dualstack.core.address import Address
+from dualstack.core.outlet import LeftOut, Outlet
+from dualstack.core.resolution import Answer, Service
+from dualstack.core.service_records import Query, ServiceRecord, followed, judged, query_of
+from dualstack.errors import LookupFailed
+from dualstack.net.lookups import answer_of
+from dualstack.net.names import Resolver
+from dualstack.net.services import service_port
+
+__all__ = ["ServiceResolver", "look_up_services"]
+
+# RFC 9460 section 9.1; not every host has a services(5).
+_HTTPS_PORT = 443
+
+
+@runtime_checkable
+class ServiceResolver(Resolver, Protocol):
+    """A resolver that has service records too, and looks into the hosts file itself."""
+
+    def in_hosts_file(self, name: str) -> tuple[Address, ...]:
+        """The addresses of a name that no server is asked for."""
+        ...
+
+    def records(self, name: str, kind: str) -> Sequence[ServiceRecord]:
+        """The HTTPS or SVCB records of a name, be they none.
+
+        Raises:
+            socket.gaierror: no server answers.
+        """
+        ...
+
+
+def look_up_services(
+    name: str, port: int, service: str, outlet: Outlet, resolver: ServiceResolver, *, discover: bool
+) -> Answer:
+    """Ask for the services of a target, following aliases, as long as the resolver takes.
+
+    Args:
+        name: the target's, in ASCII.
+        port: the target's.
+        service: such as https.
+        outlet: what may be dialled, and from where.
+        resolver: whoever is asked.
+        discover: where IPv4 has no way, look for a translator's prefix.
+    """
+    query = query_of(name, port, service, _default_port(service))
+    try:
+        records = followed(query, name, lambda asked: _shuffled(resolver.records(asked, query.kind)))
+    except gaierror as error:
+        why = error.strerror or str(error)
+        failed = LookupFailed(query.name, why, errno=error.errno or EAI_AGAIN, timed_out=error.errno == EAI_AGAIN)
+        return Answer(error=failed)
+    left_out: list[LeftOut] = []
+    services: list[Service] = []
+    for record, why_not in judged(records):
+        hints = answer_of(() if why_not else record.hints, outlet, resolver, discover=discover)
+        left_out += hints.left_out
+        services.append(
+            Service(
+                priority=record.priority,
+                name=_whose(record, query, name),
+                port=record.port,
+                hints=hints.candidates,
+                alpn=record.alpn,
+                has_ech=record.has_ech,
+                why_not=why_not,
+            )
+        )
+    return Answer(services=services, left_out=left_out)
+
+
+def _whose(record: ServiceRecord, query: Query, host: str) -> str | None:
+    """The name that has the service's addresses; None where it is the target's own, which is asked for already."""
+    name = record.target or record.owner
+    is_own = name.lower() == host.lower() or (not record.target and query.name == host)
+    return None if is_own else name
+
+
+def _shuffled(records: Sequence[ServiceRecord]) -> list[ServiceRecord]:
+    """RFC 9460 section 2.4.1: those alike in priority are taken at random."""
+    return random.sample(records, len(records))
+
+
+def _default_port(service: str) -> int | None:
+    return _HTTPS_PORT if service == "https" else service_port(service)

@@ -1,0 +1,60 @@
+"""Whom the gateway asks for the names of its targets: the key `resolver`."""
+
+import pytest
+
+from dualstack.errors import ConfigError
+from dualstack.gateway.config import parse
+from dualstack.gateway.daemon import gather_facts
+from dualstack.lab.zone import Zone
+from support.gateway import run, running, service
+from support.name_server import NameServer
+
+ZONE = Zone({"www": ("127.0.0.1",)})
+
+
+def test_a_targets_name_is_asked_of_the_servers_that_stand_there() -> None:
+    async def scenario() -> None:
+        with NameServer(ZONE) as server:
+            text = f'resolver = "{server.address}"\n' + service("a", to="www.test:BEHIND")
+            async with running(text) as r:
+                assert await r.ask("a") == b"you: hello\n"
+                assert r.events.of("unresolved") == []
+
+    run(scenario)
+
+
+def test_a_reload_asks_others() -> None:
+    async def scenario() -> None:
+        with NameServer(Zone({})) as nothing, NameServer(ZONE) as server:
+            text = service("a", to="www.test:BEHIND")
+            async with running(f'resolver = ["{nothing.address}"]\n{text}') as r:
+                with pytest.raises(ConnectionResetError):
+                    await r.ask("a")
+                await r.gateway.reload(parse(r.toml(f'resolver = "{server.address}"\n{text}'), "other.toml"))
+                assert await r.ask("a") == b"you: hello\n"
+
+    run(scenario)
+
+
+def test_the_check_asks_them_too() -> None:
+    async def scenario() -> None:
+        with NameServer(ZONE) as server:
+            config = parse(f'resolver = "{server.address}"\n' + service("a", to="www.test:1"), "file.toml")
+            facts = await gather_facts(config)
+            assert [str(address) for address in facts.names["www.test"]] == ["127.0.0.1"]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("text", ['""', '"sistem"', "[]", '["dns", "192.0.2.1"]', '"dns.example:53"'])
+def test_a_resolver_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="resolver"):
+        parse(f"resolver = {text}\n" + service("a", to="www.test:1"), "file.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("", ("system",)), ('resolver = "dns"', ("dns",)), ('resolver = ["::1", "[::1]:5353"]', ("::1", "[::1]:5353"))],
+)
+def test_what_may_stand_there(text: str, expected: tuple[str, ...]) -> None:
+    assert parse(f"{text}\n" + service("a", to="www.test:1"), "file.toml").resolver == expected
