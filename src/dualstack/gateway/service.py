@@ -17,10 +17,12 @@ from dualstack.core.address import Address
 from dualstack.core.configuration import ExecTarget, ForwardTarget, Service, UnixTarget
 from dualstack.core.endpoint import Endpoint
 from dualstack.errors import DialError, DualstackError, WireError
+from dualstack.gateway.associations import Associations
 from dualstack.gateway.children import Children
+from dualstack.gateway.clients import client_of, shown
 from dualstack.gateway.dataplane.link import Hop, Link, Reason, Target
 from dualstack.gateway.dataplane.plane import DataPlane
-from dualstack.gateway.forward import Turned, arrange
+from dualstack.gateway.forward import ByDatagram, Turned, arrange
 from dualstack.gateway.log import Log
 from dualstack.gateway.ports import NamedPort
 from dualstack.gateway.proxied import Senders, ends_of, read_header, sockaddr_of
@@ -130,6 +132,7 @@ class RunningService:
         self._plane = plane
         self._children = children
         self._log = log
+        self.associations = Associations(asyncio.get_running_loop(), log)
         self._dialling: dict[asyncio.Task[None], Door] = {}
 
     @property
@@ -225,12 +228,24 @@ class RunningService:
             self._turned(peer, turned)
             door.leave(peer)
         else:
+            if isinstance(arranged, ByDatagram):
+                await self._associate(sock, peer, door, arranged)
+                return
             self._plane.relay(
                 *(sock, arranged.server, door),
                 peer=peer,
                 leftover=arranged.first,
                 idle_timeout_s=policy.service.idle_timeout_s,
             )
+
+    async def _associate(self, client: socket, peer: SockAddr, door: "Door", asked: ByDatagram) -> None:
+        try:
+            await self.associations.serve(client, peer, asked, self)
+        except Turned as turned:
+            self._turned(peer, turned)
+        finally:
+            client.close()
+            door.leave(peer)
 
     def _turned(self, peer: SockAddr, turned: Turned) -> None:
         event, write = ("refused", self._log.info) if turned.is_refusal else ("unreached", self._log.warning)
@@ -346,19 +361,3 @@ class Door:
         self.service.by_client[who] -= 1
         if not self.service.by_client[who]:
             del self.service.by_client[who]
-
-
-def client_of(peer: SockAddr) -> str:
-    """Whose connections are counted together: the kernel's text of the address, unmapped, which is canonical.
-
-    An `Address` would be a tenth of what a short connection costs.
-    """
-    return peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else peer
-
-
-def shown(peer: SockAddr) -> str:
-    """A peer for people: its address unmapped."""
-    if not isinstance(peer, tuple):
-        return peer
-    address = Address(peer).canonical
-    return f"[{address}]:{peer[1]}" if address.version == 6 else f"{address}:{peer[1]}"

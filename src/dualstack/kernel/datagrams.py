@@ -35,6 +35,7 @@ __all__ = [
     "receiver_into",
     "send_from",
     "tell_who_was_asked",
+    "unconnected",
 ]
 
 Ancillary = Sequence[tuple[int, int, bytes]]
@@ -72,7 +73,7 @@ class Received:
     ancillary: Ancillary
 
 
-def make_room(sock: socket.socket) -> None:
+def make_room(sock: SocketType) -> None:
     """Have as much wait in the socket as the system lets."""
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
@@ -169,14 +170,30 @@ def connected(
     Raises:
         OSError: there is no way to it; nothing is left open.
     """
+    sock = unconnected(family, source, interface)
+    try:
+        sock.connect(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def unconnected(family: int, source: SockAddr | None = None, interface: str | None = None) -> SocketType:
+    """A UDP socket of one family alone that does not block, bound to `source` if that is given.
+
+    Raises:
+        OSError: it cannot be; nothing is left open.
+    """
     sock = SocketType(family, socket.SOCK_DGRAM | getattr(socket, "SOCK_NONBLOCK", 0))
     try:
         sock.setblocking(False)
+        if family == socket.AF_INET6:
+            sock.setsockopt(_IPV6, socket.IPV6_V6ONLY, 1)
         if interface is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
         if source is not None:
             sock.bind(source)
-        sock.connect(address)
     except BaseException:
         sock.close()
         raise
