@@ -15,6 +15,7 @@ from dualstack.gateway import association as association_module
 from dualstack.gateway import associations as associations_module
 from dualstack.gateway.associations import Associations
 from dualstack.gateway.counts import Counts
+from dualstack.gateway.dataplane.watching import EpollWatch
 from dualstack.net.dialer import Dialer
 from dualstack.wire.socks5 import client_greeting
 from support.associate import Associated, associate, reply_to, udp_socket
@@ -250,6 +251,38 @@ def test_a_name_is_judged_address_by_address() -> None:
             assert not six.heard
 
     asked(scenario, reach="['deny ::1', 'allow any']")
+
+
+def test_an_address_of_a_name_where_nobody_is_gives_way_to_the_next_which_gets_the_datagram() -> None:
+    async def scenario(r: Running, four: Echo, six: Echo) -> None:
+        with await associate(r.port("p")) as client:
+            assert await client.ask_of(f"localhost:{four.port}") == (f"127.0.0.1:{four.port}", b"you: hello")
+            assert await client.ask_of(f"localhost:{six.port}") == (f"[::1]:{six.port}", b"you: hello")
+            assert [content for content, _ in four.heard] == [b"hello"]
+            assert all_of(r).waiting_bytes == 0
+
+    asked(scenario)
+
+
+def test_a_target_where_nobody_is_disturbs_no_other_and_nothing_spins() -> None:
+    async def scenario(r: Running, four: Echo, _six: Echo) -> None:
+        with udp_socket() as gone:
+            gone.bind(("127.0.0.1", 0))
+            port = gone.getsockname()[1]
+        with await associate(r.port("p")) as client:
+            turns = 0
+            for number in range(5):
+                client.send_to(f"127.0.0.1:{port}", b"anybody?")
+                assert (await client.ask_of(f"127.0.0.1:{four.port}", b"%d" % number))[1] == b"you: %d" % number
+            watch = all_of(r)._watch
+            assert isinstance(watch, EpollWatch)
+            while watch._epoll.poll(0):
+                watch._turn()
+                turns += 1
+            assert turns < 10
+            assert counts(r).dropped == 0
+
+    asked(scenario)
 
 
 def test_a_name_that_changes_its_answer_is_judged_at_each_lookup() -> None:

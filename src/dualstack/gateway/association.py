@@ -9,35 +9,31 @@ by no rule, for they are no one target.
 
 An answer is let in from an address that was asked and is not forgotten yet, whatever its port (RFC 4787, REQ-8:
 address-dependent filtering); `reach` knows no ports either. Which target is forgotten, and when, `core.flows` decides.
-A datagram is relayed whole or dropped, and kept no longer than a lookup takes. Errors that ICMP tells are not passed
-on, for the protocol has no words for them.
+A datagram is relayed whole or dropped, and kept no longer than a lookup takes. What ICMP tells is not passed on, for
+the protocol has no words for it; an address that has answered nothing yet, and that it says nobody is at, is left for
+the next one of the name, which gets the datagram.
 """
 
 import errno
 from collections import Counter
-from functools import lru_cache, partial
+from functools import partial
 from socket import AF_INET, AF_INET6, SocketType, inet_pton, socket
 from typing import TYPE_CHECKING
 
-from dualstack.core.access import AccessList, Verdict
 from dualstack.core.address import Address, SocketTuple
 from dualstack.core.endpoint import Endpoint
-from dualstack.core.flows import Flow, FlowLimits, FlowTable
+from dualstack.core.flows import FlowLimits, FlowTable
 from dualstack.core.sockaddr import SocketAddress
 from dualstack.errors import DialError, DualstackError, WireError
 from dualstack.gateway.clients import client_of, shown
 from dualstack.gateway.dataplane.link import Hop
 from dualstack.gateway.forward import ByDatagram
-from dualstack.gateway.routes import hop_to
-from dualstack.kernel.datagrams import make_room, unconnected
+from dualstack.gateway.ways import NO_WAY, Way, failure, hops_to, place_of
+from dualstack.kernel.datagrams import make_room, tell_of_undelivered, unconnected, undelivered
 from dualstack.kernel.streams import NO_ROOM, SockAddr
-from dualstack.net.destinations import destinations
 from dualstack.wire.socks5_udp import header, header_size, read_header
 
 if TYPE_CHECKING:
-    import asyncio
-
-    from dualstack.core.order import Candidate
     from dualstack.gateway.associations import Associations
     from dualstack.gateway.service import RunningService
 
@@ -51,35 +47,10 @@ _BATCH = 32
 # What waits for lookups, in all associations of a service, and of one target.
 _WAITING_BYTES_MAX = 1 << 20
 _WAITING_MAX = 4
+# What may be sent again to another address.
+_HELD_BYTES_MAX = 1 << 12
 # How long a target that cannot be sent to is not asked about again.
 _BLOCKED_S = 1.0
-
-
-@lru_cache(maxsize=64)
-def _one_host(nat64: tuple[str, ...]) -> AccessList:
-    """Deny rules look into IPv6 addresses that carry IPv4, so no translator is talked into it either."""
-    return AccessList(("deny 224.0.0.0/4", "deny 255.255.255.255", "deny ff00::/8", "allow any"), nat64=nat64)
-
-
-class Way(Flow):
-    """A target by the header that a client wrote.
-
-    `sock` sends to `sockaddr`, None until it is known; `said` is the header that an answer gets, None where that is
-    the sender's own. `held` waits for a lookup.
-    """
-
-    __slots__ = ("blocked_until", "held", "hops", "lookup", "place", "said", "sock", "sockaddr")
-
-    def __init__(self, key: bytes) -> None:
-        super().__init__(key, "")
-        self.sock: SocketType | None = None
-        self.sockaddr: SockAddr = ""
-        self.place: tuple[object, ...] = ()
-        self.said: bytes | None = None
-        self.hops: tuple[tuple[Hop, bytes | None], ...] = ()
-        self.held: list[bytes] = []
-        self.lookup: asyncio.Task[None] | None = None
-        self.blocked_until = 0.0
 
 
 class Association:
@@ -213,7 +184,7 @@ class Association:
         assert isinstance(way.key, bytes)  # noqa: S101 - `Way` says so
         target = read_header(bytes(3) + way.key)
         try:
-            way.hops = await self._hops(target)
+            way.hops = await hops_to(target, self._policy)
         except (DualstackError, OSError) as error:
             self._block(way, target, error)
         finally:
@@ -231,25 +202,6 @@ class Association:
 
     def _looked_up(self, _: object) -> None:
         self._lookups -= 1
-
-    async def _hops(self, target: Endpoint) -> tuple[tuple[Hop, bytes | None], ...]:
-        """The addresses that may be sent to, the best first, each with the header of its answers.
-
-        Raises:
-            DialError, LookupFailed, AddressError: there are none.
-        """
-        policy = self._policy
-        dialer, limit_s = policy.dialer_to(target), policy.service.connect_timeout_s
-        found = await destinations(str(target.host), target.port, dialer, timeout=limit_s)
-        one_host = _one_host(policy.service.nat64)
-        allowed = [each for each in found if one_host.check(each.address).verdict is Verdict.ALLOW]
-        if not allowed:
-            raise DialError(str(target), f"{found[0].address} is not one host's", errno=errno.EACCES)
-        sources = dialer.outlet.sources
-        return tuple(
-            (hop_to(_meant(each.address), target.port, sources[each.family]), _said(each, target.port))
-            for each in allowed
-        )
 
     def _block(self, way: Way, target: Endpoint, error: DualstackError | OSError) -> None:
         whole = self._all
@@ -275,7 +227,7 @@ class Association:
                     return False
                 continue
             way.sockaddr, way.said = hop.address, said
-            way.place = _place(hop.address)
+            way.place = place_of(hop.address)
             self._by_end[(*way.place, hop.address[1])] = way
             self._asked[way.place] += 1
             return True
@@ -288,18 +240,25 @@ class Association:
         if sock is None:
             sock = self._outer[key] = unconnected(hop.family, hop.source or _ANY[hop.family], hop.interface)
             make_room(sock)
+            tell_of_undelivered(sock)
             self._all.watch.add(sock.fileno(), partial(self._answer, sock))
         return sock
 
     def _send(self, way: Way, content: memoryview) -> None:
-        while way.sock is not None:
-            try:
-                way.sock.sendto(content, way.sockaddr)
-            except OSError as error:
-                if error.errno in _NO_WAY and not way.was_answered and self._go_on(way):
-                    continue
+        if way.hops and not way.was_answered:
+            self._hold(way, content)
+        while way.sock is not None and (number := failure(way.sock, content, way.sockaddr)):
+            if number not in NO_WAY or way.was_answered or not self._go_on(way):
                 self._all.counts.dropped += 1
-            return
+                return
+
+    def _hold(self, way: Way, content: memoryview) -> None:
+        """Keep it for the next address, in place of what was kept before."""
+        self._let_go_of_held(way)
+        whole = self._all
+        if len(content) <= _HELD_BYTES_MAX and whole.waiting_bytes + len(content) <= _WAITING_BYTES_MAX:
+            way.held = [bytes(content)]
+            whole.waiting_bytes += len(content)
 
     # From the target.
 
@@ -309,12 +268,15 @@ class Association:
         counts, family = whole.counts, sock.family
         if whole.now >= self._due:
             self._expire()
-        for _ in range(_BATCH):
+        for number in range(_BATCH):
             try:
                 size, peer = sock.recvfrom_into(whole.buffer)
             except BlockingIOError:
+                if not number:
+                    self._look_at_undelivered(sock)
                 return
             except OSError:
+                self._look_at_undelivered(sock)
                 continue
             packed = inet_pton(family, peer[0])
             place = (packed, *peer[3:])
@@ -324,6 +286,8 @@ class Association:
                 continue
             if way is not None:
                 self._ways.answered(way, whole.now)
+                if way.held:
+                    self._let_go_of_held(way)
             said = None if way is None else way.said
             try:
                 self._inner.sendmsg((said or header(Endpoint(Address(packed), peer[1])), whole.buffer[:size]))
@@ -333,6 +297,19 @@ class Association:
             self.active = whole.now
             counts.datagrams_down += 1
             counts.bytes_down += size
+
+    def _look_at_undelivered(self, sock: SocketType) -> None:
+        """Leave addresses that nobody is at; an error that stays in its queue is told again and again."""
+        for _ in range(_BATCH):
+            there = undelivered(sock)
+            if there is None:
+                return
+            way = self._by_end.get((*place_of(there), there[1]))
+            if way is not None and way.hops and not way.was_answered:
+                held = self._let_go_of_held(way)
+                if self._go_on(way):
+                    for content in held:
+                        self._send(way, memoryview(content))
 
     # Ends.
 
@@ -375,30 +352,7 @@ class Association:
             del self._asked[way.place]
 
 
-# What says of an address that there is no way to it; EACCES is a broadcast address's (ip(7)).
-_NO_WAY = frozenset(
-    {errno.EACCES, errno.EADDRNOTAVAIL, errno.EHOSTUNREACH, errno.EINVAL, errno.ENETUNREACH, errno.EPERM}
-)
-_LOOPBACKS = {4: Address("127.0.0.1"), 6: Address("::1")}
 _ANY: dict[int, SockAddr] = {AF_INET: ("0.0.0.0", 0), AF_INET6: ("::", 0, 0, 0)}
-
-
-def _place(sockaddr: SockAddr) -> tuple[object, ...]:
-    """Whose answers belong to what was sent there: the address and its zone, whatever the port."""
-    host, scope = sockaddr[0], sockaddr[3:]
-    assert isinstance(host, str)  # noqa: S101 - datagrams go to internet sockets alone
-    return (inet_pton(AF_INET6 if ":" in host else AF_INET, host), *scope)
-
-
-def _meant(address: Address) -> Address:
-    """Linux sends to the loopback what is for no address (ip_route_output_key_hash, ip6_dst_lookup_tail)."""
-    return _LOOPBACKS[address.version] if address.is_unspecified else address
-
-
-def _said(candidate: "Candidate", port: int) -> bytes | None:
-    """Behind a translator the client sees the IPv4 address that it asked for."""
-    asked = candidate.synthesised_from
-    return None if asked is None else header(Endpoint(asked, port))
 
 
 def _own_end(control: socket) -> SocketAddress:

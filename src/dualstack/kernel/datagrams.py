@@ -34,8 +34,10 @@ __all__ = [
     "receive",
     "receiver_into",
     "send_from",
+    "tell_of_undelivered",
     "tell_who_was_asked",
     "unconnected",
+    "undelivered",
 ]
 
 Ancillary = Sequence[tuple[int, int, bytes]]
@@ -60,6 +62,10 @@ _HAS_MESSAGES = hasattr(socket.socket, "recvmsg")
 _IN6_PKTINFO = struct.Struct("=16si")  # address, interface
 _IN_PKTINFO = struct.Struct("=i4s4s")  # interface, address to answer from, destination in the header
 
+# linux/in.h, linux/in6.h, linux/socket.h; Python names the last alone.
+_ERROR_OPTIONS = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
+_MSG_ERRQUEUE = getattr(socket, "MSG_ERRQUEUE", None)
+
 # As much as may be had: 60 kB datagrams fill the default of 208 kB at once.
 _RECEIVE_BUFFER_BYTES = 1 << 22
 
@@ -71,6 +77,26 @@ class Received:
     content: bytes
     peer: SocketTuple
     ancillary: Ancillary
+
+
+def tell_of_undelivered(sock: SocketType) -> None:
+    """Have what ICMP says of datagrams kept for `undelivered` (ip(7), IP_RECVERR); elsewhere than on Linux nothing is.
+
+    A socket that is not connected hears of no ICMP error else.
+    """
+    if sys.platform == "linux":
+        sock.setsockopt(*_ERROR_OPTIONS[socket.AddressFamily(sock.family)], 1)
+
+
+def undelivered(sock: SocketType) -> SocketTuple | None:
+    """Where the next datagram went that ICMP says was not delivered; None where there is none."""
+    if _MSG_ERRQUEUE is None:
+        return None
+    try:
+        _, _, _, there = sock.recvmsg(0, 0, _MSG_ERRQUEUE)
+    except OSError:
+        return None
+    return there if isinstance(there, tuple) else None
 
 
 def make_room(sock: SocketType) -> None:
