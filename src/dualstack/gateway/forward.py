@@ -22,10 +22,7 @@ from dualstack.errors import DialError, DualstackError, LookupFailed
 from dualstack.wire import socks4, socks5
 from dualstack.wire.handshake import Associate, Handshake, IsUser, Outcome, Refusal, Say, Wish
 
-__all__ = ["HANDSHAKE_S", "Arranged", "ByDatagram", "Turned", "arrange"]
-
-HANDSHAKE_S = 10.0
-"""How long a client may take to say what it wants."""
+__all__ = ["Arranged", "ByDatagram", "Turned", "arrange"]
 
 # How long a client that was refused may take to read why, and how much it may still say meanwhile.
 _PARTING_S = 1.0
@@ -87,9 +84,7 @@ class ByDatagram:
         return Turned(None, why)
 
 
-async def arrange(
-    client: socket, target: ForwardTarget, dial: Dial, *, within_s: float = HANDSHAKE_S
-) -> Arranged | ByDatagram:
+async def arrange(client: socket, target: ForwardTarget, dial: Dial, *, within_s: float) -> Arranged | ByDatagram:
     """Hear what the client wants, connect to it, and tell the client; its socket stays the caller's.
 
     A client of datagrams is heard alone: what becomes of it is the caller's.
