@@ -42,7 +42,7 @@ async def first_line(reader: asyncio.StreamReader) -> bytes:
 def test_clients_are_counted_by_prefix_and_by_who_they_truly_are(
     first: str,
     second: str,
-    are_one: bool,
+    are_one: bool,  # noqa: FBT001 - a row
     why: str,
 ) -> None:
     async def scenario() -> None:

@@ -11,7 +11,7 @@ from socket import SocketType, socket
 from typing import TYPE_CHECKING
 
 from dualstack.core.endpoint import Endpoint
-from dualstack.errors import DialError, LookupFailed
+from dualstack.errors import DualstackError, LookupFailed
 from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.kernel.streams import NO_ROOM
 
@@ -53,7 +53,7 @@ async def _dial(target: Endpoint, policy: "Policy", plane: DataPlane) -> socket:
     while True:
         try:
             return await dialer.connect(str(target.host), target.port, timeout=max(deadline - loop.time(), 0.0))
-        except (DialError, LookupFailed) as error:
+        except (DualstackError, OSError) as error:
             if not _is_for_want_of_room(error):
                 raise
         waits_from = loop.time()
@@ -61,10 +61,10 @@ async def _dial(target: Endpoint, policy: "Policy", plane: DataPlane) -> socket:
         deadline += loop.time() - waits_from
 
 
-def _is_for_want_of_room(error: DialError | LookupFailed) -> bool:
+def _is_for_want_of_room(error: DualstackError | OSError) -> bool:
     """Whether there were no descriptors; a resolver that has none says that nobody answers."""
-    if isinstance(error, DialError):
-        return error.errno in NO_ROOM
+    if not isinstance(error, LookupFailed):
+        return isinstance(error, OSError) and error.errno in NO_ROOM
     try:
         os.close(os.dup(0))
     except OSError as failed:
