@@ -358,7 +358,7 @@ def test_a_client_that_leaves_while_its_server_is_dialled_costs_nothing() -> Non
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             theirs.send(socks5("127.0.0.1", 9))
             with pytest.raises(Turned, match="the client left"):
-                await arrange(ours, ForwardTarget((ProxyProtocol.SOCKS5,)), dial)
+                await arrange(ours, ForwardTarget((ProxyProtocol.SOCKS5,)), dial, within_s=SOON)
             assert dialled[0].fileno() == -1
 
     run(scenario)

@@ -2,21 +2,24 @@
 
 import sys
 
+import pytest
+
 from dualstack.core.address import Address
 from dualstack.lab.declaration import HOSTS, Declaration
-from dualstack.lab.matrix import measure
+from dualstack.lab.matrix import PROTOCOLS, measure
 from dualstack.lab.network import Network
 from support.program import Dualstack, Program
 
 PORT = 7099
 
 
-def test_every_client_reaches_every_server_by_socks5() -> None:
-    rows = measure(["gateway", "forward"]).figures["forward"]["tcp"]
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_every_client_reaches_every_server_by_socks5(protocol: str) -> None:
+    rows = measure(["forward"]).figures["forward"][protocol]
     assert rows is not None
     assert [box.reached for row in rows for box in row] == [True] * 16
     assert [row[0].client_wire for row in rows] == ["ipv4", "ipv6", "ipv4", "ipv6"]
-    assert [box.server_wire for box in rows[0]][:2] == ["ipv4", "ipv6"]
+    assert [[box.server_wire for box in row] for row in rows] == [["ipv4", "ipv6", "ipv4", "ipv6"]] * 4
 
 
 def answers(targets: list[str], port: int) -> list[int]:

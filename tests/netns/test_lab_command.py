@@ -289,9 +289,9 @@ def test_the_matrix_is_the_figure_and_the_gateway_fills_it_alike_in_every_run(la
                 assert [[box["client_wire"] for box in row] for row in boxes] == expected
                 assert [[box["server_wire"] for box in row] for row in boxes] == expected
                 assert [[box["reached"] for box in row] for row in boxes] == [[bool(w) for w in r] for r in expected]
-        through = variants["gateway"]["tcp"]
-        assert [[box["client_wire"] for box in row] for row in through] == [[w] * 4 for w in ("ipv4", "ipv6") * 2]
-        assert [[box["server_wire"] for box in row] for row in through] == [["ipv4", "ipv6"] * 2] * 4
+        for through in (variants[name][protocol] for name in ("gateway", "forward") for protocol in ("tcp", "udp")):
+            assert [[box["client_wire"] for box in row] for row in through] == [[w] * 4 for w in ("ipv4", "ipv6") * 2]
+            assert [[box["server_wire"] for box in row] for row in through] == [["ipv4", "ipv6"] * 2] * 4
         assert first in (None, variants)
         first = variants
 
@@ -319,4 +319,5 @@ def test_the_matrix_is_drawn_as_the_figure(lab: Lab) -> None:
     drawn = lab("matrix").stdout
     assert "IPv6 client, dual-stack host │        IPv4        │        IPv6        │        (no)" in drawn
     assert "kernel: 11 of 16 over TCP, 11 of 16 over UDP" in drawn
-    assert "gateway: 16 of 16 over TCP" in drawn
+    assert "gateway: 16 of 16 over TCP, 16 of 16 over UDP" in drawn
+    assert "forward: 16 of 16 over TCP, 16 of 16 over UDP" in drawn

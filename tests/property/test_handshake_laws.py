@@ -13,6 +13,8 @@ from dualstack.wire.handshake import Event, Handshake, Refusal, Say, Wish
 from dualstack.wire.proxy_protocol import Ends, Reader, header
 from dualstack.wire.socks4 import Socks4
 from dualstack.wire.socks5 import Socks5
+from dualstack.wire.socks5_udp import header as datagram_header
+from dualstack.wire.socks5_udp import header_size, read_header
 
 Make = Callable[[], Handshake]
 MAKERS = st.sampled_from([Socks5, lambda: Socks5(lambda name, _: name == b"a"), Socks4])
@@ -64,6 +66,16 @@ HEADERS = st.builds(header, st.sampled_from([1, 2]), st.builds(Ends, SOCKADDRS, 
 @given(HEADERS | BYTES | st.binary(max_size=60).map(b"PROXY TCP4 ".__add__) | HEADERS.map(lambda h: h[:-5] + b"\r\n"))
 def test_any_bytes_are_a_header_or_an_error_and_it_matters_not_how_they_come(content: bytes) -> None:
     assert outcome(content, 1) == outcome(content, 1 << 16)
+
+
+@given(st.binary(max_size=300) | st.binary(max_size=300).map(b"\0\0\0".__add__))
+def test_any_datagram_has_a_header_or_is_dropped(content: bytes) -> None:
+    try:
+        size = header_size(memoryview(content))
+        assert datagram_header(read_header(content[:size]))
+    except WireError:
+        return
+    assert 8 <= size <= len(content)
 
 
 @given(st.sampled_from([1, 2]), SOCKADDRS, SOCKADDRS, st.binary(max_size=20))

@@ -116,7 +116,10 @@ SERVICE = "[[services]]\nname = 'a'\nto = '127.0.0.1:9'\nlisten = '*:1'\n"
         ("services = []", "f: services: expected a list of length >= 1"),
         (SERVICE + "prot = 1", "f: services[0] (a).prot: unknown key; did you mean port?"),
         (SERVICE + "zzz = 1", "f: services[0] (a).zzz: unknown key; known keys are name, to, protocol"),
-        ("colour = 1\n" + SERVICE, "f: colour: unknown key; known keys are services, ports, links, user, control, log"),
+        (
+            "colour = 1\n" + SERVICE,
+            "f: colour: unknown key; known keys are services, ports, links, user, control, log, max_conn",
+        ),
         (SERVICE + "port = []", "f: services[0] (a).port: expected a whole number or a text, got a list"),
         (SERVICE + "drain = -1", "f: services[0] (a).drain: -1: expected a number >= 0.0"),
         (SERVICE + "idle_timeout = 0", "f: services[0] (a).idle_timeout: 0: expected a number > 0.0"),

@@ -5,12 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from dualstack.core.address import Address
-from dualstack.core.endpoint import Endpoint
+from dualstack.core.endpoint import Endpoint, parse_target
 from dualstack.core.sockaddr import SocketAddress
 from dualstack.errors import AddressError, WireError
-from dualstack.wire.handshake import Handshake, Outcome, Refusal, Say, Wish
+from dualstack.wire.handshake import Associate, Handshake, Outcome, Refusal, Say, Wish
 from dualstack.wire.socks4 import Socks4
-from dualstack.wire.socks5 import Socks5, client_greeting, client_request, reply_size
+from dualstack.wire.socks5 import Socks5, client_association, client_greeting, client_request, read_bound, reply_size
+from dualstack.wire.socks5_udp import header, header_size, read_header
 
 PORT = b"\x00\x50"
 GREETED = Say(b"\x05\x00")
@@ -46,7 +47,6 @@ def test_a_socks5_client_says_where_to(address: bytes, target: str) -> None:
     ("asked", "reply", "why"),
     [
         (request(b"\x01\xc0\x00\x02\x01", 2), 7, "BIND is not supported"),
-        (request(b"\x01\x00\x00\x00\x00", 3), 7, "UDP ASSOCIATE is not supported"),
         (request(b"\x01\x00\x00\x00\x00", 9), 7, "command 9 is not supported"),
         (request(b"\x02\x00\x00\x00\x00"), 8, "no address is of type 2"),
         (request(b"\x03\x00"), 1, "no host is named"),
@@ -66,6 +66,67 @@ def test_a_wrong_socks5_request_is_answered_with_its_reply(asked: bytes, reply: 
     assert refusal.answer == bytes((5, reply, 0, 1, 0, 0, 0, 0, 0, 0))
     assert why in refusal.why
     assert socks.receive(b"more") == []
+
+
+@pytest.mark.parametrize(
+    ("announced", "expected"),
+    [
+        (client_association(), Associate(None, 0)),
+        (request(b"\x01\xc0\x00\x02\x01", 3), Associate(Address("192.0.2.1"), 80)),
+        (request(b"\x04" + Address("::ffff:192.0.2.1").packed, 3), Associate(Address("192.0.2.1"), 80)),
+        (request(b"\x04" + bytes(16), 3), Associate(None, 80)),
+        (request(b"\x03\x04host", 3), Associate(None, 80)),
+    ],
+)
+def test_a_socks5_client_may_want_its_datagrams_relayed(announced: bytes, expected: Associate) -> None:
+    socks = Socks5()
+    assert socks.receive(client_greeting() + announced) == [GREETED, expected]
+    assert socks.receive(b"more") == []
+
+
+def test_a_client_reads_where_its_datagrams_go() -> None:
+    bound = SocketAddress(Address("2001:db8::9"), 4000)
+    assert read_bound(Socks5().granted(bound)) == bound
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("192.0.2.1:53", b"\0\0\0\x01\xc0\x00\x02\x01\x00\x35"),
+        ("[2001:db8::1]:53", b"\0\0\0\x04" + Address("2001:db8::1").packed + b"\x00\x35"),
+        ("mail.example:53", b"\0\0\0\x03\x0cmail.example\x00\x35"),
+    ],
+)
+def test_the_header_of_a_datagram_reads_back(text: str, written: bytes) -> None:
+    end = parse_target(text)
+    assert header(end) == written
+    assert header_size(written + b"content") == len(written)
+    assert read_header(written) == end
+
+
+@pytest.mark.parametrize(
+    ("datagram", "why"),
+    [
+        (b"", "no room"),
+        (bytes(4), "no room"),
+        (b"\0\0\x01\x01" + bytes(6), "fragment 1"),
+        (b"\0\0\0\x02" + bytes(6), "of type 2"),
+        (b"\0\0\0\x01" + bytes(5), "end before"),
+        (b"\0\0\0\x03\x09abc", "end before"),
+    ],
+)
+def test_a_datagram_without_a_whole_header_is_none(datagram: bytes, why: str) -> None:
+    with pytest.raises(WireError, match=why):
+        header_size(datagram)
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [(b"\0\0\0\x01\xc0\x00\x02\x01\0\0", "port 0"), (b"\0\0\0\x03\x00\0\x09", "no host is named")],
+)
+def test_a_header_that_names_nothing_is_refused(written: bytes, why: str) -> None:
+    with pytest.raises(WireError, match=why):
+        read_header(written)
 
 
 def test_a_socks5_client_that_shows_a_password_is_let_in() -> None:
@@ -167,8 +228,6 @@ def test_a_socks4_answer_has_room_for_ipv4_alone() -> None:
 
 @pytest.mark.parametrize("target", ["192.0.2.1:80", "[2001:db8::1]:80", "mail.example:80"])
 def test_what_a_client_says_is_understood(target: str) -> None:
-    from dualstack.core.endpoint import parse_target
-
     wanted = parse_target(target)
     assert Socks5().receive(client_greeting() + client_request(wanted)) == [GREETED, Wish(wanted)]
 

@@ -2,6 +2,7 @@
 
 import click
 
+from dualstack.cli.output import Seconds
 from dualstack.cli.service_options import ServiceOptions, service_options
 from dualstack.core.configuration import ForwardTarget, ProxyProtocol
 
@@ -29,13 +30,23 @@ Without rules it serves the loopback alone. Users with passwords: see `users` in
     type=click.Choice([protocol.value for protocol in ProxyProtocol]),
     help="How clients may ask; by all of these where none is named.",
 )
+@click.option(
+    "--handshake-timeout", type=Seconds(min=0, min_open=True), default=10.0, help="Seconds to say what is wanted."
+)
 @click.option("--nat64", multiple=True, metavar="PREFIX", help="A NAT64 prefix of this network, seen through by rules.")
 @service_options("a target")
-def command(listen: str, *, protocols: tuple[str, ...], nat64: tuple[str, ...], options: ServiceOptions) -> None:
+def command(
+    listen: str,
+    *,
+    protocols: tuple[str, ...],
+    handshake_timeout: float,
+    nat64: tuple[str, ...],
+    options: ServiceOptions,
+) -> None:
     """Accept on LISTEN, and connect to wherever each client asks for, of whichever family.
 
     SOCKS5, SOCKS4, SOCKS4a, HTTP CONNECT and plain HTTP are told apart by their first byte. LISTEN is a list such as
     '*:1080', '[::1]:1080', '*, [::]' with --port. Names are looked up here, every address of them is tried.
     """
     target = ForwardTarget(tuple(map(ProxyProtocol, protocols)) or tuple(ProxyProtocol))
-    options.run("proxy", listen, target, nat64=nat64)
+    options.run("proxy", listen, target, nat64=nat64, handshake_timeout_s=handshake_timeout)

@@ -41,7 +41,14 @@ class ServiceOptions:
     log: str | None
 
     def run(
-        self, name: str, listen: str, target: Target, *, protocol: str = "tcp", nat64: tuple[str, ...] = ()
+        self,
+        name: str,
+        listen: str,
+        target: Target,
+        *,
+        protocol: str = "tcp",
+        nat64: tuple[str, ...] = (),
+        handshake_timeout_s: float = 10.0,
     ) -> None:
         """Run the service until a signal ends it."""
         endpoints = parse_listen(listen, port=self.port, service=service_port)
@@ -58,6 +65,7 @@ class ServiceOptions:
             nat64=nat64,
             idle_timeout_s=inf if self.idle_timeout is None else self.idle_timeout,
             connect_timeout_s=self.connect_timeout,
+            handshake_timeout_s=handshake_timeout_s,
             max_connections=self.max_connections,
             max_per_client=self.max_per_client,
             drain_s=self.drain,
@@ -91,7 +99,7 @@ def service_options(target: str) -> Callable[[F], F]:
         click.option("--idle-timeout", type=_DURATION, help="Seconds without a byte until the end."),
         click.option("--connect-timeout", type=_DURATION, default=30.0, help=f"Seconds to reach {target}."),
         click.option("--max-connections", type=_COUNT, help="Connections at a time; more are refused."),
-        click.option("--max-per-client", type=_COUNT, help="Connections at a time from one client address."),
+        click.option("--max-per-client", type=_COUNT, help="The same of one client; a /64 is one."),
         click.option("--drain", type=Seconds(min=0), default=30.0, help="Seconds for connections to end on SIGTERM."),
         click.option("--control", metavar="PATH", help="Open a control socket for `dualstack ports`."),
         serving_options,

@@ -120,6 +120,7 @@ class Service:
         families: over which the target may be dialled.
         listen: endpoints of its own, which make a port named after the service.
         v6only: with `listen`, IPv6 alone on `[::]`.
+        handshake_timeout_s: for what a client has to say first, to a forward proxy or in a PROXY header.
         idle_timeout_s: a connection without a byte for so long is ended.
         drain_s: how long connections may go on after the end was asked for.
         proxy_in: prefixes of the senders whose connections begin with a PROXY header.
@@ -142,6 +143,7 @@ class Service:
     nat64: tuple[str, ...] = ()
     idle_timeout_s: float = inf
     connect_timeout_s: float = 30.0
+    handshake_timeout_s: float = 10.0
     max_connections: int | None = None
     max_per_client: int | None = None
     drain_s: float = 30.0
@@ -175,6 +177,7 @@ class Configuration:
     control: str | None = None
     log: str = "text"
     resolver: tuple[str, ...] = ("system",)
+    max_connections: int | None = None
     ports_by_key: dict[str, Port] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -168,6 +168,7 @@ def _configuration(file: File, where: str) -> Configuration:
         control=file.control,
         log=file.log,
         resolver=resolver,
+        max_connections=file.max_connections,
     )
 
 
@@ -228,6 +229,7 @@ def _service(table: ServiceTable, index: int, where: str) -> Service:
         nat64=tuple(table.nat64),
         idle_timeout_s=inf if table.idle_timeout is None else table.idle_timeout,
         connect_timeout_s=table.connect_timeout,
+        handshake_timeout_s=table.handshake_timeout,
         max_connections=table.max_connections,
         max_per_client=table.max_per_client,
         drain_s=table.drain,

@@ -48,8 +48,13 @@ class ServiceTable(Struct, forbid_unknown_fields=True, kw_only=True):
         None
     )
     connect_timeout: Annotated[Seconds, Meta(description="seconds for the connection to the target")] = 30.0
+    handshake_timeout: Annotated[
+        Seconds, Meta(description="seconds for what a client says first, to a forward proxy or in a PROXY header")
+    ] = 10.0
     max_connections: Annotated[Count | None, Meta(description="connections at a time; more are refused")] = None
-    max_per_client: Annotated[Count | None, Meta(description="connections at a time from one client address")] = None
+    max_per_client: Annotated[
+        Count | None, Meta(description="connections at a time from one client, an IPv4 address or an IPv6 /64")
+    ] = None
     drain: Annotated[float, Meta(ge=0, description="seconds that connections may go on after SIGTERM")] = 30.0
     forward: Annotated[
         list[Literal["socks5", "socks4a", "http-connect", "http"]],
@@ -83,6 +88,9 @@ class File(Struct, forbid_unknown_fields=True, kw_only=True):
     resolver: Annotated[
         str | list[str], Meta(description="who is asked for names: system, dns (resolv.conf's servers), or servers")
     ] = "system"
+    max_connections: Annotated[
+        Count | None, Meta(description="connections at a time of all services; more are refused")
+    ] = None
 
 
 TABLES: dict[str, type[Struct]] = {"services": ServiceTable, "ports": PortTable, "links": LinkTable}

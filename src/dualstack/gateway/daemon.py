@@ -23,8 +23,10 @@ from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.gateway.ears import Ears
 from dualstack.gateway.log import Log
 from dualstack.gateway.ports import Listening, NamedPort, PortState, describe_socket, stopped_addresses, with_real_port
+from dualstack.gateway.privileges import descriptor_limit
 from dualstack.gateway.routes import Route, route_to
 from dualstack.gateway.service import Door, Policy, RunningService
+from dualstack.gateway.total import Total
 from dualstack.gateway.udp import DatagramPlane
 from dualstack.gateway.unreached import unreached_targets
 from dualstack.kernel.facts import read_facts
@@ -52,7 +54,9 @@ class Gateway:
         self.config = config
         self.ports: dict[str, NamedPort] = {}
         self.services: dict[str, RunningService] = {}
+        self.total = Total(config.max_connections)
         self._plane = plane
+        plane.shortage.on_change = self._say_shortage
         self.datagrams = DatagramPlane(asyncio.get_running_loop(), log)
         self._ears = Ears(plane, self.datagrams)
         self._children = Children(asyncio.get_running_loop())
@@ -108,6 +112,7 @@ class Gateway:
         """Make `config` what runs; `opened` has a socket for each spec that is not there yet."""
         listenings = {listening.planned.identity: listening for listening in self._listenings()}
         self.config = config
+        self.total.limit = config.max_connections
         self.ports = self._named_ports(config)
         services = self._running_services(config)
         before = {*self._leaving, *self.services.values()} - {*services.values()}
@@ -151,7 +156,9 @@ class Gateway:
         for service in config.services:
             policy = self._policy(service, config)
             old = self.services.get(service.name.casefold())
-            running[service.name.casefold()] = old or RunningService(policy, self._plane, self._children, self._log)
+            running[service.name.casefold()] = old or RunningService(
+                policy, self._plane, self._children, self._log, self.total
+            )
             running[service.name.casefold()].policy = policy
         return running
 
@@ -296,6 +303,12 @@ class Gateway:
         except ListenError as error:
             port.state, port.error = PortState.FAILED, str(error)
             self._log.error("port failed", port=port.name, why=str(error))
+
+    def _say_shortage(self, is_on: bool) -> None:  # noqa: FBT001 - there is one thing to say
+        if is_on:
+            self._log.warning("descriptors short", limit=descriptor_limit(), why="clients wait until there are some")
+        else:
+            self._log.info("descriptors suffice")
 
     def describe_ports(self) -> list[dict[str, object]]:
         """All ports, as `dualstack ports list --json` has them."""

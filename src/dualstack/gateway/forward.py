@@ -13,18 +13,16 @@ from errno import EACCES, ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT
 from socket import SHUT_WR, socket
 from types import MappingProxyType
 
+from dualstack.core.address import Address
 from dualstack.core.configuration import ForwardTarget, ProxyProtocol
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.sockaddr import SocketAddress
 from dualstack.core.steps import Kind
 from dualstack.errors import DialError, DualstackError, LookupFailed
 from dualstack.wire import socks4, socks5
-from dualstack.wire.handshake import Handshake, IsUser, Outcome, Refusal, Say, Wish
+from dualstack.wire.handshake import Associate, Handshake, IsUser, Outcome, Refusal, Say, Wish
 
-__all__ = ["HANDSHAKE_S", "Arranged", "Turned", "arrange"]
-
-HANDSHAKE_S = 10.0
-"""How long a client may take to say what it wants."""
+__all__ = ["Arranged", "ByDatagram", "Turned", "arrange"]
 
 # How long a client that was refused may take to read why, and how much it may still say meanwhile.
 _PARTING_S = 1.0
@@ -57,8 +55,39 @@ class Turned(DualstackError):  # noqa: N818 - somebody was turned away, which ma
         self.is_refusal = is_refusal
 
 
-async def arrange(client: socket, target: ForwardTarget, dial: Dial, *, within_s: float = HANDSHAKE_S) -> Arranged:
+@dataclass(frozen=True, slots=True)
+class ByDatagram:
+    """A client that wants its datagrams relayed, and waits for the answer.
+
+    Args:
+        handshake: has the words for it.
+        announced: from where it means to send.
+    """
+
+    handshake: Handshake
+    announced: Associate
+
+    def port_of(self, client: Address) -> int:
+        """The port that the datagrams of `client` come from, 0 where it is to be seen.
+
+        A client that announces another address than it has here is behind a translator, which changes ports too.
+        """
+        return self.announced.port if self.announced.host in {None, client.without_scope} else 0
+
+    def granted(self, bound: SocketAddress) -> bytes:
+        """The answer: datagrams are taken at `bound`."""
+        return self.handshake.granted(bound)
+
+    async def turned(self, client: socket, outcome: Outcome, why: str) -> Turned:
+        """Tell the client that there is no association."""
+        await _part(client, self.handshake.failed(outcome))
+        return Turned(None, why)
+
+
+async def arrange(client: socket, target: ForwardTarget, dial: Dial, *, within_s: float) -> Arranged | ByDatagram:
     """Hear what the client wants, connect to it, and tell the client; its socket stays the caller's.
+
+    A client of datagrams is heard alone: what becomes of it is the caller's.
 
     Args:
         client: does not block.
@@ -76,6 +105,8 @@ async def arrange(client: socket, target: ForwardTarget, dial: Dial, *, within_s
         raise Turned(None, f"no request within {within_s:g} s") from None
     except OSError as error:
         raise Turned(None, f"the client left: {error.strerror}") from None
+    if isinstance(wish, Associate):
+        return ByDatagram(handshake, wish)
     server = await _reach(client, handshake, wish, dial)
     try:
         await asyncio.get_running_loop().sock_sendall(
@@ -89,7 +120,7 @@ async def arrange(client: socket, target: ForwardTarget, dial: Dial, *, within_s
     return Arranged(server, wish.first)
 
 
-async def _hear(client: socket, target: ForwardTarget) -> tuple[Handshake, Wish]:
+async def _hear(client: socket, target: ForwardTarget) -> tuple[Handshake, Wish | Associate]:
     loop = asyncio.get_running_loop()
     handshake: Handshake | None = None
     while content := await loop.sock_recv(client, _READ_BYTES):
@@ -98,7 +129,7 @@ async def _hear(client: socket, target: ForwardTarget) -> tuple[Handshake, Wish]
             match event:
                 case Say(answer):
                     await loop.sock_sendall(client, answer)
-                case Wish():
+                case Wish() | Associate():
                     return handshake, event
                 case Refusal(answer, why):
                     await _part(client, answer)

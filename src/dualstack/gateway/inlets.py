@@ -1,12 +1,12 @@
 """What the UDP data plane keeps in mind: sockets that clients send to, flows, and what each service has of them."""
 
-from dataclasses import dataclass
 from math import inf
 from socket import SocketType, socket
 from typing import TYPE_CHECKING, TypeAlias
 
 from dualstack.core.address import SocketTuple
 from dualstack.core.flows import CONVERSATION_IDLE_S, QUESTION_IDLE_S, Flow, FlowLimits, FlowTable
+from dualstack.gateway.counts import Counts
 from dualstack.gateway.privileges import descriptor_limit
 from dualstack.gateway.service import Door, Policy
 from dualstack.gateway.whereabouts import Whereabouts
@@ -22,20 +22,6 @@ __all__ = ["FLOWS_MAX", "Counts", "FlowKey", "Inlet", "Relay", "UdpFlow"]
 
 FLOWS_MAX = 4096
 """A service's flows where its file names no number; fewer where the process may not have so many descriptors."""
-
-
-@dataclass(slots=True)
-class Counts:
-    """What a service has relayed, and what it has not."""
-
-    flows: int = 0
-    evicted: int = 0
-    refused: int = 0
-    dropped: int = 0
-    datagrams_up: int = 0
-    datagrams_down: int = 0
-    bytes_up: int = 0
-    bytes_down: int = 0
 
 
 class Relay:

@@ -9,10 +9,19 @@ from dualstack.errors import ConfigError
 if TYPE_CHECKING:
     from pwd import struct_passwd
 
-__all__ = ["become", "descriptor_limit", "raise_descriptor_limit", "user_entry"]
+__all__ = ["become", "descriptor_limit", "import_what_is_needed_later", "raise_descriptor_limit", "user_entry"]
 
-# What is imported where it is first needed: by a reload, by a lookup, by a port that cannot start.
-_NEEDED_LATER = ("concurrent.futures.thread", "encodings.idna", "dualstack.kernel.sockdiag", "dualstack.net.names")
+# What is imported where it is first needed: by a reload, a lookup, a connection, a port that cannot start.
+_NEEDED_LATER = (
+    *("concurrent.futures.thread", "encodings.idna", "dualstack.kernel.sockdiag", "dualstack.net.names"),
+    *("dualstack.net.dial", "dualstack.net.dial_literal", "dualstack.gateway.forward_http"),
+)
+
+
+def import_what_is_needed_later() -> None:
+    """Import it now: later there may be no descriptor to read it by, or no right to."""
+    for name in _NEEDED_LATER:
+        importlib.import_module(name)
 
 
 def raise_descriptor_limit() -> int | None:
@@ -44,8 +53,6 @@ def descriptor_limit() -> int | None:
 def become(user: str, where: str) -> None:
     """Give up root for `user`: groups, group and user id, for good.
 
-    What is imported later is imported before: that user may not be able to read Python's own files.
-
     Raises:
         ConfigError: no such user, or this process may not become another.
     """
@@ -54,8 +61,7 @@ def become(user: str, where: str) -> None:
         return
     if os.geteuid() != 0:
         raise ConfigError(where, "user", f"only root may become {user!r}; start as root or leave the key out")
-    for name in _NEEDED_LATER:
-        importlib.import_module(name)
+    import_what_is_needed_later()
     os.initgroups(user, entry.pw_gid)
     os.setgid(entry.pw_gid)
     os.setuid(entry.pw_uid)

@@ -12,10 +12,7 @@ from dualstack.errors import WireError
 from dualstack.kernel.streams import SockAddr, as_socket
 from dualstack.wire.proxy_protocol import Ends, Reader
 
-__all__ = ["HEADER_S", "Senders", "ends_of", "read_header", "sockaddr_of"]
-
-HEADER_S = 5.0
-"""How long a sender may take for its header."""
+__all__ = ["Senders", "ends_of", "read_header", "sockaddr_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +35,8 @@ class Senders:
         return isinstance(peer, tuple) and self.prefixes.check(Address(peer).canonical).verdict is Verdict.ALLOW
 
 
-async def read_header(client: SocketType, peer: SockAddr, *, within_s: float = HEADER_S) -> tuple[SocketType, Ends]:
-    """Read the header and not a byte more; the ends that it names, or the connection's own.
+async def read_header(client: SocketType, peer: SockAddr, *, within_s: float) -> tuple[SocketType, Ends]:
+    """Read the header, for which the sender has so long, and not a byte more; its ends, or the connection's own.
 
     Raises:
         WireError: there is none, or it does not come in time; the socket is closed.

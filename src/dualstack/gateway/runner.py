@@ -14,7 +14,7 @@ from dualstack.errors import DualstackError
 from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.log import Log
-from dualstack.gateway.privileges import become, raise_descriptor_limit
+from dualstack.gateway.privileges import become, import_what_is_needed_later, raise_descriptor_limit
 from dualstack.net.signals import on_signals
 
 __all__ = ["run"]
@@ -37,6 +37,7 @@ def run(config: Configuration, log: Log, *, ready: Ready, load: Load | None = No
         ConfigError, ListenError, ControlError: it cannot start; nothing is left open.
     """
     raise_descriptor_limit()
+    import_what_is_needed_later()
     asyncio.run(_run(config, log, ready, load, control))
 
 

@@ -9,31 +9,32 @@ import os
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from functools import partial
 from socket import AF_UNIX, SocketType, if_nametoindex, socket
 
 from dualstack.core.access import AccessList, Verdict
 from dualstack.core.address import Address
 from dualstack.core.configuration import ExecTarget, ForwardTarget, Service, UnixTarget
 from dualstack.core.endpoint import Endpoint
-from dualstack.errors import DialError, DualstackError, WireError
+from dualstack.errors import DualstackError, WireError
+from dualstack.gateway.associations import Associations
 from dualstack.gateway.children import Children
+from dualstack.gateway.clients import client_of, shown
 from dualstack.gateway.dataplane.link import Hop, Link, Reason, Target
 from dualstack.gateway.dataplane.plane import DataPlane
-from dualstack.gateway.forward import Turned, arrange
+from dualstack.gateway.forward import ByDatagram, Turned, arrange
 from dualstack.gateway.log import Log
 from dualstack.gateway.ports import NamedPort
 from dualstack.gateway.proxied import Senders, ends_of, read_header, sockaddr_of
+from dualstack.gateway.reaching import reach
 from dualstack.gateway.routes import Route, hops
-from dualstack.kernel.streams import NO_ROOM, SockAddr, as_socket, reset
+from dualstack.gateway.total import Total
+from dualstack.kernel.streams import SockAddr, as_socket, reset
 from dualstack.net.dialer import Dialer, SharedHistory
 from dualstack.net.names import Resolver
 from dualstack.wire.proxy_protocol import Ends, header
 
 __all__ = ["Door", "Policy", "RunningService", "client_of", "rules_of", "shown"]
 
-# How long a connection rests when the system has no descriptors left.
-_ROOM_RETRY_S = 0.1
 _LEAVING = "the gateway is leaving"
 
 
@@ -102,24 +103,6 @@ def _target(service: Service, found: tuple[Hop, ...]) -> Target:
     return Target(found, idle_timeout_s=service.idle_timeout_s, connect_timeout_s=service.connect_timeout_s)
 
 
-async def _reach(policy: Policy, target: Endpoint) -> socket:
-    """Connect to a target; a client never pays for a lack of descriptors: it waits until there are some.
-
-    Raises:
-        DualstackError: no address of it can be reached in time.
-    """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + policy.service.connect_timeout_s
-    dialer = policy.dialer_to(target)
-    while True:
-        try:
-            return await dialer.connect(str(target.host), target.port, timeout=max(deadline - loop.time(), 0.0))
-        except DialError as error:
-            if error.errno not in NO_ROOM:
-                raise
-        await asyncio.sleep(_ROOM_RETRY_S)
-
-
 class RunningService:
     """One service: its policy now, its connections, and those that are still on their way to a target.
 
@@ -128,15 +111,18 @@ class RunningService:
         plane: what relays.
         children: what runs `exec:` targets.
         log: where refusals and failures go.
+        total: the connections of all services.
     """
 
-    def __init__(self, policy: Policy, plane: DataPlane, children: Children, log: Log) -> None:
+    def __init__(self, policy: Policy, plane: DataPlane, children: Children, log: Log, total: Total) -> None:
         self.policy = policy
+        self.total = total
         self.connections = 0
         self.by_client: Counter[str] = Counter()
         self._plane = plane
         self._children = children
         self._log = log
+        self.associations = Associations(asyncio.get_running_loop(), log)
         self._dialling: dict[asyncio.Task[None], Door] = {}
 
     @property
@@ -165,7 +151,9 @@ class RunningService:
     def no_room(self) -> str | None:
         """Why nobody at all is let in now; None where there is room."""
         limit = self.policy.service.max_connections
-        return None if limit is None or self.connections < limit else f"max_connections: {limit}"
+        if limit is not None and self.connections >= limit:
+            return f"max_connections: {limit}"
+        return self.total.no_room()
 
     def hear(self, client: SocketType, sender: SockAddr, door: "Door") -> None:
         """Read the PROXY header of a client that a named sender brings, then see whether it is let in."""
@@ -174,7 +162,7 @@ class RunningService:
     async def _hear(self, client: SocketType, sender: SockAddr, door: "Door") -> None:
         door.count(1)
         try:
-            sock, ends = await read_header(client, sender)
+            sock, ends = await read_header(client, sender, within_s=self.policy.service.handshake_timeout_s)
         except WireError as error:
             self.refused(sender, str(error))
             return
@@ -208,7 +196,7 @@ class RunningService:
         policy = self.policy
         preface = policy.preface(client, peer, ends)
         try:
-            server = await _reach(policy, target)
+            server = await reach(client, target, policy, self._plane)
         except asyncio.CancelledError:
             self._lose(client, peer, door, _LEAVING)
             raise
@@ -223,7 +211,12 @@ class RunningService:
         sock = as_socket(client)
         sock.setblocking(False)
         try:
-            arranged = await arrange(sock, target, partial(_reach, policy))
+            arranged = await arrange(
+                sock,
+                target,
+                lambda wanted: reach(sock, wanted, policy, self._plane),
+                within_s=policy.service.handshake_timeout_s,
+            )
         except asyncio.CancelledError:
             self._lose(sock, peer, door, _LEAVING)
             raise
@@ -232,12 +225,24 @@ class RunningService:
             self._turned(peer, turned)
             door.leave(peer)
         else:
+            if isinstance(arranged, ByDatagram):
+                await self._associate(sock, peer, door, arranged)
+                return
             self._plane.relay(
                 *(sock, arranged.server, door),
                 peer=peer,
                 leftover=arranged.first,
                 idle_timeout_s=policy.service.idle_timeout_s,
             )
+
+    async def _associate(self, client: socket, peer: SockAddr, door: "Door", asked: ByDatagram) -> None:
+        try:
+            await self.associations.serve(client, peer, asked, self)
+        except Turned as turned:
+            self._turned(peer, turned)
+        finally:
+            client.close()
+            door.leave(peer)
 
     def _turned(self, peer: SockAddr, turned: Turned) -> None:
         event, write = ("refused", self._log.info) if turned.is_refusal else ("unreached", self._log.warning)
@@ -338,6 +343,7 @@ class Door:
     def count(self, more: int) -> None:
         """So many connections more, or less."""
         self.service.connections += more
+        self.service.total.connections += more
         self.port.connections += more
 
     def closed(self, link: Link) -> None:
@@ -353,19 +359,3 @@ class Door:
         self.service.by_client[who] -= 1
         if not self.service.by_client[who]:
             del self.service.by_client[who]
-
-
-def client_of(peer: SockAddr) -> str:
-    """Whose connections are counted together: the kernel's text of the address, unmapped, which is canonical.
-
-    An `Address` would be a tenth of what a short connection costs.
-    """
-    return peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else peer
-
-
-def shown(peer: SockAddr) -> str:
-    """A peer for people: its address unmapped."""
-    if not isinstance(peer, tuple):
-        return peer
-    address = Address(peer).canonical
-    return f"[{address}]:{peer[1]}" if address.version == 6 else f"{address}:{peer[1]}"

@@ -218,6 +218,8 @@ class DatagramPlane:
         if why is None:
             relay.obey(service.policy)
             room = relay.table.make_room(client)
+            if room.evicted is None and room.refusal is None and (full := service.total.no_room()) is not None:
+                room = relay.table.give_way(full)
             why = room.refusal
             self._evict(relay, room.evicted)
         if why is not None:
@@ -230,6 +232,7 @@ class DatagramPlane:
             relay.table.add(flow, self._now)
             relay.counts.flows += 1
             service.connections += 1
+            service.total.connections += 1
             door.port.connections += 1
             self._set_alarm(relay)
             return flow
@@ -380,6 +383,7 @@ class DatagramPlane:
             relay.waiting_bytes -= len(flow.held)
         door = flow.inlet.door
         door.service.connections -= 1
+        door.service.total.connections -= 1
         door.port.connections -= 1
         self._moved.set()
 

@@ -34,7 +34,10 @@ __all__ = [
     "receive",
     "receiver_into",
     "send_from",
+    "tell_of_undelivered",
     "tell_who_was_asked",
+    "unconnected",
+    "undelivered",
 ]
 
 Ancillary = Sequence[tuple[int, int, bytes]]
@@ -59,6 +62,10 @@ _HAS_MESSAGES = hasattr(socket.socket, "recvmsg")
 _IN6_PKTINFO = struct.Struct("=16si")  # address, interface
 _IN_PKTINFO = struct.Struct("=i4s4s")  # interface, address to answer from, destination in the header
 
+# linux/in.h, linux/in6.h, linux/socket.h; Python names the last alone.
+_ERROR_OPTIONS = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
+_MSG_ERRQUEUE = getattr(socket, "MSG_ERRQUEUE", None)
+
 # As much as may be had: 60 kB datagrams fill the default of 208 kB at once.
 _RECEIVE_BUFFER_BYTES = 1 << 22
 
@@ -72,7 +79,27 @@ class Received:
     ancillary: Ancillary
 
 
-def make_room(sock: socket.socket) -> None:
+def tell_of_undelivered(sock: SocketType) -> None:
+    """Have what ICMP says of datagrams kept for `undelivered` (ip(7), IP_RECVERR); elsewhere than on Linux nothing is.
+
+    A socket that is not connected hears of no ICMP error else.
+    """
+    if sys.platform == "linux":
+        sock.setsockopt(*_ERROR_OPTIONS[socket.AddressFamily(sock.family)], 1)
+
+
+def undelivered(sock: SocketType) -> SocketTuple | None:
+    """Where the next datagram went that ICMP says was not delivered; None where there is none."""
+    if _MSG_ERRQUEUE is None:
+        return None
+    try:
+        _, _, _, there = sock.recvmsg(0, 0, _MSG_ERRQUEUE)
+    except OSError:
+        return None
+    return there if isinstance(there, tuple) else None
+
+
+def make_room(sock: SocketType) -> None:
     """Have as much wait in the socket as the system lets."""
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
@@ -169,14 +196,30 @@ def connected(
     Raises:
         OSError: there is no way to it; nothing is left open.
     """
+    sock = unconnected(family, source, interface)
+    try:
+        sock.connect(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def unconnected(family: int, source: SockAddr | None = None, interface: str | None = None) -> SocketType:
+    """A UDP socket of one family alone that does not block, bound to `source` if that is given.
+
+    Raises:
+        OSError: it cannot be; nothing is left open.
+    """
     sock = SocketType(family, socket.SOCK_DGRAM | getattr(socket, "SOCK_NONBLOCK", 0))
     try:
         sock.setblocking(False)
+        if family == socket.AF_INET6:
+            sock.setsockopt(_IPV6, socket.IPV6_V6ONLY, 1)
         if interface is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
         if source is not None:
             sock.bind(source)
-        sock.connect(address)
     except BaseException:
         sock.close()
         raise

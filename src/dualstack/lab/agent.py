@@ -21,10 +21,11 @@ from dualstack.core.endpoint import Endpoint
 from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import WireError
 from dualstack.kernel.packets import open_packet_socket
-from dualstack.kernel.plain import ask
+from dualstack.kernel.plain import Relay, Reply, ask, ask_beside
 from dualstack.kernel.sockets import open_sockets
 from dualstack.net.names import getaddrinfo
-from dualstack.wire.socks5 import client_greeting, client_request, reply_size
+from dualstack.wire.socks5 import client_association, client_greeting, client_request, read_bound, reply_size
+from dualstack.wire.socks5_udp import header, header_size
 
 __all__ = ["ETHERTYPES", "Sighting", "main", "sighting"]
 
@@ -148,14 +149,14 @@ def _asked(
 ) -> dict[str, object]:
     """One client at one target: what it asked for, what failed, and how it was reached, if it was."""
     failures: list[str] = []
-    introduce = partial(_by_socks5, wanted) if wanted else _directly
+    client = _client(protocol, wanted)
     try:
         found = getaddrinfo(name, port, _FAMILIES[family], _KINDS[protocol], flags=flags, timeout=_LIMIT_S)
     except OSError as error:
         return {"reached": False, "failures": [str(error)]}
     for af, kind, _, _, sockaddr in found if loop else found[:1]:
         try:
-            reply = ask(af, kind, sockaddr, _LIMIT_S, introduce=introduce)
+            reply = client(af, kind, sockaddr)
         except (OSError, WireError) as error:
             failures.append(f"{sockaddr[0]}: {getattr(error, 'strerror', None) or error}")
             continue
@@ -163,17 +164,34 @@ def _asked(
     return {"reached": False, "failures": failures}
 
 
-def _directly(_: socket.socket) -> None:
-    """Nobody stands between."""
+def _client(protocol: str, wanted: tuple[str, int] | None) -> Callable[[int, int, SocketTuple], Reply]:
+    """Who asks: whoever speaks to the server, or has a proxy speak to it."""
+    if wanted is None:
+        return lambda family, kind, sockaddr: ask(family, kind, sockaddr, _LIMIT_S)
+    target = Endpoint(*wanted)
+    if protocol == "udp":
+        return lambda family, _, sockaddr: ask_beside(family, sockaddr, _LIMIT_S, introduce=partial(_associate, target))
+    return lambda family, kind, sockaddr: ask(family, kind, sockaddr, _LIMIT_S, introduce=partial(_connect, target))
 
 
-def _by_socks5(wanted: tuple[str, int], sock: socket.socket) -> None:
+def _connect(target: Endpoint, sock: socket.socket) -> None:
     """Have the proxy at the other end connect to a name, which it looks up itself (RFC 1928)."""
+    _granted(sock, client_request(target))
+
+
+def _associate(target: Endpoint, sock: socket.socket) -> Relay:
+    """Have it relay datagrams to a name, which each of them says (RFC 1928 section 7)."""
+    bound = read_bound(_granted(sock, client_association()))
+    return Relay(bound.to_tuple(), header(target), lambda datagram: datagram[header_size(datagram) :])
+
+
+def _granted(sock: socket.socket, request: bytes) -> bytes:
+    """The answer to a request, where it was granted."""
     sock.sendall(client_greeting())
     _read(sock, 2)
-    sock.sendall(client_request(Endpoint(*wanted)))
+    sock.sendall(request)
     start = _read(sock, 4)
-    _read(sock, reply_size(start) - len(start))
+    return start + _read(sock, reply_size(start) - len(start))
 
 
 def _read(sock: socket.socket, size: int) -> bytes:

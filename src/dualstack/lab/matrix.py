@@ -107,7 +107,6 @@ VARIANTS: dict[str, Variant] = {
         socket.AI_V4MAPPED,
         through=GATEWAY,
         by_proxy=True,
-        protocols=("tcp",),
     ),
 }
 

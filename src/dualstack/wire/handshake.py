@@ -1,8 +1,8 @@
 """What the handshakes of forward proxies have in common: bytes of a client in, events out.
 
-A handshake ends with a wish or a refusal, whatever bytes came; it never raises, and asks for no byte that is not its
-own. Nothing is looked up or judged here: a destination is a name or an address as the client wrote it, and what two
-programs could read in two ways is refused.
+A handshake ends with a wish, an association or a refusal, whatever bytes came; it never raises, and asks for no byte
+that is not its own. Nothing is looked up or judged here: a destination is a name or an address as the client wrote it,
+and what two programs could read in two ways is refused.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from dualstack.core.endpoint import Endpoint, Wildcard, parse_host
 from dualstack.core.sockaddr import SocketAddress
 from dualstack.errors import AddressError
 
-__all__ = ["Event", "Handshake", "IsUser", "Outcome", "Refusal", "Say", "Wish", "read_destination"]
+__all__ = ["Associate", "Event", "Handshake", "IsUser", "Outcome", "Refusal", "Say", "Wish", "read_destination"]
 
 IsUser: TypeAlias = Callable[[bytes, bytes], bool]
 """Whether a name and a password are a user's."""
@@ -49,6 +49,19 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Associate:
+    """The client wants its datagrams relayed (RFC 1928 section 7); each says where it goes.
+
+    Args:
+        host: the address that it means to send them from; None where it does not say.
+        port: likewise, 0 where it does not say.
+    """
+
+    host: Address | None
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """Send `answer`, if there is one for this, and close; `why` is for the log."""
 
@@ -56,18 +69,18 @@ class Refusal:
     why: str
 
 
-Event: TypeAlias = Say | Wish | Refusal
+Event: TypeAlias = Say | Wish | Associate | Refusal
 
 
 class Handshake(Protocol):
     """One client's handshake."""
 
     def receive(self, content: bytes) -> list[Event]:
-        """What the client's next bytes mean; after a wish or a refusal, nothing more is asked of it."""
+        """What the client's next bytes mean; after its last event nothing more is asked of it."""
         ...
 
     def granted(self, bound: SocketAddress) -> bytes:
-        """What to say once the connection is made; `bound` is its local end."""
+        """What to say once the connection is made, or datagrams are taken; `bound` is the end that is ours."""
         ...
 
     def failed(self, outcome: Outcome) -> bytes:

@@ -1,6 +1,7 @@
 """The server's side of SOCKS5 (RFC 1928), with names and passwords (RFC 1929), and what a client says.
 
-CONNECT alone is granted: BIND and UDP ASSOCIATE are answered as commands that are not supported.
+CONNECT and UDP ASSOCIATE are understood; BIND is answered as a command that is not supported. The datagrams of an
+association are `socks5_udp`'s.
 """
 
 from enum import IntEnum
@@ -10,15 +11,27 @@ from dualstack.core.address import Address
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.sockaddr import SocketAddress
 from dualstack.errors import AddressError, WireError
-from dualstack.wire.handshake import Event, IsUser, Outcome, Refusal, Say, Wish, read_destination
+from dualstack.wire.handshake import Associate, Event, IsUser, Outcome, Refusal, Say, Wish, read_destination
 
-__all__ = ["VERSION", "Reply", "Socks5", "client_greeting", "client_request", "reply_size"]
+__all__ = [
+    "SIZES",
+    "VERSION",
+    "Kind",
+    "Reply",
+    "Socks5",
+    "address_bytes",
+    "client_association",
+    "client_greeting",
+    "client_request",
+    "read_bound",
+    "reply_size",
+]
 
 VERSION = 5
 _NO_METHOD = 0xFF
 _LOGIN_VERSION = 1
-_CONNECT = 1
-_COMMANDS = MappingProxyType({2: "BIND", 3: "UDP ASSOCIATE"})
+_CONNECT, _BIND, _ASSOCIATE = 1, 2, 3
+_NAME_MAX = 255
 
 
 class Method(IntEnum):
@@ -36,7 +49,8 @@ class Kind(IntEnum):
     IPV6 = 4
 
 
-_SIZES = MappingProxyType({Kind.IPV4: 4, Kind.IPV6: 16})
+SIZES = MappingProxyType({Kind.IPV4: 4, Kind.IPV6: 16})
+"""How long an address is; a name says it itself."""
 
 
 class Reply(IntEnum):
@@ -67,9 +81,11 @@ _REPLIES = MappingProxyType(
 
 def _reply(reply: Reply, bound: SocketAddress | None = None) -> bytes:
     """The answer to a request; RFC 1928 has an address in all of them."""
-    address, port = (Address("0.0.0.0"), 0) if bound is None else (bound.address.canonical, bound.port)
-    kind = Kind.IPV4 if address.version == 4 else Kind.IPV6
-    return bytes((VERSION, reply, 0, kind)) + address.packed + port.to_bytes(2, "big")
+    end = _NOWHERE if bound is None else Endpoint(bound.address.canonical, bound.port)
+    return bytes((VERSION, reply, 0)) + address_bytes(end)
+
+
+_NOWHERE = Endpoint(Address("0.0.0.0"), 0)
 
 
 class Socks5:
@@ -143,7 +159,7 @@ class Socks5:
         if held[3] not in set(Kind):
             return Refusal(_reply(Reply.ADDRESS_TYPE_NOT_SUPPORTED), f"no address is of type {held[3]}")
         kind = Kind(held[3])
-        start, size = (5, held[4]) if kind is Kind.NAME else (4, _SIZES[kind])
+        start, size = (5, held[4]) if kind is Kind.NAME else (4, SIZES[kind])
         end = start + size
         if len(held) < end + 2:
             return None
@@ -155,8 +171,11 @@ class Socks5:
 
 
 def _wish(command: int, host: bytes | Address, port: int, first: bytes) -> Event:
+    if command == _ASSOCIATE:
+        own = host.canonical if isinstance(host, Address) else None
+        return Associate(None if own is None or own.is_unspecified else own, port)
     if command != _CONNECT:
-        name = _COMMANDS.get(command, f"command {command}")
+        name = "BIND" if command == _BIND else f"command {command}"
         return Refusal(_reply(Reply.COMMAND_NOT_SUPPORTED), f"{name} is not supported")
     try:
         return Wish(read_destination(host, port), first)
@@ -175,14 +194,28 @@ def client_request(target: Endpoint) -> bytes:
     Raises:
         AddressError: the name is longer than the protocol has room for.
     """
-    port = target.port.to_bytes(2, "big")
-    if isinstance(target.host, Address):
-        kind = Kind.IPV4 if target.host.version == 4 else Kind.IPV6
-        return bytes((VERSION, _CONNECT, 0, kind)) + target.host.packed + port
-    name = str(target.host).encode("ascii")
-    if len(name) > 255:
-        raise AddressError(str(target.host), "SOCKS5 has room for 255 characters")
-    return bytes((VERSION, _CONNECT, 0, Kind.NAME, len(name))) + name + port
+    return bytes((VERSION, _CONNECT, 0)) + address_bytes(target)
+
+
+def client_association() -> bytes:
+    """What a client says instead that wants to send datagrams, and does not know yet from where."""
+    return bytes((VERSION, _ASSOCIATE, 0)) + address_bytes(_NOWHERE)
+
+
+def address_bytes(end: Endpoint) -> bytes:
+    """Kind of address, address, port, as requests, answers and datagrams have them.
+
+    Raises:
+        AddressError: the name is longer than the protocol has room for.
+    """
+    port = end.port.to_bytes(2, "big")
+    if isinstance(end.host, Address):
+        kind = Kind.IPV4 if end.host.version == 4 else Kind.IPV6
+        return bytes((kind,)) + end.host.packed + port
+    name = str(end.host).encode("ascii")
+    if len(name) > _NAME_MAX:
+        raise AddressError(str(end.host), f"SOCKS5 has room for {_NAME_MAX} characters")
+    return bytes((Kind.NAME, len(name))) + name + port
 
 
 def reply_size(start: bytes) -> int:
@@ -191,9 +224,14 @@ def reply_size(start: bytes) -> int:
     Raises:
         WireError: it is not; the message has the reply's name.
     """
-    if len(start) < 4 or start[0] != VERSION or start[3] not in _SIZES:
+    if len(start) < 4 or start[0] != VERSION or start[3] not in SIZES:
         raise WireError("SOCKS5", f"{start!r} is no answer that can be read")
     if start[1] != Reply.SUCCEEDED:
         name = Reply(start[1]).name if start[1] in set(Reply) else str(start[1])
         raise WireError("SOCKS5", f"the proxy says {name.lower().replace('_', ' ')}")
-    return 4 + _SIZES[Kind(start[3])] + 2
+    return 4 + SIZES[Kind(start[3])] + 2
+
+
+def read_bound(answer: bytes) -> SocketAddress:
+    """The proxy's end in a whole answer, as long as `reply_size` says: where datagrams of an association go."""
+    return SocketAddress(Address(answer[4:-2]), int.from_bytes(answer[-2:], "big"))

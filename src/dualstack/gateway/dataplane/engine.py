@@ -11,7 +11,8 @@ and events that were already fetched for the first find nobody.
 import asyncio
 import select
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import inf
 from socket import SocketType, socket
 from typing import Protocol
@@ -19,7 +20,7 @@ from typing import Protocol
 from dualstack.gateway.dataplane.link import Flow, Gate, Hop, Link, Reason, Target
 from dualstack.gateway.dataplane.opening import Opening
 from dualstack.gateway.dataplane.plane import DataPlane
-from dualstack.gateway.dataplane.side import BUFFER_BYTES, IN, OUT, PRI, RDHUP, Side
+from dualstack.gateway.dataplane.side import BUFFER_BYTES, ERR, HUP, IN, OUT, PRI, RDHUP, Side
 from dualstack.kernel.pipes import Pipe, PipePool
 from dualstack.kernel.streams import (
     CONNECTION_LOST_IN_QUEUE,
@@ -40,6 +41,8 @@ _ACCEPTS = 32
 _SWEEP_S = 4.0
 # How long accepting rests when the system has no descriptors left and no link ends.
 _ROOM_RETRY_S = 0.1
+# How many of those who wait for descriptors try again: a link that ends leaves two.
+_TRY_AGAIN = 2
 
 
 class Watcher(Protocol):
@@ -64,6 +67,20 @@ class Listener:
     def ready(self, _descriptor: int, _mask: int) -> None:
         """Accept a batch; the rest is told again."""
         self._engine.accept(self, _ACCEPTS)
+
+
+class Leaving:
+    """A client that waits, and what is done if it resets its connection."""
+
+    __slots__ = ("_action",)
+
+    def __init__(self, action: Callable[[], object]) -> None:
+        self._action = action
+
+    def ready(self, _descriptor: int, mask: int) -> None:
+        """Both ends are gone."""
+        if mask & (ERR | HUP):
+            self._action()
 
 
 class EngineLink(Link):
@@ -121,6 +138,7 @@ class Engine(DataPlane):
         self._watchers: list[Watcher | None] = []
         self._listeners: dict[int, Listener] = {}
         self._waiting: deque[Opening] = deque()
+        self._waiting_for_room: deque[asyncio.Future[None]] = deque()
         self._dead: list[SocketType] = []
         self._in_round = False
         self._closed = False
@@ -187,6 +205,27 @@ class Engine(DataPlane):
             self._epoll.register(side.fd, _EDGES)
         return link
 
+    async def room(self) -> None:
+        """Wait until there may be descriptors again, for one who found none; new clients wait longer."""
+        self._rest_from_accepting()
+        self.shortage.let_go()
+        turn = self._loop.create_future()
+        self._waiting_for_room.append(turn)
+        await turn
+
+    @contextmanager
+    def leaving(self, client: SocketType, action: Callable[[], object]) -> Iterator[None]:
+        """Within this, `action` is called when `client` resets its connection."""
+        fd = client.fileno()
+        self._place(fd, Leaving(action))
+        self._epoll.register(fd, 1 << 31)  # errors are told without being asked for
+        try:
+            yield
+        finally:
+            if not self._closed:
+                self._watchers[fd] = None
+                self._epoll.unregister(fd)
+
     def close(self) -> None:
         """Stop accepting, abort every link, and keep no descriptor."""
         if self._closed:
@@ -232,6 +271,7 @@ class Engine(DataPlane):
 
     def wait_for_room(self, opening: Opening) -> None:
         """Try again when there are descriptors."""
+        self.shortage.let_go()
         self._waiting.append(opening)
         self._rest_from_accepting()
 
@@ -354,6 +394,7 @@ class Engine(DataPlane):
 
     def _rest_from_accepting(self) -> None:
         """Leave clients in their queues until there are descriptors: nobody is lost and nothing spins."""
+        self.shortage.met()
         self.pipes.close()
         if self._rest is None:
             for fd in self._listeners:
@@ -366,7 +407,21 @@ class Engine(DataPlane):
         self._refresh()
         self._rest.cancel()
         self._rest = None
-        for fd in self._listeners:
-            self._epoll.register(fd, IN)
+        if self._let_others_try():
+            self._rest = self._loop.call_later(_ROOM_RETRY_S, self._accept_again)
+        else:
+            for fd in self._listeners:
+                self._epoll.register(fd, IN)
         for _ in range(len(self._waiting)):
             self._waiting.popleft().attempt()
+
+    def _let_others_try(self) -> bool:
+        """Let those try again who were accepted and wait for descriptors; whether there are any."""
+        waiting = self._waiting_for_room
+        tried = 0
+        while waiting and tried < _TRY_AGAIN:
+            turn = waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                tried += 1
+        return tried > 0

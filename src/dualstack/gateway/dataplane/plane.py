@@ -6,12 +6,14 @@ What the two planes share is here: the live links, the end of each, and draining
 import asyncio
 import select
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from math import inf
 from socket import SocketType, socket
 
 from dualstack.gateway.dataplane.deadlines import Deadlines
 from dualstack.gateway.dataplane.link import Gate, Link, Reason, Target
+from dualstack.gateway.dataplane.shortage import Shortage
 from dualstack.kernel.streams import SockAddr
 
 __all__ = ["DataPlane", "data_plane"]
@@ -21,12 +23,13 @@ class DataPlane(ABC):
     """Accepts, connects and relays TCP and Unix stream connections on one asyncio loop.
 
     A listening socket stays its owner's; sockets of connections are the plane's once they are given to it. `now` is
-    the loop's time when the plane last had something to do.
+    the loop's time when the plane last had something to do, `shortage` what is known of descriptors that are short.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.now = loop.time()
+        self.shortage = Shortage(loop)
         self._links: set[Link] = set()
         self._deadlines: Deadlines[Link] = Deadlines()
         self._alarm: asyncio.TimerHandle | None = None
@@ -66,6 +69,17 @@ class DataPlane(ABC):
     ) -> Link:
         """Relay between two connected sockets; `leftover`, read from the client already, goes first."""
 
+    @abstractmethod
+    async def room(self) -> None:
+        """Wait until there may be descriptors again, for one who found none; new clients wait longer."""
+
+    def leaving(self, client: SocketType, action: Callable[[], object]) -> AbstractContextManager[object]:  # noqa: ARG002
+        """Within this, `action` is called when `client` resets its connection, where the system tells.
+
+        One who has sent its end may still wait for an answer: that is no leaving.
+        """
+        return nullcontext()
+
     async def drain(self, timeout_s: float, links: Iterable[Link] | None = None) -> int:
         """Wait for links to end by themselves, abort the rest.
 
@@ -104,6 +118,7 @@ class DataPlane(ABC):
     @abstractmethod
     def close(self) -> None:
         """Stop accepting, abort every link, and keep no descriptor."""
+        self.shortage.close()
         if self._alarm is not None:
             self._alarm.cancel()
 

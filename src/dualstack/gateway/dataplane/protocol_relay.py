@@ -220,6 +220,12 @@ class ProtocolRelay(DataPlane):
         link.server = Flow(link.server.count)
         self._end(link, reason, errno)
 
+    async def room(self) -> None:
+        """Wait until there may be descriptors again, for one who found none."""
+        self.shortage.met()
+        self.shortage.let_go()
+        await asyncio.sleep(_ROOM_RETRY_S)
+
     def _start(self, link: TransportLink, opening: Coroutine[None, None, None], bare: set[socket]) -> None:
         self._refresh()
         self._begin(link)
@@ -233,6 +239,7 @@ class ProtocolRelay(DataPlane):
                 client, peer = await self._loop.sock_accept(sock)
             except OSError as error:
                 if error.errno in NO_ROOM:
+                    self.shortage.met()
                     await asyncio.sleep(_ROOM_RETRY_S)
                 elif error.errno not in CONNECTION_LOST_IN_QUEUE:
                     self._accepting.pop(sock)
@@ -288,7 +295,7 @@ class ProtocolRelay(DataPlane):
             except OSError as error:
                 if error.errno not in NO_ROOM:
                     raise
-                await asyncio.sleep(_ROOM_RETRY_S)
+                await self.room()
         link.bare.add(server)
         try:
             await self._loop.sock_connect(server, hop.address)
