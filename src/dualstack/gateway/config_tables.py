@@ -80,6 +80,7 @@ class File(Struct, forbid_unknown_fields=True, kw_only=True):
     user: Annotated[str | None, Meta(description="the user to become once all sockets listen")] = None
     control: Annotated[str | None, Meta(description="path of the control socket")] = None
     log: Annotated[Literal["text", "json"], Meta(description="the form of the log on standard error")] = "text"
+    ipv6: Annotated[bool, Meta(description="false: IPv4 sockets alone, to listen and to connect")] = True
 
 
 TABLES: dict[str, type[Struct]] = {"services": ServiceTable, "ports": PortTable, "links": LinkTable}
