@@ -147,13 +147,14 @@ def test_the_check_beside_a_running_server_says_who_is_there(host: Host, notes: 
 
 
 def test_without_ipv6_the_file_means_ipv4_sockets_alone(host: Host, notes: Path, tmp_path: Path) -> None:
-    notes.write_text("[Notes]\nPorts=TCPIP\nTCPIP=TCP,0,15,0\n")
+    notes.write_text("[Notes]\nPorts=LAN0,TCPIP\nLAN0=NETBIOS,0,15,0\nTCPIP=TCP,0,15,0\n")
     given = ("--to", "nrpc=127.0.0.1:7777", "--control", tmp_path / "control.sock")
     with (
         Dualstack("listen", "127.0.0.1:7777", "--serve", "echo", host=host),
         Dualstack("gateway", "--config", notes, *given, host=host) as running,
         Caller(host) as caller,
     ):
+        running.err.until("LAN0=NETBIOS,0,15,0: no TCP port, left out")
         assert [(s["family"], s["address"], s["port"]) for s in running.sockets] == [(4, "0.0.0.0", 1352)]
         assert caller.ask("try 192.0.2.1 1352") == "echoed"
         assert caller.ask("try 2001:db8::1 1352") == "ConnectionRefusedError"

@@ -85,17 +85,19 @@ def command(
     if checking:
         file = load_either(path, given)
         checked = check(file.configuration, system=system, lookup=not no_lookup, timeout_s=timeout)
-        return _print_check(checked.with_notes(file.notes), as_json=as_json)
+        return _print_check(checked.with_notes(file.all_notes), as_json=as_json)
     if system is not None or no_lookup:
         raise click.UsageError("--os and --no-lookup go with --check")
-    config = load_to_run(path, given)
+    file = load_to_run(path, given)
+    for note in () if quiet else file.notes:
+        click.echo(f"dualstack: {note}", err=True)
     run_gateway(
-        config,
+        file.configuration,
         as_json=as_json,
         quiet=quiet,
         log=log,
-        control=control or config.control or default_control_path(),
-        load=lambda: load_to_run(path, given),
+        control=control or file.configuration.control or default_control_path(),
+        load=lambda: load_to_run(path, given).configuration,
     )
     return None
 

@@ -103,7 +103,8 @@ def _port_named(ports: list[Port], name: str) -> Port:
 def _told(port: Port, ports: list[Port], cut: object) -> Iterator[str]:
     """The port, then each of its servers with the ports where it listens now."""
     ended = f", {cut} ended" if cut else ""
-    yield f"Port {port['name']}: {port['state']}, {port['connections']} connections go on{ended}"
+    going = "connections" if port["state"] == "listening" else "connections go on"
+    yield f"Port {port['name']}: {port['state']}, {port['connections']} {going}{ended}"
     for service in _services(port):
         where = [str(p["name"]) for p in ports if p["state"] == "listening" and service in _services(p)]
         yield f"{service.upper()} Server: " + (f"Listening on {', '.join(where)}" if where else "Listening on no port")

@@ -31,11 +31,15 @@ class GatewayFile:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What `--check` says of the file besides the plan."""
-        if self.domino is None:
-            return ()
-        unread = ", ".join(f"{setting.key} (line {setting.number})" for setting in self.domino.not_read)
-        return (*self.domino.notes, *([f"not read: {unread}"] if unread else []))
+        """What people should know of it."""
+        return () if self.domino is None else self.domino.notes
+
+    @property
+    def all_notes(self) -> tuple[str, ...]:
+        """What `--check` says of it besides the plan: the settings that were not read, too."""
+        not_read = () if self.domino is None else self.domino.not_read
+        unread = ", ".join(f"{setting.key} (line {setting.number})" for setting in not_read)
+        return (*self.notes, *([f"not read: {unread}"] if unread else []))
 
 
 def load_either(path: str | Path, given: Given) -> GatewayFile:
@@ -54,16 +58,16 @@ def load_either(path: str | Path, given: Given) -> GatewayFile:
     return GatewayFile(parse(as_utf8(content, where), where))
 
 
-def load_to_run(path: str | Path, given: Given) -> Configuration:
-    """What the file at `path` says, each service with its target.
+def load_to_run(path: str | Path, given: Given) -> GatewayFile:
+    """The same, and each service has its target.
 
     Raises:
-        ConfigError: as `load_either` says, or a service has no target.
+        ConfigError: as `load_either` says, or a service has none.
     """
     file = load_either(path, given)
     if file.domino is not None:
         file.domino.check_targets()
-    return file.configuration
+    return file
 
 
 def load_domino(path: str | Path, given: Given) -> Domino:
