@@ -16,9 +16,12 @@ from support.command import Run
 # Debian's package of a program, where it has another name.
 PACKAGES = {
     "bipmkpw": "bip",
+    "dig": "bind9-dnsutils",
     "dnsmasq": "dnsmasq-base",
     "dovecot": "dovecot-imapd",
     "nft": "nftables",
+    "nginx": "nginx-light, libnginx-mod-stream",
+    "ntpdig": "ntpsec-ntpdig",
     "setpriv": "util-linux",
     "setsid": "util-linux",
     "telnet": "inetutils-telnet",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dualstack.core.domino_keys import KEYS, NRPC, SERVERS
 from dualstack.core.systems_page import systems_page
 from dualstack.gateway.config_tables import configuration_keys
 
@@ -18,3 +19,13 @@ def test_the_configuration_page_has_every_key_as_it_is() -> None:
 def test_the_page_of_systems_is_written_from_the_tables() -> None:
     """`dualstack explain --systems > docs/reference/systems.md` writes it anew."""
     assert (DOCS / "reference" / "systems.md").read_text() == systems_page()
+
+
+def test_the_page_of_dominos_file_has_every_key_and_server_of_the_tables() -> None:
+    page = (DOCS / "reference" / "domino.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert [row for row in rows if row.startswith(f"| `{NRPC}`")] == [rows[len(KEYS)]]
+    assert rows[: len(KEYS)] == [f"| `{key.key}` | {key.meaning} | {key.source} |" for key in KEYS]
+    assert [row.split(" | ")[:3] for row in rows[len(KEYS) + 1 :]] == [
+        [f"| `{server.name}`", f"`{server.key}`", str(server.number)] for server in SERVERS
+    ]

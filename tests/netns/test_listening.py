@@ -84,7 +84,7 @@ def test_without_ipv6_a_port_bound_to_an_ipv6_address_is_an_error_that_says_so(
     for how in ([], ["--check"]):
         refused = dualstack("gateway", "--config", path, "--control", tmp_path / "control.sock", *how, host=host)
         assert refused.returncode == 78
-        assert "IPv6 is off on this host" in refused.stderr
+        assert "IPv6 is off here" in refused.stderr
         assert "Traceback" not in refused.stderr
 
 

@@ -1,6 +1,8 @@
 """UDP through the relay on hosts of their own: DNS, time, 60 kB, several addresses, link-local clients (U2)."""
 
+import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ pytestmark = pytest.mark.root
 
 GATEWAY = ["192.0.2.1/24", "192.0.2.9/24", "2001:db8::1/64", "2001:db8::9/64"]
 CLIENT = ["192.0.2.2/24", "2001:db8::2/64"]
+# Texts of a record that is as long as name servers send over UDP.
+LONG = [f"{number:02}-{'x' * 197}" for number in range(18)]
 EVERY_ADDRESS = ["192.0.2.1", "192.0.2.9", "2001:db8::1", "2001:db8::9"]
 
 # A server of one family; with `ntp`, as RFC 5905 has it: what the client sent as its time comes back as the origin.
@@ -53,7 +57,8 @@ class Dnsmasq(Program):
     def __init__(self, host: Host) -> None:
         words = ["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--log-facility=-"]
         words += ["--user=root", "--pid-file=", "--port=5353", "--listen-address=127.0.0.1", "--bind-interfaces"]
-        words += ["--host-record=www.lab.test,198.51.100.7,2001:db8:7::7"]
+        words += ["--host-record=www.lab.test,198.51.100.7,2001:db8:7::7", "--edns-packet-max=4096"]
+        words += [f"--txt-record=long.lab.test,{','.join(LONG)}"]
         super().__init__("dnsmasq", *words, host=host)
 
     def _started(self) -> None:
@@ -162,8 +167,20 @@ def clock_offset(host: str) -> str:
     return "within two seconds" if abs(offset_s) < 2 else f"{offset_s} s off"
 
 
-@pytest.mark.daemon("dnsmasq")
-def test_a_name_server_of_ipv4_alone_is_asked_over_both_families(hosts: tuple[Host, Host], tmp_path: Path) -> None:
+@pytest.mark.daemon("ntpdig")
+def test_ntpdig_is_told_the_time_by_each_address_that_it_asks(hosts: tuple[Host, Host]) -> None:
+    client, gateway = hosts
+    with Server(gateway, 4, "ntp"), Dualstack("relay", "--udp", "*:123", "127.0.0.1:9999", host=gateway):
+        for address in EVERY_ADDRESS:
+            told = json.loads(client.run(["ntpdig", "--json", "--timeout", "20", address]).stdout)
+            assert (told["ip"], told["stratum"]) == (address, 1)
+            # The clock is one; the server tells whole seconds.
+            assert abs(told["offset"]) < 2
+
+
+@pytest.fixture
+def name_server(hosts: tuple[Host, Host], tmp_path: Path) -> Iterator[Host]:
+    """A client, whose gateway has a name server of IPv4 alone behind it."""
     client, gateway = hosts
     path = tmp_path / "gateway.toml"
     path.write_text(
@@ -176,19 +193,21 @@ def test_a_name_server_of_ipv4_alone_is_asked_over_both_families(hosts: tuple[Ho
     control = tmp_path / "control.sock"
     with Dnsmasq(gateway), Dualstack("gateway", "--config", path, "--control", control, host=gateway) as running:
         assert [each.get("proto") for each in running.sockets] == ["udp", None]
-        for address in EVERY_ADDRESS:
-            for transport in ("udp", "tcp"):
-                assert client.call(looked_up, address, transport) == ["198.51.100.7", "2001:db8:7::7"]
+        yield client
 
 
-def looked_up(server: str, transport: str) -> list[str]:
-    """What `dig www.lab.test A` and `AAAA` give."""
-    import dns.message
-    import dns.query
-
-    ask = {"udp": dns.query.udp, "tcp": dns.query.tcp}[transport]
-    answers = (ask(dns.message.make_query("www.lab.test", kind), server, timeout=20) for kind in ("A", "AAAA"))
-    return [str(answer.answer[0][0]) for answer in answers]
+@pytest.mark.daemon("dnsmasq", "dig")
+@pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
+@pytest.mark.parametrize("address", EVERY_ADDRESS)
+def test_dig_is_answered_by_each_address_that_it_asks(name_server: Host, address: str, transport: str) -> None:
+    # dig takes no answer from another address than it asked, and says so.
+    options = [transport, "+tries=1", "+time=20", "+bufsize=4096", "+ignore"]
+    questions = ["www.lab.test", "A", "www.lab.test", "AAAA", "long.lab.test", "TXT"]
+    said = name_server.run(["dig", f"@{address}", *options, *questions])
+    assert "unexpected source" not in said.stdout + said.stderr
+    assert said.stdout.count(f"SERVER: {address}#53") == 3
+    for expected in ("198.51.100.7", "2001:db8:7::7", *LONG):
+        assert expected in said.stdout
 
 
 def test_all_sixteen_boxes_are_reached_over_udp_and_each_side_sees_its_own_family() -> None:

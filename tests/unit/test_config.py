@@ -97,6 +97,13 @@ def test_every_key_arrives() -> None:
     )
 
 
+def test_with_ipv6_off_every_service_connects_over_ipv4_alone() -> None:
+    text = "[[services]]\nname='a'\nlisten='*:1'\nto='b:1'"
+    assert parse(text, "f").services[0].families == {4, 6}
+    assert parse(f"ipv6 = false\n{text}", "f").services[0].families == {4}
+    assert not parse(f"ipv6 = false\n{text}", "f").ipv6
+
+
 def test_what_is_not_written_has_its_default() -> None:
     (service,) = parse("[[services]]\nname='a'\nlisten='*:1'\nto='unix:/run/a.sock'", "f").services
     assert service.target == UnixTarget("/run/a.sock")

@@ -115,7 +115,7 @@ def test_with_ipv6_off_a_name_of_ipv6_alone_is_an_error() -> None:
 
 @pytest.mark.parametrize("text", ["[::1]:143", "[fd00::1]:143", "*:143, [::1]:143"])
 def test_with_ipv6_off_an_ipv6_address_is_an_error_that_says_so(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"IPv6 is off on this host: .*disable_ipv6 is 1"):
+    with pytest.raises(ConfigError, match=r"IPv6 is off here: .*disable_ipv6 is 1"):
         planned(service("imap", text), **IPV6_OFF)
 
 

@@ -6,13 +6,14 @@ import click
 
 from dualstack.cli.output import Seconds, print_document, print_table
 from dualstack.cli.serving import run_gateway, serving_options
+from dualstack.core.domino_toml import domino_toml
 from dualstack.core.socketspec import SocketSpec
 from dualstack.core.stacks import STACKS
 from dualstack.errors import ExitCode
 from dualstack.gateway.check import Check, check, plan_document
-from dualstack.gateway.config import load
 from dualstack.gateway.config_tables import configuration_keys
 from dualstack.gateway.control_client import default_control_path
+from dualstack.gateway.domino import given_options, load_domino, load_either, load_to_run
 
 __all__ = ["command"]
 
@@ -26,6 +27,8 @@ Examples:
   dualstack gateway --config gateway.toml --check      the sockets it opens and why, and what stands in the way
   dualstack gateway --config gateway.toml --check --os openbsd --json
   dualstack gateway --help-config                      every key with its type, default and meaning
+  dualstack gateway --config notes.ini --to nrpc=10.0.0.5:1352 --to smtp=10.0.0.5:25    Domino's own file
+  dualstack gateway --config notes.ini --to smtp=10.0.0.5:25 --without nrpc --to-toml   the same as TOML
 
 \b
 A configuration:
@@ -41,13 +44,19 @@ A configuration:
 """
 )
 @click.option(
-    "--config", "-c", "path", metavar="FILE", default=DEFAULT_CONFIG, show_default=True, help="The TOML file."
+    "--config", "-c", "path", metavar="FILE", default=DEFAULT_CONFIG, show_default=True, help="TOML, or a notes.ini."
 )
 @click.option("--check", "checking", is_flag=True, help="Print the plan and end: exit 1 on a conflict.")
 @click.option("--os", "system", type=click.Choice(list(STACKS)), help="With --check: plan for any host of this system.")
 @click.option("--no-lookup", is_flag=True, help="With --check: do not look names up.")
 @click.option("--timeout", type=Seconds(min=0, min_open=True), default=5.0, help="With --check: seconds for each name.")
 @click.option("--control", metavar="PATH", help="The control socket, instead of the file's.")
+@click.option("--to", multiple=True, metavar="SERVICE=TARGET", help="With a notes.ini: where a service's clients go.")
+@click.option(
+    "--number", multiple=True, metavar="SERVICE=PORT", help="With a notes.ini: a port number not its default."
+)
+@click.option("--without", multiple=True, metavar="SERVICE", help="With a notes.ini: leave a service out.")
+@click.option("--to-toml", is_flag=True, help="With a notes.ini: print it as TOML and end.")
 @click.option("--help-config", is_flag=True, help="Print the keys of a configuration and end.")
 @serving_options
 def command(
@@ -57,6 +66,10 @@ def command(
     no_lookup: bool,
     timeout: float,
     control: str | None,
+    to: tuple[str, ...],
+    number: tuple[str, ...],
+    without: tuple[str, ...],
+    to_toml: bool,
     help_config: bool,
     as_json: bool,
     quiet: bool,
@@ -65,19 +78,26 @@ def command(
     """Run the ports, services and links of a configuration, or --check what they mean."""
     if help_config:
         return _print_keys(as_json=as_json)
+    given = given_options(to, number, without)
+    if to_toml:
+        click.echo(domino_toml(load_domino(path, given)), nl=False)
+        return None
     if checking:
-        checked = check(load(path), system=system, lookup=not no_lookup, timeout_s=timeout)
-        return _print_check(checked, as_json=as_json)
+        file = load_either(path, given)
+        checked = check(file.configuration, system=system, lookup=not no_lookup, timeout_s=timeout)
+        return _print_check(checked.with_notes(file.all_notes), as_json=as_json)
     if system is not None or no_lookup:
         raise click.UsageError("--os and --no-lookup go with --check")
-    config = load(path)
+    file = load_to_run(path, given)
+    for note in () if quiet else file.notes:
+        click.echo(f"dualstack: {note}", err=True)
     run_gateway(
-        config,
+        file.configuration,
         as_json=as_json,
         quiet=quiet,
         log=log,
-        control=control or config.control or default_control_path(),
-        load=lambda: load(path),
+        control=control or file.configuration.control or default_control_path(),
+        load=lambda: load_to_run(path, given).configuration,
     )
     return None
 

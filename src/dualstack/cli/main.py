@@ -23,6 +23,7 @@ VERBS = {
     "proxy": "Let clients say where to: SOCKS5, SOCKS4a and HTTP on one port, over whichever family answers.",
     "gateway": "Run, or --check, a configuration of ports, services and links.",
     "ports": "List, stop, start and restart the ports of a running gateway.",
+    "console": "Take Domino's console commands: stop, start, restart and show port.",
     "connect": "Connect as a telnet client over whichever family answers, and tell each step.",
     "listen": "Accept connections and show each peer as it is and as the kernel gave it.",
     "lookup": "Names to addresses and back, within a limit of time.",

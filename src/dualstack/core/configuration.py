@@ -3,7 +3,7 @@
 Texts are parsed before they come here. `core.planner` turns it into sockets, the gateway runs it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import inf
 
@@ -167,7 +167,12 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """All that one gateway is asked to do; `where` names the file for messages."""
+    """All that one gateway is asked to do.
+
+    Args:
+        where: names the file for messages.
+        ipv6: where false, sockets are IPv4 alone, to listen and to connect, whatever the host has (D6.1).
+    """
 
     services: tuple[Service, ...]
     ports: tuple[Port, ...] = ()
@@ -178,10 +183,14 @@ class Configuration:
     log: str = "text"
     resolver: tuple[str, ...] = ("system",)
     max_connections: int | None = None
+    ipv6: bool = True
     ports_by_key: dict[str, Port] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ports_by_key", {port.key: port for port in self.ports})
+        if not self.ipv6:
+            services = tuple(replace(service, families=service.families & {4}) for service in self.services)
+            object.__setattr__(self, "services", services)
 
     def port_named(self, name: str, key: str) -> Port:
         """The port of this name, in whatever case; `key` is where the name stands.

@@ -77,6 +77,8 @@ def plan(config: Configuration, facts: HostFacts) -> Plan:
     Raises:
         ConfigError: the configuration cannot mean anything there, such as an IPv6 address with IPv6 off.
     """
+    if not config.ipv6:
+        facts = replace(facts, ipv6=False, why_no_ipv6="the configuration turns it off")
     claims = [claim for service in config.services for claim in claims_of(config, service, facts)]
     _check_interfaces(config, facts)
     _check_targets(config, facts)
@@ -204,7 +206,7 @@ def _without_ipv6(group: Sequence[Claim], families: Sequence[set[int]], facts: H
         raise ConfigError(
             where,
             f"services.{claim.service}" if where else "",
-            f"{claim} is IPv6, and IPv6 is off on this host: {why}; turn it on or bind an IPv4 address",
+            f"{claim} is IPv6, and IPv6 is off here: {why}; turn it on or bind an IPv4 address",
         )
 
 

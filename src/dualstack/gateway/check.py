@@ -1,6 +1,7 @@
 """`gateway --check`: what a configuration means, on this host or on another system, before anything is opened."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
 from dualstack.core.configuration import Configuration
@@ -22,6 +23,10 @@ class Check:
 
     plan: Plan
     unresolved: tuple[Unreached, ...] = ()
+
+    def with_notes(self, notes: Iterable[str]) -> "Check":
+        """The same with what is said of the file before what is said of the plan."""
+        return replace(self, plan=replace(self.plan, notes=(*notes, *self.plan.notes)))
 
 
 def check(config: Configuration, *, system: str | None, lookup: bool, timeout_s: float) -> Check:

@@ -169,6 +169,7 @@ def _configuration(file: File, where: str) -> Configuration:
         log=file.log,
         resolver=resolver,
         max_connections=file.max_connections,
+        ipv6=file.ipv6,
     )
 
 

@@ -91,6 +91,7 @@ class File(Struct, forbid_unknown_fields=True, kw_only=True):
     max_connections: Annotated[
         Count | None, Meta(description="connections at a time of all services; more are refused")
     ] = None
+    ipv6: Annotated[bool, Meta(description="false: IPv4 sockets alone, to listen and to connect")] = True
 
 
 TABLES: dict[str, type[Struct]] = {"services": ServiceTable, "ports": PortTable, "links": LinkTable}

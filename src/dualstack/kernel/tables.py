@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dualstack.errors import ConfigError, ExitCode
 
-__all__ = ["parse_table", "read_text"]
+__all__ = ["as_utf8", "parse_table", "read_bytes", "read_text"]
 
 
 def read_text(path: str | Path) -> str:
@@ -14,13 +14,31 @@ def read_text(path: str | Path) -> str:
     Raises:
         ConfigError: it cannot be read, or is not UTF-8; exit code 77 where the right is missing.
     """
-    where = str(path)
+    return as_utf8(read_bytes(path), str(path))
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """What the file at `path` holds.
+
+    Raises:
+        ConfigError: it cannot be read; exit code 77 where the right is missing.
+    """
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_bytes()
     except OSError as error:
         code = ExitCode.NO_RIGHT if isinstance(error, PermissionError) else ExitCode.WRONG_VALUE
         why = f"cannot be read: {error.strerror}; name a file that can be"
-        raise ConfigError(where, "", why, exit_code=code) from error
+        raise ConfigError(str(path), "", why, exit_code=code) from error
+
+
+def as_utf8(content: bytes, where: str) -> str:
+    """`content` as text, with the line ends of any system; `where` names the file in errors.
+
+    Raises:
+        ConfigError: it is not UTF-8.
+    """
+    try:
+        return content.decode().replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError(where, "", f"is not UTF-8 (byte {error.start}); TOML files are") from error
 
