@@ -165,7 +165,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """All that one gateway is asked to do; `where` names the file for messages."""
+    """All that one gateway is asked to do; `where` names the file for messages, `workers` how many processes relay."""
 
     services: tuple[Service, ...]
     ports: tuple[Port, ...] = ()
@@ -174,6 +174,7 @@ class Configuration:
     user: str | None = None
     control: str | None = None
     log: str = "text"
+    workers: int = 1
     ports_by_key: dict[str, Port] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -6,15 +6,18 @@ it is a SIGTERM, as when a terminal is closed.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from dualstack.core.configuration import Configuration
 from dualstack.errors import DualstackError
+from dualstack.gateway.activation import handed_sockets
 from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.log import Log
+from dualstack.gateway.notify import Notifier
 from dualstack.gateway.privileges import become, raise_descriptor_limit
+from dualstack.gateway.supply import Supply
 from dualstack.net.signals import on_signals
 
 __all__ = ["run"]
@@ -37,14 +40,24 @@ def run(config: Configuration, log: Log, *, ready: Ready, load: Load | None = No
         ConfigError, ListenError, ControlError: it cannot start; nothing is left open.
     """
     raise_descriptor_limit()
-    asyncio.run(_run(config, log, ready, load, control))
+    supply, notifier = Supply(handed_sockets()), Notifier.of_environment(log)
+    asyncio.run(_run(config, log, ready=ready, load=load, control=control, supply=supply, notifier=notifier))
 
 
-async def _run(config: Configuration, log: Log, ready: Ready, load: Load | None, control: str | None) -> None:
+async def _run(
+    config: Configuration,
+    log: Log,
+    *,
+    ready: Ready,
+    load: Load | None,
+    control: str | None,
+    supply: Supply,
+    notifier: Notifier,
+) -> None:
     async with AsyncExitStack() as undo:
-        gateway = Gateway(config, data_plane(asyncio.get_running_loop()), log)
+        gateway = Gateway(config, data_plane(asyncio.get_running_loop()), log, supply)
         undo.push_async_callback(gateway.close)
-        signals = _Signals(gateway, log, load)
+        signals = _Signals(gateway, log, load, notifier)
         undo.enter_context(on_signals(signals.handlers))
         if not await signals.unless_asked_to_leave(gateway.open()):
             return
@@ -54,8 +67,32 @@ async def _run(config: Configuration, log: Log, ready: Ready, load: Load | None,
             become(config.user, config.where)
         signals.is_ready = True
         ready(gateway)
-        await signals.until_asked_to_leave()
-        await signals.drain()
+        notifier.ready(signals.status)
+        async with _heartbeat(gateway, notifier):
+            await signals.until_asked_to_leave()
+            notifier.stopping("waiting for connections to end")
+            await signals.drain()
+
+
+@asynccontextmanager
+async def _heartbeat(gateway: Gateway, notifier: Notifier) -> AsyncIterator[None]:
+    """Tell the service manager that we live, as long as the loop and the data plane do."""
+
+    async def beat(watchdog_s: float) -> None:
+        while True:
+            await gateway.beat()
+            notifier.alive()
+            await asyncio.sleep(watchdog_s / 2)
+
+    if notifier.watchdog_s is None:
+        yield
+        return
+    beating = asyncio.get_running_loop().create_task(beat(notifier.watchdog_s))
+    try:
+        yield
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
 
 
 async def _open_control(gateway: Gateway, path: str, undo: AsyncExitStack) -> None:
@@ -69,8 +106,9 @@ async def _open_control(gateway: Gateway, path: str, undo: AsyncExitStack) -> No
 class _Signals:
     """What signals ask of a gateway."""
 
-    def __init__(self, gateway: Gateway, log: Log, load: Load | None) -> None:
+    def __init__(self, gateway: Gateway, log: Log, load: Load | None, notifier: Notifier) -> None:
         self._gateway = gateway
+        self._notifier = notifier
         self._log = log
         self._load = load
         self._loop = asyncio.get_running_loop()
@@ -80,6 +118,11 @@ class _Signals:
         self._once_more = False
         self.is_ready = False
         self.handlers = {"SIGTERM": self._leave.set, "SIGINT": self._interrupt, "SIGHUP": self._hang_up}
+
+    @property
+    def status(self) -> str:
+        """One line for the service manager."""
+        return f"serving on {len(self._gateway.describe_sockets())} sockets"
 
     async def unless_asked_to_leave(self, opening: Coroutine[None, None, None]) -> bool:
         """Do it, or leave it where a signal asks so before it is done; whether it was done."""
@@ -135,6 +178,7 @@ class _Signals:
             await self._reload(load)
 
     async def _reload(self, load: Load) -> None:
+        self._notifier.reloading()
         try:
             await self._gateway.reload(await asyncio.to_thread(load))
         except (DualstackError, OSError) as error:
@@ -143,3 +187,5 @@ class _Signals:
             why = f"{type(error).__name__}: {error}"
             self._log.error("reload failed", why=why, running="the configuration before")
             raise
+        finally:
+            self._notifier.ready(self.status)

@@ -166,10 +166,15 @@ KEEPS_ITS_PORT = sys.platform == "linux"
 def stop_listening(sock: socket.socket) -> None:
     """Refuse clients from now on and keep the port number, against strangers too.
 
-    A bound socket with SO_REUSEADDR would share its number with any other that has it, until it listens.
+    A bound socket with SO_REUSEADDR would share its number with any other that has it, until it listens. Nothing
+    happens where another process has stopped the same socket.
     """
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-    sock.shutdown(socket.SHUT_RDWR)
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError as error:
+        if error.errno != errno.ENOTCONN:
+            raise
 
 
 def listen_again(sock: socket.socket, spec: SocketSpec, *, backlog: int = BACKLOG) -> None:
