@@ -21,6 +21,8 @@ PACKAGES = {
     "nft": "nftables",
     "setpriv": "util-linux",
     "setsid": "util-linux",
+    "nginx": "nginx-light",
+    "systemd-analyze": "systemd",
     "telnet": "inetutils-telnet",
     "unshare": "util-linux",
     "/usr/sbin/telnetd": "inetutils-telnetd",
