@@ -61,6 +61,7 @@ def command(
     as_json: bool,
     quiet: bool,
     log: str | None,
+    workers: int | None,
 ) -> int | None:
     """Run the ports, services and links of a configuration, or --check what they mean."""
     if help_config:
@@ -76,6 +77,7 @@ def command(
         as_json=as_json,
         quiet=quiet,
         log=log,
+        workers=workers,
         control=control or config.control or default_control_path(),
         load=lambda: load(path),
     )

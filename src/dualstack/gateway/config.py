@@ -164,6 +164,7 @@ def _configuration(file: File, where: str) -> Configuration:
         user=file.user,
         control=file.control,
         log=file.log,
+        workers=file.workers,
     )
 
 

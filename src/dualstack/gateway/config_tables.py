@@ -80,6 +80,7 @@ class File(Struct, forbid_unknown_fields=True, kw_only=True):
     user: Annotated[str | None, Meta(description="the user to become once all sockets listen")] = None
     control: Annotated[str | None, Meta(description="path of the control socket")] = None
     log: Annotated[Literal["text", "json"], Meta(description="the form of the log on standard error")] = "text"
+    workers: Annotated[int, Meta(ge=1, le=256, description="processes that relay; 1 relays in the gateway itself")] = 1
 
 
 TABLES: dict[str, type[Struct]] = {"services": ServiceTable, "ports": PortTable, "links": LinkTable}

@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from dualstack.errors import ConfigError, ControlError, ListenError
 from dualstack.gateway.config import checked_unix_path
-from dualstack.gateway.daemon import Gateway
+from dualstack.gateway.served import Served
 from dualstack.kernel.unix_sockets import connect_control_socket, open_control_socket
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Control:
         AddressError: the path is longer than the system takes.
     """
 
-    def __init__(self, gateway: Gateway, path: str) -> None:
+    def __init__(self, gateway: Served, path: str) -> None:
         self._gateway = gateway
         self._path = Path(path)
         self._sock = _claim(self._path)
@@ -78,7 +78,7 @@ class Control:
         )
 
     async def _list(self, _request: "Request") -> JSONResponse:
-        return JSONResponse({"ports": self._gateway.describe_ports()})
+        return JSONResponse({"ports": await self._gateway.list_ports()})
 
     async def _act(self, request: "Request") -> JSONResponse:
         name, verb = request.path_params["name"], request.path_params["verb"]
@@ -90,7 +90,8 @@ class Control:
             return JSONResponse({"error": str(error), "errno": error.errno}, status_code=409)
         except ValueError as error:
             return JSONResponse({"error": str(error)}, status_code=400)
-        return JSONResponse({"port": self._gateway.port_named(name).describe(), "cut": cut})
+        ports = await self._gateway.list_ports()
+        return JSONResponse({"port": next(p for p in ports if _is_named(p, name)), "cut": cut})
 
     async def _do(self, name: str, verb: str, request: "Request") -> int:
         drain = request.query_params.get("drain")
@@ -105,6 +106,10 @@ class Control:
         if verb in {"start", "restart"}:
             await self._gateway.start_port(name)
         return cut
+
+
+def _is_named(port: dict[str, object], name: str) -> bool:
+    return str(port["name"]).casefold() == name.casefold()
 
 
 def _drain_s(text: str) -> float:

@@ -305,6 +305,10 @@ class Gateway:
         """All ports, as `dualstack ports list --json` has them."""
         return [port.describe() for port in self.ports.values()]
 
+    async def list_ports(self) -> list[dict[str, object]]:
+        """The same, for who does not know whether the gateway is one process."""
+        return self.describe_ports()
+
     def describe_sockets(self) -> list[dict[str, object]]:
         """All listening sockets, as the ready line has them."""
         return [describe_socket(listening.spec) for listening in self._listenings()]

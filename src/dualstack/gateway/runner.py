@@ -17,12 +17,13 @@ from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.log import Log
 from dualstack.gateway.notify import Notifier
 from dualstack.gateway.privileges import become, raise_descriptor_limit
+from dualstack.gateway.served import Served
 from dualstack.gateway.supply import Supply
 from dualstack.net.signals import on_signals
 
 __all__ = ["run"]
 
-Ready = Callable[[Gateway], None]
+Ready = Callable[[Served], None]
 Load = Callable[[], Configuration]
 
 
@@ -55,7 +56,7 @@ async def _run(
     notifier: Notifier,
 ) -> None:
     async with AsyncExitStack() as undo:
-        gateway = Gateway(config, data_plane(asyncio.get_running_loop()), log, supply)
+        gateway = _gateway(config, log, supply)
         undo.push_async_callback(gateway.close)
         signals = _Signals(gateway, log, load, notifier)
         undo.enter_context(on_signals(signals.handlers))
@@ -75,7 +76,7 @@ async def _run(
 
 
 @asynccontextmanager
-async def _heartbeat(gateway: Gateway, notifier: Notifier) -> AsyncIterator[None]:
+async def _heartbeat(gateway: Served, notifier: Notifier) -> AsyncIterator[None]:
     """Tell the service manager that we live, as long as the loop and the data plane do."""
 
     async def beat(watchdog_s: float) -> None:
@@ -95,7 +96,16 @@ async def _heartbeat(gateway: Gateway, notifier: Notifier) -> AsyncIterator[None
         await asyncio.gather(beating, return_exceptions=True)
 
 
-async def _open_control(gateway: Gateway, path: str, undo: AsyncExitStack) -> None:
+def _gateway(config: Configuration, log: Log, supply: Supply) -> Served:
+    """One process, or several."""
+    if config.workers == 1:
+        return Gateway(config, data_plane(asyncio.get_running_loop()), log, supply)
+    from dualstack.gateway.supervisor import Supervisor
+
+    return Supervisor(config, log, supply)
+
+
+async def _open_control(gateway: Served, path: str, undo: AsyncExitStack) -> None:
     from dualstack.gateway.control import Control
 
     control = Control(gateway, path)
@@ -106,7 +116,7 @@ async def _open_control(gateway: Gateway, path: str, undo: AsyncExitStack) -> No
 class _Signals:
     """What signals ask of a gateway."""
 
-    def __init__(self, gateway: Gateway, log: Log, load: Load | None, notifier: Notifier) -> None:
+    def __init__(self, gateway: Served, log: Log, load: Load | None, notifier: Notifier) -> None:
         self._gateway = gateway
         self._notifier = notifier
         self._log = log
