@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +27,8 @@ class Caller(Program):
         self.out.until("ready")
 
     def end(self) -> int:
-        self.say("end")
+        assert self.process.stdin is not None
+        self.process.stdin.close()
         return self.wait()
 
     def ask(self, line: str, answer: str) -> str:
@@ -38,11 +38,11 @@ class Caller(Program):
     def after_calls(self, count: int) -> None:
         """Wait until so many more calls have ended."""
         for _ in range(count):
-            self.out.until("call ")
+            self.out.until("call ", within_s=60)
 
     def hang_up(self) -> tuple[int, list[str]]:
         """How many calls there were, and what went wrong with those with which something did."""
-        told = json.loads(self.ask("hang up", '{"calls"'))
+        told = json.loads(self.ask("hang up", "hang:").removeprefix("hang: "))
         return told["calls"], told["wrong"]
 
 
@@ -64,12 +64,3 @@ def connections_of(pid: int, port: int) -> int:
                 inodes.add(f"socket:[{row[9]}]")
     held = (str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir())
     return sum(link in inodes for link in held)
-
-
-def accepts(host: str, port: int) -> bool:
-    """Whether somebody listens there."""
-    try:
-        socket.create_connection((host, port), timeout=20).close()
-    except ConnectionRefusedError:
-        return False
-    return True

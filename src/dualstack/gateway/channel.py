@@ -14,6 +14,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from socket import socket
 
+from dualstack.kernel.inheritance import adopt_any
 from dualstack.kernel.rights import DESCRIPTORS_MAX, receive_with, send_with
 
 __all__ = ["Channel", "Document", "Frames", "frames", "packed", "unpacked"]
@@ -119,7 +120,7 @@ class Channel:
             if not content:
                 return []
             self._frames.receive(content, descriptors)
-            whole = [(document, [socket(fileno=each) for each in mine]) for document, mine in self._frames.whole()]
+            whole = [(document, [adopt_any(each) for each in mine]) for document, mine in self._frames.whole()]
             if whole:
                 return whole
 

@@ -26,6 +26,7 @@ from dualstack.gateway.routes import Route, route_to
 from dualstack.gateway.service import Door, Policy, RunningService
 from dualstack.gateway.supply import Supply
 from dualstack.gateway.udp import DatagramPlane
+from dualstack.gateway.upgrade import Heritage
 from dualstack.net.dialer import SharedHistory
 
 __all__ = ["Gateway"]
@@ -54,6 +55,7 @@ class Gateway:
         self._leaving: set[RunningService] = set()
         self._names: Mapping[str, tuple[Address, ...]] = {}
         self._history = SharedHistory()
+        self._is_handed_over = False
 
     async def open(self) -> None:
         """Open every socket of the plan and accept.
@@ -313,9 +315,22 @@ class Gateway:
         """All listening sockets, as the ready line has them."""
         return [describe_socket(listening.spec) for listening in self._listenings()]
 
+    def heritage(self) -> Heritage:
+        """What a gateway that takes our place gets."""
+        open_now = [each for each in self._listenings() if each.sock.fileno() >= 0 and not each.spec.inherited]
+        kept = [(each.planned, (each.sock,)) for each in open_now]
+        stopped = [port.name for port in self.ports.values() if port.state is not PortState.LISTENING]
+        return Heritage(kept, self._supply.handed, stopped)
+
+    async def hand_over(self) -> None:
+        """Leave the listening sockets, as they are, to another process that has them too."""
+        for port in self.ports.values():
+            port.hand_over(self._ears)
+        self._is_handed_over = True
+
     async def drain(self) -> int:
         """Listen no more, wait for the connections as long as their services say, cut the rest; how many these were."""
-        for port in self.ports.values():
+        for port in () if self._is_handed_over else self.ports.values():
             port.stop(self._ears, release=True, at_once=False)
         services = (*self.services.values(), *self._leaving)
         cut = await asyncio.gather(*(self._drain_service(service) for service in services))

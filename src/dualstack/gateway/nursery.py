@@ -8,14 +8,15 @@ gateway; the workers do not end with it.
 import gc
 import os
 import signal
-import socket
 import sys
 from collections.abc import Iterator
+from socket import socket
 
 from dualstack.errors import DualstackError
 from dualstack.gateway.channel import Document, Frames, frames
 from dualstack.gateway.privileges import become
 from dualstack.gateway.worker import run_worker
+from dualstack.kernel.inheritance import adopt_any
 from dualstack.kernel.rights import receive_with, send_with
 
 __all__ = ["main"]
@@ -28,9 +29,8 @@ def main(descriptor: int) -> None:
     """Fork workers as they are asked for."""
     for name in _NOT_OURS:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
-    sock = socket.socket(fileno=descriptor)
+    sock = adopt_any(descriptor)
     sock.setblocking(True)
-    os.set_inheritable(descriptor, False)
 
     def tell(document: Document) -> None:
         for content, _ in frames(document):
@@ -51,12 +51,12 @@ def main(descriptor: int) -> None:
         if os.fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             sock.close()
-            run_worker(socket.socket(fileno=its))
+            run_worker(adopt_any(its))
             return
         os.close(its)
 
 
-def _orders(sock: socket.socket) -> Iterator[tuple[Document, list[int]]]:
+def _orders(sock: socket) -> Iterator[tuple[Document, list[int]]]:
     received = Frames()
     while True:
         try:

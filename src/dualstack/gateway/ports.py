@@ -158,6 +158,14 @@ class NamedPort:
                 listening.close(ears)
         self.state = PortState.STOPPED
 
+    def hand_over(self, ears: "Ears") -> None:
+        """Leave its sockets, as they are, to the process that takes our place."""
+        for listening in self.listenings:
+            if listening.spec.proto == "tcp":
+                ears.accept_pending(listening.sock)
+            ears.leave(listening.sock)
+        self.state = PortState.STOPPED
+
     def let_go(self, ears: "Ears") -> None:
         """End the flows that a stop has left; nothing happens where the port was started since."""
         for listening in self.listenings:

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from dualstack.core.configuration import Configuration
+from dualstack.gateway.upgrade import Heritage
 
 __all__ = ["Served"]
 
@@ -38,6 +39,14 @@ class Served(Protocol):
 
     async def beat(self) -> None:
         """Return once the data plane has shown that it lives."""
+        ...
+
+    def heritage(self) -> Heritage:
+        """What a gateway that takes its place gets."""
+        ...
+
+    async def hand_over(self) -> None:
+        """Leave the listening sockets to that one."""
         ...
 
     async def drain(self) -> int:

@@ -25,6 +25,7 @@ from dualstack.gateway.log import Log
 from dualstack.gateway.planning import gather_facts, mention_what_needs_a_restart, report, working_plan
 from dualstack.gateway.ports import PortState, describe_socket, with_real_port
 from dualstack.gateway.supply import Supply, held_ports
+from dualstack.gateway.upgrade import Heritage
 
 __all__ = ["Supervisor"]
 
@@ -298,11 +299,26 @@ class Supervisor:
             await asyncio.sleep(_BACK_OFF_S)
             await self.beat()
 
-    async def drain(self) -> int:
-        """As `Gateway.drain`, in every worker."""
+    def heritage(self) -> Heritage:
+        """As `Gateway.heritage`."""
+        kept = [(each.planned, each.sockets) for each in self._held if each.sockets and not each.spec.inherited]
+        stopped = [port.name for port in self._ports.values() if port.state is not PortState.LISTENING]
+        return Heritage(kept, self._supply.handed, stopped)
+
+    async def hand_over(self) -> None:
+        """As `Gateway.hand_over`, in every worker."""
+        self._leave()
+        await self._ask_all("hand over")
+
+    def _leave(self) -> None:
+        """Replace no worker any more; what each has of a socket is the last."""
         self._is_leaving = True
         for each in self._held:
             each.close()
+
+    async def drain(self) -> int:
+        """As `Gateway.drain`, in every worker."""
+        self._leave()
         hands = list(self._hands.values())
         cut = await self._of_all([hand.ask("leave") for hand in hands])
         await asyncio.gather(*(hand.ended() for hand in hands))

@@ -40,6 +40,11 @@ class Supply:
         self._kept = {identity: list(sockets) for identity, sockets in (kept or {}).items()}
         self._settled = Settled((), {}, ())
 
+    @property
+    def handed(self) -> list[tuple[str, socket]]:
+        """A service manager's sockets, with their names."""
+        return list(self._handed)
+
     def settle(self, planned: Plan, where: str, *, at_start: bool) -> Plan:
         """The plan with what was handed over in its place.
 
@@ -65,6 +70,11 @@ class Supply:
             ListenError: one cannot be opened; what was opened is closed.
         """
         found = [self._found(spec) for spec in specs]
+        for sockets in found:
+            # There were more workers before; who waits in the rest of the sockets is theirs.
+            for sock in sockets[copies:]:
+                sock.close()
+            del sockets[copies:]
         with ExitStack() as undo:
             for sockets in found:
                 for sock in sockets:

@@ -31,7 +31,6 @@ Share: TypeAlias = tuple[Configuration, Sequence[SocketSpec], Mapping[str, tuple
 
 def run_worker(sock: socket) -> None:
     """Serve until told to leave."""
-    sock.setblocking(False)
     asyncio.run(_run(sock))
 
 
@@ -58,6 +57,7 @@ class _Worker:
             "stop": self._stop,
             "start": self._start,
             "beat": self._beat,
+            "hand over": self._hand_over,
             "leave": self._leave,
             "end": self._end,
         }
@@ -145,8 +145,12 @@ class _Worker:
         await self.gateway.beat()
         return None
 
+    async def _hand_over(self, _document: Document, _sockets: list[socket]) -> object:
+        await self.gateway.hand_over()
+        return None
+
     async def _leave(self, _document: Document, _sockets: list[socket]) -> object:
-        return 0 if self._gateway is None else await self._gateway.drain()
+        return await self.gateway.drain()
 
     async def _end(self, _document: Document, _sockets: list[socket]) -> object:
         return None

@@ -11,7 +11,7 @@ from dualstack.core.inherited import Inherited
 from dualstack.errors import ListenError
 from dualstack.kernel.scopes import address_in
 
-__all__ = ["adopt", "describe_inherited", "place_descriptors", "share_port"]
+__all__ = ["adopt", "adopt_any", "describe_inherited", "place_descriptors", "share_port"]
 
 _PROTOCOLS = {socket.SOCK_STREAM: "tcp", socket.SOCK_DGRAM: "udp"}
 # asm-generic/socket.h; Python names it on Linux alone.
@@ -36,6 +36,17 @@ def adopt(descriptor: int, name: str = "") -> socket.socket:
     except BaseException:
         sock.close()
         raise
+    return sock
+
+
+def adopt_any(descriptor: int) -> socket.socket:
+    """The socket of a descriptor, whatever it is, not inherited any further; it does not block, and Python knows it.
+
+    `socket.dup` of one that Python thinks blocks makes all who have the same open file block.
+    """
+    os.set_inheritable(descriptor, False)
+    sock = socket.socket(fileno=descriptor)
+    sock.setblocking(False)
     return sock
 
 
