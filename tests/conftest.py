@@ -24,6 +24,7 @@ PACKAGES = {
     "ntpdig": "ntpsec-ntpdig",
     "setpriv": "util-linux",
     "setsid": "util-linux",
+    "systemd-analyze": "systemd",
     "telnet": "inetutils-telnet",
     "unshare": "util-linux",
     "/usr/sbin/telnetd": "inetutils-telnetd",

@@ -74,6 +74,7 @@ def command(
     as_json: bool,
     quiet: bool,
     log: str | None,
+    workers: int | None,
 ) -> int | None:
     """Run the ports, services and links of a configuration, or --check what they mean."""
     if help_config:
@@ -98,6 +99,7 @@ def command(
         log=log,
         control=control or file.configuration.control or default_control_path(),
         load=lambda: load_to_run(path, given).configuration,
+        workers=workers,
     )
     return None
 

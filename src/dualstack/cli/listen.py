@@ -11,8 +11,10 @@ import click
 from dualstack.cli.output import family_options, json_option, print_json
 from dualstack.core.address import Address
 from dualstack.core.configuration import Sockets
+from dualstack.gateway.activation import handed_sockets
+from dualstack.gateway.supply import Supply
 from dualstack.kernel.backlog import BACKLOG
-from dualstack.kernel.sockets import describe, open_sockets
+from dualstack.kernel.sockets import describe
 from dualstack.net.listen import plan_listen
 from dualstack.net.signals import on_signals
 
@@ -59,9 +61,12 @@ def command(
     """Accept connections on WHERE and show who they are from; each ends when its client ends it, or Ctrl-C."""
     mode = "pair" if sockets == "auto" else sockets
     planned = plan_listen(where, port=port, family=6 if v6only else family, sockets=mode)
+    supply = Supply(handed_sockets())
+    planned = supply.settle(planned, "LISTEN_FDS", at_start=True)
     for note in planned.notes:
         click.echo(f"dualstack: {note}", err=True)
-    opened = open_sockets(planned.sockets)
+    opened = [sockets[0] for sockets in supply.open(planned.sockets)]
+    supply.close()
     with asyncio.Runner() as runner:
         runner.run(_listen(opened, _SERVICES[serve], count, _Speaker(as_json=as_json)))
 

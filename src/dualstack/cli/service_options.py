@@ -36,6 +36,7 @@ class ServiceOptions:
     max_per_client: int | None
     drain: float
     control: str | None
+    workers: int | None
     as_json: bool
     quiet: bool
     log: str | None
@@ -71,7 +72,12 @@ class ServiceOptions:
             drain_s=self.drain,
         )
         run_gateway(
-            Configuration((service,)), as_json=self.as_json, quiet=self.quiet, log=self.log, control=self.control
+            Configuration((service,)),
+            as_json=self.as_json,
+            quiet=self.quiet,
+            log=self.log,
+            workers=self.workers,
+            control=self.control,
         )
 
 

@@ -172,6 +172,7 @@ class Configuration:
     Args:
         where: names the file for messages.
         ipv6: where false, sockets are IPv4 alone, to listen and to connect, whatever the host has (D6.1).
+        workers: how many processes relay.
     """
 
     services: tuple[Service, ...]
@@ -184,6 +185,7 @@ class Configuration:
     resolver: tuple[str, ...] = ("system",)
     max_connections: int | None = None
     ipv6: bool = True
+    workers: int = 1
     ports_by_key: dict[str, Port] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -9,7 +9,10 @@ __all__ = ["SocketSpec"]
 
 @dataclass(frozen=True, slots=True)
 class SocketSpec:
-    """One socket to open; `rule` names one of `RULES`, `shared` another of ours on its port number."""
+    """One socket to open; `rule` names one of `RULES`, `shared` another of ours on its port number.
+
+    One that is `inherited` is open already: a service manager's, taken as it is.
+    """
 
     service: str
     port_name: str
@@ -22,6 +25,7 @@ class SocketSpec:
     interface: str | None = None
     why: str = ""
     rule: str | None = None
+    inherited: bool = False
 
     def __str__(self) -> str:
         return f"[{self.address}]:{self.port}" if self.family == 6 else f"{self.address}:{self.port}"

@@ -9,7 +9,7 @@ from dualstack.core.hostfacts import HostFacts
 from dualstack.core.planner import Plan, plan, planned_sock
 from dualstack.core.socket_text import Labelled
 from dualstack.core.stacks import STACKS, Stack
-from dualstack.gateway.daemon import gather_facts
+from dualstack.gateway.planning import gather_facts
 from dualstack.gateway.ports import describe_socket
 from dualstack.gateway.privileges import user_entry
 from dualstack.gateway.unreached import Unreached, unreached_targets

@@ -170,6 +170,7 @@ def _configuration(file: File, where: str) -> Configuration:
         resolver=resolver,
         max_connections=file.max_connections,
         ipv6=file.ipv6,
+        workers=file.workers,
     )
 
 

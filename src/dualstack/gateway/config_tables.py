@@ -92,6 +92,7 @@ class File(Struct, forbid_unknown_fields=True, kw_only=True):
         Count | None, Meta(description="connections at a time of all services; more are refused")
     ] = None
     ipv6: Annotated[bool, Meta(description="false: IPv4 sockets alone, to listen and to connect")] = True
+    workers: Annotated[int, Meta(ge=1, le=256, description="processes that relay; 1 relays in the gateway itself")] = 1
 
 
 TABLES: dict[str, type[Struct]] = {"services": ServiceTable, "ports": PortTable, "links": LinkTable}

@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from dualstack.errors import ConfigError, ControlError, ListenError
 from dualstack.gateway.config import checked_unix_path
-from dualstack.gateway.daemon import Gateway
+from dualstack.gateway.served import Served
 from dualstack.kernel.unix_sockets import connect_control_socket, open_control_socket
 
 if TYPE_CHECKING:
@@ -37,16 +37,18 @@ class Control:
     Args:
         gateway: whose ports it is about.
         path: where the socket is made.
+        sock: it, where the gateway before this one has made it.
 
     Raises:
         ControlError: another gateway answers there, or the socket cannot be made.
         AddressError: the path is longer than the system takes.
     """
 
-    def __init__(self, gateway: Gateway, path: str) -> None:
+    def __init__(self, gateway: Served, path: str, sock: socket.socket | None = None) -> None:
         self._gateway = gateway
         self._path = Path(path)
-        self._sock = _claim(self._path)
+        self._is_left = False
+        self._sock = sock or _claim(self._path)
         self._inode = self._path.stat().st_ino
         config = uvicorn.Config(
             self._application(), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
@@ -58,12 +60,24 @@ class Control:
         """Answer from now on."""
         self._serving = asyncio.get_running_loop().create_task(self._server.serve(sockets=[self._sock]))
 
+    @property
+    def inheritance(self) -> tuple[str, socket.socket]:
+        """The socket and its path, for the gateway that takes our place."""
+        return str(self._path), self._sock
+
+    async def leave(self) -> None:
+        """Answer no more: the gateway that takes our place does."""
+        self._is_left = True
+        await self.close()
+
     async def close(self) -> None:
         """Answer no more, and take the socket's file away where it is still ours."""
         if self._serving is not None:
             self._server.should_exit = True
             await self._serving
         self._sock.close()
+        if self._is_left:
+            return
         with suppress(FileNotFoundError, PermissionError):
             # PermissionError: the gateway has become another user; the next one replaces the stale socket.
             if self._path.stat().st_ino == self._inode:
@@ -78,7 +92,7 @@ class Control:
         )
 
     async def _list(self, _request: "Request") -> JSONResponse:
-        return JSONResponse({"ports": self._gateway.describe_ports()})
+        return JSONResponse({"ports": await self._gateway.list_ports()})
 
     async def _act(self, request: "Request") -> JSONResponse:
         name, verb = request.path_params["name"], request.path_params["verb"]
@@ -90,7 +104,8 @@ class Control:
             return JSONResponse({"error": str(error), "errno": error.errno}, status_code=409)
         except ValueError as error:
             return JSONResponse({"error": str(error)}, status_code=400)
-        return JSONResponse({"port": self._gateway.port_named(name).describe(), "cut": cut})
+        ports = await self._gateway.list_ports()
+        return JSONResponse({"port": next(p for p in ports if _is_named(p, name)), "cut": cut})
 
     async def _do(self, name: str, verb: str, request: "Request") -> int:
         drain = request.query_params.get("drain")
@@ -105,6 +120,10 @@ class Control:
         if verb in {"start", "restart"}:
             await self._gateway.start_port(name)
         return cut
+
+
+def _is_named(port: dict[str, object], name: str) -> bool:
+    return str(port["name"]).casefold() == name.casefold()
 
 
 def _drain_s(text: str) -> float:

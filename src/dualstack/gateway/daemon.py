@@ -7,38 +7,32 @@ It knows ports, services and their sockets; it moves no byte and decides no fami
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
 from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration, Service
 from dualstack.core.endpoint import Endpoint
-from dualstack.core.hostfacts import HostFacts
-from dualstack.core.planner import Plan, plan
 from dualstack.core.socketspec import SocketSpec
-from dualstack.errors import ConfigError, ListenError, LookupFailed
+from dualstack.errors import ConfigError, ListenError
 from dualstack.gateway.children import Children
 from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.gateway.ears import Ears
 from dualstack.gateway.log import Log
+from dualstack.gateway.planning import gather_facts, mention_what_needs_a_restart, report, working_plan
 from dualstack.gateway.ports import Listening, NamedPort, PortState, describe_socket, stopped_addresses, with_real_port
 from dualstack.gateway.privileges import descriptor_limit
 from dualstack.gateway.routes import Route, route_to
 from dualstack.gateway.service import Door, Policy, RunningService
+from dualstack.gateway.supply import Supply
 from dualstack.gateway.total import Total
 from dualstack.gateway.udp import DatagramPlane
-from dualstack.gateway.unreached import unreached_targets
-from dualstack.kernel.facts import read_facts
-from dualstack.kernel.sockets import open_sockets
+from dualstack.gateway.upgrade import Heritage
 from dualstack.net.dialer import SharedHistory
-from dualstack.net.names import resolve_async
 from dualstack.net.resolvers import resolver_named
 
-# What a reload does not change.
-_AT_START = ("user", "control", "log")
-
-__all__ = ["Gateway", "gather_facts"]
+__all__ = ["Gateway"]
 
 
 class Gateway:
@@ -48,15 +42,17 @@ class Gateway:
         config: what to serve.
         plane: what accepts and relays.
         log: where events go.
+        supply: where its sockets come from; they are opened here where it has none.
     """
 
-    def __init__(self, config: Configuration, plane: DataPlane, log: Log) -> None:
+    def __init__(self, config: Configuration, plane: DataPlane, log: Log, supply: Supply | None = None) -> None:
         self.config = config
         self.ports: dict[str, NamedPort] = {}
         self.services: dict[str, RunningService] = {}
         self.total = Total(config.max_connections)
         self._plane = plane
         plane.shortage.on_change = self._say_shortage
+        self._supply = supply or Supply()
         self.datagrams = DatagramPlane(asyncio.get_running_loop(), log)
         self._ears = Ears(plane, self.datagrams)
         self._children = Children(asyncio.get_running_loop())
@@ -64,6 +60,7 @@ class Gateway:
         self._leaving: set[RunningService] = set()
         self._names: Mapping[str, tuple[Address, ...]] = {}
         self._history = SharedHistory()
+        self._is_handed_over = False
 
     async def open(self) -> None:
         """Open every socket of the plan and accept.
@@ -73,42 +70,50 @@ class Gateway:
             ListenError: a socket cannot be opened; none is left open.
         """
         facts = await gather_facts(self.config)
-        planned = self._planned(self.config, facts)
+        planned = self._supply.settle(working_plan(self.config, facts), self.config.where, at_start=True)
         with ExitStack() as undo:
-            self._names = facts.names
-            opened = open_sockets(planned.sockets)
+            opened = [sockets[0] for sockets in self._supply.open(planned.sockets)]
             for sock in opened:
                 undo.callback(sock.close)
-            self._enter(self.config, planned, dict(zip(planned.sockets, opened, strict=True)))
+            fresh = dict(zip(planned.sockets, opened, strict=True))
+            self.take(self.config, planned.sockets, facts.names, fresh, stopped=self._supply.stopped)
             undo.pop_all()
-        self._report(planned, facts)
+        report(self._log, self.config, planned, facts)
 
-    def _planned(self, config: Configuration, facts: HostFacts) -> Plan:
-        """The plan, refused where it cannot work whatever else runs on this host."""
-        planned = plan(config, facts)
-        for conflict in planned.conflicts:
-            if conflict.step == "connect" or conflict.b is not None:
-                raise ConfigError(config.where, "", str(conflict))
-        return planned
+    def take(
+        self,
+        config: Configuration,
+        specs: Sequence[SocketSpec],
+        names: Mapping[str, tuple[Address, ...]],
+        opened: Mapping[SocketSpec, socket.socket],
+        *,
+        stopped: Iterable[str] = (),
+    ) -> list[Listening]:
+        """Run what was planned and opened elsewhere; `opened` has a socket for each of `specs` that is not here yet.
 
-    def _mention_what_needs_a_restart(self, config: Configuration) -> None:
-        changed = [key for key in _AT_START if getattr(config, key) != getattr(self.config, key)]
-        if changed:
-            self._log.warning("restart needed", keys=", ".join(changed), why="read at the start alone")
+        Args:
+            config: what to serve.
+            specs: all sockets of it.
+            names: the addresses of its names.
+            opened: the new ones; they are the gateway's from now on.
+            stopped: ports that are not to listen, where they are new here.
 
-    def _report(self, planned: Plan, facts: HostFacts) -> None:
-        for note in planned.notes:
-            self._log.info("note", why=note)
-        for missing in unreached_targets(self.config, facts):
-            self._log.warning("unresolved", service=missing.service, target=missing.target, why=missing.why)
-        for finding in planned.links:
-            if finding.missing:
-                families = " and ".join(f"IPv{family}" for family in finding.missing)
-                ports = ", ".join(finding.ports)
-                why = f"{finding.target} resolves to {families} too, and no port of the link ({ports}) can dial it"
-                self._log.warning("link", to=finding.to, why=why)
+        Returns:
+            Those that are no part of it, which listen no more.
+        """
+        for name in stopped:
+            self.ports.setdefault(name.casefold(), NamedPort(name, "", PortState.STOPPED))
+        wanted = {spec.identity for spec in specs}
+        gone = [listening for listening in self._listenings() if listening.planned.identity not in wanted]
+        self._names = names
+        self._enter(config, specs, opened)
+        for listening in gone:
+            listening.close(self._ears)
+        return gone
 
-    def _enter(self, config: Configuration, planned: Plan, opened: dict[SocketSpec, socket.socket]) -> None:
+    def _enter(
+        self, config: Configuration, specs: Sequence[SocketSpec], opened: Mapping[SocketSpec, socket.socket]
+    ) -> None:
         """Make `config` what runs; `opened` has a socket for each spec that is not there yet."""
         listenings = {listening.planned.identity: listening for listening in self._listenings()}
         self.config = config
@@ -118,7 +123,7 @@ class Gateway:
         before = {*self._leaving, *self.services.values()} - {*services.values()}
         self._leaving = {service for service in before if service.connections}
         self.services = services
-        for spec in planned.sockets:
+        for spec in specs:
             port = self.ports[spec.port_name.casefold()]
             service = self.services[spec.service.casefold()]
             listening = listenings.get(spec.identity)
@@ -174,7 +179,7 @@ class Gateway:
         port.listenings.append(listening)
         if port.state is PortState.LISTENING:
             self._ears.listen(sock, door)
-        else:
+        elif sock.fileno() >= 0:
             listening.refuse(self._ears, release=False)
 
     def _reroute(self) -> None:
@@ -209,6 +214,7 @@ class Gateway:
             ConfigError: no such port.
         """
         port = self.port_named(name)
+        release = release and not port.is_inherited
         if port.state is PortState.LISTENING or release:
             port.stop(self._ears, release=release, at_once=drain_s is None)
             self._reroute()
@@ -261,8 +267,8 @@ class Gateway:
             ConfigError, ListenError: it cannot run; what ran before runs on.
         """
         facts = await gather_facts(config)
-        planned = self._planned(config, facts)
-        self._mention_what_needs_a_restart(config)
+        planned = self._supply.settle(working_plan(config, facts), config.where, at_start=False)
+        mention_what_needs_a_restart(self._log, self.config, config)
         old = {listening.planned.identity: listening for listening in self._listenings()}
         wanted = {spec.identity for spec in planned.sockets}
         fresh = [spec for spec in planned.sockets if spec.identity not in old]
@@ -271,11 +277,8 @@ class Gateway:
         for listening in kept:
             _let_share(listening, planned.sockets)
         opened = self._replace(fresh, gone, held={listening.spec.port for listening in kept})
-        self._names = facts.names
-        self._enter(config, planned, dict(zip(fresh, opened, strict=True)))
-        for listening in gone:
-            listening.close(self._ears)
-        self._report(planned, facts)
+        self.take(config, planned.sockets, facts.names, dict(zip(fresh, opened, strict=True)))
+        report(self._log, config, planned, facts)
         self._log.info("reloaded", opened=len(fresh), closed=len(gone), kept=len(kept))
 
     def _replace(self, fresh: Sequence[SocketSpec], gone: Sequence[Listening], held: set[int]) -> list[socket.socket]:
@@ -283,14 +286,14 @@ class Gateway:
         numbers = {(spec.proto, spec.port) for spec in fresh}
         in_the_way = [listening for listening in gone if (listening.spec.proto, listening.spec.port) in numbers]
         try:
-            return open_sockets(fresh, held=held)
+            return [sockets[0] for sockets in self._supply.open(fresh, held=held)]
         except ListenError as error:
             if error.errno != errno.EADDRINUSE or not in_the_way:
                 raise
         for listening in in_the_way:
             listening.step_aside(self._ears)
         try:
-            return open_sockets(fresh, held=held)
+            return [sockets[0] for sockets in self._supply.open(fresh, held=held)]
         except ListenError:
             for listening in in_the_way:
                 self._bring_back(listening)
@@ -310,17 +313,38 @@ class Gateway:
         else:
             self._log.info("descriptors suffice")
 
+    async def beat(self) -> None:
+        """Return once the data plane has seen an event made for it."""
+        await self._plane.beat()
+
     def describe_ports(self) -> list[dict[str, object]]:
         """All ports, as `dualstack ports list --json` has them."""
         return [port.describe() for port in self.ports.values()]
+
+    async def list_ports(self) -> list[dict[str, object]]:
+        """The same, for who does not know whether the gateway is one process."""
+        return self.describe_ports()
 
     def describe_sockets(self) -> list[dict[str, object]]:
         """All listening sockets, as the ready line has them."""
         return [describe_socket(listening.spec) for listening in self._listenings()]
 
+    def heritage(self) -> Heritage:
+        """What a gateway that takes our place gets."""
+        open_now = [each for each in self._listenings() if each.sock.fileno() >= 0 and not each.spec.inherited]
+        kept = [(each.planned, (each.sock,)) for each in open_now]
+        stopped = [port.name for port in self.ports.values() if port.state is not PortState.LISTENING]
+        return Heritage(kept, self._supply.handed, stopped)
+
+    async def hand_over(self) -> None:
+        """Leave the listening sockets, as they are, to another process that has them too."""
+        for port in self.ports.values():
+            port.hand_over(self._ears)
+        self._is_handed_over = True
+
     async def drain(self) -> int:
         """Listen no more, wait for the connections as long as their services say, cut the rest; how many these were."""
-        for port in self.ports.values():
+        for port in () if self._is_handed_over else self.ports.values():
             port.stop(self._ears, release=True, at_once=False)
         services = (*self.services.values(), *self._leaving)
         cut = await asyncio.gather(*(self._drain_service(service) for service in services))
@@ -335,6 +359,7 @@ class Gateway:
             await service.finish_dialling(0, lambda _door: True)
         for listening in self._listenings():
             listening.close(self._ears)
+        self._supply.close()
         self._plane.close()
         self.datagrams.close()
         await self._children.drain(0)
@@ -351,31 +376,3 @@ def _let_share(listening: Listening, specs: Sequence[SocketSpec]) -> None:
     spec = next(spec for spec in specs if spec.identity == listening.planned.identity)
     if spec.shared and listening.sock.fileno() >= 0:
         listening.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-
-
-def _names_to_look_up(config: Configuration) -> tuple[set[str], set[str]]:
-    """The host names in a configuration: those to listen on, and those to connect to."""
-    hosts = [endpoint.host for service in config.services for endpoint in service.listen]
-    hosts += [port.bind for port in config.ports]
-    targets = [service.target.host for service in config.services if isinstance(service.target, Endpoint)]
-    return {host for host in hosts if isinstance(host, str)}, {host for host in targets if isinstance(host, str)}
-
-
-async def gather_facts(
-    config: Configuration, *, listeners: bool = False, timeout_s: float = 5.0, lookup: bool = True
-) -> HostFacts:
-    """The facts of this host, with every name of `config` that was found within `timeout_s`.
-
-    Names to listen on are always looked up: without them there is no plan.
-    """
-    listen, targets = _names_to_look_up(config)
-    resolver = resolver_named(config.resolver) or socket
-
-    async def found(name: str) -> tuple[str, tuple[Address, ...]]:
-        try:
-            return name, await resolve_async(name, timeout=timeout_s, resolver=resolver)
-        except LookupFailed:
-            return name, ()
-
-    names = dict(await asyncio.gather(*(found(name) for name in (listen | targets if lookup else listen))))
-    return read_facts(listeners=listeners, names=names)

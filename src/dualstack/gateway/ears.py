@@ -33,5 +33,13 @@ class Ears:
         """Let nobody in by a socket of datagrams, whose flows go on."""
         self.datagrams.hush(sock)
 
+    def leave(self, sock: socket) -> None:
+        """Leave the socket, and who waits in it, to another process that has it too."""
+        if sock.type == SOCK_DGRAM:
+            self.datagrams.deafen(sock)
+        elif sock.fileno() >= 0:
+            self.streams.unlisten(sock)
+            sock.close()
+
     def _plane(self, sock: socket) -> DataPlane | DatagramPlane:
         return self.datagrams if sock.type == SOCK_DGRAM else self.streams

@@ -9,7 +9,13 @@ __all__ = ["Log", "open_log"]
 
 
 class Log:
-    """Writes events: `log.info("refused", service="imap", peer="192.0.2.1")`."""
+    """Writes events: `log.info("refused", service="imap", peer="192.0.2.1")`.
+
+    `form` and `quiet` are as they were asked for.
+    """
+
+    form = "text"
+    quiet = False
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
@@ -36,7 +42,9 @@ def open_log(form: str = "text", *, quiet: bool = False) -> Log:
     logger.addHandler(stream)
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
     logger.propagate = False
-    return Log(logger)
+    log = Log(logger)
+    log.form, log.quiet = form, quiet
+    return log
 
 
 def _facts(record: logging.LogRecord) -> dict[str, object]:

@@ -3,11 +3,12 @@
 On Linux a stopped port keeps its port number: `shutdown` of the listening socket refuses clients, `listen` revives it,
 and no right is needed again (net/ipv4/af_inet.c: inet_shutdown, inet_listen). Elsewhere, and when asked to release, the
 socket is closed and opened anew. A UDP port has no such pause: it is closed, which refuses (ICMP port unreachable),
-after what was asked is answered where that is waited for.
+after what was asked is answered where that is waited for. A socket that a service manager holds too is never released.
 """
 
 import socket
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -63,7 +64,7 @@ class Listening:
         ears.unlisten(self.sock)
         if self.keeps_its_port and not release:
             stop_listening(self.sock)
-        else:
+        elif not (self.spec.inherited and self.spec.proto == "udp"):
             self.sock.close()
 
     def revive(self, ears: "Ears", held: Collection[int]) -> None:
@@ -110,9 +111,12 @@ class Listening:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
 
     def close(self, ears: "Ears") -> None:
-        """Listen no more and let go of the port number."""
+        """Listen no more and let go of the port number; what is the service manager's is left as it came."""
         if self.sock.fileno() >= 0:
             ears.unlisten(self.sock)
+            if self.spec.inherited and self.door.port.state is not PortState.LISTENING and self.spec.proto == "tcp":
+                with suppress(ListenError):
+                    listen_again(self.sock, self.spec)
             self.sock.close()
 
 
@@ -133,6 +137,11 @@ class NamedPort:
         return self.name.casefold()
 
     @property
+    def is_inherited(self) -> bool:
+        """Whether a service manager holds a socket of it, so that its number cannot be released."""
+        return any(listening.spec.inherited for listening in self.listenings)
+
+    @property
     def services(self) -> list[str]:
         """The services that listen on it."""
         return list(dict.fromkeys(listening.spec.service for listening in self.listenings))
@@ -149,11 +158,22 @@ class NamedPort:
                 listening.close(ears)
         self.state = PortState.STOPPED
 
+    def hand_over(self, ears: "Ears") -> None:
+        """Leave its sockets, as they are, to the process that takes our place."""
+        for listening in self.listenings:
+            if listening.spec.proto == "tcp":
+                ears.accept_pending(listening.sock)
+            ears.leave(listening.sock)
+        self.state = PortState.STOPPED
+
     def let_go(self, ears: "Ears") -> None:
         """End the flows that a stop has left; nothing happens where the port was started since."""
         for listening in self.listenings:
             if self.state is not PortState.LISTENING and listening.spec.proto == "udp":
-                listening.close(ears)
+                if listening.spec.inherited:
+                    ears.unlisten(listening.sock)
+                else:
+                    listening.close(ears)
 
     def start(self, ears: "Ears", held: Collection[int]) -> None:
         """Listen again on all of its sockets; `held` are port numbers that sockets of ours have.

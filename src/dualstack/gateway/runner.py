@@ -2,24 +2,36 @@
 
 SIGTERM and a first SIGINT drain: no new connection, those under way go on as long as their service says. A second
 SIGINT leaves at once. SIGHUP reloads the configuration, and a wrong one changes nothing; without a file to read again
-it is a SIGTERM, as when a terminal is closed.
+it is a SIGTERM, as when a terminal is closed. SIGUSR2 starts the program anew in our place (`upgrade`).
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dualstack.core.configuration import Configuration
 from dualstack.errors import DualstackError
+from dualstack.gateway.activation import handed_sockets
 from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.log import Log
+from dualstack.gateway.notify import Notifier
 from dualstack.gateway.privileges import become, import_what_is_needed_later, raise_descriptor_limit
+from dualstack.gateway.served import Served
+from dualstack.gateway.supply import Supply
+from dualstack.gateway.upgrade import Predecessor, Successor
 from dualstack.net.signals import on_signals
+
+if TYPE_CHECKING:
+    from dualstack.gateway.control import Control
 
 __all__ = ["run"]
 
-Ready = Callable[[Gateway], None]
+Ready = Callable[[Served], None]
 Load = Callable[[], Configuration]
 
 
@@ -38,49 +50,119 @@ def run(config: Configuration, log: Log, *, ready: Ready, load: Load | None = No
     """
     raise_descriptor_limit()
     import_what_is_needed_later()
-    asyncio.run(_run(config, log, ready, load, control))
+    notifier, predecessor = Notifier.of_environment(log), Predecessor.of_environment()
+    supply = Supply(handed_sockets()) if predecessor is None else predecessor.heritage.supply()
+    here = _Surroundings(log, load, control, notifier, predecessor)
+    asyncio.run(_run(config, here, supply, ready))
 
 
-async def _run(config: Configuration, log: Log, ready: Ready, load: Load | None, control: str | None) -> None:
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """Whom a gateway has to do with: who reads its log and its file, who started it, and the one before it."""
+
+    log: Log
+    load: Load | None
+    control: str | None
+    notifier: Notifier
+    predecessor: Predecessor | None
+
+
+async def _run(config: Configuration, here: _Surroundings, supply: Supply, ready: Ready) -> None:
+    notifier, predecessor = here.notifier, here.predecessor
     async with AsyncExitStack() as undo:
-        gateway = Gateway(config, data_plane(asyncio.get_running_loop()), log)
+        gateway = _gateway(config, here.log, supply)
         undo.push_async_callback(gateway.close)
-        signals = _Signals(gateway, log, load)
+        signals = _Signals(gateway, here)
         undo.enter_context(on_signals(signals.handlers))
         if not await signals.unless_asked_to_leave(gateway.open()):
             return
-        if control is not None:
-            await _open_control(gateway, control, undo)
+        if here.control is not None:
+            signals.control = await _open_control(gateway, here, here.control, undo)
         if config.user is not None:
             become(config.user, config.where)
         signals.is_ready = True
         ready(gateway)
-        await signals.until_asked_to_leave()
-        await signals.drain()
+        if predecessor is not None:
+            await asyncio.to_thread(predecessor.relieve)
+        notifier.ready(signals.status)
+        async with _heartbeat(gateway, notifier):
+            await signals.until_asked_to_leave()
+            if not signals.is_replaced:
+                notifier.stopping("waiting for connections to end")
+                await signals.drain()
+        if signals.is_replaced:
+            await signals.drain()
 
 
-async def _open_control(gateway: Gateway, path: str, undo: AsyncExitStack) -> None:
+@asynccontextmanager
+async def _heartbeat(gateway: Served, notifier: Notifier) -> AsyncIterator[None]:
+    """Tell the service manager that we live, as long as the loop and the data plane do."""
+
+    async def beat(watchdog_s: float) -> None:
+        while True:
+            await gateway.beat()
+            notifier.alive()
+            await asyncio.sleep(watchdog_s / 2)
+
+    if notifier.watchdog_s is None:
+        yield
+        return
+    beating = asyncio.get_running_loop().create_task(beat(notifier.watchdog_s))
+    try:
+        yield
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+
+
+def _gateway(config: Configuration, log: Log, supply: Supply) -> Served:
+    """One process, or several."""
+    if config.workers == 1:
+        return Gateway(config, data_plane(asyncio.get_running_loop()), log, supply)
+    from dualstack.gateway.supervisor import Supervisor
+
+    return Supervisor(config, log, supply)
+
+
+async def _open_control(gateway: Served, here: _Surroundings, path: str, undo: AsyncExitStack) -> "Control":
     from dualstack.gateway.control import Control
 
-    control = Control(gateway, path)
+    left = None if here.predecessor is None else here.predecessor.heritage.control
+    sock = left[1] if left is not None and left[0] == str(Path(path)) else None
+    control = Control(gateway, path, sock)
     undo.push_async_callback(control.close)
     control.start()
+    return control
 
 
 class _Signals:
     """What signals ask of a gateway."""
 
-    def __init__(self, gateway: Gateway, log: Log, load: Load | None) -> None:
+    def __init__(self, gateway: Served, here: _Surroundings) -> None:
         self._gateway = gateway
-        self._log = log
-        self._load = load
+        self._notifier = here.notifier
+        self._log = here.log
+        self._load = here.load
         self._loop = asyncio.get_running_loop()
         self._leave = asyncio.Event()
         self._at_once = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
         self._once_more = False
+        self._upgrading: asyncio.Task[None] | None = None
+        self.control: Control | None = None
         self.is_ready = False
-        self.handlers = {"SIGTERM": self._leave.set, "SIGINT": self._interrupt, "SIGHUP": self._hang_up}
+        self.is_replaced = False
+        self.handlers = {
+            "SIGTERM": self._leave.set,
+            "SIGINT": self._interrupt,
+            "SIGHUP": self._hang_up,
+            "SIGUSR2": self._upgrade,
+        }
+
+    @property
+    def status(self) -> str:
+        """One line for the service manager."""
+        return f"serving on {len(self._gateway.describe_sockets())} sockets"
 
     async def unless_asked_to_leave(self, opening: Coroutine[None, None, None]) -> bool:
         """Do it, or leave it where a signal asks so before it is done; whether it was done."""
@@ -101,9 +183,10 @@ class _Signals:
 
     async def drain(self) -> None:
         """Let the connections end, or a second SIGINT end them."""
-        if self._reloading is not None:
-            self._reloading.cancel()
-            await asyncio.gather(self._reloading, return_exceptions=True)
+        under_way = [task for task in (self._reloading, self._upgrading) if task is not None]
+        for change in () if self.is_replaced else under_way:
+            change.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
         draining = self._loop.create_task(self._gateway.drain())
         at_once = self._loop.create_task(self._at_once.wait())
         await asyncio.wait([draining, at_once], return_when=asyncio.FIRST_COMPLETED)
@@ -118,11 +201,47 @@ class _Signals:
             self._leave.set()
             self._log.info("leaving", hint="connections may end; once more (Ctrl-C) ends them")
 
+    def _busy(self) -> str:
+        """Why nothing can be changed now; empty where it can."""
+        if not self.is_ready:
+            return "it is starting"
+        if self._leave.is_set():
+            return "the gateway is leaving"
+        is_upgrading = self._upgrading is not None and not self._upgrading.done()
+        return "it is being replaced by a new program" if is_upgrading else ""
+
+    def _upgrade(self) -> None:
+        is_reloading = self._reloading is not None and not self._reloading.done()
+        why = self._busy() or ("it is reloading" if is_reloading else "")
+        if why:
+            self._log.warning("upgrade refused", why=why)
+        else:
+            self._upgrading = self._loop.create_task(self._replace())
+
+    async def _replace(self) -> None:
+        """Start the new program, and leave once it serves."""
+        self._log.info("upgrading", command=" ".join(sys.orig_argv))
+        control = None if self.control is None else self.control.inheritance
+        try:
+            heritage = replace(self._gateway.heritage(), control=control)
+            successor = await Successor.start(heritage, self._notifier.environment())
+        except (DualstackError, OSError) as error:
+            self._log.error("upgrade refused", why=str(error), running="the program before")
+            return
+        self._notifier.replaced_by(successor.pid)
+        self.is_replaced = True
+        await successor.take_over()
+        await self._gateway.hand_over()
+        if self.control is not None:
+            await self.control.leave()
+        self._log.info("upgraded", pid=successor.pid)
+        self._leave.set()
+
     def _hang_up(self) -> None:
         if self._load is None:
             self._leave.set()
-        elif self._leave.is_set() or not self.is_ready:
-            self._log.warning("reload refused", why="the gateway is leaving" if self.is_ready else "it is starting")
+        elif why := self._busy():
+            self._log.warning("reload refused", why=why)
         elif self._reloading is None or self._reloading.done():
             self._reloading = self._loop.create_task(self._reload_until_quiet(self._load))
         else:
@@ -136,6 +255,7 @@ class _Signals:
             await self._reload(load)
 
     async def _reload(self, load: Load) -> None:
+        self._notifier.reloading()
         try:
             await self._gateway.reload(await asyncio.to_thread(load))
         except (DualstackError, OSError) as error:
@@ -144,3 +264,5 @@ class _Signals:
             why = f"{type(error).__name__}: {error}"
             self._log.error("reload failed", why=why, running="the configuration before")
             raise
+        finally:
+            self._notifier.ready(self.status)

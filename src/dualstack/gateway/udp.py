@@ -97,6 +97,13 @@ class DatagramPlane:
             self.accept_pending(sock)
             inlet.is_open = False
 
+    def deafen(self, sock: socket) -> None:
+        """Leave what clients send to another process that has the socket too; the flows get their answers by it."""
+        inlet = self._inlets.get(sock)
+        if inlet is not None:
+            self._watcher.drop(sock.fileno())
+            inlet.is_open = False
+
     def unlisten(self, sock: socket) -> None:
         """Take nothing from `sock` any more, and end its flows: they have no other way to answer."""
         inlet = self._inlets.pop(sock, None)

@@ -23,6 +23,7 @@ from dualstack.kernel.datagrams import make_room, tell_who_was_asked
 
 __all__ = [
     "KEEPS_ITS_PORT",
+    "closed_socket",
     "describe",
     "listen_again",
     "listen_on_loopback",
@@ -166,10 +167,13 @@ KEEPS_ITS_PORT = sys.platform == "linux"
 def stop_listening(sock: socket.socket) -> None:
     """Refuse clients from now on and keep the port number, against strangers too.
 
-    A bound socket with SO_REUSEADDR would share its number with any other that has it, until it listens.
+    A bound socket with SO_REUSEADDR would share its number with any other that has it, until it listens. One that does
+    not listen is left alone: a shutdown of it says ENOTCONN and is done all the same, and who is accepted by it later
+    is born shut down (net/ipv4/af_inet.c: inet_shutdown).
     """
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-    sock.shutdown(socket.SHUT_RDWR)
+    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def listen_again(sock: socket.socket, spec: SocketSpec, *, backlog: int = BACKLOG) -> None:
@@ -223,6 +227,16 @@ def _is_in_the_way(other: Listener, spec: SocketSpec) -> bool:
     # Nobody but Linux tells who listens.
     case = Case(stack_named("linux"), spec.proto, sockets, (Step("bind", 0), Step("bind", 1)))
     return predict(case).steps[1].errno is not None
+
+
+def closed_socket(spec: SocketSpec) -> socket.socket:
+    """What stands for a socket of `spec` that is to be opened later, if ever."""
+    sock = socket.socket(
+        socket.AF_INET6 if spec.family == 6 else socket.AF_INET,
+        socket.SOCK_STREAM if spec.proto == "tcp" else socket.SOCK_DGRAM,
+    )
+    sock.close()
+    return sock
 
 
 def describe(sock: socket.socket) -> dict[str, object]:

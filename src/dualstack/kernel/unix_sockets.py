@@ -1,10 +1,10 @@
-"""Unix sockets that nobody but their owner may open, for control."""
+"""Unix sockets: for control, which nobody but their owner may open; between our own processes; to a service manager."""
 
 import os
 import socket
 from pathlib import Path
 
-__all__ = ["connect_control_socket", "open_control_socket"]
+__all__ = ["connect_control_socket", "open_control_socket", "socket_pair", "tell"]
 
 
 def open_control_socket(path: str) -> socket.socket:
@@ -41,3 +41,22 @@ def connect_control_socket(path: str, timeout_s: float | None = None) -> socket.
         sock.close()
         raise
     return sock
+
+
+def socket_pair() -> tuple[socket.socket, socket.socket]:
+    """Two stream sockets that are connected to each other and do not block."""
+    pair = socket.socketpair()
+    for sock in pair:
+        sock.setblocking(False)
+    return pair
+
+
+def tell(path: str, message: bytes) -> None:
+    """Send one datagram to the Unix socket at `path`, or, with a leading `@`, of that abstract name (unix(7)).
+
+    Raises:
+        OSError: nobody reads there, or its queue is full.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        sock.sendto(message, f"\0{path[1:]}" if path.startswith("@") else path)

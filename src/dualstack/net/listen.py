@@ -179,8 +179,11 @@ def plan_listen(
     family: int = 0,
     sockets: str = "auto",
     protocol: str = "tcp",
+    name: str = "listen",
 ) -> "Plan":
     """What `bind_sockets` or `open_datagram` opens, with notes for people: a family that is off, items merged.
+
+    `name` is what the plan calls it.
 
     Raises:
         AddressError, ConfigError: as `bind_sockets` says.
@@ -202,9 +205,7 @@ def plan_listen(
     endpoints = parse_listen(text, port=port, service=service_port)
     if family:
         endpoints = narrowed(endpoints, family)
-    service = Service(
-        "listen", listen=endpoints, protocol=protocol, v6only=v6only or family == 6, sockets=Sockets(sockets)
-    )
+    service = Service(name, listen=endpoints, protocol=protocol, v6only=v6only or family == 6, sockets=Sockets(sockets))
     facts = _quick_facts(tuple(endpoint.host for endpoint in endpoints if isinstance(endpoint.host, str)))
     claims = list(claims_of(Configuration((service,)), service, facts))
     return plan_claims(claims, facts, auto=Sockets.PAIR)

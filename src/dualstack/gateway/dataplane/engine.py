@@ -20,6 +20,7 @@ from typing import Protocol
 from dualstack.gateway.dataplane.link import Flow, Gate, Hop, Link, Reason, Target
 from dualstack.gateway.dataplane.opening import Opening
 from dualstack.gateway.dataplane.plane import DataPlane
+from dualstack.gateway.dataplane.pulse import Pulse
 from dualstack.gateway.dataplane.side import BUFFER_BYTES, ERR, HUP, IN, OUT, PRI, RDHUP, Side
 from dualstack.kernel.pipes import Pipe, PipePool
 from dualstack.kernel.streams import (
@@ -225,6 +226,10 @@ class Engine(DataPlane):
             if not self._closed:
                 self._watchers[fd] = None
                 self._epoll.unregister(fd)
+
+    async def beat(self) -> None:
+        """Return once a round has told of an event made for it."""
+        await Pulse().seen_by(self)
 
     def close(self) -> None:
         """Stop accepting, abort every link, and keep no descriptor."""

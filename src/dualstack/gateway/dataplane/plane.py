@@ -80,6 +80,10 @@ class DataPlane(ABC):
         """
         return nullcontext()
 
+    async def beat(self) -> None:
+        """Return once the plane has seen an event made for it: whoever waits for that knows that it lives."""
+        await asyncio.sleep(0)
+
     async def drain(self, timeout_s: float, links: Iterable[Link] | None = None) -> int:
         """Wait for links to end by themselves, abort the rest.
 

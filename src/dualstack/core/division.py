@@ -1,0 +1,28 @@
+"""Limits of a configuration among several processes that serve it side by side.
+
+Each gets its part, rounded up: together they admit no more than what is written and one less than there are processes,
+and a client may be refused by one while another has room, since the kernel, not the room, chooses the process.
+"""
+
+from dataclasses import replace
+
+from dualstack.core.configuration import Configuration
+
+__all__ = ["part_of"]
+
+
+def part_of(config: Configuration, workers: int) -> Configuration:
+    """What one of so many workers is to serve."""
+    services = tuple(
+        replace(
+            service,
+            max_connections=_part(service.max_connections, workers),
+            max_per_client=_part(service.max_per_client, workers),
+        )
+        for service in config.services
+    )
+    return replace(config, services=services)
+
+
+def _part(limit: int | None, workers: int) -> int | None:
+    return None if limit is None else -(-limit // workers)

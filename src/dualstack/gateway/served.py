@@ -1,0 +1,58 @@
+"""What a running gateway can be asked for, be it one process or several."""
+
+from typing import Protocol
+
+from dualstack.core.configuration import Configuration
+from dualstack.gateway.upgrade import Heritage
+
+__all__ = ["Served"]
+
+
+class Served(Protocol):
+    """`Gateway` or `Supervisor`; each method is as `Gateway` says."""
+
+    config: Configuration
+
+    async def open(self) -> None:
+        """Open every socket and serve."""
+        ...
+
+    async def reload(self, config: Configuration) -> None:
+        """Run another configuration."""
+        ...
+
+    async def stop_port(self, name: str, *, drain_s: float | None = None, release: bool = False) -> int:
+        """Stop a port."""
+        ...
+
+    async def start_port(self, name: str) -> None:
+        """Start a port."""
+        ...
+
+    async def list_ports(self) -> list[dict[str, object]]:
+        """All ports, as JSON has them."""
+        ...
+
+    def describe_sockets(self) -> list[dict[str, object]]:
+        """All listening sockets, as JSON has them."""
+        ...
+
+    async def beat(self) -> None:
+        """Return once the data plane has shown that it lives."""
+        ...
+
+    def heritage(self) -> Heritage:
+        """What a gateway that takes its place gets."""
+        ...
+
+    async def hand_over(self) -> None:
+        """Leave the listening sockets to that one."""
+        ...
+
+    async def drain(self) -> int:
+        """Listen no more, and let connections end."""
+        ...
+
+    async def close(self) -> None:
+        """End everything now."""
+        ...

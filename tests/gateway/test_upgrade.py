@@ -1,0 +1,223 @@
+"""A newer program takes the place of the running one: what it gets, and what happens when it cannot."""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dualstack.gateway.control_client import request
+from support.gateway import free_port
+from support.program import DUALSTACK, Dualstack, Program
+
+CONFIG = """
+workers = {workers}
+[[services]]
+name   = "tcp"
+listen = "localhost:0"
+to     = "127.0.0.1:{behind}"
+[[services]]
+name   = "second"
+listen = "127.0.0.1:0"
+to     = "127.0.0.1:{behind}"
+"""
+
+
+@pytest.fixture
+def behind() -> Iterator[int]:
+    with Dualstack("listen", "127.0.0.1:0", "--serve", "echo") as server:
+        yield server.port
+
+
+class Upgraded:
+    """A gateway with its file and control socket, and whoever takes its place."""
+
+    def __init__(self, gateway: Dualstack, file: Path, control: str) -> None:
+        self.gateway, self.file, self.control = gateway, file, control
+        self.pid = gateway.pid
+
+    def upgrade(self) -> None:
+        os.kill(self.pid, signal.SIGUSR2)
+        self.pid = int(self.gateway.err.until(" upgraded ").rpartition("pid=")[2])
+
+    def ports(self) -> dict[str, dict[str, object]]:
+        ports = request(self.control, "list")["ports"]
+        assert isinstance(ports, list)
+        return {port["name"]: port for port in ports}
+
+    def number(self, name: str) -> int:
+        sockets = self.ports()[name]["sockets"]
+        assert isinstance(sockets, list)
+        return int(sockets[0]["port"])
+
+
+@pytest.fixture(params=[1, 2], ids=["one process", "two workers"])
+def upgradable(request: pytest.FixtureRequest, tmp_path: Path, behind: int) -> Iterator[Upgraded]:
+    file, control = tmp_path / "gateway.toml", str(tmp_path / "c.sock")
+    file.write_text(CONFIG.format(workers=request.param, behind=behind))
+    with Dualstack("gateway", "--config", file, "--control", control) as gateway:
+        made = Upgraded(gateway, file, control)
+        yield made
+        if made.pid != gateway.pid:
+            os.kill(made.pid, signal.SIGTERM)
+            gateway.out.rest()
+    assert not Path(control).exists()
+
+
+def echo(client: socket.socket) -> bytes:
+    client.sendall(b"hello")
+    return client.recv(5)
+
+
+def test_a_connection_goes_on_in_the_old_program_and_a_new_one_begins_in_the_next(upgradable: Upgraded) -> None:
+    where = ("127.0.0.1", upgradable.number("tcp"))
+    with socket.create_connection(where, timeout=20) as old:
+        assert echo(old) == b"hello"
+        upgradable.upgrade()
+        assert upgradable.number("tcp") == where[1], "the number that the kernel chose for port 0"
+        with socket.create_connection(where, timeout=20) as new:
+            assert echo(new) == echo(old) == b"hello"
+            old.close()
+            assert upgradable.gateway.wait() == 0
+            assert echo(new) == b"hello"
+    first = upgradable.pid
+    upgradable.upgrade()
+    assert upgradable.pid != first
+    with socket.create_connection(where, timeout=20) as third:
+        assert echo(third) == b"hello"
+
+
+def test_a_stopped_port_stays_stopped_and_starts_in_the_next_program(upgradable: Upgraded) -> None:
+    where = ("127.0.0.1", upgradable.number("tcp"))
+    request(upgradable.control, "stop", "tcp")
+    upgradable.upgrade()
+    assert upgradable.ports()["tcp"]["state"] == "stopped"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(where, timeout=20)
+    request(upgradable.control, "start", "tcp")
+    for _ in range(6):
+        with socket.create_connection(where, timeout=20) as client:
+            assert echo(client) == b"hello"
+
+
+def test_the_next_program_reads_the_file_anew_and_may_have_more_or_fewer_workers(upgradable: Upgraded) -> None:
+    where = ("127.0.0.1", upgradable.number("tcp"))
+    text = upgradable.file.read_text()
+    for workers in (3, 1):
+        changed = text.replace("workers = 1", f"workers = {workers}").replace("workers = 2", f"workers = {workers}")
+        upgradable.file.write_text(changed.replace("second", f"fresh{workers}"))
+        upgradable.upgrade()
+        assert set(upgradable.ports()) == {"tcp", f"fresh{workers}"}
+        for _ in range(8):
+            with socket.create_connection(where, timeout=20) as client:
+                assert echo(client) == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ("nonsense = 1\n", "exit code 78"),
+        ("[[services]]\nname = 'x'\nlisten = '192.0.2.1:1'\nto = '127.0.0.1:9'\n", "exit code 78"),
+    ],
+    ids=["a wrong file", "a socket that cannot be opened"],
+)
+def test_a_program_that_does_not_serve_leaves_the_one_before(upgradable: Upgraded, wrong: str, why: str) -> None:
+    where = ("127.0.0.1", upgradable.number("tcp"))
+    good = upgradable.file.read_text()
+    upgradable.file.write_text(f"{wrong}{good}" if "services" not in wrong else f"{good}{wrong}")
+    upgradable.gateway.send_signal(signal.SIGUSR2)
+    said = upgradable.gateway.err.until("upgrade refused")
+    assert why in said
+    assert "the program before" in said
+    for _ in range(6):
+        with socket.create_connection(where, timeout=20) as client:
+            assert echo(client) == b"hello"
+    upgradable.file.write_text(good)
+    upgradable.upgrade()
+
+
+def test_a_second_upgrade_and_a_reload_wait_for_nothing_while_one_is_under_way(tmp_path: Path, behind: int) -> None:
+    """The file is a pipe for the new program, so that the test says when it is read."""
+    file = tmp_path / "gateway.toml"
+    text = CONFIG.format(workers=1, behind=behind)
+    file.write_text(text)
+    with Dualstack("gateway", "--config", file, "--control", tmp_path / "c.sock") as gateway:
+        file.unlink()
+        os.mkfifo(file)
+        gateway.send_signal(signal.SIGUSR2)
+        gateway.err.until(" upgrading ")
+        for number, what in ((signal.SIGUSR2, "upgrade refused"), (signal.SIGHUP, "reload refused")):
+            gateway.send_signal(number)
+            assert "it is being replaced by a new program" in gateway.err.until(what)
+        file.write_text(text)
+        pid = int(gateway.err.until(" upgraded ").rpartition("pid=")[2])
+        gateway.send_signal(signal.SIGUSR2)
+        assert gateway.wait() == 0
+        os.kill(pid, signal.SIGTERM)
+        gateway.out.rest()
+
+
+def test_who_is_asked_to_leave_meanwhile_takes_the_new_program_along(tmp_path: Path, behind: int) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(CONFIG.format(workers=1, behind=behind))
+    with Dualstack("gateway", "--config", file, "--control", tmp_path / "c.sock") as gateway:
+        file.unlink()
+        os.mkfifo(file)
+        gateway.send_signal(signal.SIGUSR2)
+        gateway.err.until(" upgrading ")
+        gateway.send_signal(signal.SIGTERM)
+        assert gateway.wait() == 0
+        gateway.out.rest()
+
+
+def test_answers_to_datagrams_that_were_asked_before_come_by_the_old_program(tmp_path: Path) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as client:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(20)
+        client.settimeout(20)
+        target = f"127.0.0.1:{server.getsockname()[1]}"
+        with Dualstack("relay", "--udp", "*:0", target, "--control", tmp_path / "c.sock") as relay:
+            client.connect(("127.0.0.1", relay.port))
+            client.send(b"first")
+            _, old = server.recvfrom(100)
+            made = Upgraded(relay, tmp_path, str(tmp_path / "c.sock"))
+            made.upgrade()
+            client.send(b"second")
+            _, new = server.recvfrom(100)
+            assert old != new, "the new program has a flow of its own"
+            server.sendto(b"one", old)
+            server.sendto(b"two", new)
+            assert {client.recv(100), client.recv(100)} == {b"one", b"two"}
+            assert relay.wait() == 0
+            os.kill(made.pid, signal.SIGTERM)
+            relay.out.rest()
+
+
+def test_sockets_of_a_service_manager_are_handed_on_and_it_is_told_who_serves(
+    tmp_path: Path, behind: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        port, control = free_port(), str(tmp_path / "c.sock")
+        relay = [*DUALSTACK, "relay", f"*:{port}", f"127.0.0.1:{behind}", "--control", control]
+        with Program(*DUALSTACK, "activate", f"*:{port}", "--", *relay) as gateway:
+            gateway.out.until("ready; Ctrl-C")
+            made = Upgraded(gateway, tmp_path, control)  # type: ignore[arg-type]
+            before = made.ports()["relay"]["sockets"]
+            made.upgrade()
+            assert made.ports()["relay"]["sockets"] == before
+            assert gateway.wait() == 0
+            for host in ("127.0.0.1", "::1"):
+                with socket.create_connection((host, port), timeout=20) as client:
+                    assert echo(client) == b"hello"
+            os.kill(made.pid, signal.SIGTERM)
+            gateway.out.rest()
+        said: list[str] = []
+        while not said or "STOPPING=1" not in said[-1]:
+            said.append(manager.recv(4096).decode())
+        mains = [line for each in said for line in each.splitlines() if line.startswith("MAINPID=")]
+        assert mains == [f"MAINPID={gateway.pid}", *[f"MAINPID={made.pid}"] * 2]
