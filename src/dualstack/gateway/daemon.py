@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from time import time
 
 from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration, Service
@@ -59,6 +60,7 @@ class Gateway:
         self._leaving: set[RunningService] = set()
         self._names: Mapping[str, tuple[Address, ...]] = {}
         self._history = SharedHistory()
+        self._started = time()
 
     async def open(self) -> None:
         """Open every socket of the plan and accept.
@@ -303,6 +305,22 @@ class Gateway:
     def describe_sockets(self) -> list[dict[str, object]]:
         """All listening sockets, as the ready line has them."""
         return [describe_socket(listening.spec) for listening in self._listenings()]
+
+    def snapshot(self) -> dict[str, object]:
+        """All that is counted and known of it, as JSON has it; `gateway.totals` sums those of several workers."""
+        from dualstack.gateway.picture import picture
+        from dualstack.gateway.totals import as_document
+
+        shot = picture(
+            [(service, self.datagrams.counts(service)) for service in self.services.values()],
+            self._leaving,
+            self.ports.values(),
+            self._plane.links,
+            self._history,
+            started=self._started,
+            loop_time=asyncio.get_running_loop().time(),
+        )
+        return as_document(shot)
 
     async def drain(self) -> int:
         """Listen no more, wait for the connections as long as their services say, cut the rest; how many these were."""

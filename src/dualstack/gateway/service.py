@@ -25,15 +25,17 @@ from dualstack.gateway.log import Log
 from dualstack.gateway.ports import NamedPort
 from dualstack.gateway.proxied import Senders, ends_of, read_header, sockaddr_of
 from dualstack.gateway.routes import Route, hops
+from dualstack.gateway.tally import Book, WayKey
 from dualstack.kernel.streams import NO_ROOM, SockAddr, as_socket, reset
 from dualstack.net.dialer import Dialer, SharedHistory
 from dualstack.wire.proxy_protocol import Ends, header
 
-__all__ = ["Door", "Policy", "RunningService", "client_of", "rules_of", "shown"]
+__all__ = ["Door", "Policy", "RunningService", "client_of", "rules_of", "shown", "way_of"]
 
 # How long a connection rests when the system has no descriptors left.
 _ROOM_RETRY_S = 0.1
 _LEAVING = "the gateway is leaving"
+_PROXY_HEADER = "no whole PROXY header"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def _target(service: Service, found: tuple[Hop, ...]) -> Target:
     return Target(found, idle_timeout_s=service.idle_timeout_s, connect_timeout_s=service.connect_timeout_s)
 
 
-async def _reach(policy: Policy, target: Endpoint) -> socket:
+async def _reach(policy: Policy, book: Book, target: Endpoint) -> socket:
     """Connect to a target; a client never pays for a lack of descriptors: it waits until there are some.
 
     Raises:
@@ -105,8 +107,10 @@ async def _reach(policy: Policy, target: Endpoint) -> socket:
     deadline = loop.time() + policy.service.connect_timeout_s
     dialer = policy.dialer_to(target)
     while True:
+        note = book.dialling(target).note
+        left_s = max(deadline - loop.time(), 0.0)
         try:
-            return await dialer.connect(str(target.host), target.port, timeout=max(deadline - loop.time(), 0.0))
+            return await dialer.connect(str(target.host), target.port, timeout=left_s, on_step=note)
         except DialError as error:
             if error.errno not in NO_ROOM:
                 raise
@@ -127,6 +131,7 @@ class RunningService:
         self.policy = policy
         self.connections = 0
         self.by_client: Counter[str] = Counter()
+        self.book = Book()
         self._plane = plane
         self._children = children
         self._log = log
@@ -169,7 +174,7 @@ class RunningService:
         try:
             sock, ends = await read_header(client, sender)
         except WireError as error:
-            self.refused(sender, str(error))
+            self.refused(sender, str(error), rule=_PROXY_HEADER)
             return
         finally:
             door.count(-1)
@@ -198,10 +203,10 @@ class RunningService:
     async def _dial(
         self, client: SocketType, peer: SockAddr, door: "Door", target: Endpoint, ends: Ends | None
     ) -> None:
-        policy = self.policy
+        policy, since = self.policy, self._plane.now
         preface = policy.preface(client, peer, ends)
         try:
-            server = await _reach(policy, target)
+            server = await _reach(policy, self.book, target)
         except asyncio.CancelledError:
             self._lose(client, peer, door, _LEAVING)
             raise
@@ -209,14 +214,16 @@ class RunningService:
             self._lose(client, peer, door, str(error))
         else:
             idle_s = policy.service.idle_timeout_s
-            self._plane.relay(client, server, door, peer=peer, leftover=preface, idle_timeout_s=idle_s)
+            hop = _hop_of(server)
+            link = self._plane.relay(client, server, door, peer=peer, leftover=preface, idle_timeout_s=idle_s)
+            link.started, link.hop = since, hop
 
     async def _forward(self, client: SocketType, peer: SockAddr, door: "Door", target: ForwardTarget) -> None:
-        policy = self.policy
+        policy, since = self.policy, self._plane.now
         sock = as_socket(client)
         sock.setblocking(False)
         try:
-            arranged = await arrange(sock, target, partial(_reach, policy))
+            arranged = await arrange(sock, target, partial(_reach, policy, self.book))
         except asyncio.CancelledError:
             self._lose(sock, peer, door, _LEAVING)
             raise
@@ -225,14 +232,20 @@ class RunningService:
             self._turned(peer, turned)
             door.leave(peer)
         else:
-            self._plane.relay(
+            hop = _hop_of(arranged.server)
+            link = self._plane.relay(
                 *(sock, arranged.server, door),
                 peer=peer,
                 leftover=arranged.first,
                 idle_timeout_s=policy.service.idle_timeout_s,
             )
+            link.started, link.hop, link.asked = since, hop, arranged.target
 
     def _turned(self, peer: SockAddr, turned: Turned) -> None:
+        if turned.is_refusal:
+            self.book.rules.refused(peer, turned.rule, str(turned))
+        else:
+            self.book.trouble(peer, turned.target, str(turned))
         event, write = ("refused", self._log.info) if turned.is_refusal else ("unreached", self._log.warning)
         where = {} if turned.target is None else {"target": turned.target}
         write(event, service=self.name, peer=shown(peer), **where, why=str(turned))
@@ -243,25 +256,30 @@ class RunningService:
         try:
             self._children.spawn(argv, client, ends or ends_of(client, peer), door, lambda: door.leave(peer))
         except OSError as error:
-            self._log.warning("unreached", service=self.name, peer=shown(peer), why=f"{argv[0]}: {error.strerror}")
+            why = f"{argv[0]}: {error.strerror}"
+            self.book.trouble(peer, self.policy.service.target, why)
+            self._log.warning("unreached", service=self.name, peer=shown(peer), why=why)
             door.leave(peer)
 
     def _lose(self, client: SocketType, peer: SockAddr, door: "Door", why: str) -> None:
         reset(client)
         client.close()
-        self._log.warning("unreached", service=self.name, peer=shown(peer), target=self.policy.service.target, why=why)
+        self._unreached(peer, why)
         door.leave(peer)
 
-    def refused(self, peer: SockAddr, why: str) -> None:
-        """Write down who was not let in, and why."""
+    def refused(self, peer: SockAddr, why: str, *, rule: str = "") -> None:
+        """Write down who was not let in, and why; `rule` is what it is counted by, where `why` says more."""
+        self.book.rules.refused(peer, rule or why, why if rule else "")
         self._log.info("refused", service=self.name, peer=shown(peer), why=why)
 
     def unreached(self, link: Link) -> None:
         """Write down a target that did not answer."""
-        tried = "; ".join(f"{hop.address}: {os.strerror(number)}" for hop, number in link.failures)
-        self._log.warning(
-            "unreached", service=self.name, peer=shown(link.peer), target=self.policy.service.target, why=tried
-        )
+        self._unreached(link.peer, "; ".join(f"{hop.address}: {os.strerror(number)}" for hop, number in link.failures))
+
+    def _unreached(self, peer: SockAddr, why: str) -> None:
+        target = self.policy.service.target
+        self.book.trouble(peer, target, why)
+        self._log.warning("unreached", service=self.name, peer=shown(peer), target=target, why=why)
 
     async def finish_dialling(self, timeout_s: float, is_meant: Callable[[object], bool]) -> int:
         """Wait for the lookups of the doors that are meant, give up on those left; how many these were."""
@@ -285,11 +303,12 @@ class Door:
         port: whose connections are counted.
     """
 
-    __slots__ = ("closed_to", "port", "service")
+    __slots__ = ("closed_to", "port", "service", "tally")
 
     def __init__(self, service: RunningService, port: NamedPort) -> None:
         self.service = service
         self.port = port
+        self.tally = service.book.on(port.name)
         self.closed_to: frozenset[Address] = frozenset()
 
     def admit(self, client: SocketType, peer: SockAddr) -> Target | None:
@@ -320,6 +339,7 @@ class Door:
             return None
         service.by_client[who] += 1
         self.count(1)
+        self.tally.came[":" in who] += 1
         policy = service.policy
         target = policy.target
         if target is None:
@@ -337,12 +357,14 @@ class Door:
         """As `Gate.closed`."""
         if link.reason is Reason.UNREACHED:
             self.service.unreached(link)
+        self.tally.ended(link, way_of(link))
         self.leave(link.peer)
 
     def leave(self, peer: SockAddr) -> None:
         """One connection less."""
         self.count(-1)
         who = client_of(peer)
+        self.tally.left[":" in who] += 1
         self.service.by_client[who] -= 1
         if not self.service.by_client[who]:
             del self.service.by_client[who]
@@ -354,6 +376,20 @@ def client_of(peer: SockAddr) -> str:
     An `Address` would be a tenth of what a short connection costs.
     """
     return peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else peer
+
+
+def way_of(link: Link) -> WayKey:
+    """From which family to which a link goes."""
+    hop = link.hop
+    return ":" in client_of(link.peer), None if hop is None else hop.family
+
+
+def _hop_of(server: socket) -> Hop:
+    """Where a connected socket leads; one that was reset meanwhile does not say."""
+    try:
+        return Hop(server.family, server.getpeername())
+    except OSError:
+        return Hop(server.family, "")
 
 
 def shown(peer: SockAddr) -> str:

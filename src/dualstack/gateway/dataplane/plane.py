@@ -87,6 +87,7 @@ class DataPlane(ABC):
                 pass
             finally:
                 self._drains.remove(drain)
+        self._refresh()
         for link in (left := list(waiting)):
             link.abort()
         return len(left)
@@ -116,6 +117,7 @@ class DataPlane(ABC):
             self._deadlines.drop(link, link.due)
         link.reason = reason
         link.errno = errno
+        link.over_at = self.now
         self._links.discard(link)
         for waiting, over in self._drains:
             waiting.discard(link)
