@@ -1,11 +1,13 @@
 """`dualstack gateway`: run a configuration, or say what it means."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 
 from dualstack.cli.output import Seconds, print_document, print_table
-from dualstack.cli.serving import run_gateway, serving_options
+from dualstack.cli.serving import page_of, run_gateway, serving_options
+from dualstack.core.configuration import Configuration
 from dualstack.core.socketspec import SocketSpec
 from dualstack.core.stacks import STACKS
 from dualstack.errors import ExitCode
@@ -61,6 +63,8 @@ def command(
     as_json: bool,
     quiet: bool,
     log: str | None,
+    page: str | None,
+    access_log: str | None,
 ) -> int | None:
     """Run the ports, services and links of a configuration, or --check what they mean."""
     if help_config:
@@ -70,14 +74,23 @@ def command(
         return _print_check(checked, as_json=as_json)
     if system is not None or no_lookup:
         raise click.UsageError("--os and --no-lookup go with --check")
-    config = load(path)
+
+    def read() -> Configuration:
+        found = load(path)
+        return replace(
+            found,
+            page=found.page if page is None else page_of(page),
+            access_log=found.access_log if access_log is None else access_log,
+        )
+
+    config = read()
     run_gateway(
         config,
         as_json=as_json,
         quiet=quiet,
         log=log,
         control=control or config.control or default_control_path(),
-        load=lambda: load(path),
+        load=read,
     )
     return None
 

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 import click
 
 from dualstack.cli.output import Seconds, family_options
-from dualstack.cli.serving import run_gateway, serving_options
+from dualstack.cli.serving import page_of, run_gateway, serving_options
 from dualstack.core.configuration import BOTH, Configuration, Service, Sockets, Target
 from dualstack.core.endpoint import parse_listen
 from dualstack.core.narrowing import narrowed
@@ -36,6 +36,8 @@ class ServiceOptions:
     max_per_client: int | None
     drain: float
     control: str | None
+    page: str | None
+    access_log: str | None
     as_json: bool
     quiet: bool
     log: str | None
@@ -62,9 +64,8 @@ class ServiceOptions:
             max_per_client=self.max_per_client,
             drain_s=self.drain,
         )
-        run_gateway(
-            Configuration((service,)), as_json=self.as_json, quiet=self.quiet, log=self.log, control=self.control
-        )
+        config = Configuration((service,), page=page_of(self.page), access_log=self.access_log)
+        run_gateway(config, as_json=self.as_json, quiet=self.quiet, log=self.log, control=self.control)
 
 
 def service_options(target: str) -> Callable[[F], F]:

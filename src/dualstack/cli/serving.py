@@ -7,8 +7,10 @@ import click
 
 from dualstack.cli.output import print_json
 from dualstack.core.configuration import Configuration
+from dualstack.core.endpoint import Endpoint
 from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.log import open_log
+from dualstack.gateway.page_address import page_endpoints
 from dualstack.gateway.runner import run
 
 __all__ = ["run_gateway", "serving_options"]
@@ -17,14 +19,23 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def serving_options(function: F) -> F:
-    """`--quiet`, `--log` and `--json` of a program that serves until a signal ends it."""
+    """`--page`, `--access-log`, `--quiet`, `--log` and `--json` of a program that serves until a signal ends it."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once all sockets listen."),
         click.option("--log", type=click.Choice(["text", "json"]), help="The form of the log on standard error."),
         click.option("--quiet", "-q", is_flag=True, help="Log warnings and errors only."),
+        click.option("--access-log", metavar="FILE", help="Write a line for each connection; - is standard error."),
+        click.option(
+            "--page", metavar="WHERE", help="Open the status page: a port number of both loopbacks, or LISTEN."
+        ),
     ):
         function = option(function)
     return function
+
+
+def page_of(where: str | None) -> tuple[Endpoint, ...]:
+    """What `--page` asks for."""
+    return () if where is None else page_endpoints(where)
 
 
 def run_gateway(

@@ -174,6 +174,9 @@ class Configuration:
     user: str | None = None
     control: str | None = None
     log: str = "text"
+    access_log: str | None = None
+    page: tuple[Endpoint, ...] = ()
+    page_hosts: tuple[str, ...] = ()
     ports_by_key: dict[str, Port] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -36,6 +36,7 @@ from dualstack.core.endpoint import parse_host, parse_listen, parse_port, parse_
 from dualstack.core.prefix import Prefix
 from dualstack.errors import AddressError, ConfigError, RuleError
 from dualstack.gateway.config_tables import TABLES, File, PortTable, ServiceTable, configuration_keys
+from dualstack.gateway.page_address import page_endpoints
 from dualstack.kernel.tables import parse_table, read_text
 from dualstack.net.services import service_port
 
@@ -164,6 +165,9 @@ def _configuration(file: File, where: str) -> Configuration:
         user=file.user,
         control=file.control,
         log=file.log,
+        access_log=file.access_log,
+        page=_checked(where, "page", lambda: page_endpoints(file.page)),
+        page_hosts=tuple(file.page_hosts),
     )
 
 

@@ -34,7 +34,7 @@ from dualstack.net.dialer import SharedHistory
 from dualstack.net.names import resolve_async
 
 # What a reload does not change.
-_AT_START = ("user", "control", "log")
+_AT_START = ("user", "control", "log", "access_log", "page", "page_hosts")
 
 __all__ = ["Gateway", "gather_facts"]
 

@@ -5,11 +5,19 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from dualstack.gateway.access_log import AccessLog
+
 __all__ = ["Log", "open_log"]
 
 
 class Log:
-    """Writes events: `log.info("refused", service="imap", peer="192.0.2.1")`."""
+    """Writes events: `log.info("refused", service="imap", peer="192.0.2.1")`.
+
+    `access` has a line for each connection, where that is wanted; `form` is text or json.
+    """
+
+    access: AccessLog | None = None
+    form = "text"
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
@@ -36,7 +44,9 @@ def open_log(form: str = "text", *, quiet: bool = False) -> Log:
     logger.addHandler(stream)
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
     logger.propagate = False
-    return Log(logger)
+    log = Log(logger)
+    log.form = form
+    return log
 
 
 def _facts(record: logging.LogRecord) -> dict[str, object]:

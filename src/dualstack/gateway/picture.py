@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.metadata import version
-from socket import AF_INET, AF_INET6
 from time import monotonic, time
 
 from dualstack.core.configuration import ExecTarget, Target
@@ -17,20 +16,18 @@ from dualstack.core.socket_text import Labelled
 from dualstack.core.socketspec import SocketSpec
 from dualstack.core.stacks import Stack, stack_named
 from dualstack.gateway import snapshot as to
+from dualstack.gateway.access_log import target_text
 from dualstack.gateway.dataplane.link import Link
 from dualstack.gateway.inlets import Counts
+from dualstack.gateway.peers import CLIENTS, WayKey, shown, target_family, way_of
 from dualstack.gateway.ports import NamedPort, PortState
-from dualstack.gateway.service import Door, RunningService, shown, way_of
-from dualstack.gateway.tally import Book, Tally, Way, WayKey
+from dualstack.gateway.service import Door, RunningService
+from dualstack.gateway.tally import Book, Tally, Way
 from dualstack.gateway.timelines import timeline
 from dualstack.kernel.facts import system_name
 from dualstack.net.dialer import SharedHistory
 
-__all__ = ["FAMILY_OF", "history_of", "picture", "target_text"]
-
-_CLIENTS = ("ipv4", "ipv6")
-FAMILY_OF: Mapping[int | None, str] = {AF_INET: "ipv4", AF_INET6: "ipv6", None: "none"}
-"""A target's family for people; what is not here is a Unix socket."""
+__all__ = ["picture"]
 
 _TEXT_MAX = 300
 _LESSONS_MAX = 64
@@ -65,7 +62,7 @@ def picture(
     found += [_service(service, None, live, to_wall, is_leaving=True) for service in leaving]
     here = list(ports)
     return to.Snapshot(
-        time(), started, version("dualstack"), services=found, ports=_ports(here), history=history_of(history)
+        time(), started, version("dualstack"), services=found, ports=_ports(here), history=_history(history)
     )
 
 
@@ -104,11 +101,6 @@ def _service(
     )
 
 
-def target_text(target: Target | None) -> str:
-    """Where a service's connections go; of a command its name alone, for its words may be secret."""
-    return f"exec:{target.argv[0]}" if isinstance(target, ExecTarget) else str(target)
-
-
 def _named(target: object) -> str:
     return target_text(target) if isinstance(target, ExecTarget) else _cut("" if target is None else str(target))
 
@@ -119,8 +111,7 @@ def _cut(text: str) -> str:
 
 def _on_port(tally: Tally, live: Live) -> to.OnPort:
     clients = [
-        to.Client(family, came - left, came)
-        for family, came, left in zip(_CLIENTS, tally.came, tally.left, strict=True)
+        to.Client(family, came - left, came) for family, came, left in zip(CLIENTS, tally.came, tally.left, strict=True)
     ]
     open_now = {key: way for (whose, key), way in live.items() if whose is tally}
     ways = [_way(key, tally.ways.get(key), open_now.get(key)) for key in dict.fromkeys((*tally.ways, *open_now))]
@@ -129,7 +120,7 @@ def _on_port(tally: Tally, live: Live) -> to.OnPort:
 
 def _way(key: WayKey, over: Way | None, now: Way | None) -> to.Way:
     is_ipv6, target = key
-    made = to.Way(_CLIENTS[is_ipv6], FAMILY_OF.get(target, "unix"), now.connections if now else 0)
+    made = to.Way(CLIENTS[is_ipv6], target_family(target), now.connections if now else 0)
     for part in (over, now):
         if part is not None:
             made.total += part.connections
@@ -166,7 +157,7 @@ def _connection(tally: Tally, link: Link, to_wall: float, target: Target | None)
         tally.port,
         shown(link.peer),
         where,
-        f"{_CLIENTS[is_ipv6]} to {FAMILY_OF.get(family, 'unix')}",
+        f"{CLIENTS[is_ipv6]} to {target_family(family)}",
         link.bytes_up,
         link.bytes_down,
         max(link.over_at - link.started, 0.0),
@@ -179,7 +170,7 @@ def _reason(link: Link) -> str:
     return f"{why}: {os.strerror(link.errno)}" if link.errno else why
 
 
-def history_of(history: SharedHistory) -> list[to.Lesson]:
+def _history(history: SharedHistory) -> list[to.Lesson]:
     """What was learnt, the latest first."""
     records = history.save(monotonic(), most=_LESSONS_MAX)["records"]
     assert isinstance(records, list)  # noqa: S101 - it writes them so

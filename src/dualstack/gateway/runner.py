@@ -10,7 +10,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 
 from dualstack.core.configuration import Configuration
-from dualstack.errors import DualstackError
+from dualstack.errors import ConfigError, DualstackError
+from dualstack.gateway.access_log import AccessLog
 from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.log import Log
@@ -42,6 +43,9 @@ def run(config: Configuration, log: Log, *, ready: Ready, load: Load | None = No
 
 async def _run(config: Configuration, log: Log, ready: Ready, load: Load | None, control: str | None) -> None:
     async with AsyncExitStack() as undo:
+        if config.access_log is not None:
+            log.access = AccessLog(config.access_log, log.form)
+            undo.callback(log.access.close)
         gateway = Gateway(config, data_plane(asyncio.get_running_loop()), log)
         undo.push_async_callback(gateway.close)
         signals = _Signals(gateway, log, load)
@@ -50,6 +54,8 @@ async def _run(config: Configuration, log: Log, ready: Ready, load: Load | None,
             return
         if control is not None:
             await _open_control(gateway, control, undo)
+        if config.page:
+            _open_page(gateway, config, undo)
         if config.user is not None:
             become(config.user, config.where)
         signals.is_ready = True
@@ -64,6 +70,17 @@ async def _open_control(gateway: Gateway, path: str, undo: AsyncExitStack) -> No
     control = Control(gateway, path)
     undo.push_async_callback(control.close)
     control.start()
+
+
+def _open_page(gateway: Gateway, config: Configuration, undo: AsyncExitStack) -> None:
+    from dualstack.gateway.page.server import Page
+
+    async def snapshot() -> dict[str, object]:
+        return gateway.snapshot()
+
+    page = Page(config.page, snapshot, hosts=config.page_hosts)
+    undo.push_async_callback(page.close)
+    page.start()
 
 
 class _Signals:
@@ -118,6 +135,7 @@ class _Signals:
             self._log.info("leaving", hint="connections may end; once more (Ctrl-C) ends them")
 
     def _hang_up(self) -> None:
+        self._reopen_access_log()
         if self._load is None:
             self._leave.set()
         elif self._leave.is_set() or not self.is_ready:
@@ -126,6 +144,13 @@ class _Signals:
             self._reloading = self._loop.create_task(self._reload_until_quiet(self._load))
         else:
             self._once_more = True
+
+    def _reopen_access_log(self) -> None:
+        try:
+            if self._log.access is not None:
+                self._log.access.reopen()
+        except ConfigError as error:
+            self._log.error("access log", why=str(error), running="the file before")
 
     async def _reload_until_quiet(self, load: Load) -> None:
         """Reload, and again if a signal came meanwhile: the file may have changed since it was read."""

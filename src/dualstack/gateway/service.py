@@ -17,15 +17,17 @@ from dualstack.core.address import Address
 from dualstack.core.configuration import ExecTarget, ForwardTarget, Service, UnixTarget
 from dualstack.core.endpoint import Endpoint
 from dualstack.errors import DialError, DualstackError, WireError
+from dualstack.gateway.access_log import ended, target_text, unlinked
 from dualstack.gateway.children import Children
 from dualstack.gateway.dataplane.link import Hop, Link, Reason, Target
 from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.gateway.forward import Turned, arrange
 from dualstack.gateway.log import Log
+from dualstack.gateway.peers import client_of, hop_of, shown, way_of
 from dualstack.gateway.ports import NamedPort
 from dualstack.gateway.proxied import Senders, ends_of, read_header, sockaddr_of
 from dualstack.gateway.routes import Route, hops
-from dualstack.gateway.tally import Book, WayKey
+from dualstack.gateway.tally import Book
 from dualstack.kernel.streams import NO_ROOM, SockAddr, as_socket, reset
 from dualstack.net.dialer import Dialer, SharedHistory
 from dualstack.wire.proxy_protocol import Ends, header
@@ -193,7 +195,7 @@ class RunningService:
             case Endpoint(host=str()) as target:
                 self._begin(self._dial(client, peer, door, target, ends), door)
             case target:
-                self._lose(client, peer, door, self.policy.trouble or f"no way to {target}")
+                self._lose(client, peer, door, self.policy.trouble or f"no way to {target}", self._plane.now)
 
     def _begin(self, work: Coroutine[None, None, None], door: "Door") -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -208,13 +210,13 @@ class RunningService:
         try:
             server = await _reach(policy, self.book, target)
         except asyncio.CancelledError:
-            self._lose(client, peer, door, _LEAVING)
+            self._lose(client, peer, door, _LEAVING, since)
             raise
         except (DualstackError, OSError) as error:
-            self._lose(client, peer, door, str(error))
+            self._lose(client, peer, door, str(error), since)
         else:
             idle_s = policy.service.idle_timeout_s
-            hop = _hop_of(server)
+            hop = hop_of(server)
             link = self._plane.relay(client, server, door, peer=peer, leftover=preface, idle_timeout_s=idle_s)
             link.started, link.hop = since, hop
 
@@ -225,14 +227,14 @@ class RunningService:
         try:
             arranged = await arrange(sock, target, partial(_reach, policy, self.book))
         except asyncio.CancelledError:
-            self._lose(sock, peer, door, _LEAVING)
+            self._lose(sock, peer, door, _LEAVING, since)
             raise
         except Turned as turned:
             sock.close()
             self._turned(peer, turned)
-            door.leave(peer)
+            self._over(door, peer, since, str(turned), turned.target)
         else:
-            hop = _hop_of(arranged.server)
+            hop = hop_of(arranged.server)
             link = self._plane.relay(
                 *(sock, arranged.server, door),
                 peer=peer,
@@ -253,24 +255,39 @@ class RunningService:
     def _spawn(
         self, argv: tuple[str, ...], client: SocketType, peer: SockAddr, door: "Door", ends: Ends | None
     ) -> None:
+        since = self._plane.now
         try:
-            self._children.spawn(argv, client, ends or ends_of(client, peer), door, lambda: door.leave(peer))
+            on_exit = partial(self._over, door, peer, since, "the command has ended")
+            self._children.spawn(argv, client, ends or ends_of(client, peer), door, on_exit)
         except OSError as error:
             why = f"{argv[0]}: {error.strerror}"
             self.book.trouble(peer, self.policy.service.target, why)
             self._log.warning("unreached", service=self.name, peer=shown(peer), why=why)
-            door.leave(peer)
+            self._over(door, peer, since, why)
 
-    def _lose(self, client: SocketType, peer: SockAddr, door: "Door", why: str) -> None:
+    def _lose(self, client: SocketType, peer: SockAddr, door: "Door", why: str, since: float) -> None:
         reset(client)
         client.close()
         self._unreached(peer, why)
-        door.leave(peer)
+        self._over(door, peer, since, why)
 
     def refused(self, peer: SockAddr, why: str, *, rule: str = "") -> None:
         """Write down who was not let in, and why; `rule` is what it is counted by, where `why` says more."""
         self.book.rules.refused(peer, rule or why, why if rule else "")
         self._log.info("refused", service=self.name, peer=shown(peer), why=why)
+
+    def write_down(self, link: Link, port: str) -> None:
+        """A line of the access log, where there is one, for a link that is over."""
+        if self._log.access is not None:
+            self._log.access.write(ended(link, self.name, port, link.asked or self.policy.service.target))
+
+    def _over(self, door: "Door", peer: SockAddr, since: float, reason: str, asked: object = None) -> None:
+        """A connection that was no link is over."""
+        if self._log.access is not None:
+            asked = asked or target_text(self.policy.service.target)
+            duration_s = asyncio.get_running_loop().time() - since
+            self._log.access.write(unlinked(peer, self.name, door.port.name, asked, duration_s, reason))
+        door.leave(peer)
 
     def unreached(self, link: Link) -> None:
         """Write down a target that did not answer."""
@@ -358,6 +375,7 @@ class Door:
         if link.reason is Reason.UNREACHED:
             self.service.unreached(link)
         self.tally.ended(link, way_of(link))
+        self.service.write_down(link, self.port.name)
         self.leave(link.peer)
 
     def leave(self, peer: SockAddr) -> None:
@@ -368,33 +386,3 @@ class Door:
         self.service.by_client[who] -= 1
         if not self.service.by_client[who]:
             del self.service.by_client[who]
-
-
-def client_of(peer: SockAddr) -> str:
-    """Whose connections are counted together: the kernel's text of the address, unmapped, which is canonical.
-
-    An `Address` would be a tenth of what a short connection costs.
-    """
-    return peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else peer
-
-
-def way_of(link: Link) -> WayKey:
-    """From which family to which a link goes."""
-    hop = link.hop
-    return ":" in client_of(link.peer), None if hop is None else hop.family
-
-
-def _hop_of(server: socket) -> Hop:
-    """Where a connected socket leads; one that was reset meanwhile does not say."""
-    try:
-        return Hop(server.family, server.getpeername())
-    except OSError:
-        return Hop(server.family, "")
-
-
-def shown(peer: SockAddr) -> str:
-    """A peer for people: its address unmapped."""
-    if not isinstance(peer, tuple):
-        return peer
-    address = Address(peer).canonical
-    return f"[{address}]:{peer[1]}" if address.version == 6 else f"{address}:{peer[1]}"

@@ -11,9 +11,10 @@ from time import time
 
 from dualstack.core.steps import DialStep, Kind
 from dualstack.gateway.dataplane.link import Link
+from dualstack.gateway.peers import WayKey
 from dualstack.kernel.streams import SockAddr
 
-__all__ = ["OTHER_RULES", "Book", "Dialled", "Refused", "Rules", "Tally", "Trouble", "Way", "WayKey", "rules_behind"]
+__all__ = ["OTHER_RULES", "Book", "Dialled", "Refused", "Rules", "Tally", "Trouble", "Way", "rules_behind"]
 
 OTHER_RULES = "other rules"
 """Where refusals are counted once there are too many different ones."""
@@ -22,9 +23,6 @@ _RULES_MAX = 32
 _RECENT = 16
 _LATEST = 8
 _STEPS_MAX = 64
-
-WayKey = tuple[bool, int | None]
-"""Whether the client speaks IPv6; the target's address family as sockets have it, None where it was not reached."""
 
 
 class Way:
