@@ -1,4 +1,4 @@
-"""A real Chromium, driven over its DevTools protocol: it speaks to this machine alone, and every step waits for an event.
+"""A real Chromium, driven over its DevTools protocol: it speaks to this machine alone, and waits for events.
 
 Each command is answered, and each condition is looked at until it is so; nothing sleeps. What the page asked for, and
 what its console said, is kept.
@@ -10,9 +10,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from time import monotonic
 
 from websockets.sync.client import ClientConnection, connect

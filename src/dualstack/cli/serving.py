@@ -51,7 +51,8 @@ def run_gateway(
 
     def ready(gateway: Gateway) -> None:
         if as_json:
-            print_json({"event": "ready", "sockets": gateway.describe_sockets()})
+            pages = {"page": list(gateway.page)} if gateway.page else {}
+            print_json({"event": "ready", "sockets": gateway.describe_sockets(), **pages})
         elif not quiet:
             _print_ready(gateway, control)
 
@@ -69,6 +70,8 @@ def _print_ready(gateway: Gateway, control: str | None) -> None:
                 families += ", UDP"
             target = listening.door.service.policy.service.target
             click.echo(f"{spec.service}: listening on {spec} ({families}), to {target}")
+    for address in gateway.page:
+        click.echo(f"page: {address}")
     if control is not None:
         click.echo(f"control socket: {control}")
     click.echo("ready; Ctrl-C ends it")

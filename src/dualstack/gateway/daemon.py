@@ -61,6 +61,7 @@ class Gateway:
         self._names: Mapping[str, tuple[Address, ...]] = {}
         self._history = SharedHistory()
         self._started = time()
+        self.page: tuple[str, ...] = ()
 
     async def open(self) -> None:
         """Open every socket of the plan and accept.

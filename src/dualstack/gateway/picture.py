@@ -175,9 +175,16 @@ def _history(history: SharedHistory) -> list[to.Lesson]:
     records = history.save(monotonic(), most=_LESSONS_MAX)["records"]
     assert isinstance(records, list)  # noqa: S101 - it writes them so
     return [
-        to.Lesson(each["source"], each["destination"], each["rtt_s"], each["back_s"], list(each["failed"]))
+        to.Lesson(
+            _prefix(each["source"]), _prefix(each["destination"]), each["rtt_s"], each["back_s"], list(each["failed"])
+        )
         for each in reversed(records)
     ]
+
+
+def _prefix(text: str) -> str:
+    """As the history has them: a /64 of IPv6, a /24 of IPv4."""
+    return f"{text}/64" if ":" in text else f"{text}/24"
 
 
 def _ports(ports: list[NamedPort]) -> list[to.Port]:

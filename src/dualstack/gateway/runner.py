@@ -81,6 +81,7 @@ def _open_page(gateway: Gateway, config: Configuration, undo: AsyncExitStack) ->
     page = Page(config.page, snapshot, hosts=config.page_hosts)
     undo.push_async_callback(page.close)
     page.start()
+    gateway.page = tuple(page.addresses)
 
 
 class _Signals:

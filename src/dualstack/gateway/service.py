@@ -291,7 +291,9 @@ class RunningService:
 
     def unreached(self, link: Link) -> None:
         """Write down a target that did not answer."""
-        self._unreached(link.peer, "; ".join(f"{hop.address}: {os.strerror(number)}" for hop, number in link.failures))
+        self._unreached(
+            link.peer, "; ".join(f"{shown(hop.address)}: {os.strerror(number)}" for hop, number in link.failures)
+        )
 
     def _unreached(self, peer: SockAddr, why: str) -> None:
         target = self.policy.service.target

@@ -64,7 +64,7 @@ def _other(family: str, tries: Sequence[Try], answers: Mapping[str, str]) -> str
     if not mine:
         return f"{name}: no address" if family in answers else f"{name} was not needed"
     last = mine[-1]
-    took_ms = ((last.ended_s or last.started_s) - last.started_s) * 1000
+    took_ms = f"{((last.ended_s or last.started_s) - last.started_s) * 1000:.3g}"
     if last.outcome == "failed":
-        return f"{name} failed after {took_ms:.0f} ms: {last.why}"
-    return f"{name} had not answered within {took_ms:.0f} ms"
+        return f"{name} failed after {took_ms} ms: {last.why}"
+    return f"{name} had not answered within {took_ms} ms"

@@ -9,7 +9,7 @@ from itertools import pairwise
 from dualstack.gateway.page.markup import Markup, element
 from dualstack.gateway.snapshot import Dial
 
-__all__ = ["lines", "race", "share"]
+__all__ = ["lines", "race", "rates", "share"]
 
 _WIDTH, _HEIGHT = 300.0, 64.0
 
@@ -65,9 +65,10 @@ def race(label: str, dial: Dial) -> Markup:
 
 
 def rates(times: Sequence[float], values: Sequence[int]) -> list[float]:
-    """How much more a second, for each moment; a restart of a worker is no negative rate."""
+    """How much more a second, for each moment since the one before; a new worker makes no negative rate."""
     steps = pairwise(zip(times, values, strict=True))
-    return [0.0, *(max(b - a, 0) / ((t2 - t1) or 1.0) for (t1, a), (t2, b) in steps)][: len(times)]
+    found = [max(b - a, 0) / ((t2 - t1) or 1.0) for (t1, a), (t2, b) in steps]
+    return [*(found[:1] or [0.0]), *found][: len(times)]
 
 
 def _svg(label: str, box: str, name: str, *children: Markup) -> Markup:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-__all__ = ["ago", "clock", "count", "duration", "milliseconds", "size"]
+__all__ = ["ago", "clock", "count", "counted", "duration", "milliseconds", "rate", "size"]
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -28,6 +28,24 @@ def count(number: int) -> str:
     '1 234 567'
     """
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "client"), counted(2, "client")
+    ('1 client', '2 clients')
+    """
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def rate(number: float) -> str:
+    """How many a second.
+
+    >>> rate(0.0), rate(0.25), rate(123.4)
+    ('0 a second', '0.25 a second', '123 a second')
+    """
+    return f"{number:.3g} a second" if number < 1000 else f"{count(round(number))} a second"
 
 
 def duration(seconds: float) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from dualstack.gateway.page.figures import count, duration
+from dualstack.gateway.page.figures import counted, duration
 from dualstack.gateway.page.watch import Sample
 from dualstack.gateway.snapshot import Snapshot
 
@@ -45,7 +45,7 @@ def _listening(shot: Snapshot) -> str:
     number = len(shot.ports)
     ports = "the one port listens" if number == up == 1 else f"{up} of {number} ports listen"
     now = shot.now("ipv4") + shot.now("ipv6")
-    return f"{ports}; {count(now)} connections are open"
+    return f"{ports}; {counted(now, 'connection')} {'is' if now == 1 else 'are'} open"
 
 
 Finding = tuple[Level, str, str]
@@ -66,15 +66,15 @@ def _of_targets(shot: Snapshot, samples: Sequence[Sample]) -> Iterator[Finding]:
     last = max((each for service in shot.services for each in service.troubles), key=lambda each: each.time)
     yield (
         Level.BAD,
-        f"{count(number)} clients did not reach their target",
-        f"{count(number)} in the last {span} did not reach their target, the last one {last.target}: {last.why}",
+        f"{counted(number, 'client')} did not reach the target",
+        f"{counted(number, 'client')} in the last {span} did not; the last one went to {last.target}: {last.why}",
     )
 
 
 def _of_refusals(samples: Sequence[Sample]) -> Iterator[Finding]:
     number, span = _lately(samples, [sample.refused for sample in samples])
     if number:
-        yield Level.GOOD, "", f"{count(number)} clients were refused in the last {span}"
+        yield Level.GOOD, "", f"{counted(number, 'client')} refused in the last {span}"
 
 
 def _lately(samples: Sequence[Sample], values: Sequence[int]) -> tuple[int, str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from dualstack.gateway.page.charts import lines, race, rates, share
-from dualstack.gateway.page.figures import ago, clock, count, duration, milliseconds, size
+from dualstack.gateway.page.figures import ago, clock, count, counted, duration, milliseconds, rate, size
 from dualstack.gateway.page.markup import Child, Markup, element, joined
 from dualstack.gateway.page.verdict import Verdict, verdict_on
 from dualstack.gateway.page.watch import Sample
@@ -46,7 +46,7 @@ def page(shot: Snapshot, samples: Sequence[Sample]) -> str:
 
 
 def _header(shot: Snapshot) -> Markup:
-    workers = f"{shot.workers} workers" if shot.workers > 1 else "1 worker"
+    workers = counted(shot.workers, "worker")
     return element(
         "header",
         element("h1", "dualstack"),
@@ -92,14 +92,17 @@ def _overview(shot: Snapshot, samples: Sequence[Sample]) -> Markup:
     up = rates(times, [sample.bytes_up for sample in samples])
     down = rates(times, [sample.bytes_down for sample in samples])
     four, six = [sample.ipv4 for sample in samples], [sample.ipv6 for sample in samples]
+    came = {
+        "ipv4": rates(times, [sample.ipv4_total for sample in samples]),
+        "ipv6": rates(times, [sample.ipv6_total for sample in samples]),
+    }
     span = f"the last {duration(max(times[-1] - times[0], 1))}"
     return element(
         "section",
         element("h2", "Now", id="now", class_="hidden"),
-        _tile("IPv4 clients", count(four[-1]), f"{count(shot.total('ipv4'))} in all", "ipv4"),
-        _tile("IPv6 clients", count(six[-1]), f"{count(shot.total('ipv6'))} in all", "ipv6"),
+        [_clients(shot, family, times, came[family]) for family in ("ipv4", "ipv6")],
         _chart(
-            f"Connections, {span}",
+            f"Open connections, {span}",
             lines(f"Most: {max(*four, *six)}", times, ("ipv4", four), ("ipv6", six)),
             max(*four, *six),
         ),
@@ -115,12 +118,23 @@ def _overview(shot: Snapshot, samples: Sequence[Sample]) -> Markup:
     )
 
 
-def _tile(name: str, figure: str, more: str, kind: str) -> Markup:
+def _clients(shot: Snapshot, family: str, times: Sequence[float], came: Sequence[float]) -> Markup:
+    return _tile(
+        f"{FAMILIES[family]} clients",
+        count(shot.now(family)),
+        f"{count(shot.total(family))} in all, {rate(came[-1])}",
+        family,
+        lines(f"New ones a second, at most {max(came):.3g}", times, (family, came)),
+    )
+
+
+def _tile(name: str, figure: str, more: str, kind: str, chart: Markup | None = None) -> Markup:
     return element(
         "div",
         element("p", name, class_="name"),
         element("p", figure, class_="figure"),
         element("p", more, class_="more"),
+        chart,
         class_=f"tile {kind}",
         id=f"tile-{kind}",
     )
@@ -172,7 +186,7 @@ def _section(name: str, title: str, content: Child) -> Markup:
 def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[Child]], none: str) -> Markup:
     """A table whose first column heads its rows; on a narrow screen each row is a card."""
     if not rows:
-        return element("p", none, class_="none")
+        return element("p", none, class_="empty")
     body = [
         element(
             "tr",
@@ -199,7 +213,7 @@ def _code(text: str) -> Markup:
 def _services(services: Sequence[Service]) -> Markup:
     rows = [
         (
-            [service.name, element("span", service.protocol, class_="badge"), _leaving(service)],
+            [service.name, element("span", service.protocol, class_="badge"), _leaving(service), _on(service)],
             [_code(service.target)],
             count(service.of("ipv4").now),
             count(service.of("ipv6").now),
@@ -213,6 +227,12 @@ def _services(services: Sequence[Service]) -> Markup:
     ]
     heads = ("Service", "To", "IPv4 now", "IPv6 now", "In all", "Bytes up / down", "Refused", "Unreached", "Datagrams")
     return _table("What is served, and how much", heads, rows, "Nothing is served.")
+
+
+def _on(service: Service) -> Markup | None:
+    """Its ports, where they are not called as it is."""
+    names = [on.port for on in service.on if on.port != service.name]
+    return element("span", f"on {', '.join(names)}", class_="on quiet") if names else None
 
 
 def _leaving(service: Service) -> Markup | None:
@@ -275,7 +295,7 @@ def _port(port: Port) -> Markup:
             "h3",
             port.name,
             element("span", port.state, class_=f"badge {port.state}"),
-            element("span", f"{count(port.connections)} connections", class_="quiet"),
+            element("span", counted(port.connections, "connection"), class_="quiet"),
         ),
         element("p", port.error, class_="error") if port.error else None,
         [_socket(each) for each in port.sockets],
@@ -303,7 +323,7 @@ def _socket(sock: Socket) -> Markup:
 def _dials(shot: Snapshot) -> Markup:
     found = _latest(shot.services, lambda service: service.dials)
     if not found:
-        return element("p", "No target by name was dialled yet; literal addresses need no race.", class_="none")
+        return element("p", "No target by name was dialled yet; literal addresses need no race.", class_="empty")
     return element("ol", [element("li", _dial(dial, service, shot.time)) for dial, service in found], class_="dials")
 
 

@@ -21,6 +21,7 @@ Source = Callable[[], Awaitable[Mapping[str, object]]]
 EVERY_S = 5.0
 _SAMPLES = 180
 _HOLDS_S = 0.9
+_LEAST_S = 2.0
 
 
 class Sample(Struct):
@@ -29,6 +30,8 @@ class Sample(Struct):
     time: float
     ipv4: int
     ipv6: int
+    ipv4_total: int
+    ipv6_total: int
     bytes_up: int
     bytes_down: int
     refused: int
@@ -42,6 +45,8 @@ class Sample(Struct):
             shot.time,
             shot.now("ipv4"),
             shot.now("ipv6"),
+            shot.total("ipv4"),
+            shot.total("ipv6"),
             sum(service.bytes_up for service in services),
             sum(service.bytes_down for service in services),
             sum(service.refused for service in services),
@@ -82,5 +87,5 @@ class Watch:
             await asyncio.sleep(EVERY_S)
 
     def lately(self, shot: Snapshot) -> list[Sample]:
-        """The samples, with this moment at the end."""
-        return [*self.samples, Sample.of(shot)]
+        """The samples, with this moment at the end; one that is hardly over gives way, for rates need some time."""
+        return [*(sample for sample in self.samples if shot.time - sample.time >= _LEAST_S), Sample.of(shot)]
