@@ -90,7 +90,14 @@ class Exhausted:
         self.calls = 0
         self._port = port
 
-    async def connect(self, _host: str, _port: int, *, timeout: float) -> socket.socket:  # noqa: ASYNC109
+    async def connect(
+        self,
+        _host: str,
+        _port: int,
+        *,
+        timeout: float,  # noqa: ASYNC109
+        on_step: object,  # noqa: ARG002
+    ) -> socket.socket:
         self.calls += 1
         if self.calls == 1:
             raise DialError("x", attempts=(("::1", OSError(errno.EMFILE, os.strerror(errno.EMFILE))),))

@@ -9,6 +9,7 @@ from pathlib import Path
 from dualstack.core.address import Address
 from dualstack.core.steps import DialStep, Kind
 from dualstack.errors import AddressError
+from dualstack.net.dialer import OnStep
 from support.gateway import SOON, Running, ended, run, running
 
 VECTORS = json.loads((Path(__file__).parent.parent / "data" / "addresses.json").read_text())
@@ -52,8 +53,12 @@ class Watched:
         self._dialer = dialer
         self.steps: list[DialStep] = []
 
-    async def connect(self, host: str, port: int, *, timeout: float) -> object:  # noqa: ASYNC109
-        return await self._dialer.connect(host, port, timeout=timeout, on_step=self.steps.append)  # type: ignore[attr-defined]
+    async def connect(self, host: str, port: int, *, timeout: float, on_step: OnStep) -> object:  # noqa: ASYNC109
+        def note(step: DialStep) -> None:
+            self.steps.append(step)
+            on_step(step)
+
+        return await self._dialer.connect(host, port, timeout=timeout, on_step=note)  # type: ignore[attr-defined]
 
 
 def test_no_address_that_is_not_public_is_dialled_however_it_is_written() -> None:

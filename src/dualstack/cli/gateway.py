@@ -75,6 +75,8 @@ def command(
     quiet: bool,
     log: str | None,
     workers: int | None,
+    page: str | None,
+    access_log: str | None,
 ) -> int | None:
     """Run the ports, services and links of a configuration, or --check what they mean."""
     if help_config:
@@ -100,6 +102,8 @@ def command(
         control=control or file.configuration.control or default_control_path(),
         load=lambda: load_to_run(path, given).configuration,
         workers=workers,
+        page=page,
+        access_log=access_log,
     )
     return None
 

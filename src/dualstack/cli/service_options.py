@@ -37,6 +37,8 @@ class ServiceOptions:
     drain: float
     control: str | None
     workers: int | None
+    page: str | None
+    access_log: str | None
     as_json: bool
     quiet: bool
     log: str | None
@@ -77,6 +79,8 @@ class ServiceOptions:
             quiet=self.quiet,
             log=self.log,
             workers=self.workers,
+            page=self.page,
+            access_log=self.access_log,
             control=self.control,
         )
 

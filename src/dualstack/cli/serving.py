@@ -10,6 +10,7 @@ from dualstack.cli.output import print_json
 from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration
 from dualstack.gateway.log import open_log
+from dualstack.gateway.page_address import page_endpoints
 from dualstack.gateway.runner import run
 from dualstack.gateway.served import Served
 
@@ -19,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def serving_options(function: F) -> F:
-    """`--quiet`, `--log`, `--workers` and `--json` of a program that serves until a signal ends it."""
+    """The options of a program that serves until a signal ends it: how it is watched, and by how many it is done."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once all sockets listen."),
         click.option("--log", type=click.Choice(["text", "json"]), help="The form of the log on standard error."),
@@ -27,6 +28,10 @@ def serving_options(function: F) -> F:
             "--workers", type=click.IntRange(1, 256), help="Processes that relay; 1 relays in this one.  [default: 1]"
         ),
         click.option("--quiet", "-q", is_flag=True, help="Log warnings and errors only."),
+        click.option("--access-log", metavar="FILE", help="Write a line for each connection; - is standard error."),
+        click.option(
+            "--page", metavar="WHERE", help="Open the status page: a port number of both loopbacks, or LISTEN."
+        ),
     ):
         function = option(function)
     return function
@@ -39,19 +44,24 @@ def run_gateway(
     quiet: bool,
     log: str | None,
     workers: int | None = None,
+    page: str | None = None,
+    access_log: str | None = None,
     control: str | None = None,
     load: Callable[[], Configuration] | None = None,
 ) -> None:
-    """Run `config` until a signal ends it; `workers` instead of what it says."""
+    """Run `config` until a signal ends it; `workers`, `page` and `access_log` instead of what it says."""
+    given = {"workers": workers, "page": None if page is None else page_endpoints(page), "access_log": access_log}
+    options = {key: value for key, value in given.items() if value is not None}
 
     def ready(gateway: Served) -> None:
         if as_json:
-            print_json({"event": "ready", "sockets": gateway.describe_sockets()})
+            pages = {"page": list(gateway.page)} if gateway.page else {}
+            print_json({"event": "ready", "sockets": gateway.describe_sockets(), **pages})
         elif not quiet:
             _print_ready(gateway, control)
 
     def meant(written: Configuration) -> Configuration:
-        return written if workers is None else replace(written, workers=workers)
+        return replace(written, **options) if options else written  # type: ignore[arg-type]
 
     log_to = open_log(log or config.log, quiet=quiet)
     again = None if load is None else lambda: meant(load())
@@ -71,6 +81,8 @@ def _print_ready(gateway: Served, control: str | None) -> None:
         click.echo(f"{sock['service']}: listening on {host}:{sock['port']} ({families}), to {target}")
     if gateway.config.workers > 1:
         click.echo(f"{gateway.config.workers} workers")
+    for address in gateway.page:
+        click.echo(f"page: {address}")
     if control is not None:
         click.echo(f"control socket: {control}")
     click.echo("ready; Ctrl-C ends it")

@@ -186,6 +186,9 @@ class Configuration:
     max_connections: int | None = None
     ipv6: bool = True
     workers: int = 1
+    access_log: str | None = None
+    page: tuple[Endpoint, ...] = ()
+    page_hosts: tuple[str, ...] = ()
     ports_by_key: dict[str, Port] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ connection may still start with it, as a probe. Times are the caller's: nothing 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from dualstack.core.address import BITS, Address
 from dualstack.core.order import UNKNOWN, Candidate, Known
@@ -140,9 +141,10 @@ class History:
         record.failed.pop(value, None)
         _remember(record.used, value, now)
 
-    def save(self, now: float) -> dict[str, object]:
-        """The records as JSON has them, times as their age, the one asked about last at the end."""
-        return {"version": _VERSION, "records": [_saved(key, record, now) for key, record in self._records.items()]}
+    def save(self, now: float, *, most: int | None = None) -> dict[str, object]:
+        """The records as JSON has them, times as their age, the one asked about last at the end, or the last few."""
+        records = list(islice(reversed(self._records.items()), most))
+        return {"version": _VERSION, "records": [_saved(key, record, now) for key, record in reversed(records)]}
 
     def load(self, document: Mapping[str, object], now: float) -> None:
         """Add what `save` gave; `now` is when it was saved, by the clock of now.

@@ -36,6 +36,7 @@ from dualstack.core.endpoint import parse_host, parse_listen, parse_port, parse_
 from dualstack.core.prefix import Prefix
 from dualstack.errors import AddressError, ConfigError, RuleError
 from dualstack.gateway.config_tables import TABLES, File, PortTable, ServiceTable, configuration_keys
+from dualstack.gateway.page_address import page_endpoints
 from dualstack.kernel.tables import parse_table, read_text
 from dualstack.net.resolvers import resolver_named
 from dualstack.net.services import service_port
@@ -171,6 +172,9 @@ def _configuration(file: File, where: str) -> Configuration:
         max_connections=file.max_connections,
         ipv6=file.ipv6,
         workers=file.workers,
+        access_log=file.access_log,
+        page=_checked(where, "page", lambda: page_endpoints(file.page)),
+        page_hosts=tuple(file.page_hosts),
     )
 
 

@@ -93,6 +93,16 @@ class File(Struct, forbid_unknown_fields=True, kw_only=True):
     ] = None
     ipv6: Annotated[bool, Meta(description="false: IPv4 sockets alone, to listen and to connect")] = True
     workers: Annotated[int, Meta(ge=1, le=256, description="processes that relay; 1 relays in the gateway itself")] = 1
+    access_log: Annotated[
+        str | None, Meta(description="a file for a line per connection, in the log's form; - is standard error")
+    ] = None
+    page: Annotated[
+        bool | int | str | list[str],
+        Meta(description="where the status page listens; a number, or true for 8046, is both loopbacks"),
+    ] = False
+    page_hosts: Annotated[
+        list[str], Meta(description="names by which the page may be asked for, beside its own addresses")
+    ] = []
 
 
 TABLES: dict[str, type[Struct]] = {"services": ServiceTable, "ports": PortTable, "links": LinkTable}
@@ -147,6 +157,7 @@ _TYPE_NAMES: dict[object, str] = {
     int: "number",
     float: "seconds",
     bool: "true or false",
+    bool | int | str | list[str]: "true or false, number, text or list of texts",
     list[str]: "list of texts",
     dict[str, str]: "table of texts",
 }

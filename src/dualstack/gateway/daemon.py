@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from time import time
 
 from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration, Service
@@ -61,6 +62,8 @@ class Gateway:
         self._names: Mapping[str, tuple[Address, ...]] = {}
         self._history = SharedHistory()
         self._is_handed_over = False
+        self._started = time()
+        self.page: tuple[str, ...] = ()
 
     async def open(self) -> None:
         """Open every socket of the plan and accept.
@@ -341,6 +344,26 @@ class Gateway:
         for port in self.ports.values():
             port.hand_over(self._ears)
         self._is_handed_over = True
+
+    async def snapshots(self) -> list[dict[str, object]]:
+        """The same, for who does not know whether the gateway is one process."""
+        return [self.snapshot()]
+
+    def snapshot(self) -> dict[str, object]:
+        """All that is counted and known of it, as JSON has it; `gateway.totals` sums those of several workers."""
+        from dualstack.gateway.picture import picture
+        from dualstack.gateway.totals import as_document
+
+        shot = picture(
+            [(service, self.datagrams.counts(service)) for service in self.services.values()],
+            self._leaving,
+            self.ports.values(),
+            self._plane.links,
+            self._history,
+            started=self._started,
+            loop_time=asyncio.get_running_loop().time(),
+        )
+        return as_document(shot)
 
     async def drain(self) -> int:
         """Listen no more, wait for the connections as long as their services say, cut the rest; how many these were."""

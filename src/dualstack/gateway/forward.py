@@ -19,6 +19,7 @@ from dualstack.core.endpoint import Endpoint
 from dualstack.core.sockaddr import SocketAddress
 from dualstack.core.steps import Kind
 from dualstack.errors import DialError, DualstackError, LookupFailed
+from dualstack.gateway.tally import rules_behind
 from dualstack.wire import socks4, socks5
 from dualstack.wire.handshake import Associate, Handshake, IsUser, Outcome, Refusal, Say, Wish
 
@@ -38,6 +39,7 @@ class Arranged:
 
     server: socket
     first: bytes
+    target: Endpoint
 
 
 class Turned(DualstackError):  # noqa: N818 - somebody was turned away, which may be as it should
@@ -47,12 +49,16 @@ class Turned(DualstackError):  # noqa: N818 - somebody was turned away, which ma
         target: where it wanted to go; None where it did not get to say.
         why: for the log.
         is_refusal: it was not let; else the target could not be reached.
+        rule: which rule refused; by default that of the handshake, whose text no client has a say in.
     """
 
-    def __init__(self, target: Endpoint | None, why: str, *, is_refusal: bool = True) -> None:
+    def __init__(
+        self, target: Endpoint | None, why: str, *, is_refusal: bool = True, rule: str = "no whole request"
+    ) -> None:
         super().__init__(why)
         self.target = target
         self.is_refusal = is_refusal
+        self.rule = rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,7 @@ async def arrange(client: socket, target: ForwardTarget, dial: Dial, *, within_s
         if isinstance(error, OSError):
             raise Turned(wish.target, f"the client left: {error.strerror}") from None
         raise
-    return Arranged(server, wish.first)
+    return Arranged(server, wish.first, wish.target)
 
 
 async def _hear(client: socket, target: ForwardTarget) -> tuple[Handshake, Wish | Associate]:
@@ -172,7 +178,9 @@ async def _reach(client: socket, handshake: Handshake, wish: Wish, dial: Dial) -
     except (DualstackError, OSError) as error:
         outcome = _outcome(error)
         await _part(client, handshake.failed(outcome))
-        raise Turned(wish.target, str(error), is_refusal=outcome is Outcome.DENIED) from None
+        is_refusal = outcome is Outcome.DENIED
+        rule = f"reach: {rules_behind(error.steps)}" if isinstance(error, DialError) else ""
+        raise Turned(wish.target, str(error), is_refusal=is_refusal, rule=rule) from None
 
 
 def _outcome(error: DualstackError | OSError) -> Outcome:

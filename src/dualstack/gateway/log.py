@@ -5,15 +5,18 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from dualstack.gateway.access_log import AccessLog
+
 __all__ = ["Log", "open_log"]
 
 
 class Log:
     """Writes events: `log.info("refused", service="imap", peer="192.0.2.1")`.
 
-    `form` and `quiet` are as they were asked for.
+    `access` has a line for each connection, where that is wanted; `form` and `quiet` are as they were asked for.
     """
 
+    access: AccessLog | None = None
     form = "text"
     quiet = False
 

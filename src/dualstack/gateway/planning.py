@@ -18,7 +18,7 @@ from dualstack.net.resolvers import resolver_named
 __all__ = ["gather_facts", "mention_what_needs_a_restart", "report", "working_plan"]
 
 # What a reload does not change.
-_AT_START = ("user", "control", "log", "workers")
+_AT_START = ("user", "control", "log", "workers", "access_log", "page", "page_hosts")
 
 
 def working_plan(config: Configuration, facts: HostFacts) -> Plan:

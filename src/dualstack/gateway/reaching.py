@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dualstack.core.endpoint import Endpoint
 from dualstack.errors import DualstackError, LookupFailed
 from dualstack.gateway.dataplane.plane import DataPlane
+from dualstack.gateway.tally import Book
 from dualstack.kernel.streams import NO_ROOM
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["reach"]
 
 
-async def reach(client: SocketType, target: Endpoint, policy: "Policy", plane: DataPlane) -> socket:
-    """Connect to `target` for `client`.
+async def reach(client: SocketType, target: Endpoint, policy: "Policy", plane: DataPlane, book: Book) -> socket:
+    """Connect to `target` for `client`; `book` keeps how that went.
 
     Raises:
         DualstackError: no address of it can be reached in time.
@@ -39,20 +40,21 @@ async def reach(client: SocketType, target: Endpoint, policy: "Policy", plane: D
 
     with plane.leaving(client, leave):
         try:
-            return await _dial(target, policy, plane)
+            return await _dial(target, policy, plane, book)
         except asyncio.CancelledError:
             if not has_left or task.uncancel():
                 raise
             raise ConnectionResetError(ECONNRESET, "the client left while its target was dialled") from None
 
 
-async def _dial(target: Endpoint, policy: "Policy", plane: DataPlane) -> socket:
+async def _dial(target: Endpoint, policy: "Policy", plane: DataPlane, book: Book) -> socket:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + policy.service.connect_timeout_s
     dialer = policy.dialer_to(target)
     while True:
+        note, left_s = book.dialling(target).note, max(deadline - loop.time(), 0.0)
         try:
-            return await dialer.connect(str(target.host), target.port, timeout=max(deadline - loop.time(), 0.0))
+            return await dialer.connect(str(target.host), target.port, timeout=left_s, on_step=note)
         except (DualstackError, OSError) as error:
             if not _is_for_want_of_room(error):
                 raise

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dualstack.core.configuration import Configuration
-from dualstack.errors import DualstackError
+from dualstack.errors import ConfigError, DualstackError
+from dualstack.gateway.access_log import AccessLog
 from dualstack.gateway.activation import handed_sockets
 from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
@@ -28,6 +29,7 @@ from dualstack.net.signals import on_signals
 
 if TYPE_CHECKING:
     from dualstack.gateway.control import Control
+    from dualstack.gateway.page.server import Page
 
 __all__ = ["run"]
 
@@ -70,6 +72,9 @@ class _Surroundings:
 async def _run(config: Configuration, here: _Surroundings, supply: Supply, ready: Ready) -> None:
     notifier, predecessor = here.notifier, here.predecessor
     async with AsyncExitStack() as undo:
+        if config.access_log is not None and config.workers == 1:
+            here.log.access = AccessLog(config.access_log, here.log.form)
+            undo.callback(here.log.access.close)
         gateway = _gateway(config, here.log, supply)
         undo.push_async_callback(gateway.close)
         signals = _Signals(gateway, here)
@@ -78,6 +83,11 @@ async def _run(config: Configuration, here: _Surroundings, supply: Supply, ready
             return
         if here.control is not None:
             signals.control = await _open_control(gateway, here, here.control, undo)
+        if config.page:
+            signals.page = _open_page(gateway, here, config, undo)
+        if predecessor is not None:
+            control = None if here.control is None else str(Path(here.control))
+            predecessor.heritage.close_unused(control, "" if signals.page is None else signals.page.where)
         if config.user is not None:
             become(config.user, config.where)
         signals.is_ready = True
@@ -135,6 +145,21 @@ async def _open_control(gateway: Served, here: _Surroundings, path: str, undo: A
     return control
 
 
+def _open_page(gateway: Served, here: _Surroundings, config: Configuration, undo: AsyncExitStack) -> "Page":
+    from dualstack.gateway.page.server import Page
+    from dualstack.gateway.totals import total
+
+    async def snapshot() -> dict[str, object]:
+        return total(await gateway.snapshots())
+
+    left = ("", ()) if here.predecessor is None else here.predecessor.heritage.page
+    page = Page(config.page, snapshot, hosts=config.page_hosts, left=left)
+    undo.push_async_callback(page.close)
+    page.start()
+    gateway.page = tuple(page.addresses)
+    return page
+
+
 class _Signals:
     """What signals ask of a gateway."""
 
@@ -150,6 +175,7 @@ class _Signals:
         self._once_more = False
         self._upgrading: asyncio.Task[None] | None = None
         self.control: Control | None = None
+        self.page: Page | None = None
         self.is_ready = False
         self.is_replaced = False
         self.handlers = {
@@ -223,7 +249,8 @@ class _Signals:
         self._log.info("upgrading", command=" ".join(sys.orig_argv))
         control = None if self.control is None else self.control.inheritance
         try:
-            heritage = replace(self._gateway.heritage(), control=control)
+            page = ("", ()) if self.page is None else (self.page.where, self.page.sockets)
+            heritage = replace(self._gateway.heritage(), control=control, page=page)
             successor = await Successor.start(heritage, self._notifier.environment())
         except (DualstackError, OSError) as error:
             self._log.error("upgrade refused", why=str(error), running="the program before")
@@ -234,10 +261,13 @@ class _Signals:
         await self._gateway.hand_over()
         if self.control is not None:
             await self.control.leave()
+        if self.page is not None:
+            await self.page.close()
         self._log.info("upgraded", pid=successor.pid)
         self._leave.set()
 
     def _hang_up(self) -> None:
+        self._reopen_access_log()
         if self._load is None:
             self._leave.set()
         elif why := self._busy():
@@ -246,6 +276,13 @@ class _Signals:
             self._reloading = self._loop.create_task(self._reload_until_quiet(self._load))
         else:
             self._once_more = True
+
+    def _reopen_access_log(self) -> None:
+        try:
+            if self._log.access is not None:
+                self._log.access.reopen()
+        except ConfigError as error:
+            self._log.error("access log", why=str(error), running="the file before")
 
     async def _reload_until_quiet(self, load: Load) -> None:
         """Reload, and again if a signal came meanwhile: the file may have changed since it was read."""

@@ -12,6 +12,7 @@ class Served(Protocol):
     """`Gateway` or `Supervisor`; each method is as `Gateway` says."""
 
     config: Configuration
+    page: tuple[str, ...]
 
     async def open(self) -> None:
         """Open every socket and serve."""
@@ -31,6 +32,10 @@ class Served(Protocol):
 
     async def list_ports(self) -> list[dict[str, object]]:
         """All ports, as JSON has them."""
+        ...
+
+    async def snapshots(self) -> list[dict[str, object]]:
+        """All that is counted and known, by process."""
         ...
 
     def describe_sockets(self) -> list[dict[str, object]]:

@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from functools import partial
 from socket import AF_UNIX, SocketType, if_nametoindex, socket
 
 from dualstack.core.access import AccessList, Verdict
@@ -16,6 +17,7 @@ from dualstack.core.address import Address
 from dualstack.core.configuration import ExecTarget, ForwardTarget, Service, UnixTarget
 from dualstack.core.endpoint import Endpoint
 from dualstack.errors import DualstackError, WireError
+from dualstack.gateway.access_log import ended, target_text, unlinked
 from dualstack.gateway.associations import Associations
 from dualstack.gateway.children import Children
 from dualstack.gateway.clients import client_of, shown
@@ -23,19 +25,22 @@ from dualstack.gateway.dataplane.link import Hop, Link, Reason, Target
 from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.gateway.forward import ByDatagram, Turned, arrange
 from dualstack.gateway.log import Log
+from dualstack.gateway.peers import hop_of, way_of
 from dualstack.gateway.ports import NamedPort
 from dualstack.gateway.proxied import Senders, ends_of, read_header, sockaddr_of
 from dualstack.gateway.reaching import reach
 from dualstack.gateway.routes import Route, hops
+from dualstack.gateway.tally import Book
 from dualstack.gateway.total import Total
 from dualstack.kernel.streams import SockAddr, as_socket, reset
 from dualstack.net.dialer import Dialer, SharedHistory
 from dualstack.net.names import Resolver
 from dualstack.wire.proxy_protocol import Ends, header
 
-__all__ = ["Door", "Policy", "RunningService", "client_of", "rules_of", "shown"]
+__all__ = ["Door", "Policy", "RunningService", "client_of", "rules_of", "shown", "way_of"]
 
 _LEAVING = "the gateway is leaving"
+_PROXY_HEADER = "no whole PROXY header"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,7 @@ class RunningService:
         self.total = total
         self.connections = 0
         self.by_client: Counter[str] = Counter()
+        self.book = Book()
         self._plane = plane
         self._children = children
         self._log = log
@@ -164,7 +170,7 @@ class RunningService:
         try:
             sock, ends = await read_header(client, sender, within_s=self.policy.service.handshake_timeout_s)
         except WireError as error:
-            self.refused(sender, str(error))
+            self.refused(sender, str(error), rule=_PROXY_HEADER)
             return
         finally:
             door.count(-1)
@@ -183,7 +189,7 @@ class RunningService:
             case Endpoint(host=str()) as target:
                 self._begin(self._dial(client, peer, door, target, ends), door)
             case target:
-                self._lose(client, peer, door, self.policy.trouble or f"no way to {target}")
+                self._lose(client, peer, door, self.policy.trouble or f"no way to {target}", self._plane.now)
 
     def _begin(self, work: Coroutine[None, None, None], door: "Door") -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -193,58 +199,68 @@ class RunningService:
     async def _dial(
         self, client: SocketType, peer: SockAddr, door: "Door", target: Endpoint, ends: Ends | None
     ) -> None:
-        policy = self.policy
+        policy, since = self.policy, self._plane.now
         preface = policy.preface(client, peer, ends)
         try:
-            server = await reach(client, target, policy, self._plane)
+            server = await reach(client, target, policy, self._plane, self.book)
         except asyncio.CancelledError:
-            self._lose(client, peer, door, _LEAVING)
+            self._lose(client, peer, door, _LEAVING, since)
             raise
         except (DualstackError, OSError) as error:
-            self._lose(client, peer, door, str(error))
+            self._lose(client, peer, door, str(error), since)
         else:
             idle_s = policy.service.idle_timeout_s
-            self._plane.relay(client, server, door, peer=peer, leftover=preface, idle_timeout_s=idle_s)
+            hop = hop_of(server)
+            link = self._plane.relay(client, server, door, peer=peer, leftover=preface, idle_timeout_s=idle_s)
+            link.started, link.hop = since, hop
 
     async def _forward(self, client: SocketType, peer: SockAddr, door: "Door", target: ForwardTarget) -> None:
-        policy = self.policy
+        policy, since = self.policy, self._plane.now
         sock = as_socket(client)
         sock.setblocking(False)
         try:
             arranged = await arrange(
                 sock,
                 target,
-                lambda wanted: reach(sock, wanted, policy, self._plane),
+                lambda wanted: reach(sock, wanted, policy, self._plane, self.book),
                 within_s=policy.service.handshake_timeout_s,
             )
         except asyncio.CancelledError:
-            self._lose(sock, peer, door, _LEAVING)
+            self._lose(sock, peer, door, _LEAVING, since)
             raise
         except Turned as turned:
             sock.close()
             self._turned(peer, turned)
-            door.leave(peer)
+            self._over(door, peer, since, str(turned), turned.target)
         else:
             if isinstance(arranged, ByDatagram):
                 await self._associate(sock, peer, door, arranged)
                 return
-            self._plane.relay(
+            hop = hop_of(arranged.server)
+            link = self._plane.relay(
                 *(sock, arranged.server, door),
                 peer=peer,
                 leftover=arranged.first,
                 idle_timeout_s=policy.service.idle_timeout_s,
             )
+            link.started, link.hop, link.asked = since, hop, arranged.target
 
     async def _associate(self, client: socket, peer: SockAddr, door: "Door", asked: ByDatagram) -> None:
+        since, reason = self._plane.now, "the association is over"
         try:
             await self.associations.serve(client, peer, asked, self)
         except Turned as turned:
+            reason = str(turned)
             self._turned(peer, turned)
         finally:
             client.close()
-            door.leave(peer)
+            self._over(door, peer, since, reason)
 
     def _turned(self, peer: SockAddr, turned: Turned) -> None:
+        if turned.is_refusal:
+            self.book.rules.refused(peer, turned.rule, str(turned))
+        else:
+            self.book.trouble(peer, turned.target, str(turned))
         event, write = ("refused", self._log.info) if turned.is_refusal else ("unreached", self._log.warning)
         where = {} if turned.target is None else {"target": turned.target}
         write(event, service=self.name, peer=shown(peer), **where, why=str(turned))
@@ -252,28 +268,50 @@ class RunningService:
     def _spawn(
         self, argv: tuple[str, ...], client: SocketType, peer: SockAddr, door: "Door", ends: Ends | None
     ) -> None:
+        since = self._plane.now
         try:
-            self._children.spawn(argv, client, ends or ends_of(client, peer), door, lambda: door.leave(peer))
+            on_exit = partial(self._over, door, peer, since, "the command has ended")
+            self._children.spawn(argv, client, ends or ends_of(client, peer), door, on_exit)
         except OSError as error:
-            self._log.warning("unreached", service=self.name, peer=shown(peer), why=f"{argv[0]}: {error.strerror}")
-            door.leave(peer)
+            why = f"{argv[0]}: {error.strerror}"
+            self.book.trouble(peer, self.policy.service.target, why)
+            self._log.warning("unreached", service=self.name, peer=shown(peer), why=why)
+            self._over(door, peer, since, why)
 
-    def _lose(self, client: SocketType, peer: SockAddr, door: "Door", why: str) -> None:
+    def _lose(self, client: SocketType, peer: SockAddr, door: "Door", why: str, since: float) -> None:
         reset(client)
         client.close()
-        self._log.warning("unreached", service=self.name, peer=shown(peer), target=self.policy.service.target, why=why)
-        door.leave(peer)
+        self._unreached(peer, why)
+        self._over(door, peer, since, why)
 
-    def refused(self, peer: SockAddr, why: str) -> None:
-        """Write down who was not let in, and why."""
+    def refused(self, peer: SockAddr, why: str, *, rule: str = "") -> None:
+        """Write down who was not let in, and why; `rule` is what it is counted by, where `why` says more."""
+        self.book.rules.refused(peer, rule or why, why if rule else "")
         self._log.info("refused", service=self.name, peer=shown(peer), why=why)
+
+    def write_down(self, link: Link, port: str) -> None:
+        """A line of the access log, where there is one, for a link that is over."""
+        if self._log.access is not None:
+            self._log.access.write(ended(link, self.name, port, link.asked or self.policy.service.target))
+
+    def _over(self, door: "Door", peer: SockAddr, since: float, reason: str, asked: object = None) -> None:
+        """A connection that was no link is over."""
+        if self._log.access is not None:
+            asked = asked or target_text(self.policy.service.target)
+            duration_s = asyncio.get_running_loop().time() - since
+            self._log.access.write(unlinked(peer, self.name, door.port.name, asked, duration_s, reason))
+        door.leave(peer)
 
     def unreached(self, link: Link) -> None:
         """Write down a target that did not answer."""
-        tried = "; ".join(f"{hop.address}: {os.strerror(number)}" for hop, number in link.failures)
-        self._log.warning(
-            "unreached", service=self.name, peer=shown(link.peer), target=self.policy.service.target, why=tried
+        self._unreached(
+            link.peer, "; ".join(f"{shown(hop.address)}: {os.strerror(number)}" for hop, number in link.failures)
         )
+
+    def _unreached(self, peer: SockAddr, why: str) -> None:
+        target = self.policy.service.target
+        self.book.trouble(peer, target, why)
+        self._log.warning("unreached", service=self.name, peer=shown(peer), target=target, why=why)
 
     async def finish_dialling(self, timeout_s: float, is_meant: Callable[[object], bool]) -> int:
         """Wait for the lookups of the doors that are meant, give up on those left; how many these were."""
@@ -297,11 +335,12 @@ class Door:
         port: whose connections are counted.
     """
 
-    __slots__ = ("closed_to", "port", "service")
+    __slots__ = ("closed_to", "port", "service", "tally")
 
     def __init__(self, service: RunningService, port: NamedPort) -> None:
         self.service = service
         self.port = port
+        self.tally = service.book.on(port.name)
         self.closed_to: frozenset[Address] = frozenset()
 
     def admit(self, client: SocketType, peer: SockAddr) -> Target | None:
@@ -332,6 +371,7 @@ class Door:
             return None
         service.by_client[who] += 1
         self.count(1)
+        self.tally.came[":" in who] += 1
         policy = service.policy
         target = policy.target
         if target is None:
@@ -350,12 +390,15 @@ class Door:
         """As `Gate.closed`."""
         if link.reason is Reason.UNREACHED:
             self.service.unreached(link)
+        self.tally.ended(link, way_of(link))
+        self.service.write_down(link, self.port.name)
         self.leave(link.peer)
 
     def leave(self, peer: SockAddr) -> None:
         """One connection less."""
         self.count(-1)
         who = client_of(peer)
+        self.tally.left[":" in who] += 1
         self.service.by_client[who] -= 1
         if not self.service.by_client[who]:
             del self.service.by_client[who]

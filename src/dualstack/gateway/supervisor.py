@@ -51,6 +51,7 @@ class Supervisor:
 
     def __init__(self, config: Configuration, log: Log, supply: Supply | None = None) -> None:
         self.config = config
+        self.page: tuple[str, ...] = ()
         self._log = log
         self._supply = supply or Supply()
         self._count = config.workers
@@ -279,9 +280,9 @@ class Supervisor:
                     connections[key] += int(str(port["connections"]))
         return [port.describe(connections[key]) for key, port in self._ports.items()]
 
-    async def snapshots(self) -> list[object]:
-        """What each worker says of itself, a document a worker."""
-        return await self._ask_all("snapshot")
+    async def snapshots(self) -> list[dict[str, object]]:
+        """What each worker says of itself; one that has died takes its counts with it."""
+        return cast("list[dict[str, object]]", await self._ask_all("snapshot"))
 
     def describe_sockets(self) -> list[dict[str, object]]:
         """As `Gateway.describe_sockets`: those that were planned, however many stand for each."""

@@ -233,6 +233,8 @@ class DatagramPlane:
             relay.counts.refused += 1
             if self._news.is_news((service.name, client, why), self._now):
                 service.refused(peer, why)
+            else:
+                service.book.rules.refused(peer, why)
             return None
         flow = UdpFlow(key, client, answer_from(ancillary))
         if self._find_way(flow):
@@ -241,6 +243,7 @@ class DatagramPlane:
             service.connections += 1
             service.total.connections += 1
             door.port.connections += 1
+            door.tally.came[":" in client] += 1
             self._set_alarm(relay)
             return flow
         return None
@@ -392,6 +395,7 @@ class DatagramPlane:
         door.service.connections -= 1
         door.service.total.connections -= 1
         door.port.connections -= 1
+        door.tally.left[":" in flow.client] += 1
         self._moved.set()
 
     def _let_go(self, flow: UdpFlow) -> None:

@@ -15,6 +15,7 @@ from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration
 from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import ConfigError, ListenError
+from dualstack.gateway.access_log import AccessLog
 from dualstack.gateway.channel import Channel, Document, unpacked
 from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
@@ -48,6 +49,7 @@ class _Worker:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._gateway: Gateway | None = None
+        self._access_log: AccessLog | None = None
         self._over = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self._orders: dict[str, Order] = {
@@ -107,12 +109,18 @@ class _Worker:
         """End everything now."""
         if self._gateway is not None:
             await self._gateway.close()
+        if self._access_log is not None:
+            self._access_log.close()
 
     async def _take(self, document: Document, sockets: list[socket]) -> object:
         config, specs, names, stopped = cast("Share", unpacked(document["share"]))
         if self._gateway is None:
             log = _NumberedLog(open_log(str(document["log"]), quiet=bool(document["quiet"])), document["worker"])
+            if config.access_log is not None:
+                log.access = self._access_log = AccessLog(config.access_log, str(document["log"]))
             self._gateway = Gateway(config, data_plane(asyncio.get_running_loop()), log)
+        elif self._access_log is not None:
+            self._access_log.reopen()
         given = iter(sockets)
         brought = cast("list[int]", document["brought"])
         opened = {specs[index]: next(given) for index in brought}
@@ -125,7 +133,7 @@ class _Worker:
         return self.gateway.describe_ports()
 
     async def _snapshot(self, _document: Document, _sockets: list[socket]) -> object:
-        return {"ports": self.gateway.describe_ports()}
+        return self.gateway.snapshot()
 
     async def _stop(self, document: Document, _sockets: list[socket]) -> object:
         drain_s = cast("float | None", document["drain_s"])

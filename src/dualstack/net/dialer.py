@@ -103,10 +103,10 @@ class SharedHistory:
         with self._lock:
             self._history.learn(candidate, rtt_s, now)
 
-    def save(self, now: float) -> dict[str, object]:
+    def save(self, now: float, *, most: int | None = None) -> dict[str, object]:
         """As `History.save`."""
         with self._lock:
-            return self._history.save(now)
+            return self._history.save(now, most=most)
 
     def load(self, document: Mapping[str, object], now: float) -> None:
         """As `History.load`."""

@@ -66,18 +66,22 @@ class Flow:
 class Link(ABC):
     """One client's way to its server, from the accept to the end. Times are the loop's.
 
-    `reason` is None while it lives. `failures` are the hops that did not answer, with their errno; `errno` is the
-    number that ended the link, 0 where none did.
+    `reason` is None while it lives, and `over_at` is when it was over. `hop` is the address it reached, None where none
+    answered; `failures` are the hops that did not, with their errno; `errno` is the number that ended the link, 0 where
+    none did. `asked` is the gate's: what the client wanted.
     """
 
     __slots__ = (
         "active",
+        "asked",
         "client",
         "due",
         "errno",
         "failures",
         "gate",
+        "hop",
         "idle_timeout_s",
+        "over_at",
         "peer",
         "reason",
         "server",
@@ -96,6 +100,9 @@ class Link(ABC):
         self.reason: Reason | None = None
         self.errno = 0
         self.failures: tuple[tuple[Hop, int], ...] = ()
+        self.hop: Hop | None = None
+        self.over_at = now
+        self.asked: object = None
 
     @property
     def bytes_up(self) -> int:

@@ -82,6 +82,7 @@ class Opening:
             return
         self._server = None
         self._link.failures = self._failures
+        self._link.hop = self._target.hops[len(self._failures)]
         client_side, server_side = self._link.join(self._client, server, self._target.preface)
         # These edges have been told, and will not be again.
         server_side.ready(descriptor, mask)

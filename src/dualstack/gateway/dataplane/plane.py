@@ -105,6 +105,7 @@ class DataPlane(ABC):
                 pass
             finally:
                 self._drains.remove(drain)
+        self._refresh()
         for link in (left := list(waiting)):
             link.abort()
         return len(left)
@@ -135,6 +136,7 @@ class DataPlane(ABC):
             self._deadlines.drop(link, link.due)
         link.reason = reason
         link.errno = errno
+        link.over_at = self.now
         self._links.discard(link)
         for waiting, over in self._drains:
             waiting.discard(link)

@@ -216,6 +216,7 @@ class ProtocolRelay(DataPlane):
 
     def finish(self, link: TransportLink, reason: Reason, errno: int) -> None:
         """Enter the end of a link whose sockets are closed."""
+        self._refresh()
         link.client = Flow(link.client.count)
         link.server = Flow(link.server.count)
         self._end(link, reason, errno)
@@ -281,7 +282,9 @@ class ProtocolRelay(DataPlane):
             share_s = max(0.0, deadline - self.time()) / (len(target.hops) - number)
             try:
                 async with asyncio.timeout(share_s):
-                    return await self._reach_hop(link, hop)
+                    server = await self._reach_hop(link, hop)
+                    link.hop = hop
+                    return server
             except OSError as error:  # TimeoutError is one, without a number
                 link.failures += ((hop, error.errno or ETIMEDOUT),)
         number = link.failures[-1][1] if link.failures else 0

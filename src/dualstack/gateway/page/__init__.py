@@ -1,0 +1,1 @@
+"""The status page: what a gateway does, to look at; it changes nothing."""
