@@ -49,6 +49,13 @@ def test_the_plan_has_nrpc_and_smtp_on_both_ports_with_their_rules(run: Run, not
     ]
 
 
+def test_the_oracle_explains_the_sockets_of_the_file(run: Run, notes: str) -> None:
+    code, out, _ = run("explain", "--config", notes, "--os", "netbsd")
+    assert code == 0
+    for socket in ("192.0.2.1:1352", "[2001:db8::1]:1352", "192.0.2.1:25", "[2001:db8::1]:25"):
+        assert socket in out
+
+
 def test_a_target_that_is_our_own_listener_is_a_conflict(run: Run, notes: str) -> None:
     Path(notes).write_text(NOTES.replace("192.0.2.1", "127.0.0.1"))
     given = ("--to", "SMTP=127.0.0.1:1025", "--number", "smtp=1025")

@@ -50,6 +50,7 @@ listen before-{at}
 """
 NGINX = """
 load_module modules/ngx_stream_module.so;
+user root;
 pid {directory}/nginx.pid;
 error_log stderr;
 daemon off;

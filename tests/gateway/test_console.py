@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import re
+import socket
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from dualstack.errors import ControlError
 from dualstack.gateway.console import answer
 from dualstack.gateway.control import Control
+from dualstack.gateway.control_client import request
 from support.command import Run
 from support.gateway import run as run_scenario
 from support.gateway import running
@@ -87,6 +89,21 @@ def test_the_answers_are_true_of_the_port_and_of_every_server_on_it(path: str) -
             "Port TCPIP6",
             "Port Second Net",
         ]
+
+    asked(path, questions)
+
+
+def test_a_port_whose_number_was_taken_is_shown_with_the_reason(path: str) -> None:
+    def questions() -> None:
+        number = answer(path, "show port second net", AT).document["port"]["sockets"][0]["port"]
+        request(path, "stop", "Second Net", release="1")
+        with socket.create_server(("127.0.0.2", number)):
+            with pytest.raises(ControlError, match="address in use") as caught:
+                answer(path, "start port second net", AT)
+            assert caught.value.exit_code == 69
+        first, reason, _ = answer(path, "show port second net", AT).lines
+        assert first == "Port Second Net: failed, bound to 127.0.0.2, 0 connections"
+        assert f"address in use by 127.0.0.2:{number}" in reason
 
     asked(path, questions)
 

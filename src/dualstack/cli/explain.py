@@ -49,7 +49,7 @@ Exit status: 0 all open, 1 one fails, or the kernel disagrees, or a line of a ba
 @click.option("--os", "system", type=click.Choice(list(STACKS)), help="The system; this one by default.")
 @click.option("--bindv6only", is_flag=True, help="With net.ipv6.bindv6only = 1, whatever it is here.")
 @click.option("--no-ipv6", is_flag=True, help="With IPv6 off.")
-@click.option("--config", "path", metavar="FILE", help="The sockets of a gateway's configuration.")
+@click.option("--config", "path", metavar="FILE", help="The sockets of a gateway's TOML, or a notes.ini.")
 @click.option("--live", is_flag=True, help="Ask this kernel too, in a network namespace of its own.")
 @click.option("--batch", is_flag=True, help="Read cases as lines of JSON, and answer each with one.")
 @click.option("--verify", "verifying", is_flag=True, help="Hold the oracle against this kernel.")
@@ -124,10 +124,11 @@ def _settings(system: str | None, *, bindv6only: bool, no_ipv6: bool) -> Setting
 def _asked(texts: Sequence[str], path: str | None) -> "SocketsOn":
     if path is None:
         return lambda stack: sockets_on(stack, texts, service_port)
+    from dualstack.core.domino import Given
     from dualstack.gateway.check import planned_sockets
-    from dualstack.gateway.config import load
+    from dualstack.gateway.domino import load_either
 
-    config = load(path)
+    config = load_either(path, Given()).configuration
 
     def planned(stack: Stack) -> Sequence[Labelled]:
         return planned_sockets(config, stack)
