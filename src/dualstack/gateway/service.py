@@ -28,7 +28,7 @@ from dualstack.gateway.proxied import Senders, ends_of, read_header, sockaddr_of
 from dualstack.gateway.reaching import reach
 from dualstack.gateway.routes import Route, hops
 from dualstack.gateway.total import Total
-from dualstack.kernel.streams import SockAddr, as_socket, reset
+from dualstack.kernel.streams import NO_ROOM, SockAddr, as_socket, reset
 from dualstack.net.dialer import Dialer, SharedHistory
 from dualstack.wire.proxy_protocol import Ends, header
 
@@ -248,8 +248,21 @@ class RunningService:
         try:
             self._children.spawn(argv, client, ends or ends_of(client, peer), door, lambda: door.leave(peer))
         except OSError as error:
+            if error.errno in NO_ROOM:
+                self._begin(self._spawn_later(argv, client, peer, door, ends), door)
+                return
             self._log.warning("unreached", service=self.name, peer=shown(peer), why=f"{argv[0]}: {error.strerror}")
             door.leave(peer)
+
+    async def _spawn_later(
+        self, argv: tuple[str, ...], client: SocketType, peer: SockAddr, door: "Door", ends: Ends | None
+    ) -> None:
+        try:
+            await self._plane.room()
+        except asyncio.CancelledError:
+            self._lose(client, peer, door, _LEAVING)
+            raise
+        self._spawn(argv, client, peer, door, ends)
 
     def _lose(self, client: SocketType, peer: SockAddr, door: "Door", why: str) -> None:
         reset(client)
