@@ -264,6 +264,18 @@ def test_an_address_of_a_name_where_nobody_is_gives_way_to_the_next_which_gets_t
     asked(scenario)
 
 
+def test_where_there_is_no_epoll_the_loop_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(r: Running, four: Echo, six: Echo) -> None:
+        with await associate(r.port("p"), "::1") as client:
+            assert await client.ask_of(f"127.0.0.1:{four.port}") == (f"127.0.0.1:{four.port}", b"you: hello")
+            assert await client.ask_of(f"localhost:{six.port}") == (f"[::1]:{six.port}", b"you: hello")
+            await client.hang_up()
+            await ended(r, "p", 0)
+
+    monkeypatch.delattr("select.epoll")
+    asked(scenario)
+
+
 def test_a_target_where_nobody_is_disturbs_no_other_and_nothing_spins() -> None:
     async def scenario(r: Running, four: Echo, _six: Echo) -> None:
         with udp_socket() as gone:

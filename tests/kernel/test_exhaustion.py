@@ -30,7 +30,11 @@ def proxy_by_name(behind: Behind) -> tuple[tuple[str, ...], str | None]:
     return ("proxy", "127.0.0.1:0"), f"localhost:{behind.port}"
 
 
-WAYS = pytest.mark.parametrize("way", [relay, relay_by_name, proxy, proxy_by_name])
+def a_child_each(_: Behind) -> tuple[tuple[str, ...], str | None]:
+    return ("relay", "127.0.0.1:0", "exec:cat"), None
+
+
+WAYS = pytest.mark.parametrize("way", [relay, relay_by_name, proxy, proxy_by_name, a_child_each])
 Way = Callable[[Behind], tuple[tuple[str, ...], str | None]]
 
 

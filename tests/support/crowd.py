@@ -14,7 +14,17 @@ from dualstack.core.endpoint import parse_target
 from dualstack.wire.socks5 import client_greeting, client_request
 from support.program import Dualstack
 
-__all__ = ["Answers", "Behind", "Limited", "Talker", "cpu_s", "resident", "run_crowd", "with_descriptors"]
+__all__ = [
+    "Answers",
+    "Behind",
+    "Limited",
+    "Talker",
+    "cpu_s",
+    "descriptors_of",
+    "resident",
+    "run_crowd",
+    "with_descriptors",
+]
 
 LIMIT_S = 60.0
 
@@ -61,7 +71,9 @@ class Talker:
         if by_proxy_to is not None:
             talker.writer.write(client_greeting() + client_request(parse_target(by_proxy_to)))
             answer = await talker.reader.readexactly(2 + 4)
-            assert answer[2:4] == b"\x05\x00", answer
+            if answer[2:4] != b"\x05\x00":
+                talker.writer.close()
+                raise ConnectionRefusedError(answer[3], "the proxy's reply")
             await talker.reader.readexactly((16 if answer[5] == 4 else 4) + 2)
         return talker
 
@@ -141,6 +153,11 @@ def cpu_s(pid: int) -> float:
     """What the process has used, in seconds (proc(5): utime and stime)."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def descriptors_of(pid: int) -> int:
+    """How many it has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def resident(pid: int) -> int:

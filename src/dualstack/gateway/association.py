@@ -29,7 +29,7 @@ from dualstack.gateway.clients import client_of, shown
 from dualstack.gateway.dataplane.link import Hop
 from dualstack.gateway.forward import ByDatagram
 from dualstack.gateway.ways import NO_WAY, Way, failure, hops_to, place_of
-from dualstack.kernel.datagrams import make_room, tell_of_undelivered, unconnected, undelivered
+from dualstack.kernel.datagrams import make_room, send_behind, tell_of_undelivered, unconnected, undelivered
 from dualstack.kernel.streams import NO_ROOM, SockAddr
 from dualstack.wire.socks5_udp import header, header_size, read_header
 
@@ -290,7 +290,7 @@ class Association:
                     self._let_go_of_held(way)
             said = None if way is None else way.said
             try:
-                self._inner.sendmsg((said or header(Endpoint(Address(packed), peer[1])), whole.buffer[:size]))
+                send_behind(self._inner, said or header(Endpoint(Address(packed), peer[1])), whole.buffer[:size])
             except OSError:
                 counts.dropped += 1
                 continue

@@ -9,9 +9,10 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from socket import SocketType
 
+from dualstack.kernel.streams import NO_ROOM
 from dualstack.wire.proxy_protocol import Ends
 
 __all__ = ["Children", "connection_environment"]
@@ -46,20 +47,26 @@ class Children:
     def spawn(
         self, argv: tuple[str, ...], client: SocketType, ends: Ends, owner: object, on_exit: Callable[[], None]
     ) -> None:
-        """Start `argv` on `client`, which is closed here in any case; `on_exit` is called once it has ended.
+        """Start `argv` on `client`, which is closed here; `on_exit` is called once it has ended.
 
         Raises:
-            OSError: the program cannot be started.
+            OSError: the program cannot be started; for want of room (`NO_ROOM`) the client stays open.
         """
-        with closing(client):
+        with ExitStack() as stack:
+            stack.enter_context(closing(client))
             client.setblocking(True)
-            child = subprocess.Popen(  # noqa: S603 - the operator's own command, split into words, without a shell
-                argv,
-                stdin=client.fileno(),
-                stdout=client.fileno(),
-                env=connection_environment(ends, os.environ),
-                start_new_session=True,
-            )
+            try:
+                child = subprocess.Popen(  # noqa: S603 - the operator's own command, split into words, without a shell
+                    argv,
+                    stdin=client.fileno(),
+                    stdout=client.fileno(),
+                    env=connection_environment(ends, os.environ),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                if error.errno in NO_ROOM:
+                    stack.pop_all()
+                raise
         ended = self._loop.create_future()
         ended.add_done_callback(lambda _: on_exit())
         self._running[child] = owner, ended

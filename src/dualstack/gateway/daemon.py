@@ -52,7 +52,8 @@ class Gateway:
         self.services: dict[str, RunningService] = {}
         self.total = Total(config.max_connections)
         self._plane = plane
-        plane.shortage.on_change = self._say_shortage
+        self.shortage = plane.shortage
+        self.shortage.on_change = self._say_shortage
         self._supply = supply or Supply()
         self.datagrams = DatagramPlane(asyncio.get_running_loop(), log)
         self._ears = Ears(plane, self.datagrams)

@@ -25,7 +25,7 @@ from dualstack.gateway.privileges import become, import_what_is_needed_later, ra
 from dualstack.gateway.served import Served
 from dualstack.gateway.supply import Supply
 from dualstack.gateway.upgrade import Predecessor, Successor
-from dualstack.net.signals import on_signals
+from dualstack.net.signals import hold_back, on_signals
 
 if TYPE_CHECKING:
     from dualstack.gateway.control import Control
@@ -102,6 +102,7 @@ async def _run(config: Configuration, here: _Surroundings, supply: Supply, ready
                 await signals.drain()
         if signals.is_replaced:
             await signals.drain()
+        hold_back("SIGHUP", "SIGUSR2")
 
 
 @asynccontextmanager

@@ -32,7 +32,7 @@ from dualstack.gateway.reaching import reach
 from dualstack.gateway.routes import Route, hops
 from dualstack.gateway.tally import Book
 from dualstack.gateway.total import Total
-from dualstack.kernel.streams import SockAddr, as_socket, reset
+from dualstack.kernel.streams import NO_ROOM, SockAddr, as_socket, reset
 from dualstack.net.dialer import Dialer, SharedHistory
 from dualstack.net.names import Resolver
 from dualstack.wire.proxy_protocol import Ends, header
@@ -273,10 +273,24 @@ class RunningService:
             on_exit = partial(self._over, door, peer, since, "the command has ended")
             self._children.spawn(argv, client, ends or ends_of(client, peer), door, on_exit)
         except OSError as error:
+            if error.errno in NO_ROOM:
+                self._begin(self._spawn_later(argv, client, peer, door, ends), door)
+                return
             why = f"{argv[0]}: {error.strerror}"
             self.book.trouble(peer, self.policy.service.target, why)
             self._log.warning("unreached", service=self.name, peer=shown(peer), why=why)
             self._over(door, peer, since, why)
+
+    async def _spawn_later(
+        self, argv: tuple[str, ...], client: SocketType, peer: SockAddr, door: "Door", ends: Ends | None
+    ) -> None:
+        since = self._plane.now
+        try:
+            await self._plane.room()
+        except asyncio.CancelledError:
+            self._lose(client, peer, door, _LEAVING, since)
+            raise
+        self._spawn(argv, client, peer, door, ends)
 
     def _lose(self, client: SocketType, peer: SockAddr, door: "Door", why: str, since: float) -> None:
         reset(client)

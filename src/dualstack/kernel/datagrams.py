@@ -33,6 +33,7 @@ __all__ = [
     "make_room",
     "receive",
     "receiver_into",
+    "send_behind",
     "send_from",
     "tell_of_undelivered",
     "tell_who_was_asked",
@@ -153,6 +154,18 @@ def send_from(sock: socket.socket, content: bytes | memoryview, peer: SocketTupl
         sock.sendmsg((content,), ancillary, 0, peer)
     else:
         sock.sendto(content, peer)
+
+
+def send_behind(sock: SocketType, head: bytes, content: memoryview) -> None:
+    """Send `head` and `content` as one datagram to whom the socket is connected.
+
+    Raises:
+        OSError: as sendmsg(2) has it.
+    """
+    if _HAS_MESSAGES:
+        sock.sendmsg((head, content))
+    else:
+        sock.send(head + content)
 
 
 def answer_from(ancillary: Ancillary) -> Ancillary:

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-__all__ = ["on_signals"]
+__all__ = ["hold_back", "on_signals"]
 
 
 @contextmanager
@@ -20,6 +20,12 @@ def on_signals(handlers: Mapping[str, Callable[[], None]]) -> Iterator[None]:
     finally:
         for number in numbers:
             _give_back(loop, number)
+
+
+def hold_back(*names: str) -> None:
+    """Let these signals wait for ever: a process that ends by itself is not to be ended by one that comes late."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {getattr(signal, name) for name in names})
 
 
 def _call_on(loop: asyncio.AbstractEventLoop, number: signal.Signals, handler: Callable[[], None]) -> None:

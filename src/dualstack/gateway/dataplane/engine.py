@@ -18,10 +18,10 @@ from socket import SocketType, socket
 from typing import Protocol
 
 from dualstack.gateway.dataplane.link import Flow, Gate, Hop, Link, Reason, Target
-from dualstack.gateway.dataplane.opening import Opening
+from dualstack.gateway.dataplane.opening import Leaving, Opening
 from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.gateway.dataplane.pulse import Pulse
-from dualstack.gateway.dataplane.side import BUFFER_BYTES, ERR, HUP, IN, OUT, PRI, RDHUP, Side
+from dualstack.gateway.dataplane.side import BUFFER_BYTES, IN, OUT, PRI, RDHUP, Side
 from dualstack.kernel.pipes import Pipe, PipePool
 from dualstack.kernel.streams import (
     CONNECTION_LOST_IN_QUEUE,
@@ -68,20 +68,6 @@ class Listener:
     def ready(self, _descriptor: int, _mask: int) -> None:
         """Accept a batch; the rest is told again."""
         self._engine.accept(self, _ACCEPTS)
-
-
-class Leaving:
-    """A client that waits, and what is done if it resets its connection."""
-
-    __slots__ = ("_action",)
-
-    def __init__(self, action: Callable[[], object]) -> None:
-        self._action = action
-
-    def ready(self, _descriptor: int, mask: int) -> None:
-        """Both ends are gone."""
-        if mask & (ERR | HUP):
-            self._action()
 
 
 class EngineLink(Link):

@@ -4,6 +4,7 @@ The client is watched meanwhile, so that one who leaves is noticed; nothing is r
 lack of descriptors: it waits until there are some.
 """
 
+from collections.abc import Callable
 from errno import ETIMEDOUT
 from socket import SocketType
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from dualstack.kernel.streams import NO_ROOM, error_of, reset
 if TYPE_CHECKING:
     from dualstack.gateway.dataplane.engine import Engine, EngineLink
 
-__all__ = ["Opening"]
+__all__ = ["Leaving", "Opening"]
 
 # A Unix socket with a full backlog refuses at once and tells nobody when there is room again.
 _UNIX_RETRY_S = 0.02
@@ -126,3 +127,17 @@ class Opening:
     def _over(self, reason: Reason, errno: int) -> None:
         self._link.failures = self._failures
         self._link.over(reason, errno)
+
+
+class Leaving:
+    """A client that waits, and what is done if it resets its connection."""
+
+    __slots__ = ("_action",)
+
+    def __init__(self, action: Callable[[], object]) -> None:
+        self._action = action
+
+    def ready(self, _descriptor: int, mask: int) -> None:
+        """Both ends are gone."""
+        if mask & (ERR | HUP):
+            self._action()
