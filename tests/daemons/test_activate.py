@@ -29,6 +29,17 @@ http {{
     }}
 }}
 """
+HAPROXY = """
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 5s
+    timeout server 5s
+frontend web
+    bind fd@3
+    bind fd@4
+    http-request return status 200 content-type text/plain lf-string "you are %[src]"
+"""
 ASGI = """
 async def app(scope, receive, send):
     if scope["type"] == "http":
@@ -94,6 +105,24 @@ def test_uvicorn_takes_one_socket_of_both_families_by_its_number(tmp_path: Path)
     with Activated(free_port(), *argv, options=("--sockets", "single")) as uvicorn:
         assert uvicorn.says("127.0.0.1") == "you are ::ffff:127.0.0.1"
         assert uvicorn.says("[::1]") == "you are ::1"
+
+
+@pytest.mark.daemon("haproxy")
+def test_haproxy_takes_a_pair_by_their_numbers(directory: Path) -> None:
+    file = directory / "haproxy.cfg"
+    file.write_text(HAPROXY)
+    with Activated(free_port(), "haproxy", "-db", "-f", file) as haproxy:
+        assert haproxy.says("127.0.0.1") == "you are 127.0.0.1"
+        assert haproxy.says("[::1]") == "you are ::1"
+
+
+def test_hypercorn_takes_a_pair_by_their_numbers(tmp_path: Path) -> None:
+    (tmp_path / "hello.py").write_text(ASGI)
+    binds = ("--bind", "fd://{fd0}", "--bind", "fd://{fd1}")
+    argv = (sys.executable, "-m", "hypercorn", *binds, "--log-level", "warning", f"{tmp_path}/hello:app")
+    with Activated(free_port(), *argv) as hypercorn:
+        assert hypercorn.says("127.0.0.1") == "you are 127.0.0.1"
+        assert hypercorn.says("[::1]") == "you are ::1"
 
 
 def test_gunicorn_takes_a_pair(tmp_path: Path) -> None:

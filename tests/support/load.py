@@ -9,12 +9,13 @@ from pathlib import Path
 
 from support.program import Program
 
-__all__ = ["CALLS_PER_S", "MANY", "Caller", "calling", "connections_of"]
+__all__ = ["CALLS_BETWEEN", "CALLS_PER_S", "MANY", "Caller", "calling", "connections_of"]
 
 FULL = os.environ.get("DUALSTACK_FULL_LOAD") == "1"
 CALLS_PER_S = 500 if FULL else 100
 """With DUALSTACK_FULL_LOAD=1 as many as the requirement says; else what a busy machine has time for."""
 MANY = 100 if FULL else 10
+CALLS_BETWEEN = 50 if FULL else 5
 
 
 class Caller(Program):
