@@ -15,6 +15,8 @@ from dualstack.gateway.activation import handed_sockets
 from dualstack.gateway.control_client import request
 from dualstack.gateway.log import open_log
 from dualstack.gateway.notify import Notifier
+from dualstack.kernel.inheritance import adopt
+from support.echo import echo_server
 from support.gateway import free_port
 from support.program import DUALSTACK, Dualstack, Lines, Program, dualstack, until
 
@@ -33,10 +35,10 @@ class Activated(Dualstack):
         Program.__init__(self, *DUALSTACK, "activate", *where, "--", *DUALSTACK, *argv, "--json")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def behind() -> Iterator[int]:
-    with Dualstack("listen", "127.0.0.1:0", "--serve", "echo") as server:
-        yield server.port
+    with echo_server() as port:
+        yield port
 
 
 def echo(host: str, port: int) -> bytes:
@@ -192,23 +194,13 @@ def test_only_sockets_that_clients_come_in_by_are_taken() -> None:
             (unix.fileno(), "is neither TCP nor UDP"),
             (deaf.fileno(), "does not listen"),
         ):
-            words = f'exec 3<&{descriptor}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
-            relay = [*DUALSTACK, "relay", "*:0", "127.0.0.1:9"]
-            ended = subprocess.run(
-                ["bash", "-c", words, "bash", *relay],
-                capture_output=True,
-                text=True,
-                check=False,
-                pass_fds=[descriptor],
-                timeout=20,
-            )
-            assert ended.returncode == 69, ended.stderr
-            assert f"descriptor 3: {why}" in ended.stderr
+            with pytest.raises(ListenError, match=why) as caught:
+                adopt(os.dup(descriptor), "imap")
+            assert caught.value.exit_code == 69
+            assert "(imap)" in str(caught.value)
 
 
 def test_a_udp_socket_without_a_port_is_refused() -> None:
-    from dualstack.kernel.inheritance import adopt
-
     with socket.socket(type=socket.SOCK_DGRAM) as lost, pytest.raises(ListenError, match="is bound to no port"):
         adopt(os.dup(lost.fileno()))
 
@@ -235,7 +227,10 @@ class Manager:
                 return said
 
 
-@pytest.fixture(params=["path", "abstract"])
+PATH = pytest.mark.parametrize("manager", ["path"], indirect=True)
+
+
+@pytest.fixture
 def manager(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
     name = str(tmp_path / "notify") if request.param == "path" else f"@dualstack-test-{os.getpid()}"
     monkeypatch.setenv("NOTIFY_SOCKET", name)
@@ -244,6 +239,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     manager.sock.close()
 
 
+@pytest.mark.parametrize("manager", ["path", "abstract"], indirect=True)
 def test_a_service_manager_is_told_what_happens(
     manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,6 +259,7 @@ def test_a_service_manager_is_told_what_happens(
         assert manager.until("STOPPING")["STOPPING"] == "1"
 
 
+@PATH
 def test_a_child_of_ours_has_nothing_to_tell_the_service_manager(manager: Manager) -> None:
     with Dualstack("relay", "127.0.0.1:0", "exec:/usr/bin/env") as relay:
         manager.until("READY")
@@ -294,6 +291,7 @@ def test_the_variables_say_who_wants_to_hear(environment: dict[str, str], path: 
     assert (notifier.path, notifier.watchdog_s, environment) == (path, watchdog_s, {})
 
 
+@PATH
 def test_a_frozen_gateway_is_silent(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "20000")
     with Dualstack("relay", "127.0.0.1:0", "127.0.0.1:9") as relay:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dualstack.gateway.control_client import request
+from support.echo import echo_server
 from support.load import CALLS_BETWEEN, MANY, Caller, calling, connections_of
 from support.program import Dualstack, until
 
@@ -23,10 +24,10 @@ drain  = 20
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def behind() -> Iterator[int]:
-    with Dualstack("listen", "127.0.0.1:0", "--serve", "echo") as server:
-        yield server.port
+    with echo_server() as port:
+        yield port
 
 
 class Served(Dualstack):

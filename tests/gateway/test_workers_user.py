@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.echo import echo_server
 from support.load import connections_of
 from support.program import Dualstack, until
 
@@ -42,8 +43,8 @@ def test_every_process_becomes_the_user_and_a_successor_is_no_other(tmp_path: Pa
 
 
 def test_workers_of_a_gateway_that_was_killed_let_their_connections_end_and_end() -> None:
-    with Dualstack("listen", "127.0.0.1:0", "--serve", "echo") as behind:
-        target = f"127.0.0.1:{behind.port}"
+    with echo_server() as behind:
+        target = f"127.0.0.1:{behind}"
         with Dualstack("relay", "127.0.0.1:0", target, "--workers", "2", "--quiet") as relay:
             (nursery,) = children_of(relay.pid)
             workers = children_of(nursery)

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from support.program import Program
@@ -63,5 +63,8 @@ def connections_of(pid: int, port: int) -> int:
         for row in (line.split() for line in Path(table).read_text(encoding="ascii").splitlines()[1:]):
             if row[1].endswith(f":{port:04X}") and row[3] != "0A":
                 inodes.add(f"socket:[{row[9]}]")
-    held = (str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir())
-    return sum(link in inodes for link in held)
+    count = 0
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed just now
+            count += str(each.readlink()) in inodes
+    return count
