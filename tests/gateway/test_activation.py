@@ -99,6 +99,42 @@ def test_udp_sockets_are_taken_and_answer_from_the_address_that_was_asked() -> N
             assert (question, client.recv(100)) == (b"question", b"answer")
 
 
+def test_workers_share_what_was_handed_over(tmp_path: Path, behind: int) -> None:
+    """A service manager opens one socket, not one a worker."""
+    control = str(tmp_path / "c.sock")
+    relay = ("relay", "*:80", f"127.0.0.1:{behind}", "--workers", "2", "--control", control)
+    with Activated(["localhost:0", "--name", "relay"], *relay) as gateway:
+        assert shape(gateway.sockets) == {(6, "::1", True), (4, "127.0.0.1", None)}
+        for _ in range(2):
+            assert [echo(host, gateway.port) for host in ("127.0.0.1", "::1") * 8] == [b"hello"] * 16
+            request(control, "stop", "relay", release="1")
+            for _ in range(4):
+                with pytest.raises(ConnectionRefusedError):
+                    echo("127.0.0.1", gateway.port)
+            request(control, "start", "relay")
+        assert echo("::1", gateway.port) == b"hello"
+
+
+def test_flows_of_an_inherited_socket_stay_with_one_worker() -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(20)
+        target = f"127.0.0.1:{server.getsockname()[1]}"
+        where = ["--udp", "127.0.0.1:0", "--name", "relay"]
+        with Activated(where, "relay", "--udp", "*:53", target, "--workers", "2") as relay:
+            flows = set()
+            with socket.socket(type=socket.SOCK_DGRAM) as client:
+                client.settimeout(20)
+                client.connect(("127.0.0.1", relay.port))
+                for _ in range(8):
+                    client.send(b"question")
+                    _, flow = server.recvfrom(100)
+                    server.sendto(b"answer", flow)
+                    assert client.recv(100) == b"answer"
+                    flows.add(flow)
+            assert len(flows) == 1
+
+
 def test_a_socket_that_no_port_wants_ends_the_start_and_is_named() -> None:
     words = ["activate", "127.0.0.1:0", "--", *DUALSTACK, "relay", "*:1", "127.0.0.1:9"]
     ended = dualstack(*words)

@@ -14,7 +14,7 @@ from dualstack.errors import ConfigError, ListenError
 from dualstack.gateway.config import parse
 from dualstack.gateway.supervisor import Supervisor
 from support.gateway import Echo, Events, UdpClient, free_port, run, service, udp_service
-from support.load import connections_of
+from support.load import connections_of, is_alive
 
 SOON = 20.0
 
@@ -322,6 +322,25 @@ def test_a_gateway_that_cannot_open_starts_no_worker_and_leaves_nothing() -> Non
             with pytest.raises(ListenError, match="address in use"):
                 async with supervised(service("a", f"127.0.0.1:{free_port()}") + service("b", f"127.0.0.1:{taken}")):
                     pass
+
+    run(scenario)
+
+
+def test_a_user_that_is_not_there_ends_the_start() -> None:
+    async def scenario() -> None:
+        with pytest.raises(ConfigError, match="there is no user 'no-such-user'"):
+            async with supervised("user = 'no-such-user'\n" + service("a", "127.0.0.1:0")):
+                pass
+
+    run(scenario)
+
+
+def test_a_worker_that_does_not_end_when_told_is_ended() -> None:
+    async def scenario() -> None:
+        async with supervised(service("a", "127.0.0.1:0")) as r:
+            pids = r.gateway.pids
+            os.kill(pids[0], signal.SIGSTOP)
+        assert not any(map(is_alive, pids))
 
     run(scenario)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.echo import echo_server
-from support.load import connections_of
+from support.load import connections_of, is_alive
 from support.program import Dualstack, until
 
 
@@ -68,10 +68,3 @@ def test_workers_of_a_gateway_that_was_killed_let_their_connections_end_and_end(
                 assert client.recv(5) == b"still"
             until(lambda: not any(map(is_alive, workers)), lambda: "they live")
             relay.process.returncode = 0
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from support.program import Program
 
-__all__ = ["CALLS_BETWEEN", "CALLS_PER_S", "MANY", "Caller", "calling", "connections_of"]
+__all__ = ["CALLS_BETWEEN", "CALLS_PER_S", "MANY", "Caller", "calling", "connections_of", "is_alive"]
 
 FULL = os.environ.get("DUALSTACK_FULL_LOAD") == "1"
 CALLS_PER_S = 500 if FULL else 100
@@ -68,3 +68,11 @@ def connections_of(pid: int, port: int) -> int:
         with suppress(FileNotFoundError):  # closed just now
             count += str(each.readlink()) in inodes
     return count
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and that nobody has asked about does not."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
