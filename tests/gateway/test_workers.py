@@ -306,7 +306,6 @@ def test_every_workers_data_plane_is_asked_whether_it_lives() -> None:
             victim = r.gateway.pids[0]
             os.kill(victim, signal.SIGSTOP)
             beating = asyncio.create_task(r.gateway.beat())
-            assert await r.ask("a") or True
             done, _ = await asyncio.wait([beating], timeout=0.2)
             assert not done
             os.kill(victim, signal.SIGKILL)
