@@ -311,6 +311,10 @@ class Gateway:
         """The same, for who does not know whether the gateway is one process."""
         return self.describe_ports()
 
+    async def snapshots(self) -> list[object]:
+        """What this process says of itself, for who does not know whether there are more."""
+        return [{"ports": self.describe_ports()}]
+
     def describe_sockets(self) -> list[dict[str, object]]:
         """All listening sockets, as the ready line has them."""
         return [describe_socket(listening.spec) for listening in self._listenings()]

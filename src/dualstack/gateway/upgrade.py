@@ -29,7 +29,7 @@ _VARIABLE = "DUALSTACK_UPGRADE"
 # A machine may be busy, names slow to be looked up; nobody waits but who asked for it.
 _READY_S = 60.0
 
-_Inventory: TypeAlias = tuple[list[tuple[SocketSpec, int]], list[str], list[str], str | None]
+_Inventory: TypeAlias = tuple[list[tuple[SocketSpec, int]], list[str], list[str], list[tuple[str, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,33 +40,38 @@ class Heritage:
         kept: the sockets that it opened, for each spec as it was planned.
         handed: those of a service manager, with their names.
         stopped: names of the ports that are stopped.
-        control: the control socket and its path.
+        beside: those of what stands beside the gateway, such as the control socket, by a name that tells which.
     """
 
     kept: Sequence[tuple[SocketSpec, Sequence[socket]]] = ()
     handed: Sequence[tuple[str, socket]] = ()
     stopped: Sequence[str] = ()
-    control: tuple[str, socket] | None = None
+    beside: Sequence[tuple[str, Sequence[socket]]] = ()
 
     def packed(self) -> tuple[Document, list[socket]]:
         """As it goes through a channel."""
-        sockets = [sock for _, group in self.kept for sock in group] + [sock for _, sock in self.handed]
         inventory: _Inventory = (
             [(spec, len(group)) for spec, group in self.kept],
             [name for name, _ in self.handed],
             list(self.stopped),
-            None if self.control is None else self.control[0],
+            [(name, len(group)) for name, group in self.beside],
         )
-        return {"heritage": packed(inventory)}, sockets + ([] if self.control is None else [self.control[1]])
+        groups = [*(group for _, group in self.kept), [sock for _, sock in self.handed]]
+        groups += [group for _, group in self.beside]
+        return {"heritage": packed(inventory)}, [sock for group in groups for sock in group]
 
     @classmethod
     def unpacked(cls, document: Document, sockets: Sequence[socket]) -> "Heritage":
         """What came through."""
-        groups, names, stopped, path = cast("_Inventory", unpacked(document["heritage"]))
+        groups, names, stopped, others = cast("_Inventory", unpacked(document["heritage"]))
         given = iter(sockets)
         kept = [(spec, [next(given) for _ in range(count)]) for spec, count in groups]
         handed = [(name, next(given)) for name in names]
-        return cls(kept, handed, stopped, None if path is None else (path, next(given)))
+        return cls(kept, handed, stopped, [(name, [next(given) for _ in range(count)]) for name, count in others])
+
+    def of(self, name: str) -> Sequence[socket]:
+        """The sockets of what stands beside the gateway under this name; none where it had none."""
+        return next((group for each, group in self.beside if each == name), ())
 
     def supply(self) -> Supply:
         """Where the next gateway's sockets come from."""
