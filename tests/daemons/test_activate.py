@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.command import Run
 from support.free_port import free_port
 from support.program import DUALSTACK, Program, dualstack, until
 
@@ -28,6 +29,17 @@ http {{
         location / {{ return 200 "you are $remote_addr"; }}
     }}
 }}
+"""
+HAPROXY = """
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 5s
+    timeout server 5s
+frontend web
+    bind fd@3
+    bind fd@4
+    http-request return status 200 content-type text/plain lf-string "you are %[src]"
 """
 ASGI = """
 async def app(scope, receive, send):
@@ -96,6 +108,24 @@ def test_uvicorn_takes_one_socket_of_both_families_by_its_number(tmp_path: Path)
         assert uvicorn.says("[::1]") == "you are ::1"
 
 
+@pytest.mark.daemon("haproxy")
+def test_haproxy_takes_a_pair_by_their_numbers(directory: Path) -> None:
+    file = directory / "haproxy.cfg"
+    file.write_text(HAPROXY)
+    with Activated(free_port(), "haproxy", "-db", "-f", file) as haproxy:
+        assert haproxy.says("127.0.0.1") == "you are 127.0.0.1"
+        assert haproxy.says("[::1]") == "you are ::1"
+
+
+def test_hypercorn_takes_a_pair_by_their_numbers(tmp_path: Path) -> None:
+    (tmp_path / "hello.py").write_text(ASGI)
+    binds = ("--bind", "fd://{fd0}", "--bind", "fd://{fd1}")
+    argv = (sys.executable, "-m", "hypercorn", *binds, "--log-level", "warning", f"{tmp_path}/hello:app")
+    with Activated(free_port(), *argv) as hypercorn:
+        assert hypercorn.says("127.0.0.1") == "you are 127.0.0.1"
+        assert hypercorn.says("[::1]") == "you are ::1"
+
+
 def test_gunicorn_takes_a_pair(tmp_path: Path) -> None:
     (tmp_path / "hello.py").write_text(WSGI)
     argv = (sys.executable, "-m", "gunicorn", "--chdir", tmp_path, "--log-level", "warning", "hello:app")
@@ -131,7 +161,7 @@ def test_a_program_runs_as_the_user_that_is_named() -> None:
         (["127.0.0.1:0", "--name", "a:b", "--", "true"], 78, "no colon"),
     ],
 )
-def test_what_cannot_be_is_said(words: list[str], code: int, why: str) -> None:
-    ended = dualstack("activate", *words)
-    assert ended.returncode == code, ended.stderr
-    assert why in ended.stderr
+def test_what_cannot_be_is_said(run: Run, words: list[str], code: int, why: str) -> None:
+    ended, _, said = run("activate", *words)
+    assert ended == code, said
+    assert why in said

@@ -15,6 +15,8 @@ from dualstack.gateway.activation import handed_sockets
 from dualstack.gateway.control_client import request
 from dualstack.gateway.log import open_log
 from dualstack.gateway.notify import Notifier
+from dualstack.kernel.inheritance import adopt
+from support.echo import echo_server
 from support.free_port import free_port
 from support.program import DUALSTACK, Dualstack, Lines, Program, dualstack, until
 
@@ -33,10 +35,10 @@ class Activated(Dualstack):
         Program.__init__(self, *DUALSTACK, "activate", *where, "--", *DUALSTACK, *argv, "--json")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def behind() -> Iterator[int]:
-    with Dualstack("listen", "127.0.0.1:0", "--serve", "echo") as server:
-        yield server.port
+    with echo_server() as port:
+        yield port
 
 
 def echo(host: str, port: int) -> bytes:
@@ -95,6 +97,42 @@ def test_udp_sockets_are_taken_and_answer_from_the_address_that_was_asked() -> N
             question, flow = server.recvfrom(100)
             server.sendto(b"answer", flow)
             assert (question, client.recv(100)) == (b"question", b"answer")
+
+
+def test_workers_share_what_was_handed_over(tmp_path: Path, behind: int) -> None:
+    """A service manager opens one socket, not one a worker."""
+    control = str(tmp_path / "c.sock")
+    relay = ("relay", "*:80", f"127.0.0.1:{behind}", "--workers", "2", "--control", control)
+    with Activated(["localhost:0", "--name", "relay"], *relay) as gateway:
+        assert shape(gateway.sockets) == {(6, "::1", True), (4, "127.0.0.1", None)}
+        for _ in range(2):
+            assert [echo(host, gateway.port) for host in ("127.0.0.1", "::1") * 8] == [b"hello"] * 16
+            request(control, "stop", "relay", release="1")
+            for _ in range(4):
+                with pytest.raises(ConnectionRefusedError):
+                    echo("127.0.0.1", gateway.port)
+            request(control, "start", "relay")
+        assert echo("::1", gateway.port) == b"hello"
+
+
+def test_flows_of_an_inherited_socket_stay_with_one_worker() -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(20)
+        target = f"127.0.0.1:{server.getsockname()[1]}"
+        where = ["--udp", "127.0.0.1:0", "--name", "relay"]
+        with Activated(where, "relay", "--udp", "*:53", target, "--workers", "2") as relay:
+            flows = set()
+            with socket.socket(type=socket.SOCK_DGRAM) as client:
+                client.settimeout(20)
+                client.connect(("127.0.0.1", relay.port))
+                for _ in range(8):
+                    client.send(b"question")
+                    _, flow = server.recvfrom(100)
+                    server.sendto(b"answer", flow)
+                    assert client.recv(100) == b"answer"
+                    flows.add(flow)
+            assert len(flows) == 1
 
 
 def test_a_socket_that_no_port_wants_ends_the_start_and_is_named() -> None:
@@ -192,23 +230,13 @@ def test_only_sockets_that_clients_come_in_by_are_taken() -> None:
             (unix.fileno(), "is neither TCP nor UDP"),
             (deaf.fileno(), "does not listen"),
         ):
-            words = f'exec 3<&{descriptor}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
-            relay = [*DUALSTACK, "relay", "*:0", "127.0.0.1:9"]
-            ended = subprocess.run(
-                ["bash", "-c", words, "bash", *relay],
-                capture_output=True,
-                text=True,
-                check=False,
-                pass_fds=[descriptor],
-                timeout=20,
-            )
-            assert ended.returncode == 69, ended.stderr
-            assert f"descriptor 3: {why}" in ended.stderr
+            with pytest.raises(ListenError, match=why) as caught:
+                adopt(os.dup(descriptor), "imap")
+            assert caught.value.exit_code == 69
+            assert "(imap)" in str(caught.value)
 
 
 def test_a_udp_socket_without_a_port_is_refused() -> None:
-    from dualstack.kernel.inheritance import adopt
-
     with socket.socket(type=socket.SOCK_DGRAM) as lost, pytest.raises(ListenError, match="is bound to no port"):
         adopt(os.dup(lost.fileno()))
 
@@ -235,7 +263,10 @@ class Manager:
                 return said
 
 
-@pytest.fixture(params=["path", "abstract"])
+PATH = pytest.mark.parametrize("manager", ["path"], indirect=True)
+
+
+@pytest.fixture
 def manager(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
     name = str(tmp_path / "notify") if request.param == "path" else f"@dualstack-test-{os.getpid()}"
     monkeypatch.setenv("NOTIFY_SOCKET", name)
@@ -244,6 +275,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     manager.sock.close()
 
 
+@pytest.mark.parametrize("manager", ["path", "abstract"], indirect=True)
 def test_a_service_manager_is_told_what_happens(
     manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,6 +295,7 @@ def test_a_service_manager_is_told_what_happens(
         assert manager.until("STOPPING")["STOPPING"] == "1"
 
 
+@PATH
 def test_a_child_of_ours_has_nothing_to_tell_the_service_manager(manager: Manager) -> None:
     with Dualstack("relay", "127.0.0.1:0", "exec:/usr/bin/env") as relay:
         manager.until("READY")
@@ -294,6 +327,7 @@ def test_the_variables_say_who_wants_to_hear(environment: dict[str, str], path: 
     assert (notifier.path, notifier.watchdog_s, environment) == (path, watchdog_s, {})
 
 
+@PATH
 def test_a_frozen_gateway_is_silent(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "20000")
     with Dualstack("relay", "127.0.0.1:0", "127.0.0.1:9") as relay:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dualstack.gateway.control_client import request
+from support.echo import echo_server
 from support.free_port import free_port
 from support.program import DUALSTACK, Dualstack, Program
 
@@ -25,10 +26,10 @@ to     = "127.0.0.1:{behind}"
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def behind() -> Iterator[int]:
-    with Dualstack("listen", "127.0.0.1:0", "--serve", "echo") as server:
-        yield server.port
+    with echo_server() as port:
+        yield port
 
 
 class Upgraded:
@@ -53,7 +54,11 @@ class Upgraded:
         return int(sockets[0]["port"])
 
 
-@pytest.fixture(params=[1, 2], ids=["one process", "two workers"])
+BOTH = pytest.mark.parametrize("upgradable", [1, 2], ids=["one process", "two workers"], indirect=True)
+TWO = pytest.mark.parametrize("upgradable", [2], ids=["two workers"], indirect=True)
+
+
+@pytest.fixture
 def upgradable(request: pytest.FixtureRequest, tmp_path: Path, behind: int) -> Iterator[Upgraded]:
     file, control = tmp_path / "gateway.toml", str(tmp_path / "c.sock")
     file.write_text(CONFIG.format(workers=request.param, behind=behind))
@@ -71,6 +76,7 @@ def echo(client: socket.socket) -> bytes:
     return client.recv(5)
 
 
+@BOTH
 def test_a_connection_goes_on_in_the_old_program_and_a_new_one_begins_in_the_next(upgradable: Upgraded) -> None:
     where = ("127.0.0.1", upgradable.number("tcp"))
     with socket.create_connection(where, timeout=20) as old:
@@ -89,6 +95,7 @@ def test_a_connection_goes_on_in_the_old_program_and_a_new_one_begins_in_the_nex
         assert echo(third) == b"hello"
 
 
+@BOTH
 def test_a_stopped_port_stays_stopped_and_starts_in_the_next_program(upgradable: Upgraded) -> None:
     where = ("127.0.0.1", upgradable.number("tcp"))
     request(upgradable.control, "stop", "tcp")
@@ -102,6 +109,7 @@ def test_a_stopped_port_stays_stopped_and_starts_in_the_next_program(upgradable:
             assert echo(client) == b"hello"
 
 
+@TWO
 def test_the_next_program_reads_the_file_anew_and_may_have_more_or_fewer_workers(upgradable: Upgraded) -> None:
     where = ("127.0.0.1", upgradable.number("tcp"))
     text = upgradable.file.read_text()
@@ -115,6 +123,7 @@ def test_the_next_program_reads_the_file_anew_and_may_have_more_or_fewer_workers
                 assert echo(client) == b"hello"
 
 
+@TWO
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
@@ -153,7 +162,6 @@ def test_a_second_upgrade_and_a_reload_wait_for_nothing_while_one_is_under_way(t
             assert "it is being replaced by a new program" in gateway.err.until(what)
         file.write_text(text)
         pid = int(gateway.err.until(" upgraded ").rpartition("pid=")[2])
-        gateway.send_signal(signal.SIGUSR2)
         assert gateway.wait() == 0
         os.kill(pid, signal.SIGTERM)
         gateway.out.rest()

@@ -4,17 +4,18 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from support.program import Program
 
-__all__ = ["CALLS_PER_S", "MANY", "Caller", "calling", "connections_of"]
+__all__ = ["CALLS_BETWEEN", "CALLS_PER_S", "MANY", "Caller", "calling", "connections_of", "is_alive"]
 
 FULL = os.environ.get("DUALSTACK_FULL_LOAD") == "1"
 CALLS_PER_S = 500 if FULL else 100
 """With DUALSTACK_FULL_LOAD=1 as many as the requirement says; else what a busy machine has time for."""
 MANY = 100 if FULL else 10
+CALLS_BETWEEN = 50 if FULL else 5
 
 
 class Caller(Program):
@@ -62,5 +63,16 @@ def connections_of(pid: int, port: int) -> int:
         for row in (line.split() for line in Path(table).read_text(encoding="ascii").splitlines()[1:]):
             if row[1].endswith(f":{port:04X}") and row[3] != "0A":
                 inodes.add(f"socket:[{row[9]}]")
-    held = (str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir())
-    return sum(link in inodes for link in held)
+    count = 0
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed just now
+            count += str(each.readlink()) in inodes
+    return count
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and that nobody has asked about does not."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        return False

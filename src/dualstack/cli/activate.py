@@ -39,9 +39,8 @@ Examples:
   dualstack activate '*:8080' -- gunicorn hello:app                      a server that knows LISTEN_FDS
   dualstack activate '*:80' -- nginx -g 'daemon off;'                    nginx: `listen 80; listen [::]:80;`
   dualstack activate '*:8080' --sockets single -- uvicorn --fd {fd} hello:app
-  dualstack activate '*:53' --udp '*:53' -- kresd -n                     TCP and UDP, both families
-  dualstack activate '*:143' --name imap '*:993' --name imaps --user mail -- imapd
-  dualstack activate '*:8080' -- dualstack relay '*:8080' 127.0.0.1:80
+  dualstack activate '*:143' '*:993' --name imap --name imaps --user mail -- PROGRAM
+  dualstack activate '*:53' --udp '*:53' -- PROGRAM                      TCP and UDP, both families
 
 \b
 PROGRAM takes the place of this process, with the sockets from descriptor 3 on. LISTEN_FDS, LISTEN_PID and

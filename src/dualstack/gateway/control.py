@@ -10,7 +10,7 @@ It changes ports and nothing else.
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,12 @@ from dualstack.kernel.unix_sockets import connect_control_socket, open_control_s
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["Control"]
+__all__ = ["Control", "inheritance_name"]
+
+
+def inheritance_name(path: str) -> str:
+    """What the control socket at `path` is called where one gateway leaves it to the next."""
+    return f"control {Path(path)}"
 
 
 class Control:
@@ -61,12 +66,12 @@ class Control:
         self._serving = asyncio.get_running_loop().create_task(self._server.serve(sockets=[self._sock]))
 
     @property
-    def inheritance(self) -> tuple[str, socket.socket]:
-        """The socket and its path, for the gateway that takes our place."""
-        return str(self._path), self._sock
+    def inheritance(self) -> tuple[str, Sequence[socket.socket]]:
+        """As `Beside.inheritance`."""
+        return inheritance_name(str(self._path)), (self._sock,)
 
     async def leave(self) -> None:
-        """Answer no more: the gateway that takes our place does."""
+        """As `Beside.leave`."""
         self._is_left = True
         await self.close()
 

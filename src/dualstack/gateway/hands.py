@@ -16,6 +16,9 @@ from dualstack.kernel.unix_sockets import socket_pair
 __all__ = ["Hand", "Nursery", "WorkerGone"]
 
 
+_NURSERY_ENDS_S = 5.0
+
+
 class WorkerGone(ControlError):  # noqa: N818 - what happened is said, not that it is an error
     """A worker ended before it answered."""
 
@@ -107,7 +110,11 @@ class Nursery:
             self._channel.close()
             self._channel = None
         if self._process is not None:
-            self._process.wait()
+            try:
+                self._process.wait(_NURSERY_ENDS_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
             self._process = None
 
 

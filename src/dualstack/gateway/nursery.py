@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from socket import socket
 
 from dualstack.errors import DualstackError
@@ -34,7 +35,9 @@ def main(descriptor: int) -> None:
 
     def tell(document: Document) -> None:
         for content, _ in frames(document):
-            send_with(sock, content, ())
+            # The gateway may be gone; that is seen where orders are read.
+            with suppress(OSError):
+                send_with(sock, content, ())
 
     def reap(*_: object) -> None:
         for pid, status in _ended():

@@ -7,11 +7,10 @@ it is a SIGTERM, as when a terminal is closed. SIGUSR2 starts the program anew i
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from socket import socket
 
 from dualstack.core.configuration import Configuration
 from dualstack.errors import ConfigError, DualstackError
@@ -22,14 +21,10 @@ from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.log import Log
 from dualstack.gateway.notify import Notifier
 from dualstack.gateway.privileges import become, import_what_is_needed_later, raise_descriptor_limit
-from dualstack.gateway.served import Served
+from dualstack.gateway.served import Beside, Served
 from dualstack.gateway.supply import Supply
 from dualstack.gateway.upgrade import Predecessor, Successor
 from dualstack.net.signals import hold_back, on_signals
-
-if TYPE_CHECKING:
-    from dualstack.gateway.control import Control
-    from dualstack.gateway.page.server import Page
 
 __all__ = ["run"]
 
@@ -68,6 +63,10 @@ class _Surroundings:
     notifier: Notifier
     predecessor: Predecessor | None
 
+    def left(self, name: str) -> Sequence[socket]:
+        """The sockets that the gateway before had for what has this name."""
+        return () if self.predecessor is None else self.predecessor.heritage.of(name)
+
 
 async def _run(config: Configuration, here: _Surroundings, supply: Supply, ready: Ready) -> None:
     notifier, predecessor = here.notifier, here.predecessor
@@ -82,12 +81,11 @@ async def _run(config: Configuration, here: _Surroundings, supply: Supply, ready
         if not await signals.unless_asked_to_leave(gateway.open()):
             return
         if here.control is not None:
-            signals.control = await _open_control(gateway, here, here.control, undo)
+            signals.beside.append(await _open_control(gateway, here, here.control, undo))
         if config.page:
-            signals.page = _open_page(gateway, here, config, undo)
+            signals.beside.append(_open_page(gateway, here, config, undo))
         if predecessor is not None:
-            control = None if here.control is None else str(Path(here.control))
-            predecessor.heritage.close_unused(control, "" if signals.page is None else signals.page.where)
+            predecessor.heritage.close_unused(each.inheritance[0] for each in signals.beside)
         if config.user is not None:
             become(config.user, config.where)
         signals.is_ready = True
@@ -135,26 +133,24 @@ def _gateway(config: Configuration, log: Log, supply: Supply) -> Served:
     return Supervisor(config, log, supply)
 
 
-async def _open_control(gateway: Served, here: _Surroundings, path: str, undo: AsyncExitStack) -> "Control":
-    from dualstack.gateway.control import Control
+async def _open_control(gateway: Served, here: _Surroundings, path: str, undo: AsyncExitStack) -> Beside:
+    from dualstack.gateway.control import Control, inheritance_name
 
-    left = None if here.predecessor is None else here.predecessor.heritage.control
-    sock = left[1] if left is not None and left[0] == str(Path(path)) else None
-    control = Control(gateway, path, sock)
+    control = Control(gateway, path, *here.left(inheritance_name(path)))
     undo.push_async_callback(control.close)
     control.start()
     return control
 
 
-def _open_page(gateway: Served, here: _Surroundings, config: Configuration, undo: AsyncExitStack) -> "Page":
-    from dualstack.gateway.page.server import Page
+def _open_page(gateway: Served, here: _Surroundings, config: Configuration, undo: AsyncExitStack) -> Beside:
+    from dualstack.gateway.page.server import Page, inheritance_name
     from dualstack.gateway.totals import total
 
     async def snapshot() -> dict[str, object]:
         return total(await gateway.snapshots())
 
-    left = ("", ()) if here.predecessor is None else here.predecessor.heritage.page
-    page = Page(config.page, snapshot, hosts=config.page_hosts, left=left)
+    left = here.left(inheritance_name(config.page))
+    page = Page(config.page, snapshot, hosts=config.page_hosts, sockets=left)
     undo.push_async_callback(page.close)
     page.start()
     gateway.page = tuple(page.addresses)
@@ -175,8 +171,7 @@ class _Signals:
         self._reloading: asyncio.Task[None] | None = None
         self._once_more = False
         self._upgrading: asyncio.Task[None] | None = None
-        self.control: Control | None = None
-        self.page: Page | None = None
+        self.beside: list[Beside] = []
         self.is_ready = False
         self.is_replaced = False
         self.handlers = {
@@ -248,10 +243,9 @@ class _Signals:
     async def _replace(self) -> None:
         """Start the new program, and leave once it serves."""
         self._log.info("upgrading", command=" ".join(sys.orig_argv))
-        control = None if self.control is None else self.control.inheritance
+        beside = [each.inheritance for each in self.beside]
         try:
-            page = ("", ()) if self.page is None else (self.page.where, self.page.sockets)
-            heritage = replace(self._gateway.heritage(), control=control, page=page)
+            heritage = replace(self._gateway.heritage(), beside=beside)
             successor = await Successor.start(heritage, self._notifier.environment())
         except (DualstackError, OSError) as error:
             self._log.error("upgrade refused", why=str(error), running="the program before")
@@ -260,10 +254,7 @@ class _Signals:
         self.is_replaced = True
         await successor.take_over()
         await self._gateway.hand_over()
-        if self.control is not None:
-            await self.control.leave()
-        if self.page is not None:
-            await self.page.close()
+        await asyncio.gather(*(each.leave() for each in self.beside))
         self._log.info("upgraded", pid=successor.pid)
         self._leave.set()
 

@@ -1,11 +1,13 @@
 """What a running gateway can be asked for, be it one process or several."""
 
+from collections.abc import Sequence
+from socket import socket
 from typing import Protocol
 
 from dualstack.core.configuration import Configuration
 from dualstack.gateway.upgrade import Heritage
 
-__all__ = ["Served"]
+__all__ = ["Beside", "Served"]
 
 
 class Served(Protocol):
@@ -60,4 +62,17 @@ class Served(Protocol):
 
     async def close(self) -> None:
         """End everything now."""
+        ...
+
+
+class Beside(Protocol):
+    """What has a listening socket of its own beside the gateway, for people rather than clients."""
+
+    @property
+    def inheritance(self) -> tuple[str, Sequence[socket]]:
+        """Its sockets, for the gateway that takes our place, and a name that tells whose they are."""
+        ...
+
+    async def leave(self) -> None:
+        """Answer no more: that one does."""
         ...

@@ -37,7 +37,7 @@ _BACK_OFF_S = 0.1
 _BACK_OFF_MAX_S = 10.0
 # How long a worker may take to begin, on a machine that is busy, and to end when it is told to do so at once.
 _BEGIN_S = 60.0
-_END_S = 5.0
+_END_S = 2.0
 
 
 class Supervisor:

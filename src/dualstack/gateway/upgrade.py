@@ -9,7 +9,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from socket import socket
@@ -29,7 +29,7 @@ _VARIABLE = "DUALSTACK_UPGRADE"
 # A machine may be busy, names slow to be looked up; nobody waits but who asked for it.
 _READY_S = 60.0
 
-_Inventory: TypeAlias = tuple[list[tuple[SocketSpec, int]], list[str], list[str], str | None, tuple[str, int]]
+_Inventory: TypeAlias = tuple[list[tuple[SocketSpec, int]], list[str], list[str], list[tuple[str, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,46 +40,46 @@ class Heritage:
         kept: the sockets that it opened, for each spec as it was planned.
         handed: those of a service manager, with their names.
         stopped: names of the ports that are stopped.
-        control: the control socket and its path.
-        page: where the status page is, and its sockets.
+        beside: those of what stands beside the gateway, such as the control socket, by a name that tells which.
     """
 
     kept: Sequence[tuple[SocketSpec, Sequence[socket]]] = ()
     handed: Sequence[tuple[str, socket]] = ()
     stopped: Sequence[str] = ()
-    control: tuple[str, socket] | None = None
-    page: tuple[str, Sequence[socket]] = ("", ())
+    beside: Sequence[tuple[str, Sequence[socket]]] = ()
 
     def packed(self) -> tuple[Document, list[socket]]:
         """As it goes through a channel."""
-        sockets = [sock for _, group in self.kept for sock in group] + [sock for _, sock in self.handed]
-        sockets += self.page[1]
         inventory: _Inventory = (
             [(spec, len(group)) for spec, group in self.kept],
             [name for name, _ in self.handed],
             list(self.stopped),
-            None if self.control is None else self.control[0],
-            (self.page[0], len(self.page[1])),
+            [(name, len(group)) for name, group in self.beside],
         )
-        return {"heritage": packed(inventory)}, sockets + ([] if self.control is None else [self.control[1]])
+        groups = [*(group for _, group in self.kept), [sock for _, sock in self.handed]]
+        groups += [group for _, group in self.beside]
+        return {"heritage": packed(inventory)}, [sock for group in groups for sock in group]
 
     @classmethod
     def unpacked(cls, document: Document, sockets: Sequence[socket]) -> "Heritage":
         """What came through."""
-        groups, names, stopped, path, (where, pages) = cast("_Inventory", unpacked(document["heritage"]))
+        groups, names, stopped, others = cast("_Inventory", unpacked(document["heritage"]))
         given = iter(sockets)
         kept = [(spec, [next(given) for _ in range(count)]) for spec, count in groups]
         handed = [(name, next(given)) for name in names]
-        page = where, [next(given) for _ in range(pages)]
-        return cls(kept, handed, stopped, None if path is None else (path, next(given)), page)
+        return cls(kept, handed, stopped, [(name, [next(given) for _ in range(count)]) for name, count in others])
 
-    def close_unused(self, control: str | None, page: str) -> None:
-        """Close what was left for other places than these: nobody would answer there."""
-        if self.control is not None and self.control[0] != control:
-            self.control[1].close()
-        if self.page[0] != page:
-            for sock in self.page[1]:
-                sock.close()
+    def of(self, name: str) -> Sequence[socket]:
+        """The sockets of what stands beside the gateway under this name; none where it had none."""
+        return next((group for each, group in self.beside if each == name), ())
+
+    def close_unused(self, taken: Iterable[str]) -> None:
+        """Close the sockets of what no longer stands beside the gateway: nobody would answer there."""
+        used = {*taken}
+        for name, group in self.beside:
+            if name not in used:
+                for sock in group:
+                    sock.close()
 
     def supply(self) -> Supply:
         """Where the next gateway's sockets come from."""

@@ -133,7 +133,8 @@ class _Worker:
         return self.gateway.describe_ports()
 
     async def _snapshot(self, _document: Document, _sockets: list[socket]) -> object:
-        return self.gateway.snapshot()
+        (snapshot,) = await self.gateway.snapshots()
+        return snapshot
 
     async def _stop(self, document: Document, _sockets: list[socket]) -> object:
         drain_s = cast("float | None", document["drain_s"])

@@ -28,7 +28,7 @@ from dualstack.net.listen import bind_sockets
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["Page", "application"]
+__all__ = ["Page", "application", "inheritance_name"]
 
 _FILES: Mapping[str, str] = {
     "style.css": "text/css; charset=utf-8",
@@ -45,7 +45,7 @@ class Page:
         where: endpoints to listen on; each family has a socket of its own.
         source: gives the snapshots.
         hosts: names by which it may be asked for.
-        left: where the page of the process before was, and its sockets: taken where this is the same place.
+        sockets: its sockets, where the process before this one has opened them.
 
     Raises:
         ListenError: it cannot listen there.
@@ -57,11 +57,11 @@ class Page:
         source: Source,
         *,
         hosts: Iterable[str] = (),
-        left: tuple[str, Sequence[socket.socket]] = ("", ()),
+        sockets: Sequence[socket.socket] = (),
     ) -> None:
         self._watch = Watch(source)
-        self.where = ", ".join(map(str, where))
-        self.sockets = list(left[1]) if left[0] == self.where else bind_sockets(self.where)
+        self._where = where
+        self.sockets = list(sockets) or bind_sockets(_listen_text(where))
         config = uvicorn.Config(
             Guard(application(self._watch), hosts),
             http="h11",
@@ -82,6 +82,15 @@ class Page:
     def addresses(self) -> list[str]:
         """Where it is, for browsers."""
         return [f"http://{_authority(sock)}/" for sock in self.sockets]
+
+    @property
+    def inheritance(self) -> tuple[str, Sequence[socket.socket]]:
+        """As `Beside.inheritance`."""
+        return inheritance_name(self._where), self.sockets
+
+    async def leave(self) -> None:
+        """As `Beside.leave`."""
+        await self.close()
 
     def start(self) -> None:
         """Answer from now on."""
@@ -110,6 +119,15 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _listen_text(where: Sequence[Endpoint]) -> str:
+    return ", ".join(map(str, where))
+
+
+def inheritance_name(where: Sequence[Endpoint]) -> str:
+    """What tells the page at this place from whatever else stands beside a gateway."""
+    return f"page {_listen_text(where)}"
 
 
 def _authority(sock: socket.socket) -> str:

@@ -1,0 +1,16 @@
+"""Limits among workers: rounded up, so that none is shut out."""
+
+import pytest
+
+from dualstack.core.configuration import Configuration, Service
+from dualstack.core.division import part_of
+
+
+@pytest.mark.parametrize(
+    ("limit", "workers", "part"), [(None, 4, None), (1, 4, 1), (4, 4, 1), (5, 4, 2), (100, 3, 34), (7, 1, 7)]
+)
+def test_a_worker_gets_its_part_of_a_limit(limit: int | None, workers: int, part: int | None) -> None:
+    whole = Configuration((Service("a", max_connections=limit, max_per_client=limit), Service("b")), workers=workers)
+    first, second = part_of(whole, workers).services
+    assert (first.max_connections, first.max_per_client) == (part, part)
+    assert second == whole.services[1]
