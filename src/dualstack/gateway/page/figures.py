@@ -22,10 +22,10 @@ def size(number: float) -> str:
 
 
 def count(number: int) -> str:
-    """A whole number, its thousands apart.
+    r"""A whole number, its thousands apart by a narrow space that does not break.
 
-    >>> count(1234567)
-    '1 234 567'
+    >>> count(1234567).split("\N{NARROW NO-BREAK SPACE}")
+    ['1', '234', '567']
     """
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
