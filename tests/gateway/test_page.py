@@ -1,11 +1,13 @@
 """The status page over HTTP: who may ask, what is answered, and that no text of others becomes markup."""
 
 import asyncio
+import doctest
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from html.parser import HTMLParser
+from types import ModuleType
 
 import httpx
 import msgspec
@@ -13,7 +15,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from dualstack.errors import AddressError, ConfigError, ListenError
+from dualstack.gateway import page_address
 from dualstack.gateway.config import parse
+from dualstack.gateway.page import figures
 from dualstack.gateway.page.guard import HEADERS, Guard, Refused
 from dualstack.gateway.page.markup import element
 from dualstack.gateway.page.server import Page
@@ -382,3 +386,9 @@ def test_the_document_says_nothing_of_passwords() -> None:
             json.loads((await client.get("/snapshot.json")).text)
 
     run(scenario)
+
+
+@pytest.mark.parametrize("module", [figures, page_address])
+def test_the_examples_run(module: ModuleType) -> None:
+    assert doctest.testmod(module).attempted
+    assert doctest.testmod(module).failed == 0

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from dualstack.gateway.dataplane.link import Hop
+from dualstack.gateway.metrics import exposition
 from dualstack.gateway.peers import target_family
 from dualstack.gateway.snapshot import Service, Snapshot
 from dualstack.gateway.tally import OTHER_RULES, Book, Rules
@@ -142,6 +143,19 @@ def test_datagrams_and_their_flows_are_counted() -> None:
                 assert (found.datagrams.flows, found.datagrams.flows_now) == (1, 1)
                 assert (found.datagrams.bytes_up, found.datagrams.bytes_down) == (5, 10)
                 assert found.of("ipv6").now == 1
+
+    run(scenario)
+
+
+def test_datagrams_are_in_the_metrics_too() -> None:
+    async def scenario() -> None:
+        with Echo() as echo:
+            async with running(udp_service("dns", echo)) as r:
+                with UdpClient(r.port("dns"), "127.0.0.1") as client:
+                    await client.ask(b"hello")
+                body, _ = exposition(seen(r))
+                assert 'dualstack_datagram_bytes_total{direction="down",service="dns"} 10.0' in body.decode()
+                assert 'dualstack_datagrams_total{direction="up",service="dns"} 1.0' in body.decode()
 
     run(scenario)
 

@@ -6,15 +6,14 @@ what its console said, is kept.
 
 import base64
 import json
-import os
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from time import monotonic
 
 from websockets.sync.client import ClientConnection, connect
+
+from support.program import Program
 
 __all__ = ["Browser", "Tab", "chromium"]
 
@@ -27,7 +26,6 @@ _FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-domain-reliability"),
     *("--disable-client-side-phishing-detection", "--disable-default-apps", "--no-pings", "--metrics-recording-only"),
     "--disable-features=OptimizationHints,MediaRouter,DialMediaRouteProvider,Translate,AutofillServerCommunication",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]",
     "--remote-debugging-port=0",
 )
 
@@ -37,13 +35,14 @@ class Tab:
 
     def __init__(self, socket: ClientConnection) -> None:
         self.requests: list[str] = []
+        self.answers: list[tuple[str, int]] = []
         self.said: list[str] = []
         self._socket = socket
         self._number = 0
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.command(f"{domain}.enable")
 
-    def command(self, method: str, **parameters: object) -> dict[str, object]:
+    def command(self, method: str, **parameters: object) -> dict:
         """One command and its answer."""
         self._number += 1
         self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
@@ -59,6 +58,9 @@ class Tab:
         match message.get("method"):
             case "Network.requestWillBeSent":
                 self.requests.append(message["params"]["request"]["url"])
+            case "Network.responseReceived":
+                answer = message["params"]["response"]
+                self.answers.append((answer["url"], answer["status"]))
             case "Log.entryAdded":
                 self.said.append(message["params"]["entry"]["text"])
             case "Runtime.consoleAPICalled" | "Runtime.exceptionThrown":
@@ -123,14 +125,14 @@ class Browser:
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
-        self._open: list[ClientConnection] = []
+        self._open = ExitStack()
         self._main = self._connected(endpoint)
         self._number = 0
 
     def _connected(self, endpoint: str) -> ClientConnection:
-        made = connect(endpoint, max_size=1 << 26, open_timeout=LIMIT_S, close_timeout=2, proxy=None, compression=None)
-        self._open.append(made)
-        return made
+        return self._open.enter_context(
+            connect(endpoint, max_size=1 << 26, open_timeout=LIMIT_S, close_timeout=2, proxy=None, compression=None)
+        )
 
     def tab(self) -> Tab:
         """A new page, empty."""
@@ -144,38 +146,28 @@ class Browser:
 
     def close(self) -> None:
         """Hang up."""
-        for each in reversed(self._open):
-            each.close()
+        self._open.close()
+
+
+class _Chromium(Program):
+    """The program; it says where it listens on standard error."""
+
+    def _started(self) -> None:
+        line = self.err.until("DevTools listening on ", within_s=LIMIT_S)
+        self.endpoint = line.partition("DevTools listening on ")[2].strip()
 
 
 @contextmanager
-def chromium(*flags: str) -> Iterator[Browser]:
-    """A browser with a profile of its own, ended at the end."""
-    program = shutil.which("chromium") or "chromium"
+def chromium(*flags: str, turned: str | None = None) -> Iterator[Browser]:
+    """A browser with a profile of its own, ended at the end; `turned` is a name that leads to this host."""
+    rules = ["MAP * ~NOTFOUND", "EXCLUDE localhost", "EXCLUDE 127.0.0.1", "EXCLUDE [::1]"]
+    rules[:0] = [] if turned is None else [f"MAP {turned} 127.0.0.1"]
+    flags = (f"--host-resolver-rules={', '.join(rules)}", *flags)
     with tempfile.TemporaryDirectory(prefix="browser-", ignore_cleanup_errors=True) as profile:
-        home = {**os.environ, "HOME": profile, "XDG_CONFIG_HOME": profile, "XDG_CACHE_HOME": profile}
-        with subprocess.Popen(
-            [program, *_FLAGS, f"--user-data-dir={profile}", *flags, "about:blank"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=home,
-        ) as process:
+        program = _Chromium("chromium", *_FLAGS, f"--user-data-dir={profile}", *flags, "about:blank")
+        with program as running:
+            browser = Browser(running.endpoint)
             try:
-                browser = Browser(_endpoint(process))
-                try:
-                    yield browser
-                finally:
-                    browser.close()
+                yield browser
             finally:
-                process.terminate()
-                process.communicate()
-
-
-def _endpoint(process: "subprocess.Popen[str]") -> str:
-    """Where it listens, which it says on standard error; what it says after is read away by a thread of nobody."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("DevTools listening on "):
-            return line.removeprefix("DevTools listening on ").strip()
-    raise RuntimeError("the browser has ended before it listened")
+                browser.close()

@@ -140,6 +140,15 @@ def test_a_history_that_keeps_nothing_is_refused() -> None:
         History(capacity=0)
 
 
+def test_the_last_few_can_be_saved_alone() -> None:
+    history = History()
+    for number in range(5):
+        history.learn(Candidate(Address(f"2001:db8:{number}::25"), Address("2001:db8::1")), 0.02, now=float(number))
+    records = history.save(9.0, most=2)["records"]
+    assert isinstance(records, list)
+    assert [record["destination"] for record in records] == ["2001:db8:3::", "2001:db8:4::"]
+
+
 def test_saved_and_loaded_it_says_the_same_by_another_clock() -> None:
     history = History()
     history.learn(SERVER, 0.050, 0.0)

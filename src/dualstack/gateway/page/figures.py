@@ -22,10 +22,10 @@ def size(number: float) -> str:
 
 
 def count(number: int) -> str:
-    """A whole number, its thousands apart.
+    r"""A whole number, its thousands apart by a narrow space that does not break.
 
-    >>> count(1234567)
-    '1 234 567'
+    >>> count(1234567).split("\N{NARROW NO-BREAK SPACE}")
+    ['1', '234', '567']
     """
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
@@ -43,9 +43,9 @@ def rate(number: float) -> str:
     """How many a second.
 
     >>> rate(0.0), rate(0.25), rate(123.4)
-    ('0 a second', '0.25 a second', '123 a second')
+    ('0/s', '0.25/s', '123/s')
     """
-    return f"{number:.3g} a second" if number < 1000 else f"{count(round(number))} a second"
+    return f"{number:.3g}/s" if number < 1000 else f"{count(round(number))}/s"
 
 
 def duration(seconds: float) -> str:

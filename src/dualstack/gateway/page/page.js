@@ -1,8 +1,8 @@
 "use strict";
-// Every two seconds the page is fetched anew and what differs is changed in place: no text is ever made into markup by
+// Every second the page is fetched anew and what differs is changed in place: no text is ever made into markup by
 // hand, nothing jumps, and the focus stays where it is. Nothing is fetched while nobody looks.
 (() => {
-  const EVERY_MS = 2000;
+  const EVERY_MS = 1000;
   const PATIENCE_MS = 5000;
   const PARTS = ["state", "live"];
   const pause = document.getElementById("pause");

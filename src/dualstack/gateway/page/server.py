@@ -1,6 +1,6 @@
 """The page's server: GET alone, on sockets of ours, every file out of this package.
 
-/               the page, whole without a script; with one it is renewed every two seconds
+/               the page, whole without a script; with one it is renewed every second
 /snapshot.json  what it shows, with the samples behind its charts
 /metrics        the same for Prometheus
 /style.css  /page.js  /icon.svg
