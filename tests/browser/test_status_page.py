@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.browser import Tab
-from support.gateway import free_port
+from support.free_port import free_port
 from support.program import Dualstack, dualstack
 
 from .conftest import Sites

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dualstack.gateway.access_log import AccessLog
-from support.gateway import Running, free_port, run, running, service, until
+from support.free_port import free_port
+from support.gateway import Running, run, running, service, until
 from support.program import Dualstack
 
 

@@ -1,15 +1,25 @@
 """Whom the gateway asks for the names of its targets: the key `resolver`."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from dualstack.errors import ConfigError
 from dualstack.gateway.config import parse
 from dualstack.gateway.daemon import gather_facts
 from dualstack.lab.zone import Zone
+from support.dialling import pool_rests
 from support.gateway import run, running, service
 from support.name_server import NameServer
 
 ZONE = Zone({"www": ("127.0.0.1",)})
+
+
+@pytest.fixture(autouse=True)
+def at_rest() -> Iterator[None]:
+    """What the pool does for nobody any more is over before the next test counts descriptors."""
+    yield
+    pool_rests()
 
 
 def test_a_targets_name_is_asked_of_the_servers_that_stand_there() -> None:

@@ -59,9 +59,21 @@ def test_localhost_is_reached_over_the_family_that_listens(dial: Dial, servers: 
         assert sock.getpeername()[0] == "127.0.0.1"
 
 
+class Together(Resolver):
+    """Answers once both families are asked for."""
+
+    def __init__(self, names: dict[str, dict[int, list[str]]]) -> None:
+        super().__init__(names)
+        self._both = threading.Barrier(2)
+
+    def getaddrinfo(self, *arguments: object) -> list[object]:
+        self._both.wait(20)
+        return super().getaddrinfo(*arguments)
+
+
 def test_both_families_of_a_name_are_looked_up_and_ipv6_is_tried_first(dial: Dial, servers: Servers) -> None:
     servers.accept("::1", "127.0.0.1")
-    dialer = named({4: ["127.0.0.1"], 6: ["::1"]})
+    dialer = Dialer(resolver=Together({"mail.example": {4: ["127.0.0.1"], 6: ["::1"]}}), history=None)
     with dial("mail.example", servers.port, timeout=20, dialer=dialer) as sock:
         assert sock.getpeername()[0] == "::1"
     assert sorted(dialer.resolver.asked) == [("mail.example", 4), ("mail.example", 6)]
@@ -148,7 +160,7 @@ def test_silent_addresses_end_at_the_deadline(dial: Dial, servers: Servers) -> N
     servers.silent("::1", "127.0.0.1")
     dialer = named({4: ["127.0.0.1"], 6: ["::1"]})
     with nothing_left_open(), pytest.raises(DialTimedOut, match="no connection within") as caught:
-        dial("mail.example", servers.port, timeout=0.05, dialer=dialer)
+        dial("mail.example", servers.port, timeout=0.3, dialer=dialer)
     assert [address for address, _ in caught.value.attempts] == ["::1", "127.0.0.1"]
 
 

@@ -10,9 +10,11 @@ from types import TracebackType
 from typing import Self
 
 import dualstack
+from dualstack.net.pool import POOL
 from support.free_port import free_port
+from support.program import until
 
-__all__ = ["WAYS", "Resolver", "Servers", "descriptors", "dial_async", "dial_blocking"]
+__all__ = ["WAYS", "Resolver", "Servers", "descriptors", "dial_async", "dial_blocking", "pool_rests"]
 
 FAMILIES = {socket.AF_INET: 4, socket.AF_INET6: 6}
 
@@ -159,6 +161,11 @@ def nothing_left_open() -> Iterator[None]:
     before = descriptors()
     yield
     assert descriptors() == before
+
+
+def pool_rests() -> None:
+    """Wait until no lookup is under way: what nobody wants any more goes on to its end, with its descriptors."""
+    until(lambda: POOL._idle == POOL._threads and not POOL._queue, lambda: f"{POOL.threads} threads")
 
 
 Dial = Callable[..., socket.socket]

@@ -57,13 +57,14 @@ class NameServer:
         self._tcp.close()
 
     def _serve_udp(self) -> None:
-        while True:
-            packet, client = self._udp.recvfrom(4096)
-            if not packet:
-                return
-            answer = self.zone.answer(packet, client[0])
-            if answer is not None:
-                self._udp.sendto(answer.packet, client)
+        with suppress(OSError):  # it is shut down in the midst of an answer
+            while True:
+                packet, client = self._udp.recvfrom(4096)
+                if not packet:
+                    return
+                answer = self.zone.answer(packet, client[0])
+                if answer is not None:
+                    self._udp.sendto(answer.packet, client)
 
     def _serve_tcp(self) -> None:
         with suppress(OSError):

@@ -135,6 +135,9 @@ class Services(Resolver):
     def in_hosts_file(self, name: str) -> tuple[Address, ...]:
         return (Address("::1"),) if name == "listed.example" else ()
 
+    def server_for(self, _name: str) -> None:
+        """None of these servers is real."""
+
     def records(self, name: str, kind: str) -> Sequence[ServiceRecord]:
         self.kinds.append(kind)
         found = self._by_name.get(name, ())

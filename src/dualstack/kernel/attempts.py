@@ -62,8 +62,8 @@ def begin(address: Address, port: int, source: Source) -> tuple[socket.socket, b
             _bind(sock, address.version, source)
         where = sockaddr_of(address, port)
         result = sock.connect_ex(where)
-        if result in _UNDER_WAY and _CAN_ASK_AGAIN:
-            # On the loopback it is made by now: no event needs to be waited for.
+        if result in _UNDER_WAY and _CAN_ASK_AGAIN and address.is_loopback:
+            # There it is made by now: no event needs to be waited for.
             result = sock.connect_ex(where)
         _check(result)
     except BaseException:

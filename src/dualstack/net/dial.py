@@ -11,7 +11,7 @@ import errno
 import select
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from math import inf
@@ -21,15 +21,16 @@ from typing import TYPE_CHECKING, TypeAlias
 from dualstack.core.address import Address
 from dualstack.core.attempt import Action, Ask, Attempt, Start, Stop
 from dualstack.core.outlet import Outlet
-from dualstack.core.resolution import Answer, Lookup
+from dualstack.core.resolution import SERVICES, Answer, Lookup
 from dualstack.errors import AddressError
 from dualstack.kernel.attempts import begin, failure_of
 from dualstack.kernel.streams import error_of
 from dualstack.net.dial_literal import connect_literal
 from dualstack.net.dialer import DEFAULT_DIALER, Dialer, OnStep, SourceAddress, narrowed
+from dualstack.net.dns_quick import QuickLookups
 from dualstack.net.plain import is_plain
 from dualstack.net.pool import POOL, Job, Outcome, value_of
-from dualstack.net.questions import Asked, ask
+from dualstack.net.questions import Asked, Quick, ask
 from dualstack.net.targets import HostLike, PortLike, Target, read_target
 
 if TYPE_CHECKING:
@@ -175,6 +176,7 @@ class _Dial:
         self._outlet = outlet
         self._sockets: dict[int, socket.socket] = {}
         self._jobs: list[Job[Answer]] = []
+        self._lookups: QuickLookups | None = None
         self._over: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = inf
@@ -229,6 +231,27 @@ class _Dial:
                 await asyncio.wait(ending)
 
     def _ask(self, lookup: Lookup) -> None:
+        if self._asked.quick is None or lookup.family == SERVICES or not self._ask_quickly(lookup, self._asked.quick):
+            self._ask_pool(lookup)
+
+    def _ask_quickly(self, lookup: Lookup, quick: Quick) -> bool:
+        try:
+            if self._lookups is None or self._lookups.is_closed:
+                self._lookups = QuickLookups(quick.server, self._found, self._loop)
+            self._lookups.ask(lookup, lookup.name or quick.name)
+        except (OSError, NotImplementedError, ValueError):
+            return False
+        return True
+
+    def _found(self, lookup: Lookup, addresses: Sequence[Address] | None) -> None:
+        assert self._asked.quick is not None  # noqa: S101 - it has been asked so
+        answer = None if addresses is None else self._asked.quick.answer_of(lookup, addresses)
+        if answer is None:
+            self._ask_pool(lookup)
+        else:
+            self._tell(self._race.answered, lookup, answer)
+
+    def _ask_pool(self, lookup: Lookup) -> None:
         self._jobs.append(POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup)))
 
     def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
@@ -376,6 +399,8 @@ class _Dial:
         """Let go of all but the winner; the handshakes that are still to end."""
         for job in self._jobs:
             POOL.drop(job)
+        if self._lookups is not None:
+            self._lookups.close()
         if self._timer is not None:
             self._timer.cancel()
         self._race.cancel(monotonic())

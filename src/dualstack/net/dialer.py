@@ -26,7 +26,7 @@ from dualstack.core.steps import DialStep
 from dualstack.core.timing import Timing
 from dualstack.errors import AddressError
 from dualstack.net.lookups import system_table
-from dualstack.net.names import Resolver
+from dualstack.net.names import Resolver, ServiceResolver
 from dualstack.net.targets import Target
 
 if TYPE_CHECKING:
@@ -170,12 +170,14 @@ class Dialer:
     service: str | None = None
     outlet: Outlet = ANYWHERE
     timing: Timing = field(init=False)
+    name_servers: ServiceResolver | None = field(init=False)
     is_plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
         if self.nat64 is not None:
             set_field(self, "nat64", tuple(self.nat64))
+        set_field(self, "name_servers", self.resolver if isinstance(self.resolver, ServiceResolver) else None)
         if self.service is not None and not self.knows_services:
             raise ValueError(
                 f"service {self.service!r}: takes a resolver that has service records, as DnsResolver does"
@@ -211,7 +213,7 @@ class Dialer:
     @property
     def knows_services(self) -> bool:
         """Whether its resolver has service records (RFC 9460)."""
-        return hasattr(self.resolver, "records")
+        return self.name_servers is not None
 
     def race(
         self,

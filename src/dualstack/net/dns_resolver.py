@@ -26,7 +26,7 @@ from dualstack.core.endpoint import parse_target
 from dualstack.core.service_records import ServiceRecord
 from dualstack.errors import AddressError
 from dualstack.net.hosts import HostsFile, ParsedFile, addresses_in_hosts_file
-from dualstack.net.names import AddressInfo
+from dualstack.net.names import AddressInfo, NameServer
 
 __all__ = ["DnsResolver"]
 
@@ -101,6 +101,18 @@ class DnsResolver:
     def in_hosts_file(self, name: str) -> tuple[Address, ...]:
         """The addresses of a name that no server is asked for."""
         return self._hosts.of(name)
+
+    def server_for(self, name: str) -> NameServer | None:
+        """The first server, where it may be asked for the name as it stands: no search domain comes before."""
+        resolver = self._resolver()
+        ndots = 1 if resolver.ndots is None else resolver.ndots
+        if not name.endswith(".") and name.count(".") < ndots:
+            return None
+        first = resolver.nameservers[0]
+        if isinstance(first, dns.nameserver.Do53Nameserver):
+            return NameServer(Address(first.address), first.port)
+        # resolv.conf may have what dnspython reads and we do not: the address of a server over HTTPS.
+        return NameServer(Address(first), _PORT) if isinstance(first, str) and _is_address(first) else None
 
     def records(self, name: str, kind: str) -> Sequence[ServiceRecord]:
         """The HTTPS or SVCB records of a name, be they none.

@@ -14,15 +14,16 @@ on the spot. `getaddrinfo` and `getnameinfo` stand in for the functions of `sock
 """
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import inf
-from typing import Generic, Protocol, TypeAlias, TypeVar, cast
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 from dualstack.core.address import Address, SocketTuple
 from dualstack.core.endpoint import Wildcard, parse_host
+from dualstack.core.service_records import ServiceRecord
 from dualstack.errors import AddressError, LookupFailed
 from dualstack.kernel.scopes import address_in
 from dualstack.net import flags as _flags
@@ -31,7 +32,9 @@ from dualstack.net.pool import POOL, LimitReachedError
 __all__ = [
     "LOOPBACKS",
     "AddressInfo",
+    "NameServer",
     "Resolver",
+    "ServiceResolver",
     "addresses_in",
     "getaddrinfo",
     "getaddrinfo_async",
@@ -60,6 +63,34 @@ class Resolver(Protocol):
     @property
     def getnameinfo(self) -> Callable[..., object]:
         """As `socket.getnameinfo`."""
+
+
+class NameServer(NamedTuple):
+    """Where a name server is."""
+
+    address: Address
+    port: int
+
+
+@runtime_checkable
+class ServiceResolver(Resolver, Protocol):
+    """A resolver that asks name servers itself: it has service records too, and looks into the hosts file by itself."""
+
+    def in_hosts_file(self, name: str) -> tuple[Address, ...]:
+        """The addresses of a name that no server is asked for."""
+        ...
+
+    def server_for(self, name: str) -> NameServer | None:
+        """A server that may be asked for this name as it stands; None where it takes more."""
+        ...
+
+    def records(self, name: str, kind: str) -> Sequence[ServiceRecord]:
+        """The HTTPS or SVCB records of a name, be they none.
+
+        Raises:
+            socket.gaierror: no server answers.
+        """
+        ...
 
 
 _NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV

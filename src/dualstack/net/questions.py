@@ -5,18 +5,18 @@ from collections.abc import Callable, Sequence
 from errno import EAFNOSUPPORT, EINVAL, ETIMEDOUT
 from functools import partial
 from math import inf
+from socket import EAI_NONAME
 from typing import NamedTuple
 
 from dualstack.core.address import Address
-from dualstack.core.outlet import Outlet
+from dualstack.core.outlet import FAMILY_NAMES, Outlet
 from dualstack.core.race import Race
 from dualstack.core.resolution import SERVICES, Answer, Lookup
-from dualstack.errors import DialError
+from dualstack.errors import DialError, LookupFailed
 from dualstack.net.dialer import Dialer, OnStep
 from dualstack.net.hosts import addresses_in_hosts_file
 from dualstack.net.lookups import answer_of, families_to_ask, look_up
-from dualstack.net.names import LOOPBACKS, is_localhost
-from dualstack.net.service_lookup import ServiceResolver, look_up_services
+from dualstack.net.names import LOOPBACKS, NameServer, is_localhost
 from dualstack.net.targets import Target
 
 __all__ = ["Asked", "ask"]
@@ -37,12 +37,28 @@ class Asked(NamedTuple):
         find: makes a lookup, be it one that the race asks for later; blocks, and is for the pool.
         known: what is known at once, for the lookup beside it.
         lookups: what is to be asked at once.
+        quick: how a loop may make a lookup of addresses by itself; None where it may not.
     """
 
     race: Race
     find: Find
     known: Sequence[tuple[Lookup, Answer]] = ()
     lookups: Sequence[Lookup] = ()
+    quick: "Quick | None" = None
+
+
+class Quick(NamedTuple):
+    """How a loop makes the ordinary lookup without the pool.
+
+    Args:
+        server: who is asked.
+        name: the target's.
+        answer_of: what addresses mean; None where the pool has to find out more.
+    """
+
+    server: NameServer
+    name: str
+    answer_of: Callable[[Lookup, Sequence[Address]], Answer | None]
 
 
 def ask(
@@ -74,16 +90,40 @@ def ask(
     lookups = [_OWN[family] for family in families_to_ask(outlet, now)]
     if dialer.service is not None:
         lookups.insert(0, _SERVICES)
-    return Asked(begin(lookups, name=name), partial(_find, name, target, outlet, dialer), lookups=lookups)
+    return Asked(
+        begin(lookups, name=name),
+        partial(_find, name, target, outlet, dialer),
+        lookups=lookups,
+        quick=_quick(name, outlet, dialer),
+    )
+
+
+def _quick(name: str, outlet: Outlet, dialer: Dialer) -> Quick | None:
+    """Where a name server may be asked on the spot: it is one that the resolver names for this name."""
+    server = None if dialer.name_servers is None else dialer.name_servers.server_for(name)
+    return None if server is None else Quick(server, name, partial(_quick_answer, name, outlet, dialer))
+
+
+def _quick_answer(
+    name: str, outlet: Outlet, dialer: Dialer, lookup: Lookup, addresses: Sequence[Address]
+) -> Answer | None:
+    if not addresses:
+        why = f"it has no {FAMILY_NAMES[lookup.family]} address"
+        return Answer(error=LookupFailed(lookup.name or name, why, errno=EAI_NONAME))
+    answer = answer_of(addresses, outlet, socket, discover=False)
+    return None if dialer.discovers and _has_no_way(answer) else answer
 
 
 def _find(name: str, target: Target, outlet: Outlet, dialer: Dialer, lookup: Lookup) -> Answer:
     """Make one lookup, as long as the resolver takes."""
     resolver = socket if dialer.resolver is None else dialer.resolver
     if lookup.family == SERVICES:
+        from dualstack.net.service_lookup import look_up_services  # who wants no services does not pay for it
+
         assert dialer.service is not None  # noqa: S101 - it is asked for its sake
-        assert isinstance(resolver, ServiceResolver)  # noqa: S101 - the dialler has seen to it
-        return look_up_services(name, target.port, dialer.service, outlet, resolver, discover=dialer.discovers)
+        assert dialer.name_servers is not None  # noqa: S101 - the dialler has seen to it
+        servers, discover = dialer.name_servers, dialer.discovers
+        return look_up_services(name, target.port, dialer.service, outlet, servers, discover=discover)
     return look_up(lookup.name or name, lookup.family, outlet, resolver, discover=dialer.discovers)
 
 
@@ -119,4 +159,8 @@ def _hosts_file_of(dialer: Dialer) -> Callable[[str], tuple[Address, ...]]:
     """Where the dialler's names stand that need no lookup; a resolver of the caller's own has its own idea of that."""
     if dialer.resolver is None:
         return addresses_in_hosts_file
-    return dialer.resolver.in_hosts_file if isinstance(dialer.resolver, ServiceResolver) else lambda _: ()
+    return _in_no_file if dialer.name_servers is None else dialer.name_servers.in_hosts_file
+
+
+def _in_no_file(_name: str) -> tuple[Address, ...]:
+    return ()

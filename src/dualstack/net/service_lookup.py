@@ -3,38 +3,19 @@
 import random
 from collections.abc import Sequence
 from socket import EAI_AGAIN, gaierror
-from typing import Protocol, runtime_checkable
 
-from dualstack.core.address import Address
 from dualstack.core.outlet import LeftOut, Outlet
 from dualstack.core.resolution import Answer, Service
 from dualstack.core.service_records import Query, ServiceRecord, followed, judged, query_of
 from dualstack.errors import LookupFailed
 from dualstack.net.lookups import answer_of
-from dualstack.net.names import Resolver
+from dualstack.net.names import ServiceResolver
 from dualstack.net.services import service_port
 
-__all__ = ["ServiceResolver", "look_up_services"]
+__all__ = ["look_up_services"]
 
 # RFC 9460 section 9.1; not every host has a services(5).
 _HTTPS_PORT = 443
-
-
-@runtime_checkable
-class ServiceResolver(Resolver, Protocol):
-    """A resolver that has service records too, and looks into the hosts file itself."""
-
-    def in_hosts_file(self, name: str) -> tuple[Address, ...]:
-        """The addresses of a name that no server is asked for."""
-        ...
-
-    def records(self, name: str, kind: str) -> Sequence[ServiceRecord]:
-        """The HTTPS or SVCB records of a name, be they none.
-
-        Raises:
-            socket.gaierror: no server answers.
-        """
-        ...
 
 
 def look_up_services(

@@ -1,0 +1,117 @@
+"""The ordinary lookup on an asyncio loop, without a thread: a datagram to the first name server for each family.
+
+Whatever is out of the ordinary goes to the pool, where `DnsResolver` does all that it takes: a server that says nothing
+for a second, an error, an answer cut short, a name that search domains come before. Nothing is decided here but that.
+"""
+
+import asyncio
+from collections.abc import Callable
+from os import urandom
+from socket import AF_INET, AF_INET6
+from typing import TYPE_CHECKING, NamedTuple
+
+from dualstack.core.address import Address
+from dualstack.core.resolution import Lookup
+from dualstack.kernel.attempts import sockaddr_of
+from dualstack.kernel.datagrams import connected
+from dualstack.net.names import NameServer
+from dualstack.wire.dns import query, read
+
+if TYPE_CHECKING:
+    from socket import SocketType
+
+__all__ = ["PATIENCE_S", "QuickLookups", "Told"]
+
+# As glibc and dnspython, which wait longer, have others to ask then.
+PATIENCE_S = 1.0
+_MAX_BYTES = 1 << 16
+
+Told = Callable[[Lookup, tuple[Address, ...] | None], object]
+"""Hears what a lookup gave; None is for the pool to find out."""
+
+
+class _Asked(NamedTuple):
+    lookup: Lookup
+    question: bytes
+
+
+class QuickLookups:
+    """The questions of one connection, all by one socket.
+
+    Args:
+        server: who is asked.
+        told: hears each answer, once.
+        loop: whose reader and timer it is.
+        patience_s: how long it waits for all of them.
+
+    Raises:
+        OSError, NotImplementedError: there can be no such socket, or this loop watches none; nothing is left open.
+    """
+
+    def __init__(
+        self, server: NameServer, told: Told, loop: asyncio.AbstractEventLoop, *, patience_s: float = PATIENCE_S
+    ) -> None:
+        self._told = told
+        self._loop = loop
+        self._asked: list[_Asked] = []
+        family = AF_INET6 if server.address.version == 6 else AF_INET
+        sock = connected(family, sockaddr_of(server.address, server.port))
+        try:
+            loop.add_reader(sock.fileno(), self._readable)
+        except BaseException:
+            sock.close()
+            raise
+        self._sock: SocketType | None = sock
+        self._timer = loop.call_later(patience_s, self._give_up)
+
+    def ask(self, lookup: Lookup, name: str) -> None:
+        """Send the question.
+
+        Raises:
+            OSError, ValueError: it cannot be.
+        """
+        assert self._sock is not None  # noqa: S101 - nobody asks of what is closed
+        question = query(int.from_bytes(urandom(2), "big"), name, lookup.family)
+        self._sock.send(question)
+        self._asked.append(_Asked(lookup, question))
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether all are answered, or nobody wants the answers any more."""
+        return self._sock is None
+
+    def close(self) -> None:
+        """Nobody wants the answers any more."""
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            self._timer.cancel()
+            self._loop.remove_reader(sock.fileno())
+            sock.close()
+
+    def _readable(self) -> None:
+        while self._sock is not None:
+            try:
+                packet = self._sock.recv(_MAX_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:  # the server's host says that nobody is there
+                self._give_up()
+                return
+            self._heard(packet)
+
+    def _heard(self, packet: bytes) -> None:
+        for asked in self._asked:
+            reply = read(packet, asked.question, asked.lookup.family)
+            if reply is None:
+                continue
+            self._asked.remove(asked)
+            if not self._asked:
+                self.close()
+            self._told(asked.lookup, reply.addresses if reply.is_ordinary else None)
+            return
+
+    def _give_up(self) -> None:
+        asked, self._asked = self._asked, []
+        self.close()
+        for each in asked:
+            self._told(each.lookup, None)
