@@ -259,7 +259,7 @@ def _page(on_loopback: str, in_lab: str) -> str:
         "connection of a dialler that has learnt nothing, and the median of the four after it, over the rounds. The",
         "lookup's own round trip is in every figure, but for the name in the hosts file; so the least that is possible",
         "is what `socket.create_connection` takes where all is healthy.",
-        f"Who is not connected after {LIMIT_S:.0f} s is given up. The last table has what a connection costs there where",
+        f"Who is not connected after {LIMIT_S:.0f} s is given up. The last table has what a connection costs where",
         "nothing is broken: medians, and the median of the rounds' ratios.",
         "",
         in_lab,

@@ -1,7 +1,7 @@
 """One peer in a host of the lab: for each name that it reads, connect once, and tell the seconds.
 
 `python -m bench.connect.asked PEER PORT`; the line `forget` makes a dialler that has learnt nothing; a number behind a
-name is how often to connect. The answer is seconds a connection, by the wall's clock and of the processor; or `nan nan`.
+name is how often to connect. The answer is seconds a connection, by the wall's clock and of the processor, or `nan`s.
 """
 
 import sys
