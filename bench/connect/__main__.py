@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from bench.connect.lab import LIMIT_S, Lab, as_json, broken_networks
+from bench.connect.lab import LIMIT_S, Lab, as_json, broken_networks, by_name, by_name_report
 from bench.connect.lab import report as lab_report
 from bench.connect.peers import OURS, OURS_ASYNC, PROGRAMS, RAW, Peer, forget, installed
 
@@ -85,12 +85,20 @@ def _with_hosts_of_our_own() -> int:
 def _measure(options: argparse.Namespace, peers: list[Peer]) -> int:
     figures, broken = ({}, {}) if options.only == "lab" else _on_loopback(options, peers)
     lab: Lab = {} if options.only == "loopback" else _in_the_lab(options, peers)
+    named = by_name(peers, options.rounds) if lab and not options.scenario else {}
     if options.json:
-        document = {"version": 1, "figures": figures, "broken": broken, "lab": as_json(lab), "machine": _machine()}
-        print(json.dumps(document, indent=1))
+        document = {
+            "version": 1,
+            "figures": figures,
+            "broken": broken,
+            "lab": as_json(lab),
+            "by_name": named,
+            "machine": _machine(),
+        }
+        print(json.dumps(document, indent=1, default=vars))
         return 0
     on_loopback = _report(figures, broken) if figures else ""
-    in_lab = lab_report(lab) if lab else ""
+    in_lab = "\n\n".join([lab_report(lab), *([by_name_report(named)] if named else [])]) if lab else ""
     print(*filter(None, (on_loopback, in_lab)), sep="\n\n")
     if options.markdown:
         options.markdown.write_text(_page(on_loopback, in_lab))
@@ -251,7 +259,8 @@ def _page(on_loopback: str, in_lab: str) -> str:
         "connection of a dialler that has learnt nothing, and the median of the four after it, over the rounds. The",
         "lookup's own round trip is in every figure, but for the name in the hosts file; so the least that is possible",
         "is what `socket.create_connection` takes where all is healthy.",
-        f"Who is not connected after {LIMIT_S:.0f} s is given up.",
+        f"Who is not connected after {LIMIT_S:.0f} s is given up. The last table has what a connection costs where",
+        "nothing is broken: medians, and the median of the rounds' ratios.",
         "",
         in_lab,
         "",

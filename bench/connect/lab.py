@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Self
 
-from bench.connect.peers import OURS, OURS_ASYNC, PROGRAMS, RAW, Peer
+from bench.connect.peers import OURS, OURS_ASYNC, OURS_DNS, PROGRAMS, RAW, Peer, Spent
 
 from dualstack.lab.host import Host
 from dualstack.lab.network import Network
@@ -23,7 +23,7 @@ from dualstack.lab.network import Network
 if TYPE_CHECKING:
     from dualstack.lab.process import Process
 
-__all__ = ["LIMIT_S", "Lab", "as_json", "broken_networks", "report"]
+__all__ = ["LIMIT_S", "Lab", "as_json", "broken_networks", "by_name", "by_name_report", "report"]
 
 PORT = 7007
 LIMIT_S = 2.0
@@ -108,6 +108,32 @@ def broken_networks(peers: Sequence[Peer], rounds: int, which: str = "") -> Lab:
     return found
 
 
+def by_name(peers: Sequence[Peer], rounds: int, times: int = 20) -> dict[str, list[Spent]]:
+    """What a connection costs by a name that a server is asked for, nothing broken: each round, each peer in turn."""
+    names = [peer.name for peer in peers if "name" in peer.takes and peer.name != RAW]
+    found: dict[str, list[Spent]] = {name: [] for name in names}
+    with _network() as network, ExitStack() as stack:
+        callers = [stack.enter_context(_Caller(network.hosts["client"], name)) for name in names]
+        for number in range(rounds + 1):
+            for caller in callers if number % 2 else callers[::-1]:
+                spent = caller.spend("server.test", times)
+                if number:  # the first round loads and warms
+                    found[caller.name].append(spent)
+    return found
+
+
+def by_name_report(found: dict[str, list[Spent]]) -> str:
+    """Each peer's cost, and its processor's time beside aiohappyeyeballs', round by round."""
+    lines = ["| us a connection by name, a server asked | wall / CPU | CPU to aiohappyeyeballs' |", "|---|---|---|"]
+    others = found.get("aiohappyeyeballs", [])
+    for name, spent in found.items():
+        wall, cpu = (median(getattr(each, part) for each in spent) * 1e6 for part in ("wall_s", "cpu_s"))
+        ratios = [ours.cpu_s / other.cpu_s for ours, other in zip(spent, others, strict=False)]
+        ratio = f"{median(ratios):.2f}" if ratios else "-"
+        lines.append(f"| {name} | {wall:.0f} / {cpu:.0f} | {ratio} |")
+    return "\n".join(lines)
+
+
 def as_json(found: Lab) -> object:
     """The same, with null for what was not in time."""
 
@@ -120,12 +146,12 @@ def as_json(found: Lab) -> object:
 def report(found: Lab) -> str:
     """The tables: what was promised beside what was measured, and everybody's figures."""
     lines = [
-        "| ms to connect, dualstack: first / median of the others | blocking | asyncio | promised at most |",
-        "|---|---|---|---|",
+        "| ms to connect, ours: first / median of the others | blocking | asyncio | DnsResolver | promised at most |",
+        "|---|---|---|---|---|",
     ]
     scenarios = [scenario for scenario in SCENARIOS if scenario.title in found]
     for scenario in scenarios:
-        ours = [_cell(found[scenario.title][name]) for name in (OURS, OURS_ASYNC)]
+        ours = [_cell(found[scenario.title][name]) for name in (OURS, OURS_ASYNC, OURS_DNS)]
         lines.append(f"| {scenario.title} | {' | '.join(ours)} | {_promise(scenario)} |")
     titles = [scenario.title for scenario in scenarios]
     lines += ["", f"| ms to connect, first / others | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}"]
@@ -225,10 +251,17 @@ class _Caller:
         assert self._process is not None
         assert self._process.stdout is not None
         if select.select([self._process.stdout], [], [], limit_s)[0]:
-            return float(self._process.stdout.readline() or "nan")
+            return float((self._process.stdout.readline() or "nan").split()[0])
         self._process.close()
         self._process = None
         return math.nan
+
+    def spend(self, name: str, times: int) -> Spent:
+        """What a connection costs, so many in a row."""
+        self._say(f"{name} {times}")
+        assert self._process is not None
+        assert self._process.stdout is not None
+        return Spent(*map(float, self._process.stdout.readline().split()))
 
     def _say(self, line: str) -> None:
         if self._process is None:

@@ -15,11 +15,12 @@ from functools import partial
 
 import dualstack
 
-__all__ = ["OURS", "OURS_ASYNC", "PEERS", "PROGRAMS", "RAW", "Peer", "Spent", "forget", "installed"]
+__all__ = ["OURS", "OURS_ASYNC", "OURS_DNS", "PEERS", "PROGRAMS", "RAW", "Peer", "Spent", "forget", "installed"]
 
 RAW = "raw connect"
 OURS = "dualstack, blocking"
 OURS_ASYNC = "dualstack, asyncio"
+OURS_DNS = "dualstack, asyncio, DnsResolver"
 
 _DELAY_S = 0.25
 _LIMIT_S = 20.0
@@ -92,11 +93,25 @@ class _Ours:
     """Our dialler; a new one has learnt nothing yet."""
 
     dialer = dualstack.Dialer()
+    _by_servers: dualstack.Dialer | None = None
+
+    @classmethod
+    def by_servers(cls) -> dualstack.Dialer:
+        """The one that asks name servers itself."""
+        if cls._by_servers is None:
+            from dualstack.net.dns_resolver import DnsResolver
+
+            cls._by_servers = dualstack.Dialer(resolver=DnsResolver())
+        return cls._by_servers
+
+    @classmethod
+    def forget(cls) -> None:
+        cls.dialer, cls._by_servers = dualstack.Dialer(), None
 
 
 def forget() -> None:
     """Begin with a dialler that has learnt nothing."""
-    _Ours.dialer = dualstack.Dialer()
+    _Ours.forget()
 
 
 def _ours(where: Where) -> socket.socket:
@@ -111,6 +126,10 @@ def _urllib3(where: Where) -> socket.socket:
 
 async def _ours_async(host: str, port: int) -> None:
     (await _Ours.dialer.connect(host, port, timeout=_LIMIT_S)).close()
+
+
+async def _ours_by_servers(host: str, port: int) -> None:
+    (await _Ours.by_servers().connect(host, port, timeout=_LIMIT_S)).close()
 
 
 async def _ours_pair(_host: str, port: int) -> None:
@@ -196,6 +215,7 @@ PEERS: tuple[Peer, ...] = (
     Peer("uvloop", "uvloop", _uvloop),
     Peer(OURS_ASYNC, "dualstack", partial(_asyncio, _ours_async)),
     Peer(OURS_ASYNC, "dualstack", partial(_asyncio, _ours_pair), ("pair",)),
+    Peer(OURS_DNS, "dns", partial(_asyncio, _ours_by_servers), ("name", "silent", "refused")),
     Peer("dualstack, open_connection", "dualstack", partial(_asyncio, _ours_streams)),
     Peer("dualstack, on uvloop", "uvloop", _ours_on_uvloop),
 )

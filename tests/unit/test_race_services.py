@@ -137,11 +137,19 @@ def test_an_empty_answer_takes_the_place_of_a_hint_too() -> None:
 
 
 def test_a_hint_stays_where_no_server_says_more() -> None:
-    world = World({SVC_SIX: Accepts(0.002)})
-    silence = Lookup(error=NO_SERVER)
-    later = {("svc", 6): silence, ("svc", 4): silence}
-    hinted = https(service(name="svc", hints=[SVC_SIX]))
-    assert ended(world, https=hinted, later=later, aaaa=silence, a=silence) == (SVC_SIX, 0.003)
+    world = World({SVC_FOUR: Accepts(0.002)})
+    silence = Lookup(error=NO_SERVER, after_s=0.001)
+    later = {("svc", 4): Lookup(error=NO_SERVER, after_s=0.005), ("svc", 6): Lookup([], 0.010)}
+    hinted = https(service(name="svc", hints=[SVC_FOUR]))
+    assert ended(world, https=hinted, later=later, aaaa=silence, a=silence) == (SVC_FOUR, 0.013)
+
+
+def test_what_is_wrong_with_a_services_name_is_not_the_error_of_the_target() -> None:
+    later = {("svc", 6): Lookup(error=NO_SERVER), ("svc", 4): Lookup(error=NO_SERVER)}
+    own = Lookup(error=NO_NAME, after_s=0.1)
+    result = World().connect(https=https(service(name="svc")), later=later, aaaa=own, a=own)
+    assert isinstance(result, Failed)
+    assert result.error is NO_NAME
 
 
 def test_the_name_of_a_service_is_asked_for_its_addresses() -> None:

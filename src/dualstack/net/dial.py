@@ -27,7 +27,6 @@ from dualstack.kernel.attempts import begin, failure_of
 from dualstack.kernel.streams import error_of
 from dualstack.net.dial_literal import connect_literal
 from dualstack.net.dialer import DEFAULT_DIALER, Dialer, OnStep, SourceAddress, narrowed
-from dualstack.net.dns_quick import QuickLookups
 from dualstack.net.plain import is_plain
 from dualstack.net.pool import POOL, Job, Outcome, value_of
 from dualstack.net.questions import Asked, Quick, ask
@@ -35,6 +34,8 @@ from dualstack.net.targets import HostLike, PortLike, Target, read_target
 
 if TYPE_CHECKING:
     import ssl as _ssl
+
+    from dualstack.net.dns_quick import QuickLookups
 
 __all__ = ["connect", "open_connection"]
 
@@ -237,6 +238,8 @@ class _Dial:
     def _ask_quickly(self, lookup: Lookup, quick: Quick) -> bool:
         try:
             if self._lookups is None or self._lookups.is_closed:
+                from dualstack.net.dns_quick import QuickLookups  # who asks the system does not pay for it
+
                 self._lookups = QuickLookups(quick.server, self._found, self._loop)
             self._lookups.ask(lookup, lookup.name or quick.name)
         except (OSError, NotImplementedError, ValueError):
