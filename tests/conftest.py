@@ -23,6 +23,7 @@ PACKAGES = {
     "setsid": "util-linux",
     "nginx": "nginx-light",
     "systemd-analyze": "systemd",
+    "systemd-socket-activate": "systemd",
     "telnet": "inetutils-telnet",
     "unshare": "util-linux",
     "/usr/sbin/telnetd": "inetutils-telnetd",
