@@ -131,11 +131,14 @@ def test_a_stopped_port_stays_stopped_and_starts_in_the_next_program(upgradable:
 def test_the_next_program_reads_the_file_anew_and_may_have_more_or_fewer_workers(upgradable: Upgraded) -> None:
     where = ("127.0.0.1", upgradable.number("tcp"))
     text = upgradable.file.read_text()
+    gone = ("127.0.0.1", upgradable.number("second"))
     for workers in (3, 1):
         changed = text.replace("workers = 1", f"workers = {workers}").replace("workers = 2", f"workers = {workers}")
         upgradable.file.write_text(changed.replace("second", f"fresh{workers}"))
         upgradable.upgrade()
         assert set(upgradable.ports()) == {"tcp", f"fresh{workers}"}
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(gone, timeout=20)
         for _ in range(8):
             with socket.create_connection(where, timeout=20) as client:
                 assert echo(client) == b"hello"

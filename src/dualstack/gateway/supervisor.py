@@ -87,6 +87,7 @@ class Supervisor:
                 await self._nursery.become(self.config.user, self.config.where)
             await asyncio.gather(*(self._bring_up(number) for number in range(self._count)))
             undo.pop_all()
+        self._supply.let_go()
         report(self._log, self.config, planned, facts)
 
     def _opened(self, specs: Sequence[SocketSpec]) -> list[Held]:
