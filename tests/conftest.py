@@ -25,6 +25,7 @@ PACKAGES = {
     "setpriv": "util-linux",
     "setsid": "util-linux",
     "systemd-analyze": "systemd",
+    "systemd-socket-activate": "systemd",
     "telnet": "inetutils-telnet",
     "unshare": "util-linux",
     "/usr/sbin/telnetd": "inetutils-telnetd",

@@ -165,3 +165,17 @@ def test_what_cannot_be_is_said(run: Run, words: list[str], code: int, why: str)
     ended, _, said = run("activate", *words)
     assert ended == code, said
     assert why in said
+
+
+@pytest.mark.daemon("systemd-socket-activate")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_systemds_own_tool_starts_us_and_its_one_socket_serves_both_families(workers: str) -> None:
+    """It opens what `ListenStream=PORT` does, and starts the program when the first client comes."""
+    port = free_port()
+    relay = (*DUALSTACK, "relay", f"*:{port}", "exec:/usr/bin/env", "--workers", workers)
+    with Program("systemd-socket-activate", "--listen", str(port), *relay) as activated:
+        activated.err.until("Listening on")
+        for host in ("127.0.0.1", "::1"):
+            with socket.create_connection((host, port), timeout=20) as client:
+                assert f"TCPREMOTEIP={host}\n" in client.makefile().readlines()
+        assert "(IPv6 and IPv4)" in activated.out.until("listening on")

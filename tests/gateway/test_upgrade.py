@@ -1,16 +1,20 @@
 """A newer program takes the place of the running one: what it gets, and what happens when it cannot."""
 
+import asyncio
 import os
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from dualstack.gateway.control_client import request
 from support.echo import echo_server
 from support.free_port import free_port
+from support.gateway import Echo, UdpClient, run, running, udp_service
 from support.program import DUALSTACK, Dualstack, Program
 
 CONFIG = """
@@ -35,12 +39,26 @@ def behind() -> Iterator[int]:
 class Upgraded:
     """A gateway with its file and control socket, and whoever takes its place."""
 
-    def __init__(self, gateway: Dualstack, file: Path, control: str) -> None:
+    def __init__(self, gateway: Program, file: Path, control: str) -> None:
         self.gateway, self.file, self.control = gateway, file, control
         self.pid = gateway.pid
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the last successor; its output is that of the gateway before it."""
+        if self.pid != self.gateway.pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
+            self.gateway.process.kill()
+            self.gateway.out.rest()
+
     def upgrade(self) -> None:
         os.kill(self.pid, signal.SIGUSR2)
+        self.upgraded()
+
+    def upgraded(self) -> None:
         self.pid = int(self.gateway.err.until(" upgraded ").rpartition("pid=")[2])
 
     def ports(self) -> dict[str, dict[str, object]]:
@@ -62,12 +80,13 @@ TWO = pytest.mark.parametrize("upgradable", [2], ids=["two workers"], indirect=T
 def upgradable(request: pytest.FixtureRequest, tmp_path: Path, behind: int) -> Iterator[Upgraded]:
     file, control = tmp_path / "gateway.toml", str(tmp_path / "c.sock")
     file.write_text(CONFIG.format(workers=request.param, behind=behind))
-    with Dualstack("gateway", "--config", file, "--control", control) as gateway:
-        made = Upgraded(gateway, file, control)
+    with (
+        Dualstack("gateway", "--config", file, "--control", control) as gateway,
+        Upgraded(gateway, file, control) as made,
+    ):
         yield made
         if made.pid != gateway.pid:
-            os.kill(made.pid, signal.SIGTERM)
-            gateway.out.rest()
+            assert gateway.wait() == 0
     assert not Path(control).exists()
 
 
@@ -113,11 +132,14 @@ def test_a_stopped_port_stays_stopped_and_starts_in_the_next_program(upgradable:
 def test_the_next_program_reads_the_file_anew_and_may_have_more_or_fewer_workers(upgradable: Upgraded) -> None:
     where = ("127.0.0.1", upgradable.number("tcp"))
     text = upgradable.file.read_text()
+    gone = ("127.0.0.1", upgradable.number("second"))
     for workers in (3, 1):
         changed = text.replace("workers = 1", f"workers = {workers}").replace("workers = 2", f"workers = {workers}")
         upgradable.file.write_text(changed.replace("second", f"fresh{workers}"))
         upgradable.upgrade()
         assert set(upgradable.ports()) == {"tcp", f"fresh{workers}"}
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(gone, timeout=20)
         for _ in range(8):
             with socket.create_connection(where, timeout=20) as client:
                 assert echo(client) == b"hello"
@@ -152,7 +174,10 @@ def test_a_second_upgrade_and_a_reload_wait_for_nothing_while_one_is_under_way(t
     file = tmp_path / "gateway.toml"
     text = CONFIG.format(workers=1, behind=behind)
     file.write_text(text)
-    with Dualstack("gateway", "--config", file, "--control", tmp_path / "c.sock") as gateway:
+    with (
+        Dualstack("gateway", "--config", file, "--control", tmp_path / "c.sock") as gateway,
+        Upgraded(gateway, file, "") as made,
+    ):
         file.unlink()
         os.mkfifo(file)
         gateway.send_signal(signal.SIGUSR2)
@@ -161,10 +186,8 @@ def test_a_second_upgrade_and_a_reload_wait_for_nothing_while_one_is_under_way(t
             gateway.send_signal(number)
             assert "it is being replaced by a new program" in gateway.err.until(what)
         file.write_text(text)
-        pid = int(gateway.err.until(" upgraded ").rpartition("pid=")[2])
+        made.upgraded()
         assert gateway.wait() == 0
-        os.kill(pid, signal.SIGTERM)
-        gateway.out.rest()
 
 
 def test_who_is_asked_to_leave_meanwhile_takes_the_new_program_along(tmp_path: Path, behind: int) -> None:
@@ -180,27 +203,48 @@ def test_who_is_asked_to_leave_meanwhile_takes_the_new_program_along(tmp_path: P
         gateway.out.rest()
 
 
-def test_answers_to_datagrams_that_were_asked_before_come_by_the_old_program(tmp_path: Path) -> None:
+def test_answers_to_datagrams_that_were_asked_before_come_by_the_old_program() -> None:
+    """This test is the next program: it has the socket too, and gets what is asked from then on."""
+
+    async def scenario() -> None:
+        with Echo() as behind:
+            asyncio.get_running_loop().remove_reader(behind.sock)  # it answers when it is told to
+            async with running(udp_service("u", behind)) as r:
+                ours = r.gateway.port_named("u").listenings[0].sock.dup()
+                with ours, UdpClient(r.port("u")) as client:
+                    client.say(b"first")
+                    question, flow = await asyncio.get_running_loop().sock_recvfrom(behind.sock, 100)
+                    await r.gateway.hand_over()
+                    client.say(b"second")
+                    assert await asyncio.get_running_loop().sock_recv(ours, 100) == b"second"
+                    behind.sock.sendto(b"you: " + question, flow)
+                    assert await client.hear() == b"you: first"
+
+    run(scenario)
+
+
+def test_datagrams_are_answered_by_the_next_program(tmp_path: Path) -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as client:
         server.bind(("127.0.0.1", 0))
         server.settimeout(20)
         client.settimeout(20)
         target = f"127.0.0.1:{server.getsockname()[1]}"
-        with Dualstack("relay", "--udp", "*:0", target, "--control", tmp_path / "c.sock") as relay:
+        with (
+            Dualstack("relay", "--udp", "*:0", target, "--control", tmp_path / "c.sock") as relay,
+            Upgraded(relay, tmp_path, "") as made,
+        ):
             client.connect(("127.0.0.1", relay.port))
-            client.send(b"first")
-            _, old = server.recvfrom(100)
-            made = Upgraded(relay, tmp_path, str(tmp_path / "c.sock"))
-            made.upgrade()
-            client.send(b"second")
-            _, new = server.recvfrom(100)
-            assert old != new, "the new program has a flow of its own"
-            server.sendto(b"one", old)
-            server.sendto(b"two", new)
-            assert {client.recv(100), client.recv(100)} == {b"one", b"two"}
+            flows = []
+            for upgrade in (False, True):
+                if upgrade:
+                    made.upgrade()
+                client.send(b"question")
+                _, flow = server.recvfrom(100)
+                server.sendto(b"answer", flow)
+                assert client.recv(100) == b"answer"
+                flows.append(flow)
+            assert flows[0] != flows[1], "the new program has a flow of its own"
             assert relay.wait() == 0
-            os.kill(made.pid, signal.SIGTERM)
-            relay.out.rest()
 
 
 def test_sockets_of_a_service_manager_are_handed_on_and_it_is_told_who_serves(
@@ -212,9 +256,11 @@ def test_sockets_of_a_service_manager_are_handed_on_and_it_is_told_who_serves(
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         port, control = free_port(), str(tmp_path / "c.sock")
         relay = [*DUALSTACK, "relay", f"*:{port}", f"127.0.0.1:{behind}", "--control", control]
-        with Program(*DUALSTACK, "activate", f"*:{port}", "--", *relay) as gateway:
+        with (
+            Program(*DUALSTACK, "activate", f"*:{port}", "--", *relay) as gateway,
+            Upgraded(gateway, tmp_path, control) as made,
+        ):
             gateway.out.until("ready; Ctrl-C")
-            made = Upgraded(gateway, tmp_path, control)  # type: ignore[arg-type]
             before = made.ports()["relay"]["sockets"]
             made.upgrade()
             assert made.ports()["relay"]["sockets"] == before
@@ -222,8 +268,6 @@ def test_sockets_of_a_service_manager_are_handed_on_and_it_is_told_who_serves(
             for host in ("127.0.0.1", "::1"):
                 with socket.create_connection((host, port), timeout=20) as client:
                     assert echo(client) == b"hello"
-            os.kill(made.pid, signal.SIGTERM)
-            gateway.out.rest()
         said: list[str] = []
         while not said or "STOPPING=1" not in said[-1]:
             said.append(manager.recv(4096).decode())

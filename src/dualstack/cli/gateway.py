@@ -23,7 +23,7 @@ DEFAULT_CONFIG = "/etc/dualstack/gateway.toml"
 @click.command(
     epilog="""\b
 Examples:
-  dualstack gateway --config gateway.toml              run it; SIGHUP reloads, SIGTERM drains
+  dualstack gateway --config gateway.toml              run it; SIGHUP reloads, SIGTERM drains, SIGUSR2 upgrades
   dualstack gateway --config gateway.toml --check      the sockets it opens and why, and what stands in the way
   dualstack gateway --config gateway.toml --check --os openbsd --json
   dualstack gateway --help-config                      every key with its type, default and meaning

@@ -25,7 +25,9 @@ def serving_options(function: F) -> F:
         click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once all sockets listen."),
         click.option("--log", type=click.Choice(["text", "json"]), help="The form of the log on standard error."),
         click.option(
-            "--workers", type=click.IntRange(1, 256), help="Processes that relay; 1 relays in this one.  [default: 1]"
+            "--workers",
+            type=click.IntRange(1, 256),
+            help="Processes that relay; 1, where nothing else is said, relays in this one.",
         ),
         click.option("--quiet", "-q", is_flag=True, help="Log warnings and errors only."),
         click.option("--access-log", metavar="FILE", help="Write a line for each connection; - is standard error."),

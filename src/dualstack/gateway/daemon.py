@@ -82,6 +82,7 @@ class Gateway:
             fresh = dict(zip(planned.sockets, opened, strict=True))
             self.take(self.config, planned.sockets, facts.names, fresh, stopped=self._supply.stopped)
             undo.pop_all()
+        self._supply.let_go()
         report(self._log, self.config, planned, facts)
 
     def take(

@@ -252,11 +252,13 @@ class _Signals:
             return
         self._notifier.replaced_by(successor.pid)
         self.is_replaced = True
-        await successor.take_over()
-        await self._gateway.hand_over()
-        await asyncio.gather(*(each.leave() for each in self.beside))
-        self._log.info("upgraded", pid=successor.pid)
-        self._leave.set()
+        try:
+            await successor.take_over()
+            await self._gateway.hand_over()
+            await asyncio.gather(*(each.leave() for each in self.beside))
+        finally:
+            self._log.info("upgraded", pid=successor.pid)
+            self._leave.set()
 
     def _hang_up(self) -> None:
         self._reopen_access_log()

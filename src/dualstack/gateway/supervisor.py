@@ -31,8 +31,6 @@ __all__ = ["Supervisor"]
 
 T = TypeVar("T")
 
-# One that has lived so long has not died at once.
-_SETTLED_S = 2.0
 _BACK_OFF_S = 0.1
 _BACK_OFF_MAX_S = 10.0
 # How long a worker may take to begin, on a machine that is busy, and to end when it is told to do so at once.
@@ -47,11 +45,15 @@ class Supervisor:
         config: what to serve; `workers` says by how many.
         log: where events go.
         supply: where its sockets come from; they are opened here where it has none.
+        settled_s: a worker that has lived so long has not died at once.
     """
 
-    def __init__(self, config: Configuration, log: Log, supply: Supply | None = None) -> None:
+    def __init__(
+        self, config: Configuration, log: Log, supply: Supply | None = None, *, settled_s: float = 2.0
+    ) -> None:
         self.config = config
         self.page: tuple[str, ...] = ()
+        self._settled_s = settled_s
         self._log = log
         self._supply = supply or Supply()
         self._count = config.workers
@@ -86,6 +88,7 @@ class Supervisor:
                 await self._nursery.become(self.config.user, self.config.where)
             await asyncio.gather(*(self._bring_up(number) for number in range(self._count)))
             undo.pop_all()
+        self._supply.let_go()
         report(self._log, self.config, planned, facts)
 
     def _opened(self, specs: Sequence[SocketSpec]) -> list[Held]:
@@ -152,7 +155,7 @@ class Supervisor:
         if self._is_leaving or hand.is_leaving:
             return
         lived_s = asyncio.get_running_loop().time() - hand.born
-        tries = self._hurried[hand.number] = 0 if lived_s >= _SETTLED_S else self._hurried[hand.number] + 1
+        tries = self._hurried[hand.number] = 0 if lived_s >= self._settled_s else self._hurried[hand.number] + 1
         delay_s = 0.0 if tries <= 1 else min(_BACK_OFF_S * 2.0**tries, _BACK_OFF_MAX_S)
         self._begin(self._replace(hand.number, delay_s))
 

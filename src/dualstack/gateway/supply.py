@@ -97,13 +97,18 @@ class Supply:
             tell_who_was_asked(sock)
         return [sock]
 
-    def close(self) -> None:
-        """Let go of what was handed over, and of what was not taken."""
-        for _, sock in self._handed:
-            sock.close()
+    def let_go(self) -> None:
+        """Close what the gateway before had and this one has no use for: its clients are to be refused."""
         for sockets in self._kept.values():
             for sock in sockets:
                 sock.close()
+        self._kept = {}
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for _, sock in self._handed:
+            sock.close()
+        self.let_go()
 
 
 def _missing(
