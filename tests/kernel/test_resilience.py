@@ -44,8 +44,8 @@ class Targets:
     def __init__(self, echo: int, flooding: int, hanging: int, resetting: int, deaf: int) -> None:
         self.echo, self.flooding, self.hanging, self.resetting, self.deaf = echo, flooding, hanging, resetting, deaf
 
-    def configuration(self, path: Path) -> Path:
-        """A gateway with a service for each, and a proxy."""
+    def gateway(self, path: Path) -> Dualstack:
+        """A gateway with a service for each, and a proxy, by a file at `path`."""
         services = "".join(
             f"[[services]]\nname = '{name}'\nlisten = '127.0.0.1:0'\nto = '127.0.0.1:{port}'\ndrain = 0\n{more}"
             for name, port, more in (
@@ -59,7 +59,7 @@ class Targets:
         )
         proxy = "[[services]]\nname = 'proxy'\nlisten = '127.0.0.1:0'\nforward = ['socks5']\ndrain = 0\n"
         path.write_text(services + proxy + "handshake_timeout = 3\n", encoding="utf-8")
-        return path
+        return Dualstack("gateway", "--config", path, "--control", path.with_suffix(".sock"))
 
 
 @asynccontextmanager
@@ -110,7 +110,7 @@ def config(tmp_path: Path) -> Path:
 def test_a_slow_client_gets_all_of_it_and_slows_nobody_down(config: Path) -> None:
     async def scenario() -> None:
         async with targets() as behind:
-            with Dualstack("gateway", "--config", behind.configuration(config)) as gateway:
+            with behind.gateway(config) as gateway:
                 before = resident(gateway.pid)
                 async with Answers(port_of(gateway, "echo")) as others:
                     reader, writer = await asyncio.open_connection("127.0.0.1", port_of(gateway, "echo"), limit=1024)
@@ -137,7 +137,7 @@ def test_clients_that_never_read_or_are_never_read_cost_a_bounded_memory(config:
     async def scenario() -> None:
         async with targets() as behind:
             with (
-                Dualstack("gateway", "--config", behind.configuration(config)) as gateway,
+                behind.gateway(config) as gateway,
                 ExitStack() as stack,
             ):
                 async with Answers(port_of(gateway, "echo")) as others:
@@ -184,7 +184,7 @@ def many_descriptors() -> Iterator[None]:
 def test_thousands_that_open_and_say_nothing_to_a_relay_cost_next_to_nothing(config: Path) -> None:
     async def scenario() -> None:
         async with targets() as behind:
-            with Dualstack("gateway", "--config", behind.configuration(config)) as gateway, ExitStack() as stack:
+            with behind.gateway(config) as gateway, ExitStack() as stack:
                 port = port_of(gateway, "quiet")
                 async with Answers(port_of(gateway, "echo")) as others:
                     await others.at_least(50)
@@ -203,7 +203,7 @@ def test_thousands_that_open_and_say_nothing_to_a_relay_cost_next_to_nothing(con
 def test_thousands_that_open_and_say_nothing_to_a_proxy_are_ended_by_the_deadline(config: Path) -> None:
     async def scenario() -> None:
         async with targets() as behind:
-            with Dualstack("gateway", "--config", behind.configuration(config)) as gateway, ExitStack() as stack:
+            with behind.gateway(config) as gateway, ExitStack() as stack:
                 port, target = port_of(gateway, "proxy"), f"127.0.0.1:{behind.echo}"
                 async with Answers(port, target) as others:
                     await others.at_least(50)
@@ -229,7 +229,7 @@ def all_ended(clients: list[socket.socket]) -> None:
 def test_a_target_that_accepts_and_hangs_is_ended_by_the_idle_timeout(config: Path) -> None:
     async def scenario() -> None:
         async with targets() as behind:
-            with Dualstack("gateway", "--config", behind.configuration(config)) as gateway:
+            with behind.gateway(config) as gateway:
                 async with Answers(port_of(gateway, "echo")) as others:
                     hung = [await asyncio.open_connection("127.0.0.1", port_of(gateway, "hanging")) for _ in range(50)]
                     for _, writer in hung:
@@ -245,7 +245,7 @@ def test_a_target_that_accepts_and_hangs_is_ended_by_the_idle_timeout(config: Pa
 def test_a_target_that_resets_costs_its_own_clients_alone(config: Path, by_proxy: bool) -> None:  # noqa: FBT001 - a row
     async def scenario() -> None:
         async with targets() as behind:
-            with Dualstack("gateway", "--config", behind.configuration(config)) as gateway:
+            with behind.gateway(config) as gateway:
                 port = port_of(gateway, "proxy" if by_proxy else "resetting")
                 before = descriptors_of(gateway.pid)
                 async with Answers(port_of(gateway, "echo")) as others:
@@ -285,7 +285,7 @@ def test_clients_that_reset_while_their_target_is_dialled_leave_nothing_behind(c
         async with targets() as behind:
             with Servers() as silent:
                 silent.silent("127.0.0.1")
-                with Dualstack("gateway", "--config", behind.configuration(config)) as gateway:
+                with behind.gateway(config) as gateway:
                     port = port_of(gateway, "proxy")
                     before = descriptors_of(gateway.pid)
                     async with Answers(port, f"127.0.0.1:{behind.echo}") as others:

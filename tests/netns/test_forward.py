@@ -82,3 +82,54 @@ def seen_if_dialled(address: str, port: int) -> bool:
     with socket.socket() as client:
         client.settimeout(20)
         return client.connect_ex((address, port)) != 0
+
+
+def test_a_link_local_client_has_its_datagrams_relayed_by_its_interface(network: Network) -> None:
+    client, gateway = network.namespace(), network.namespace()
+    network.link(client, gateway, addresses=(["192.0.2.2/24"], ["192.0.2.1/24"]))
+    with (
+        Program(sys.executable, "-c", ECHO, host=gateway) as echo,
+        Dualstack("proxy", "*:1080", "--access", "allow fe80::/10", "--reach", "allow any", host=gateway),
+    ):
+        echo.out.until("ready")
+        assert client.call(associated, gateway.call(link_local)) == ["7f000001270f", "hello"]
+        echo.process.kill()
+
+
+ECHO = """
+import socket
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 9999))
+print("ready", flush=True)
+while True:
+    content, peer = server.recvfrom(4096)
+    server.sendto(content, peer)
+"""
+
+
+def link_local() -> str:
+    for line in open("/proc/net/if_inet6"):  # noqa: PTH123, SIM115 - it runs in the host, by itself
+        if line.startswith("fe80"):
+            word = line.split()[0]
+            return ":".join(word[at : at + 4] for at in range(0, 32, 4))
+    raise LookupError("no link-local address")
+
+
+def associated(address: str) -> list[str]:
+    """The sender's address and port in the header of the answer, and what it says."""
+    import socket
+
+    interface = next(index for index, name in socket.if_nameindex() if name != "lo")
+    with socket.socket(socket.AF_INET6) as control, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        for each in (control, sock):
+            each.settimeout(20)
+        control.connect((address, 1080, 0, interface))
+        control.sendall(b"\x05\x01\x00" + b"\x05\x03\x00\x01" + bytes(6))
+        answer = control.makefile("rb").read(2 + 22)
+        assert answer[:6] == b"\x05\x00\x05\x00\x00\x04"
+        # The protocol has no room for a zone: it is the connection's.
+        bound = socket.inet_ntop(socket.AF_INET6, answer[6:22])
+        sock.connect((bound, int.from_bytes(answer[22:], "big"), 0, interface))
+        sock.send(b"\0\0\0\x01\x7f\0\0\x01\x27\x0fhello")
+        heard = sock.recv(4096)
+        return [heard[4:10].hex(), heard[10:].decode()]

@@ -46,6 +46,13 @@ class Running:
         finally:
             writer.close()
 
+    async def is_refused(self, name: str) -> bool:
+        """Whether a client is closed without an answer; with what it has said unread, that is a reset."""
+        try:
+            return await self.ask(name) == b""
+        except ConnectionResetError:
+            return True
+
     def toml(self, text: str) -> str:
         return text.replace("BEHIND", str(self.behind))
 

@@ -5,6 +5,7 @@ What one of them does is `association`'s.
 
 import asyncio
 from collections import Counter
+from math import inf
 from socket import SO_KEEPALIVE, SOL_SOCKET, socket
 from typing import TYPE_CHECKING
 
@@ -121,7 +122,7 @@ class Associations:
             if self.loop.time() >= idle_until:
                 return
             try:
-                async with asyncio.timeout_at(idle_until):
+                async with asyncio.timeout_at(None if idle_until == inf else idle_until):
                     if not await self.loop.sock_recv(control, _READ_BYTES):
                         return
             except TimeoutError:

@@ -10,6 +10,7 @@ from errno import ECONNRESET
 from socket import SocketType, socket
 from typing import TYPE_CHECKING
 
+import dualstack.net.dial  # noqa: F401 - the dialler reads it when it first dials, and may find no descriptor then
 from dualstack.core.endpoint import Endpoint
 from dualstack.errors import DualstackError, LookupFailed
 from dualstack.gateway.dataplane.plane import DataPlane

@@ -397,14 +397,16 @@ class Engine(DataPlane):
             return
         self._refresh()
         self._rest.cancel()
-        self._rest = None
-        if self._let_others_try():
-            self._rest = self._loop.call_later(_ROOM_RETRY_S, self._accept_again)
-        else:
-            for fd in self._listeners:
-                self._epoll.register(fd, IN)
+        self._rest = self._loop.call_later(_ROOM_RETRY_S, self._accept_again)
         for _ in range(len(self._waiting)):
             self._waiting.popleft().attempt()
+        # Whoever accepts before all that is kept is there again could take what those who wait already need.
+        if self._waiting or self._let_others_try() or not self.shortage.keep():
+            return
+        self._rest.cancel()
+        self._rest = None
+        for fd in self._listeners:
+            self._epoll.register(fd, IN)
 
     def _let_others_try(self) -> bool:
         """Let those try again who were accepted and wait for descriptors; whether there are any."""

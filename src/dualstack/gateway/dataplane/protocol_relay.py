@@ -227,6 +227,12 @@ class ProtocolRelay(DataPlane):
         self.shortage.let_go()
         await asyncio.sleep(_ROOM_RETRY_S)
 
+    async def _until_all_is_kept(self) -> None:
+        """Rest from accepting, until those who were accepted have what they need."""
+        await asyncio.sleep(_ROOM_RETRY_S)
+        while not self.shortage.keep():  # noqa: ASYNC110 - nobody tells when there is room
+            await asyncio.sleep(_ROOM_RETRY_S)
+
     def _start(self, link: TransportLink, opening: Coroutine[None, None, None], bare: set[socket]) -> None:
         self._refresh()
         self._begin(link)
@@ -241,7 +247,7 @@ class ProtocolRelay(DataPlane):
             except OSError as error:
                 if error.errno in NO_ROOM:
                     self.shortage.met()
-                    await asyncio.sleep(_ROOM_RETRY_S)
+                    await self._until_all_is_kept()
                 elif error.errno not in CONNECTION_LOST_IN_QUEUE:
                     self._accepting.pop(sock)
                     self._report("a socket does not accept any more", error)

@@ -34,7 +34,7 @@ class Shortage:
         self._last = 0.0
         self._alarm: asyncio.TimerHandle | None = None
         self._kept: list[int] = []
-        self._keep()
+        self.keep()
 
     def met(self) -> None:
         """There was none."""
@@ -52,6 +52,15 @@ class Shortage:
         while self._kept:
             os.close(self._kept.pop())
 
+    def keep(self) -> bool:
+        """Keep as many again; whether there are so many."""
+        try:
+            while len(self._kept) < _KEPT:
+                self._kept.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            return False
+        return True
+
     def close(self) -> None:
         """Keep nothing, and tell nothing any more."""
         self.let_go()
@@ -60,17 +69,8 @@ class Shortage:
 
     def _look(self) -> None:
         left_s = self._last + _QUIET_S - self._loop.time()
-        if left_s <= 0 and self._keep():
+        if left_s <= 0 and self.keep():
             self._alarm, self.is_on = None, False
             self.on_change(False)
         else:
             self._alarm = self._loop.call_later(max(left_s, _QUIET_S / 4), self._look)
-
-    def _keep(self) -> bool:
-        """Keep a few again; whether there are as many."""
-        try:
-            while len(self._kept) < _KEPT:
-                self._kept.append(os.open(os.devnull, os.O_RDONLY))
-        except OSError:
-            return False
-        return True
