@@ -160,6 +160,17 @@ def test_datagrams_are_in_the_metrics_too() -> None:
     run(scenario)
 
 
+def test_a_lack_of_descriptors_is_told() -> None:
+    async def scenario() -> None:
+        async with running(service("a")) as r:
+            assert (seen(r).short_now, seen(r).shortages) == (0, 0)
+            r.gateway.shortage.met()
+            assert (seen(r).short_now, seen(r).shortages) == (1, 1)
+            assert "dualstack_descriptors_short 1.0" in exposition(seen(r))[0].decode()
+
+    run(scenario)
+
+
 def test_each_socket_is_told_as_the_oracle_has_it_and_a_stopped_port_receives_nothing() -> None:
     async def scenario() -> None:
         async with running(service("a", "*:0", sockets='"single"')) as r:

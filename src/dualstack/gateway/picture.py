@@ -19,6 +19,7 @@ from dualstack.gateway import snapshot as to
 from dualstack.gateway.access_log import target_text
 from dualstack.gateway.clients import shown
 from dualstack.gateway.dataplane.link import Link
+from dualstack.gateway.dataplane.shortage import Shortage
 from dualstack.gateway.inlets import Counts
 from dualstack.gateway.peers import CLIENTS, WayKey, target_family, way_of
 from dualstack.gateway.ports import NamedPort, PortState
@@ -43,6 +44,7 @@ def picture(
     links: Iterable[Link],
     history: SharedHistory,
     *,
+    shortage: Shortage,
     started: float,
     loop_time: float,
 ) -> to.Snapshot:
@@ -54,6 +56,7 @@ def picture(
         ports: by name.
         links: all that are open.
         history: the connector's.
+        shortage: of descriptors.
         started: when the gateway began.
         loop_time: the clock of the links.
     """
@@ -63,7 +66,14 @@ def picture(
     found += [_service(service, None, live, to_wall, is_leaving=True) for service in leaving]
     here = list(ports)
     return to.Snapshot(
-        time(), started, version("dualstack"), services=found, ports=_ports(here), history=_history(history)
+        time(),
+        started,
+        version("dualstack"),
+        services=found,
+        ports=_ports(here),
+        history=_history(history),
+        short_now=int(shortage.is_on),
+        shortages=shortage.episodes,
     )
 
 
