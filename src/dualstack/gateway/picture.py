@@ -18,9 +18,9 @@ from dualstack.core.stacks import Stack, stack_named
 from dualstack.gateway import snapshot as to
 from dualstack.gateway.access_log import target_text
 from dualstack.gateway.clients import shown
+from dualstack.gateway.counts import Counts
 from dualstack.gateway.dataplane.link import Link
 from dualstack.gateway.dataplane.shortage import Shortage
-from dualstack.gateway.inlets import Counts
 from dualstack.gateway.peers import CLIENTS, WayKey, target_family, way_of
 from dualstack.gateway.ports import NamedPort, PortState
 from dualstack.gateway.service import Door, RunningService
@@ -107,7 +107,7 @@ def _service(
         book.unreached,
         [to.Trouble(each.at, shown(each.peer), _named(each.target), _cut(each.why)) for each in book.troubles],
         _dials(book),
-        _datagrams(counts, book) if asked.protocol == "udp" else None,
+        _datagrams(service, counts),
         [_connection(tally, link, to_wall, asked.target) for tally in book.tallies.values() for link in tally.recent],
     )
 
@@ -144,8 +144,14 @@ def _dials(book: Book) -> list[to.Dial]:
     return [timeline(each.at, _named(each.target), each.steps) for each in book.dials]
 
 
-def _datagrams(counts: Counts | None, book: Book) -> to.Datagrams:
-    now = sum(sum(tally.came) - sum(tally.left) for tally in book.tallies.values())
+def _datagrams(service: RunningService, counts: Counts | None) -> to.Datagrams | None:
+    """Of a service of UDP, and of a proxy whose clients asked for associations; None where there are no datagrams."""
+    if service.policy.service.protocol == "udp":
+        now = sum(sum(tally.came) - sum(tally.left) for tally in service.book.tallies.values())
+    else:
+        now, counts = service.associations.live, service.associations.counts
+        if not now and counts == Counts():
+            return None
     if counts is None:
         return to.Datagrams(flows_now=now)
     return to.Datagrams(
