@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,6 +115,20 @@ def test_a_hang_up_begins_a_new_file_and_the_page_is_where_the_ready_line_says(
         assert '"page": ["http://' in "".join(gateway.out.said)
     assert (tmp_path / "access.log.1").read_text().count("\n") == 1
     assert log.read_text().count("service=a") == 1
+
+
+def test_workers_share_one_file_and_one_page(tmp_path: Path, behind: socket.socket) -> None:
+    config, log = tmp_path / "g.toml", tmp_path / "access.log"
+    target = f"127.0.0.1:{behind.getsockname()[1]}"
+    config.write_text(f"workers = 2\naccess_log = '{log}'\npage = 0\n{service('a', '127.0.0.1:0', target)}")
+    with Dualstack("gateway", "--config", config, "--control", tmp_path / "c") as gateway:
+        for _ in range(8):
+            through(gateway.port, behind)
+        (ready,) = [json.loads(line) for line in gateway.out.said if '"ready"' in line]
+        with urllib.request.urlopen(f"{ready['page'][0]}snapshot.json", timeout=20) as answer:  # noqa: S310 - it is our page
+            shot = json.load(answer)
+        assert shot["workers"] == 2
+    assert log.read_text().count("service=a") == 8
 
 
 def test_a_file_that_cannot_be_opened_again_is_said_and_the_gateway_runs_on(

@@ -38,7 +38,7 @@ from dualstack.gateway.snapshot import (
     Try,
     Way,
 )
-from dualstack.gateway.totals import as_document
+from dualstack.gateway.totals import as_document, total
 from support.gateway import Running, ended, run, running, service
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"
@@ -301,6 +301,31 @@ def test_however_many_look_a_snapshot_is_made_once_a_second() -> None:
         assert made == 2
 
     run(scenario)
+
+
+def test_while_no_worker_answers_the_page_says_so_and_watches_on() -> None:
+    async def scenario() -> None:
+        there: list[dict[str, object]] = []
+
+        async def source() -> dict[str, object]:
+            return total(there)
+
+        async with asking(source) as client:
+            for path in ("/", "/snapshot.json", "/metrics"):
+                answer = await client.get(path)
+                assert (answer.status_code, answer.text) == (503, "no worker answers at this moment\n")
+                assert answer.headers["x-content-type-options"] == "nosniff"
+            there.append(as_document(shot()))
+            assert (await client.get("/")).status_code == 200
+
+    run(scenario)
+
+
+def test_a_lack_of_descriptors_is_the_first_thing_told() -> None:
+    ports = [Port("p", "*", "listening", ["s"])]
+    assert verdict_on(shot(ports=ports, short_now=1, shortages=1), [sample(0)]).title == "No descriptors left"
+    over = verdict_on(shot(ports=ports, shortages=2), [sample(0)])
+    assert (over.title, over.lines[1]) == ("All is well", "descriptors were short 2 times; nobody was lost")
 
 
 def test_samples_are_kept_of_a_quarter_of_an_hour() -> None:

@@ -12,6 +12,7 @@ from dualstack.gateway.peers import target_family
 from dualstack.gateway.snapshot import Service, Snapshot
 from dualstack.gateway.tally import OTHER_RULES, Book, Rules
 from dualstack.gateway.totals import read_snapshot, total
+from support.associate import associate
 from support.free_port import free_port
 from support.gateway import Echo, Running, UdpClient, ended, run, running, service, udp_service, until
 
@@ -156,6 +157,31 @@ def test_datagrams_are_in_the_metrics_too() -> None:
                 body, _ = exposition(seen(r))
                 assert 'dualstack_datagram_bytes_total{direction="down",service="dns"} 10.0' in body.decode()
                 assert 'dualstack_datagrams_total{direction="up",service="dns"} 1.0' in body.decode()
+
+    run(scenario)
+
+
+def test_datagrams_of_a_proxys_associations_are_counted() -> None:
+    async def scenario() -> None:
+        with Echo() as echo:
+            async with running("[[services]]\nname = 'p'\nlisten = 'localhost:0'\nforward = ['socks5']\n") as r:
+                assert of(r, "p").datagrams is None
+                with await associate(r.port("p")) as client:
+                    await client.ask_of(f"127.0.0.1:{echo.port}", b"hello")
+                    counted = of(r, "p").datagrams
+                    assert counted is not None
+                    assert (counted.flows_now, counted.datagrams_up, counted.datagrams_down) == (1, 1, 1)
+
+    run(scenario)
+
+
+def test_a_lack_of_descriptors_is_told() -> None:
+    async def scenario() -> None:
+        async with running(service("a")) as r:
+            assert (seen(r).short_now, seen(r).shortages) == (0, 0)
+            r.gateway.shortage.met()
+            assert (seen(r).short_now, seen(r).shortages) == (1, 1)
+            assert "dualstack_descriptors_short 1.0" in exposition(seen(r))[0].decode()
 
     run(scenario)
 

@@ -362,6 +362,7 @@ class Gateway:
             self.ports.values(),
             self._plane.links,
             self._history,
+            shortage=self.shortage,
             started=self._started,
             loop_time=asyncio.get_running_loop().time(),
         )

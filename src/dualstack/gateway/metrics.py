@@ -52,6 +52,12 @@ def _of_gateway(shot: Snapshot) -> Iterator[Metric]:
     workers = _gauge("workers", "Processes that relay.")
     workers.add_metric([], shot.workers)
     yield workers
+    short = _gauge("descriptors_short", "Workers without a descriptor left: new clients wait in the kernel's queues.")
+    short.add_metric([], shot.short_now)
+    yield short
+    shortages = _counter("descriptor_shortages", "How often a worker had no descriptor left.")
+    shortages.add_metric([], shot.shortages)
+    yield shortages
     listening = _gauge("port_listening", "Whether a port listens: 1, or 0 where it is stopped or failed.", "port")
     for port in shot.ports:
         listening.add_metric([port.name], port.state == "listening")

@@ -18,8 +18,9 @@ from dualstack.core.stacks import Stack, stack_named
 from dualstack.gateway import snapshot as to
 from dualstack.gateway.access_log import target_text
 from dualstack.gateway.clients import shown
+from dualstack.gateway.counts import Counts
 from dualstack.gateway.dataplane.link import Link
-from dualstack.gateway.inlets import Counts
+from dualstack.gateway.dataplane.shortage import Shortage
 from dualstack.gateway.peers import CLIENTS, WayKey, target_family, way_of
 from dualstack.gateway.ports import NamedPort, PortState
 from dualstack.gateway.service import Door, RunningService
@@ -43,6 +44,7 @@ def picture(
     links: Iterable[Link],
     history: SharedHistory,
     *,
+    shortage: Shortage,
     started: float,
     loop_time: float,
 ) -> to.Snapshot:
@@ -54,6 +56,7 @@ def picture(
         ports: by name.
         links: all that are open.
         history: the connector's.
+        shortage: of descriptors.
         started: when the gateway began.
         loop_time: the clock of the links.
     """
@@ -63,7 +66,14 @@ def picture(
     found += [_service(service, None, live, to_wall, is_leaving=True) for service in leaving]
     here = list(ports)
     return to.Snapshot(
-        time(), started, version("dualstack"), services=found, ports=_ports(here), history=_history(history)
+        time(),
+        started,
+        version("dualstack"),
+        services=found,
+        ports=_ports(here),
+        history=_history(history),
+        short_now=int(shortage.is_on),
+        shortages=shortage.episodes,
     )
 
 
@@ -97,7 +107,7 @@ def _service(
         book.unreached,
         [to.Trouble(each.at, shown(each.peer), _named(each.target), _cut(each.why)) for each in book.troubles],
         _dials(book),
-        _datagrams(counts, book) if asked.protocol == "udp" else None,
+        _datagrams(service, counts),
         [_connection(tally, link, to_wall, asked.target) for tally in book.tallies.values() for link in tally.recent],
     )
 
@@ -134,8 +144,14 @@ def _dials(book: Book) -> list[to.Dial]:
     return [timeline(each.at, _named(each.target), each.steps) for each in book.dials]
 
 
-def _datagrams(counts: Counts | None, book: Book) -> to.Datagrams:
-    now = sum(sum(tally.came) - sum(tally.left) for tally in book.tallies.values())
+def _datagrams(service: RunningService, counts: Counts | None) -> to.Datagrams | None:
+    """Of a service of UDP, and of a proxy whose clients asked for associations; None where there are no datagrams."""
+    if service.policy.service.protocol == "udp":
+        now = sum(sum(tally.came) - sum(tally.left) for tally in service.book.tallies.values())
+    else:
+        now, counts = service.associations.live, service.associations.counts
+        if not now and counts == Counts():
+            return None
     if counts is None:
         return to.Datagrams(flows_now=now)
     return to.Datagrams(

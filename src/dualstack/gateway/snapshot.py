@@ -216,7 +216,7 @@ class Lesson(Struct):
 
 
 class Snapshot(Struct):
-    """The whole."""
+    """The whole; `short_now` workers have no descriptor left at this moment, which has happened `shortages` times."""
 
     time: float
     started: float
@@ -225,6 +225,8 @@ class Snapshot(Struct):
     services: list[Service] = field(default_factory=list)
     ports: list[Port] = field(default_factory=list)
     history: list[Lesson] = field(default_factory=list)
+    short_now: int = 0
+    shortages: int = 0
     version: int = 1
 
     def now(self, family: str) -> int:

@@ -48,6 +48,8 @@ def total(documents: Sequence[Mapping[str, object]]) -> dict[str, object]:
             _merged((each for shot in shots for each in shot.services), attrgetter("name"), _service),
             _merged((each for shot in shots for each in shot.ports), attrgetter("name"), _port),
             _merged((each for shot in shots for each in shot.history), attrgetter("source", "destination"), _lesson),
+            sum(shot.short_now for shot in shots),
+            sum(shot.shortages for shot in shots),
         )
     )
 

@@ -154,7 +154,12 @@ def application(watch: Watch) -> Starlette:
         return Response(body, headers={"content-type": content_type})
 
     routes = [Route("/", first), Route("/snapshot.json", snapshot), Route("/metrics", metrics)]
-    return Starlette(routes=[*routes, *(_file(name, kind) for name, kind in _FILES.items())])
+    files_of_ours = (_file(name, kind) for name, kind in _FILES.items())
+    return Starlette(routes=[*routes, *files_of_ours], exception_handlers={ValueError: _nobody_tells})
+
+
+async def _nobody_tells(_request: "Request", _error: Exception) -> Response:
+    return Response("no worker answers at this moment\n", status_code=503, media_type="text/plain")
 
 
 def _file(name: str, kind: str) -> Route:

@@ -33,7 +33,7 @@ class Verdict:
 
 def verdict_on(shot: Snapshot, samples: Sequence[Sample]) -> Verdict:
     """What to say of the gateway at this moment."""
-    found = [*_of_ports(shot), *_of_targets(shot, samples), *_of_refusals(samples)]
+    found = [*_of_descriptors(shot), *_of_ports(shot), *_of_targets(shot, samples), *_of_refusals(samples)]
     level = max((level for level, _, _ in found), key=list(Level).index, default=Level.GOOD)
     titles = [title for each, title, _ in found if each is level]
     title = titles[0] if level is not Level.GOOD else "All is well"
@@ -49,6 +49,14 @@ def _listening(shot: Snapshot) -> str:
 
 
 Finding = tuple[Level, str, str]
+
+
+def _of_descriptors(shot: Snapshot) -> Iterator[Finding]:
+    if shot.short_now:
+        why = "no descriptors left: clients wait until there are some; raise the limit (LimitNOFILE, ulimit -n)"
+        yield Level.BAD, "No descriptors left", why
+    elif shot.shortages:
+        yield Level.GOOD, "", f"descriptors were short {counted(shot.shortages, 'time')}; nobody was lost"
 
 
 def _of_ports(shot: Snapshot) -> Iterator[Finding]:

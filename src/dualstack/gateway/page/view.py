@@ -12,11 +12,11 @@ from dualstack.gateway.page.figures import ago, clock, count, counted, duration,
 from dualstack.gateway.page.markup import Child, Markup, element, joined
 from dualstack.gateway.page.verdict import Verdict, verdict_on
 from dualstack.gateway.page.watch import Sample
-from dualstack.gateway.snapshot import Connection, Dial, Port, Service, Snapshot, Socket, Trouble
+from dualstack.gateway.snapshot import Connection, Dial, Port, Refusal, Service, Snapshot, Socket, Trouble
 
 __all__ = ["page"]
 
-T = TypeVar("T", Connection, Dial, Trouble)
+T = TypeVar("T", Connection, Dial, Refusal, Trouble)
 
 FAMILIES = {"ipv4": "IPv4", "ipv6": "IPv6", "unix": "Unix socket", "none": "not reached"}
 
@@ -147,28 +147,10 @@ def _chart(title: str, chart: Markup, most: Child) -> Markup:
 
 
 def _sections(shot: Snapshot) -> Markup:
-    refused = [(service, rule) for service in shot.services for rule in service.rules]
     return joined(
         _section("services", "Services", _services(shot.services)),
         _section("ways", "Who reaches whom", _ways(shot.services)),
-        _section(
-            "refused",
-            "Refused",
-            _table(
-                "Clients that were not let in, by the rule that refused",
-                ("Service", "Rule", "Refused", "Last"),
-                [
-                    (
-                        service.name,
-                        _code(rule.rule),
-                        count(rule.count),
-                        [_code(rule.client), " ", ago(rule.time, shot.time)],
-                    )
-                    for service, rule in sorted(refused, key=lambda pair: -pair[1].count)
-                ],
-                "Nobody was refused.",
-            ),
-        ),
+        _section("refused", "Refused", _refused(shot)),
         _section("unreached", "Targets not reached", _troubles(shot)),
         _section("ports", "Ports and their sockets", [_port(port) for port in shot.ports]),
         _section("dials", "How targets were reached", _dials(shot)),
@@ -271,6 +253,25 @@ def _ways(services: Iterable[Service]) -> Markup:
 
 def _family(name: str) -> Markup:
     return element("span", FAMILIES.get(name, name), class_=f"family {name}")
+
+
+def _refused(shot: Snapshot) -> Markup:
+    """By rule; then the last ones, with what a rule's text does not say."""
+    refused = [(service, rule) for service in shot.services for rule in service.rules]
+    rules = [
+        (service.name, _code(rule.rule), count(rule.count), [_code(rule.client), " ", ago(rule.time, shot.time)])
+        for service, rule in sorted(refused, key=lambda pair: -pair[1].count)
+    ]
+    latest = [
+        (ago(each.time, shot.time), service.name, _code(each.client), _code(each.rule), each.why or "\N{EN DASH}")
+        for each, service in _latest(shot.services, lambda service: service.refusals)
+    ]
+    caption = "Clients that were not let in, by the rule that refused"
+    by_rule = _table(caption, ("Service", "Rule", "Refused", "Last"), rules, "Nobody was refused.")
+    if not latest:
+        return by_rule
+    heads = ("When", "Service", "Client", "Rule", "More")
+    return joined(by_rule, _table("The last of them", heads, latest, ""))
 
 
 def _troubles(shot: Snapshot) -> Markup:

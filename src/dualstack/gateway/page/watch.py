@@ -6,6 +6,7 @@ However many look, a snapshot is made once a second at most.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from time import monotonic
 
 from msgspec import Struct
@@ -70,7 +71,11 @@ class Watch:
         self._made_at = 0.0
 
     async def now(self) -> Snapshot:
-        """The gateway, at most a second ago."""
+        """The gateway, at most a second ago.
+
+        Raises:
+            ValueError: nobody tells: no worker is there at this moment.
+        """
         if self._shot is None or self._clock() - self._made_at > _HOLDS_S:
             self._shot = read_snapshot(total([await self._source()]))
             self._made_at = self._clock()
@@ -83,7 +88,8 @@ class Watch:
     async def go_on(self) -> None:
         """Take samples for ever."""
         while True:
-            await self.sample()
+            with suppress(ValueError):
+                await self.sample()
             await asyncio.sleep(EVERY_S)
 
     def lately(self, shot: Snapshot) -> list[Sample]:
