@@ -283,6 +283,21 @@ def test_the_process_that_workers_come_from_is_replaced_too() -> None:
     run(scenario)
 
 
+def test_a_worker_that_cannot_do_what_it_is_told_says_so_and_is_replaced() -> None:
+    async def scenario() -> None:
+        async with supervised(service("a", "127.0.0.1:0")) as r:
+            before = r.gateway.pids
+            hand = r.gateway._hands[0]
+            with pytest.raises(ConfigError, match="KeyError"):
+                await hand.ask("take")
+            hand.pid = 0  # as before it has answered for the first time
+            hand.kill()
+            await until(everybody_is_back(r, before))
+            assert [await r.ask() for _ in range(8)] == [b"you: hello\n"] * 8
+
+    run(scenario)
+
+
 def is_stopped(pid: int) -> bool:
     return "T (stopped)" in Path(f"/proc/{pid}/status").read_text()
 

@@ -12,7 +12,8 @@ import os
 import pickle
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from socket import socket
+from contextlib import suppress
+from socket import SHUT_RDWR, socket
 
 from dualstack.kernel.inheritance import adopt_any
 from dualstack.kernel.rights import DESCRIPTORS_MAX, receive_with, send_with
@@ -132,6 +133,11 @@ class Channel:
             await told.wait()
         finally:
             forget(self._sock)
+
+    def end(self) -> None:
+        """Both ends see the end; this one is still to be closed."""
+        with suppress(OSError):
+            self._sock.shutdown(SHUT_RDWR)
 
     def close(self) -> None:
         """The other end sees the end."""

@@ -185,7 +185,9 @@ class Hand:
         await asyncio.wait([self._reading])
 
     def kill(self) -> None:
-        """End it, whatever it does."""
+        """End it, whatever it does; one that has not said who it is yet sees that nobody wants it."""
         if self.pid:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(self.pid, signal.SIGKILL)
+        else:
+            self._channel.end()

@@ -97,6 +97,8 @@ class _Worker:
             answer = {"target": error.target, "why": error.why, "errno": error.errno}
         except ConfigError as error:
             answer = {"why": error.why}
+        except Exception as error:  # noqa: BLE001 - who asked must not wait for ever, and says what failed
+            answer = {"why": f"{type(error).__name__}: {error}"}
         try:
             await self._channel.send({"id": document["id"], **answer})
         except OSError:
