@@ -10,7 +10,10 @@ from dualstack.core.division import part_of
     ("limit", "workers", "part"), [(None, 4, None), (1, 4, 1), (4, 4, 1), (5, 4, 2), (100, 3, 34), (7, 1, 7)]
 )
 def test_a_worker_gets_its_part_of_a_limit(limit: int | None, workers: int, part: int | None) -> None:
-    whole = Configuration((Service("a", max_connections=limit, max_per_client=limit), Service("b")), workers=workers)
-    first, second = part_of(whole, workers).services
-    assert (first.max_connections, first.max_per_client) == (part, part)
+    whole = Configuration(
+        (Service("a", max_connections=limit, max_per_client=limit), Service("b")), workers=workers, max_connections=limit
+    )
+    mine = part_of(whole, workers)
+    first, second = mine.services
+    assert (first.max_connections, first.max_per_client, mine.max_connections) == (part, part, part)
     assert second == whole.services[1]

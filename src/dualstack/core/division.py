@@ -21,7 +21,7 @@ def part_of(config: Configuration, workers: int) -> Configuration:
         )
         for service in config.services
     )
-    return replace(config, services=services)
+    return replace(config, services=services, max_connections=_part(config.max_connections, workers))
 
 
 def _part(limit: int | None, workers: int) -> int | None:

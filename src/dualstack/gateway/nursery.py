@@ -15,7 +15,7 @@ from socket import socket
 
 from dualstack.errors import DualstackError
 from dualstack.gateway.channel import Document, Frames, frames
-from dualstack.gateway.privileges import become
+from dualstack.gateway.privileges import become, import_what_is_needed_later
 from dualstack.gateway.worker import run_worker
 from dualstack.kernel.inheritance import adopt_any
 from dualstack.kernel.rights import receive_with, send_with
@@ -30,6 +30,7 @@ def main(descriptor: int) -> None:
     """Fork workers as they are asked for."""
     for name in _NOT_OURS:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
+    import_what_is_needed_later()
     sock = adopt_any(descriptor)
     sock.setblocking(True)
 
