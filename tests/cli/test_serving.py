@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dualstack.gateway.control_client import request
+from dualstack.gateway.control.client import request
 from support.program import DUALSTACK, Dualstack, Program, dualstack
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from dualstack.errors import ConfigError, ListenError
-from dualstack.gateway.activation import handed_sockets
-from dualstack.gateway.control_client import request
+from dualstack.gateway.control.client import request
 from dualstack.gateway.log import open_log
-from dualstack.gateway.notify import Notifier
+from dualstack.gateway.processes.activation import handed_sockets
+from dualstack.gateway.processes.notify import Notifier
 from dualstack.kernel.inheritance import adopt
 from support.echo import echo_server
 from support.free_port import free_port

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from dualstack.errors import ControlError
-from dualstack.gateway.console import answer
-from dualstack.gateway.control import Control
-from dualstack.gateway.control_client import request
+from dualstack.gateway.control.client import request
+from dualstack.gateway.control.console import answer
+from dualstack.gateway.control.server import Control
 from support.command import Run
 from support.gateway import run as run_scenario
 from support.gateway import running

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from dualstack.errors import AddressError, ControlError, ExitCode
-from dualstack.gateway.config import parse
-from dualstack.gateway.control import Control
-from dualstack.gateway.control_client import default_control_path, request
+from dualstack.gateway.config.file import parse
+from dualstack.gateway.control.client import default_control_path, request
+from dualstack.gateway.control.server import Control
 from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.log import open_log

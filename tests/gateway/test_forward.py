@@ -12,7 +12,7 @@ import pytest
 
 from dualstack.core.configuration import ForwardTarget, ProxyProtocol
 from dualstack.core.endpoint import parse_target
-from dualstack.gateway.forward import Turned, arrange
+from dualstack.gateway.forward.asking import Turned, arrange
 from dualstack.wire.socks5 import client_greeting, client_request
 from support.dialling import Servers
 from support.free_port import free_port

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dualstack.gateway.control_client import request
+from dualstack.gateway.control.client import request
 from support.program import Dualstack, until
 
 # Port 0 keeps its number over a reload.

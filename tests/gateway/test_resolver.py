@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from dualstack.errors import ConfigError
-from dualstack.gateway.config import parse
+from dualstack.gateway.config.file import parse
 from dualstack.gateway.daemon import gather_facts
 from dualstack.lab.zone import Zone
 from support.dialling import pool_rests

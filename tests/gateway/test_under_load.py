@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dualstack.gateway.control_client import request
+from dualstack.gateway.control.client import request
 from support.echo import echo_server
 from support.load import CALLS_BETWEEN, MANY, Caller, calling, connections_of
 from support.program import Dualstack, until

@@ -11,7 +11,7 @@ from typing import Self
 
 import pytest
 
-from dualstack.gateway.control_client import request
+from dualstack.gateway.control.client import request
 from support.echo import echo_server
 from support.free_port import free_port
 from support.gateway import Echo, UdpClient, run, running, udp_service

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from dualstack.errors import ConfigError, ListenError
-from dualstack.gateway.config import parse
-from dualstack.gateway.supervisor import Supervisor
+from dualstack.gateway.config.file import parse
+from dualstack.gateway.processes.supervisor import Supervisor
 from support.free_port import free_port
 from support.gateway import Echo, Events, UdpClient, run, service, udp_service
 from support.load import connections_of, is_alive

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dualstack.core.domino_keys import KEYS, NRPC, SERVERS
 from dualstack.core.systems_page import systems_page
-from dualstack.gateway.config_tables import configuration_keys
+from dualstack.gateway.config.tables import configuration_keys
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import MakeNamespace
-from dualstack.gateway.control_client import request
+from dualstack.gateway.control.client import request
 from dualstack.lab.host import Host
 from support import callers
 from support.directory import open_directory

@@ -13,7 +13,7 @@ from dualstack.core.domino_toml import domino_toml
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.notes_ini import NotesIni
 from dualstack.errors import ConfigError
-from dualstack.gateway.config import parse
+from dualstack.gateway.config.file import parse
 
 NAMES = st.from_regex(r"[A-Za-z0-9é][A-Za-z0-9 ._\\\"'#é-]{0,7}[A-Za-z0-9é]", fullmatch=True)
 IPV4 = st.ip_addresses(v=4).map(str)

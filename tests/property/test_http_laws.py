@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualstack.core.configuration import ProxyProtocol
-from dualstack.gateway.forward_http import Http
+from dualstack.gateway.forward.http import Http
 from dualstack.wire.handshake import Event, Outcome, Refusal, Wish
 
 PIECES = st.sampled_from(

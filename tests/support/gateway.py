@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Self
 
-from dualstack.gateway.config import parse
+from dualstack.gateway.config.file import parse
 from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.log import Log

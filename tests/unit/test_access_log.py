@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dualstack.errors import ConfigError
-from dualstack.gateway.access_log import AccessLog, ended, target_text, unlinked
-from dualstack.gateway.config import parse_target_text
+from dualstack.gateway.config.file import parse_target_text
 from dualstack.gateway.dataplane.link import Flow, Hop, Link, Reason
+from dualstack.gateway.watch.access_log import AccessLog, ended, target_text, unlinked
 
 MOMENT = 1_700_000_000.25
 

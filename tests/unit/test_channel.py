@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.gateway.channel import Channel, Frames, frames, packed, unpacked
+from dualstack.gateway.processes.channel import Channel, Frames, frames, packed, unpacked
 from dualstack.kernel.rights import DESCRIPTORS_MAX
 from dualstack.kernel.unix_sockets import socket_pair
 

@@ -19,8 +19,8 @@ from dualstack.core.configuration import (
 )
 from dualstack.core.endpoint import Endpoint, Wildcard
 from dualstack.errors import AddressError, ConfigError, ExitCode
-from dualstack.gateway.config import load, parse, parse_target_text
-from dualstack.gateway.config_tables import configuration_keys
+from dualstack.gateway.config.file import load, parse, parse_target_text
+from dualstack.gateway.config.tables import configuration_keys
 
 WHOLE = """
 user = "nobody"

@@ -11,7 +11,9 @@ from dualstack.core.division import part_of
 )
 def test_a_worker_gets_its_part_of_a_limit(limit: int | None, workers: int, part: int | None) -> None:
     whole = Configuration(
-        (Service("a", max_connections=limit, max_per_client=limit), Service("b")), workers=workers, max_connections=limit
+        (Service("a", max_connections=limit, max_per_client=limit), Service("b")),
+        workers=workers,
+        max_connections=limit,
     )
     mine = part_of(whole, workers)
     first, second = mine.services

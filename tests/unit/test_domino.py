@@ -11,7 +11,7 @@ from dualstack.core.hostfacts import HostFacts
 from dualstack.core.notes_ini import NotesIni
 from dualstack.core.planner import plan
 from dualstack.errors import ConfigError
-from dualstack.gateway.config import parse
+from dualstack.gateway.config.file import parse
 
 WHERE = "notes.ini"
 PORTS = "Ports=TCPIP,TCPIP6\nTCPIP=TCP, 0, 15, 0\nTCPIP6=TCP,0,15,0,,12288\n"

@@ -3,7 +3,7 @@
 import pytest
 
 from dualstack.core.configuration import ProxyProtocol
-from dualstack.gateway.forward_http import Http
+from dualstack.gateway.forward.http import Http
 from dualstack.wire.handshake import Wish
 
 

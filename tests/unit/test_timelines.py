@@ -4,8 +4,8 @@ import pytest
 
 from dualstack.core.address import Address
 from dualstack.core.steps import DialStep, Kind
-from dualstack.gateway.tally import Dialled
-from dualstack.gateway.timelines import timeline
+from dualstack.gateway.watch.tally import Dialled
+from dualstack.gateway.watch.timelines import timeline
 
 SIX, FOUR = Address("2001:db8::1"), Address("192.0.2.1")
 

@@ -71,7 +71,7 @@ def command(
 
 def _rules_of(path: str, name: str, *, reach: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The rules and the NAT64 prefixes of a service in a gateway's file."""
-    from dualstack.gateway.config import load
+    from dualstack.gateway.config.file import load
 
     services = load(path).services
     for service in services:

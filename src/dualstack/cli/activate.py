@@ -9,8 +9,8 @@ import click
 from dualstack.cli.output import family_options
 from dualstack.core.configuration import Sockets
 from dualstack.errors import AddressError
-from dualstack.gateway.activation import activated_argv, activated_environment, program_path, replace_us
 from dualstack.gateway.privileges import become
+from dualstack.gateway.processes.activation import activated_argv, activated_environment, program_path, replace_us
 from dualstack.kernel.sockets import open_sockets
 from dualstack.net.listen import plan_listen
 

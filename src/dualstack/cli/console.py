@@ -9,8 +9,8 @@ import click
 
 from dualstack.cli.output import json_option, print_document
 from dualstack.errors import ControlError, ExitCode
-from dualstack.gateway.console import COMMANDS, answer
-from dualstack.gateway.control_client import default_control_path
+from dualstack.gateway.control.client import default_control_path
+from dualstack.gateway.control.console import COMMANDS, answer
 
 __all__ = ["command"]
 

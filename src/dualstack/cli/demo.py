@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dualstack.cli.output import console, json_option, print_document, print_json
-from dualstack.gateway.control import Control
+from dualstack.gateway.control.server import Control
 from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.demo import FAMILIES, LOOPBACK, Box, boxes, demo_configuration, demo_servers

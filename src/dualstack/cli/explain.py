@@ -125,8 +125,8 @@ def _asked(texts: Sequence[str], path: str | None) -> "SocketsOn":
     if path is None:
         return lambda stack: sockets_on(stack, texts, service_port)
     from dualstack.core.domino import Given
-    from dualstack.gateway.check import planned_sockets
-    from dualstack.gateway.domino import load_either
+    from dualstack.gateway.config.check import planned_sockets
+    from dualstack.gateway.config.domino import load_either
 
     config = load_either(path, Given()).configuration
 

@@ -10,10 +10,10 @@ from dualstack.core.domino_toml import domino_toml
 from dualstack.core.socketspec import SocketSpec
 from dualstack.core.stacks import STACKS
 from dualstack.errors import ExitCode
-from dualstack.gateway.check import Check, check, plan_document
-from dualstack.gateway.config_tables import configuration_keys
-from dualstack.gateway.control_client import default_control_path
-from dualstack.gateway.domino import given_options, load_domino, load_either, load_to_run
+from dualstack.gateway.config.check import Check, check, plan_document
+from dualstack.gateway.config.domino import given_options, load_domino, load_either, load_to_run
+from dualstack.gateway.config.tables import configuration_keys
+from dualstack.gateway.control.client import default_control_path
 
 __all__ = ["command"]
 

@@ -11,8 +11,8 @@ import click
 from dualstack.cli.output import family_options, json_option, print_json
 from dualstack.core.address import Address
 from dualstack.core.configuration import Sockets
-from dualstack.gateway.activation import handed_sockets
-from dualstack.gateway.supply import Supply
+from dualstack.gateway.processes.activation import handed_sockets
+from dualstack.gateway.processes.supply import Supply
 from dualstack.kernel.backlog import BACKLOG
 from dualstack.kernel.sockets import describe
 from dualstack.net.listen import plan_listen

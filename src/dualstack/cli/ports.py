@@ -4,7 +4,7 @@ import click
 
 from dualstack.cli.output import Seconds, json_option, print_document, print_table
 from dualstack.errors import ControlError
-from dualstack.gateway.control_client import default_control_path, request
+from dualstack.gateway.control.client import default_control_path, request
 
 __all__ = ["command"]
 

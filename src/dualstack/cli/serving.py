@@ -9,8 +9,8 @@ import click
 from dualstack.cli.output import print_json
 from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration
+from dualstack.gateway.config.page_address import page_endpoints
 from dualstack.gateway.log import open_log
-from dualstack.gateway.page_address import page_endpoints
 from dualstack.gateway.runner import run
 from dualstack.gateway.served import Served
 

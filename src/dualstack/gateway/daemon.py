@@ -18,18 +18,18 @@ from dualstack.core.endpoint import Endpoint
 from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import ConfigError, ListenError
 from dualstack.gateway.children import Children
+from dualstack.gateway.config.planning import gather_facts, mention_what_needs_a_restart, report, working_plan
+from dualstack.gateway.datagrams.plane import DatagramPlane
 from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.gateway.ears import Ears
 from dualstack.gateway.log import Log
-from dualstack.gateway.planning import gather_facts, mention_what_needs_a_restart, report, working_plan
 from dualstack.gateway.ports import Listening, NamedPort, PortState, describe_socket, stopped_addresses, with_real_port
 from dualstack.gateway.privileges import descriptor_limit
+from dualstack.gateway.processes.supply import Supply
+from dualstack.gateway.processes.upgrade import Heritage
 from dualstack.gateway.routes import Route, route_to
 from dualstack.gateway.service import Door, Policy, RunningService
-from dualstack.gateway.supply import Supply
 from dualstack.gateway.total import Total
-from dualstack.gateway.udp import DatagramPlane
-from dualstack.gateway.upgrade import Heritage
 from dualstack.net.dialer import SharedHistory
 from dualstack.net.resolvers import resolver_named
 
@@ -352,9 +352,9 @@ class Gateway:
         return [self.snapshot()]
 
     def snapshot(self) -> dict[str, object]:
-        """All that is counted and known of it, as JSON has it; `gateway.totals` sums those of several workers."""
-        from dualstack.gateway.picture import picture
-        from dualstack.gateway.totals import as_document
+        """All that is counted and known of it, as JSON has it; `gateway.watch.totals` sums those of several workers."""
+        from dualstack.gateway.watch.picture import picture
+        from dualstack.gateway.watch.totals import as_document
 
         shot = picture(
             [(service, self.datagrams.counts(service)) for service in self.services.values()],

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from socket import SOCK_DGRAM, socket
 
+from dualstack.gateway.datagrams.plane import DatagramPlane
 from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.gateway.service import Door
-from dualstack.gateway.udp import DatagramPlane
 
 __all__ = ["Ears"]
 

@@ -5,7 +5,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from dualstack.gateway.access_log import AccessLog
+from dualstack.gateway.watch.access_log import AccessLog
 
 __all__ = ["Log", "open_log"]
 

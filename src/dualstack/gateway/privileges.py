@@ -14,7 +14,7 @@ __all__ = ["become", "descriptor_limit", "import_what_is_needed_later", "raise_d
 # What is imported where it is first needed: by a reload, a lookup, a connection, a port that cannot start.
 _NEEDED_LATER = (
     *("concurrent.futures.thread", "encodings.idna", "dualstack.kernel.sockdiag", "dualstack.net.names"),
-    *("dualstack.net.dial", "dualstack.net.dial_literal", "dualstack.gateway.forward_http"),
+    *("dualstack.net.dial", "dualstack.net.dial_literal", "dualstack.gateway.forward.http"),
 )
 
 

@@ -14,7 +14,7 @@ import dualstack.net.dial  # noqa: F401 - the dialler reads it when it first dia
 from dualstack.core.endpoint import Endpoint
 from dualstack.errors import DualstackError, LookupFailed
 from dualstack.gateway.dataplane.plane import DataPlane
-from dualstack.gateway.tally import Book
+from dualstack.gateway.watch.tally import Book
 from dualstack.kernel.streams import NO_ROOM
 
 if TYPE_CHECKING:

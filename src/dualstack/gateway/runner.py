@@ -14,16 +14,16 @@ from socket import socket
 
 from dualstack.core.configuration import Configuration
 from dualstack.errors import ConfigError, DualstackError
-from dualstack.gateway.access_log import AccessLog
-from dualstack.gateway.activation import handed_sockets
 from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.log import Log
-from dualstack.gateway.notify import Notifier
 from dualstack.gateway.privileges import become, import_what_is_needed_later, raise_descriptor_limit
+from dualstack.gateway.processes.activation import handed_sockets
+from dualstack.gateway.processes.notify import Notifier
+from dualstack.gateway.processes.supply import Supply
+from dualstack.gateway.processes.upgrade import Predecessor, Successor
 from dualstack.gateway.served import Beside, Served
-from dualstack.gateway.supply import Supply
-from dualstack.gateway.upgrade import Predecessor, Successor
+from dualstack.gateway.watch.access_log import AccessLog
 from dualstack.net.signals import hold_back, on_signals
 
 __all__ = ["run"]
@@ -128,13 +128,13 @@ def _gateway(config: Configuration, log: Log, supply: Supply) -> Served:
     """One process, or several."""
     if config.workers == 1:
         return Gateway(config, data_plane(asyncio.get_running_loop()), log, supply)
-    from dualstack.gateway.supervisor import Supervisor
+    from dualstack.gateway.processes.supervisor import Supervisor
 
     return Supervisor(config, log, supply)
 
 
 async def _open_control(gateway: Served, here: _Surroundings, path: str, undo: AsyncExitStack) -> Beside:
-    from dualstack.gateway.control import Control, inheritance_name
+    from dualstack.gateway.control.server import Control, inheritance_name
 
     control = Control(gateway, path, *here.left(inheritance_name(path)))
     undo.push_async_callback(control.close)
@@ -143,8 +143,8 @@ async def _open_control(gateway: Served, here: _Surroundings, path: str, undo: A
 
 
 def _open_page(gateway: Served, here: _Surroundings, config: Configuration, undo: AsyncExitStack) -> Beside:
-    from dualstack.gateway.page.server import Page, inheritance_name
-    from dualstack.gateway.totals import total
+    from dualstack.gateway.watch.page.server import Page, inheritance_name
+    from dualstack.gateway.watch.totals import total
 
     async def snapshot() -> dict[str, object]:
         return total(await gateway.snapshots())

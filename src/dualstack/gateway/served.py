@@ -5,7 +5,7 @@ from socket import socket
 from typing import Protocol
 
 from dualstack.core.configuration import Configuration
-from dualstack.gateway.upgrade import Heritage
+from dualstack.gateway.processes.upgrade import Heritage
 
 __all__ = ["Beside", "Served"]
 

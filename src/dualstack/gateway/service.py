@@ -17,21 +17,21 @@ from dualstack.core.address import Address
 from dualstack.core.configuration import ExecTarget, ForwardTarget, Service, UnixTarget
 from dualstack.core.endpoint import Endpoint
 from dualstack.errors import DualstackError, WireError
-from dualstack.gateway.access_log import ended, target_text, unlinked
-from dualstack.gateway.associations import Associations
 from dualstack.gateway.children import Children
 from dualstack.gateway.clients import client_of, shown
 from dualstack.gateway.dataplane.link import Hop, Link, Reason, Target
 from dualstack.gateway.dataplane.plane import DataPlane
-from dualstack.gateway.forward import ByDatagram, Turned, arrange
+from dualstack.gateway.forward.asking import ByDatagram, Turned, arrange
+from dualstack.gateway.forward.associations import Associations
 from dualstack.gateway.log import Log
-from dualstack.gateway.peers import hop_of, way_of
 from dualstack.gateway.ports import NamedPort
 from dualstack.gateway.proxied import Senders, ends_of, read_header, sockaddr_of
 from dualstack.gateway.reaching import reach
 from dualstack.gateway.routes import Route, hops
-from dualstack.gateway.tally import Book
 from dualstack.gateway.total import Total
+from dualstack.gateway.watch.access_log import ended, target_text, unlinked
+from dualstack.gateway.watch.peers import hop_of, way_of
+from dualstack.gateway.watch.tally import Book
 from dualstack.kernel.streams import NO_ROOM, SockAddr, as_socket, reset
 from dualstack.net.dialer import Dialer, SharedHistory
 from dualstack.net.names import Resolver

@@ -1,0 +1,81 @@
+"""`gateway --check`: what a configuration means, on this host or on another system, before anything is opened."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+
+from dualstack.core.configuration import Configuration
+from dualstack.core.hostfacts import HostFacts
+from dualstack.core.planner import Plan, plan, planned_sock
+from dualstack.core.socket_text import Labelled
+from dualstack.core.stacks import STACKS, Stack
+from dualstack.gateway.config.planning import gather_facts
+from dualstack.gateway.config.unreached import Unreached, unreached_targets
+from dualstack.gateway.ports import describe_socket
+from dualstack.gateway.privileges import user_entry
+
+__all__ = ["Check", "check", "plan_document", "planned_sockets"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A plan, and the targets that it cannot reach."""
+
+    plan: Plan
+    unresolved: tuple[Unreached, ...] = ()
+
+    def with_notes(self, notes: Iterable[str]) -> "Check":
+        """The same with what is said of the file before what is said of the plan."""
+        return replace(self, plan=replace(self.plan, notes=(*notes, *self.plan.notes)))
+
+
+def check(config: Configuration, *, system: str | None, lookup: bool, timeout_s: float) -> Check:
+    """Plan `config` for this host, with who listens here now; or for any host of `system`.
+
+    Args:
+        config: what to plan.
+        system: a name of `core.stacks`; None is this host as it is.
+        lookup: whether names are looked up.
+        timeout_s: for each name.
+
+    Raises:
+        ConfigError: it cannot mean anything there.
+    """
+    here = asyncio.run(gather_facts(config, listeners=system is None, timeout_s=timeout_s, lookup=lookup))
+    if system is None and config.user is not None:
+        user_entry(config.user, config.where)
+    facts = here if system is None else facts_of_any(system, here)
+    return Check(plan(config, facts), tuple(unreached_targets(config, facts)) if lookup else ())
+
+
+def facts_of_any(system: str, here: HostFacts) -> HostFacts:
+    """Some host of another system: every address is there, IPv6 is on, nobody listens, and names are as here."""
+    low = STACKS[system].low_ports
+    return replace(HostFacts(system=system, first_unprivileged_port=low), names=here.names)
+
+
+def planned_sockets(config: Configuration, stack: Stack) -> tuple[Labelled, ...]:
+    """The sockets that `config` means on any host of a system, as the oracle is asked about them.
+
+    Raises:
+        ConfigError: it cannot mean anything there.
+    """
+    made = check(config, system=stack.name, lookup=False, timeout_s=5.0).plan
+    return tuple(Labelled(str(spec), spec.proto, spec.port, planned_sock(spec, stack)) for spec in made.sockets)
+
+
+def plan_document(checked: Check) -> dict[str, object]:
+    """The plan as `gateway --check --json` prints it."""
+    made = checked.plan
+    return {
+        "sockets": [{**describe_socket(spec), "why": spec.why, "rule": spec.rule} for spec in made.sockets],
+        "conflicts": [
+            {"a": c.a, "b": c.b, "errno": c.errno, "step": c.step, "remedy": c.remedy} for c in made.conflicts
+        ],
+        "links": [
+            {"to": link.to, "target": link.target, "ports": list(link.ports), "missing": list(link.missing)}
+            for link in made.links
+        ],
+        "notes": list(made.notes),
+        "unresolved": [asdict(target) for target in checked.unresolved],
+    }

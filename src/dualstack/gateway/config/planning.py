@@ -1,0 +1,83 @@
+"""From a configuration to a plan on this host, and what is said of it in the log."""
+
+import asyncio
+import socket
+
+from dualstack.core.address import Address
+from dualstack.core.configuration import Configuration
+from dualstack.core.endpoint import Endpoint
+from dualstack.core.hostfacts import HostFacts
+from dualstack.core.planner import Plan, plan
+from dualstack.errors import ConfigError, LookupFailed
+from dualstack.gateway.config.unreached import unreached_targets
+from dualstack.gateway.log import Log
+from dualstack.kernel.facts import read_facts
+from dualstack.net.names import resolve_async
+from dualstack.net.resolvers import resolver_named
+
+__all__ = ["gather_facts", "mention_what_needs_a_restart", "report", "working_plan"]
+
+# What a reload does not change.
+_AT_START = ("user", "control", "log", "workers", "access_log", "page", "page_hosts")
+
+
+def working_plan(config: Configuration, facts: HostFacts) -> Plan:
+    """The plan of `config`.
+
+    Raises:
+        ConfigError: it cannot work, whatever else runs on this host.
+    """
+    planned = plan(config, facts)
+    for conflict in planned.conflicts:
+        if conflict.step == "connect" or conflict.b is not None:
+            raise ConfigError(config.where, "", str(conflict))
+    return planned
+
+
+def mention_what_needs_a_restart(log: Log, running: Configuration, wanted: Configuration) -> None:
+    """Say which keys a reload leaves as they were."""
+    changed = [key for key in _AT_START if getattr(wanted, key) != getattr(running, key)]
+    if changed:
+        log.warning("restart needed", keys=", ".join(changed), why="read at the start alone")
+
+
+def report(log: Log, config: Configuration, planned: Plan, facts: HostFacts) -> None:
+    """Say what people should know of a plan that is carried out."""
+    for note in planned.notes:
+        log.info("note", why=note)
+    for missing in unreached_targets(config, facts):
+        log.warning("unresolved", service=missing.service, target=missing.target, why=missing.why)
+    for finding in planned.links:
+        if finding.missing:
+            families = " and ".join(f"IPv{family}" for family in finding.missing)
+            ports = ", ".join(finding.ports)
+            why = f"{finding.target} resolves to {families} too, and no port of the link ({ports}) can dial it"
+            log.warning("link", to=finding.to, why=why)
+
+
+def _names_to_look_up(config: Configuration) -> tuple[set[str], set[str]]:
+    """The host names in a configuration: those to listen on, and those to connect to."""
+    hosts = [endpoint.host for service in config.services for endpoint in service.listen]
+    hosts += [port.bind for port in config.ports]
+    targets = [service.target.host for service in config.services if isinstance(service.target, Endpoint)]
+    return {host for host in hosts if isinstance(host, str)}, {host for host in targets if isinstance(host, str)}
+
+
+async def gather_facts(
+    config: Configuration, *, listeners: bool = False, timeout_s: float = 5.0, lookup: bool = True
+) -> HostFacts:
+    """The facts of this host, with every name of `config` that was found within `timeout_s`.
+
+    Names to listen on are always looked up: without them there is no plan.
+    """
+    listen, targets = _names_to_look_up(config)
+    resolver = resolver_named(config.resolver) or socket
+
+    async def found(name: str) -> tuple[str, tuple[Address, ...]]:
+        try:
+            return name, await resolve_async(name, timeout=timeout_s, resolver=resolver)
+        except LookupFailed:
+            return name, ()
+
+    names = dict(await asyncio.gather(*(found(name) for name in (listen | targets if lookup else listen))))
+    return read_facts(listeners=listeners, names=names)

@@ -1,0 +1,171 @@
+"""The gateway's control API: HTTP with JSON on a Unix socket that its owner alone may open (mode 0600).
+
+    GET  /ports                                     the ports
+    POST /ports/NAME/stop?drain=SECONDS&release=1   stop one
+    POST /ports/NAME/start                          start one
+    POST /ports/NAME/restart                        stop it, then start it
+
+It changes ports and nothing else.
+"""
+
+import asyncio
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from dualstack.errors import ConfigError, ControlError, ListenError
+from dualstack.gateway.config.file import checked_unix_path
+from dualstack.gateway.served import Served
+from dualstack.kernel.unix_sockets import connect_control_socket, open_control_socket
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+__all__ = ["Control", "inheritance_name"]
+
+
+def inheritance_name(path: str) -> str:
+    """What the control socket at `path` is called where one gateway leaves it to the next."""
+    return f"control {Path(path)}"
+
+
+class Control:
+    """The control socket of one gateway.
+
+    Args:
+        gateway: whose ports it is about.
+        path: where the socket is made.
+        sock: it, where the gateway before this one has made it.
+
+    Raises:
+        ControlError: another gateway answers there, or the socket cannot be made.
+        AddressError: the path is longer than the system takes.
+    """
+
+    def __init__(self, gateway: Served, path: str, sock: socket.socket | None = None) -> None:
+        self._gateway = gateway
+        self._path = Path(path)
+        self._is_left = False
+        self._sock = sock or _claim(self._path)
+        self._inode = self._path.stat().st_ino
+        config = uvicorn.Config(
+            self._application(), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        )
+        self._server = _Server(config)
+        self._serving: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Answer from now on."""
+        self._serving = asyncio.get_running_loop().create_task(self._server.serve(sockets=[self._sock]))
+
+    @property
+    def inheritance(self) -> tuple[str, Sequence[socket.socket]]:
+        """As `Beside.inheritance`."""
+        return inheritance_name(str(self._path)), (self._sock,)
+
+    async def leave(self) -> None:
+        """As `Beside.leave`."""
+        self._is_left = True
+        await self.close()
+
+    async def close(self) -> None:
+        """Answer no more, and take the socket's file away where it is still ours."""
+        if self._serving is not None:
+            self._server.should_exit = True
+            await self._serving
+        self._sock.close()
+        if self._is_left:
+            return
+        with suppress(FileNotFoundError, PermissionError):
+            # PermissionError: the gateway has become another user; the next one replaces the stale socket.
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
+
+    def _application(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/ports", self._list),
+                Route("/ports/{name:path}/{verb}", self._act, methods=["POST"]),
+            ]
+        )
+
+    async def _list(self, _request: "Request") -> JSONResponse:
+        return JSONResponse({"ports": await self._gateway.list_ports()})
+
+    async def _act(self, request: "Request") -> JSONResponse:
+        name, verb = request.path_params["name"], request.path_params["verb"]
+        try:
+            cut = await self._do(name, verb, request)
+        except ConfigError as error:
+            return JSONResponse({"error": error.why}, status_code=404)
+        except ListenError as error:
+            return JSONResponse({"error": str(error), "errno": error.errno}, status_code=409)
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        ports = await self._gateway.list_ports()
+        return JSONResponse({"port": next(p for p in ports if _is_named(p, name)), "cut": cut})
+
+    async def _do(self, name: str, verb: str, request: "Request") -> int:
+        drain = request.query_params.get("drain")
+        cut = 0
+        if verb not in {"stop", "start", "restart"}:
+            raise ValueError(f"no verb {verb!r}; there are stop, start, restart")
+        if verb in {"stop", "restart"}:
+            release = request.query_params.get("release") == "1"
+            cut = await self._gateway.stop_port(
+                name, drain_s=None if drain is None else _drain_s(drain), release=release
+            )
+        if verb in {"start", "restart"}:
+            await self._gateway.start_port(name)
+        return cut
+
+
+def _is_named(port: dict[str, object], name: str) -> bool:
+    return str(port["name"]).casefold() == name.casefold()
+
+
+def _drain_s(text: str) -> float:
+    drain_s = float(text)
+    if not drain_s >= 0:
+        raise ValueError(f"drain is a number of seconds, not {text}")
+    return drain_s
+
+
+class _Server(uvicorn.Server):
+    """Without signal handlers: the gateway has its own."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _claim(path: Path) -> socket.socket:
+    checked_unix_path(str(path))
+    if path.exists() and not path.is_socket():
+        raise ControlError(f"control socket {path}: a file is there that is no socket; name another with `control`")
+    if path.is_socket():
+        if _answers(path):
+            raise ControlError(f"control socket {path}: another gateway answers there; stop it or name another path")
+        path.unlink()
+    try:
+        return open_control_socket(str(path))
+    except OSError as error:
+        why = f"control socket {path}: {error.strerror or error}; name another with `control`"
+        raise ControlError(why, errno=error.errno) from error
+
+
+def _answers(path: Path) -> bool:
+    try:
+        connect_control_socket(str(path), timeout_s=1.0).close()
+    except (ConnectionRefusedError, FileNotFoundError):
+        return False
+    except OSError:
+        return True
+    return True

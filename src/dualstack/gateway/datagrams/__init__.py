@@ -1,0 +1,1 @@
+"""The UDP data plane: flows between clients of either family and targets of either."""

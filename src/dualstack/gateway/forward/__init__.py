@@ -1,0 +1,1 @@
+"""The forward proxy: clients say where to, in streams and in datagrams."""

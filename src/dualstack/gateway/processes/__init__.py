@@ -1,0 +1,1 @@
+"""Several processes as one gateway, before, beside and after each other: activation, workers, upgrades."""

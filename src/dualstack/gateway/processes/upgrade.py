@@ -1,0 +1,197 @@
+"""The program replaced by a newer one of itself, without a client noticing (SIGUSR2, as nginx and HAProxy have it).
+
+The running gateway starts the same command anew and hands it every listening socket; that one reads its configuration,
+serves, and says so; then the first listens no more, lets its connections end, and ends. Both have the same sockets
+open meanwhile, so nobody is refused. A successor that ends or is silent before it serves changes nothing.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, MutableMapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from socket import socket
+from typing import TypeAlias, cast
+
+from dualstack.core.socketspec import SocketSpec
+from dualstack.errors import ControlError
+from dualstack.gateway.processes.channel import Channel, Document, Frames, frames, packed, unpacked
+from dualstack.gateway.processes.supply import Supply
+from dualstack.kernel.inheritance import adopt_any
+from dualstack.kernel.rights import receive_with, send_with
+from dualstack.kernel.unix_sockets import socket_pair
+
+__all__ = ["Heritage", "Predecessor", "Successor"]
+
+_VARIABLE = "DUALSTACK_UPGRADE"
+# A machine may be busy, names slow to be looked up; nobody waits but who asked for it.
+_READY_S = 60.0
+
+_Inventory: TypeAlias = tuple[list[tuple[SocketSpec, int]], list[str], list[str], list[tuple[str, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Heritage:
+    """What one gateway leaves to the next.
+
+    Args:
+        kept: the sockets that it opened, for each spec as it was planned.
+        handed: those of a service manager, with their names.
+        stopped: names of the ports that are stopped.
+        beside: those of what stands beside the gateway, such as the control socket, by a name that tells which.
+    """
+
+    kept: Sequence[tuple[SocketSpec, Sequence[socket]]] = ()
+    handed: Sequence[tuple[str, socket]] = ()
+    stopped: Sequence[str] = ()
+    beside: Sequence[tuple[str, Sequence[socket]]] = ()
+
+    def packed(self) -> tuple[Document, list[socket]]:
+        """As it goes through a channel."""
+        inventory: _Inventory = (
+            [(spec, len(group)) for spec, group in self.kept],
+            [name for name, _ in self.handed],
+            list(self.stopped),
+            [(name, len(group)) for name, group in self.beside],
+        )
+        groups = [*(group for _, group in self.kept), [sock for _, sock in self.handed]]
+        groups += [group for _, group in self.beside]
+        return {"heritage": packed(inventory)}, [sock for group in groups for sock in group]
+
+    @classmethod
+    def unpacked(cls, document: Document, sockets: Sequence[socket]) -> "Heritage":
+        """What came through."""
+        groups, names, stopped, others = cast("_Inventory", unpacked(document["heritage"]))
+        given = iter(sockets)
+        kept = [(spec, [next(given) for _ in range(count)]) for spec, count in groups]
+        handed = [(name, next(given)) for name in names]
+        return cls(kept, handed, stopped, [(name, [next(given) for _ in range(count)]) for name, count in others])
+
+    def of(self, name: str) -> Sequence[socket]:
+        """The sockets of what stands beside the gateway under this name; none where it had none."""
+        return next((group for each, group in self.beside if each == name), ())
+
+    def close_unused(self, taken: Iterable[str]) -> None:
+        """Close the sockets of what no longer stands beside the gateway: nobody would answer there."""
+        used = {*taken}
+        for name, group in self.beside:
+            if name not in used:
+                for sock in group:
+                    sock.close()
+
+    def supply(self) -> Supply:
+        """Where the next gateway's sockets come from."""
+        return Supply(self.handed, {spec.identity: group for spec, group in self.kept}, self.stopped)
+
+
+@dataclass(slots=True)
+class Predecessor:
+    """The gateway before this one, which waits to hear that this one serves."""
+
+    heritage: Heritage
+    _sock: socket | None = field(default=None)
+
+    @classmethod
+    def of_environment(cls, environment: MutableMapping[str, str] | None = None) -> "Predecessor | None":
+        """The one that started this process to take its place; None where nobody did.
+
+        Raises:
+            ControlError: it is gone already.
+        """
+        variables = os.environ if environment is None else environment
+        number = variables.pop(_VARIABLE, "")
+        if not number.isdecimal():
+            return None
+        sock = adopt_any(int(number))
+        sock.setblocking(True)
+        received = Frames()
+        while True:
+            content, descriptors = receive_with(sock)
+            if not content:
+                sock.close()
+                raise ControlError("the gateway to be replaced is gone")
+            received.receive(content, descriptors)
+            for document, mine in received.whole():
+                return cls(Heritage.unpacked(document, [adopt_any(each) for each in mine]), sock)
+
+    def relieve(self) -> None:
+        """Say that we serve, and wait until the other has told whoever must know."""
+        if self._sock is None:
+            return
+        with self._sock, suppress(OSError):
+            for content, _ in frames({"ready": os.getpid()}):
+                send_with(self._sock, content, ())
+            receive_with(self._sock)
+        self._sock = None
+
+
+class Successor:
+    """The same command, started anew to take our place."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", channel: Channel) -> None:
+        self._process = process
+        self._channel = channel
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @classmethod
+    async def start(cls, heritage: Heritage, environment: dict[str, str]) -> "Successor":
+        """Start it, and wait until it serves.
+
+        Raises:
+            ControlError: it does not; it has ended.
+            OSError: it cannot be started.
+        """
+        ours, its = socket_pair()
+        channel = Channel(ours)
+        with its:
+            try:
+                process = subprocess.Popen(  # noqa: ASYNC220, S603 - it starts at once: the command that started us
+                    sys.orig_argv,
+                    executable=sys.executable,
+                    pass_fds=[its.fileno()],
+                    env={**os.environ, **environment, _VARIABLE: str(its.fileno())},
+                )
+            except BaseException:
+                channel.close()
+                raise
+        made = cls(process, channel)
+        try:
+            await made._serves(heritage)
+        except BaseException:
+            await made._give_up()
+            raise
+        return made
+
+    async def _serves(self, heritage: Heritage) -> None:
+        document, sockets = heritage.packed()
+        try:
+            async with asyncio.timeout(_READY_S):
+                await self._channel.send(document, sockets)
+                said = await self._channel.receive()
+        except TimeoutError:
+            raise ControlError(f"the new program does not serve within {_READY_S:g} s") from None
+        except OSError as error:
+            raise ControlError(f"the new program does not listen: {error.strerror}") from error
+        if not said:
+            code = await asyncio.to_thread(self._process.wait)
+            raise ControlError(f"the new program ended before it served, exit code {code}")
+
+    async def _give_up(self) -> None:
+        self._channel.close()
+        if self._process.poll() is None:
+            self._process.kill()
+        await asyncio.to_thread(self._process.wait)
+
+    async def take_over(self) -> None:
+        """Let it be the only one."""
+        with suppress(OSError):
+            await self._channel.send({"go": True})
+        self._channel.close()
+        # It goes on without us: nobody here will wait for it.
+        self._process.returncode = 0

@@ -1,0 +1,132 @@
+"""The access log: a line for each connection when it is over, as text or as JSON, every peer unmapped.
+
+On standard error, or in a file that is opened again on SIGHUP, so that logrotate(8) can move it. A line is one write at
+the file's end: several processes can share it. What cannot be written is counted and never in a connection's way.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from time import time
+
+from dualstack.core.configuration import ExecTarget, Target
+from dualstack.errors import ConfigError
+from dualstack.gateway.clients import client_of, shown
+from dualstack.gateway.dataplane.link import Link
+from dualstack.gateway.watch.peers import CLIENTS, target_family, way_of
+from dualstack.kernel.streams import SockAddr
+
+__all__ = ["STANDARD_ERROR", "AccessLog", "ended", "target_text", "unlinked"]
+
+STANDARD_ERROR = "-"
+"""What stands for it instead of a path."""
+
+_MODE = 0o640
+
+
+class AccessLog:
+    """Writes the lines.
+
+    Args:
+        path: of the file, or `-`.
+        form: `text` or `json`.
+        clock: tells the time; the system's by default.
+
+    Raises:
+        ConfigError: the file cannot be opened.
+    """
+
+    def __init__(self, path: str, form: str, *, clock: Callable[[], float] = time) -> None:
+        self.lost = 0
+        self._path = path
+        self._write_line = _json if form == "json" else _text
+        self._clock = clock
+        self._descriptor = self._open()
+
+    def write(self, facts: Mapping[str, object]) -> None:
+        """One connection is over: its facts in the order in which they are to stand."""
+        moment = datetime.fromtimestamp(self._clock(), tz=UTC)
+        line = self._write_line(moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"), facts)
+        try:
+            os.write(self._descriptor, line.encode(errors="backslashreplace"))
+        except OSError:  # the disk is full, or whoever read it has left
+            self.lost += 1
+
+    def reopen(self) -> None:
+        """Go on in the file that is at the path now.
+
+        Raises:
+            ConfigError: it cannot be opened; the one before is written to as before.
+        """
+        if self._path == STANDARD_ERROR:
+            return
+        before, self._descriptor = self._descriptor, self._open()
+        os.close(before)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._path != STANDARD_ERROR:
+            os.close(self._descriptor)
+
+    def _open(self) -> int:
+        if self._path == STANDARD_ERROR:
+            return sys.stderr.fileno()
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        try:
+            return os.open(self._path, flags, _MODE)
+        except OSError as error:
+            why = f"{self._path!r}: {error.strerror}; name a file that can be written, or - for standard error"
+            raise ConfigError("", "access_log", why) from error
+
+
+def ended(link: Link, service: str, port: str, asked: object) -> dict[str, object]:
+    """The facts of a link that is over; `asked` is where the client wanted to go, by name where it is one."""
+    return {
+        **_ends(link.peer, service, port, asked),
+        "target": None if link.hop is None else shown(link.hop.address),
+        "target_family": target_family(way_of(link)[1]),
+        "bytes_up": link.bytes_up,
+        "bytes_down": link.bytes_down,
+        "duration_s": round(max(link.over_at - link.started, 0.0), 6),
+        "reason": None if link.reason is None else link.reason.value,
+    }
+
+
+def unlinked(  # noqa: PLR0917 - in the order in which they stand in a line
+    peer: SockAddr, service: str, port: str, asked: object, duration_s: float, reason: str
+) -> dict[str, object]:
+    """The facts of a connection that never was relayed: its target was not reached, or is a command."""
+    return {
+        **_ends(peer, service, port, asked),
+        "target": None,
+        "target_family": target_family(None),
+        "bytes_up": None,
+        "bytes_down": None,
+        "duration_s": round(max(duration_s, 0.0), 6),
+        "reason": reason,
+    }
+
+
+def _ends(peer: SockAddr, service: str, port: str, asked: object) -> dict[str, object]:
+    family = CLIENTS[":" in client_of(peer)]
+    return {"service": service, "port": port, "client": shown(peer), "client_family": family, "asked": str(asked)}
+
+
+def target_text(target: Target | None) -> str:
+    """Where a service's connections go; of a command its name alone, for its words may be secret."""
+    return f"exec:{target.argv[0]}" if isinstance(target, ExecTarget) else str(target)
+
+
+def _json(moment: str, facts: Mapping[str, object]) -> str:
+    return json.dumps({"time": moment, "event": "connection", **facts}, ensure_ascii=False) + "\n"
+
+
+def _text(moment: str, facts: Mapping[str, object]) -> str:
+    return f"{moment} connection {' '.join(f'{key}={_word(value)}' for key, value in facts.items())}\n"
+
+
+def _word(value: object) -> str:
+    text = "-" if value is None else str(value)
+    return text if text.isprintable() and not any(c in ' "=' for c in text) and text else json.dumps(text)

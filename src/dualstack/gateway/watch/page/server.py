@@ -1,0 +1,171 @@
+"""The page's server: GET alone, on sockets of ours, every file out of this package.
+
+/               the page, whole without a script; with one it is renewed every second
+/snapshot.json  what it shows, with the samples behind its charts
+/metrics        the same for Prometheus
+/style.css  /page.js  /icon.svg
+"""
+
+import asyncio
+import socket
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from dualstack.core.endpoint import Endpoint
+from dualstack.gateway.watch.page.guard import Guard
+from dualstack.gateway.watch.page.view import page
+from dualstack.gateway.watch.page.watch import Source, Watch
+from dualstack.net.listen import bind_sockets
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+__all__ = ["Page", "application", "inheritance_name"]
+
+_FILES: Mapping[str, str] = {
+    "style.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+_REQUESTS_MAX = 64
+
+
+class Page:
+    """The page of one gateway.
+
+    Args:
+        where: endpoints to listen on; each family has a socket of its own.
+        source: gives the snapshots.
+        hosts: names by which it may be asked for.
+        sockets: its sockets, where the process before this one has opened them.
+
+    Raises:
+        ListenError: it cannot listen there.
+    """
+
+    def __init__(
+        self,
+        where: Sequence[Endpoint],
+        source: Source,
+        *,
+        hosts: Iterable[str] = (),
+        sockets: Sequence[socket.socket] = (),
+    ) -> None:
+        self._watch = Watch(source)
+        self._where = where
+        self.sockets = list(sockets) or bind_sockets(_listen_text(where))
+        config = uvicorn.Config(
+            Guard(application(self._watch), hosts),
+            http="h11",
+            ws="none",
+            interface="asgi3",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=_REQUESTS_MAX,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = _Server(config)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where it is, for browsers."""
+        return [f"http://{_authority(sock)}/" for sock in self.sockets]
+
+    @property
+    def inheritance(self) -> tuple[str, Sequence[socket.socket]]:
+        """As `Beside.inheritance`."""
+        return inheritance_name(self._where), self.sockets
+
+    async def leave(self) -> None:
+        """As `Beside.leave`."""
+        await self.close()
+
+    def start(self) -> None:
+        """Answer from now on."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._server.serve(sockets=self.sockets)),
+            loop.create_task(self._watch.go_on()),
+        ]
+
+    async def close(self) -> None:
+        """Answer no more."""
+        if self._tasks:
+            serving, sampling = self._tasks
+            sampling.cancel()
+            self._server.should_exit = True
+            await serving
+            with suppress(asyncio.CancelledError):
+                await sampling
+        for sock in self.sockets:
+            sock.close()
+
+
+class _Server(uvicorn.Server):
+    """Without signal handlers: the gateway has its own."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _listen_text(where: Sequence[Endpoint]) -> str:
+    return ", ".join(map(str, where))
+
+
+def inheritance_name(where: Sequence[Endpoint]) -> str:
+    """What tells the page at this place from whatever else stands beside a gateway."""
+    return f"page {_listen_text(where)}"
+
+
+def _authority(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def application(watch: Watch) -> Starlette:
+    """The page as an ASGI application, still without its guard."""
+
+    async def first(_request: "Request") -> HTMLResponse:
+        shot = await watch.now()
+        return HTMLResponse(page(shot, watch.lately(shot)))
+
+    async def snapshot(_request: "Request") -> Response:
+        shot = await watch.now()
+        document = {**msgspec.to_builtins(shot), "samples": msgspec.to_builtins(watch.lately(shot))}
+        return Response(msgspec.json.encode(document), media_type="application/json")
+
+    async def metrics(request: "Request") -> Response:
+        from dualstack.gateway.watch.metrics import exposition
+
+        body, content_type = exposition(await watch.now(), request.headers.get("accept", ""))
+        return Response(body, headers={"content-type": content_type})
+
+    routes = [Route("/", first), Route("/snapshot.json", snapshot), Route("/metrics", metrics)]
+    files_of_ours = (_file(name, kind) for name, kind in _FILES.items())
+    return Starlette(routes=[*routes, *files_of_ours], exception_handlers={ValueError: _nobody_tells})
+
+
+async def _nobody_tells(_request: "Request", _error: Exception) -> Response:
+    return Response("no worker answers at this moment\n", status_code=503, media_type="text/plain")
+
+
+def _file(name: str, kind: str) -> Route:
+    content = files(__package__).joinpath(name).read_bytes()
+
+    async def answer(_request: "Request") -> Response:
+        return Response(content, headers={"content-type": kind})
+
+    return Route(f"/{name}", answer)
