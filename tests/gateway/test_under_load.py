@@ -106,10 +106,12 @@ def test_a_worker_that_is_killed_takes_its_own_connections_along_and_no_other(tm
         victim = before[0]
         # It accepts nobody any more, so what it has now is all that may be lost.
         os.kill(victim, signal.SIGSTOP)
-        until(lambda: "T (stopped)" in Path(f"/proc/{victim}/status").read_text(), lambda: "it runs")
-        own = connections_of(victim, gateway.port)
-        others = connections_of(before[1], gateway.port)
-        os.kill(victim, signal.SIGKILL)
+        try:
+            until(lambda: "T (stopped)" in Path(f"/proc/{victim}/status").read_text(), lambda: "it runs")
+            own = connections_of(victim, gateway.port)
+            others = connections_of(before[1], gateway.port)
+        finally:
+            os.kill(victim, signal.SIGKILL)
         gateway.err.until("worker started")
         caller.after_calls(20)
         still = int(holder.ask("held", "held:").partition(": ")[2])
