@@ -21,14 +21,16 @@ from dualstack.gateway.children import Children
 from dualstack.gateway.config.planning import gather_facts, mention_what_needs_a_restart, report, working_plan
 from dualstack.gateway.datagrams.plane import DatagramPlane
 from dualstack.gateway.dataplane.plane import DataPlane
+from dualstack.gateway.door import Door
 from dualstack.gateway.ears import Ears
 from dualstack.gateway.log import Log
+from dualstack.gateway.policy import Policy
 from dualstack.gateway.ports import Listening, NamedPort, PortState, describe_socket, stopped_addresses, with_real_port
 from dualstack.gateway.privileges import descriptor_limit
 from dualstack.gateway.processes.supply import Supply
 from dualstack.gateway.processes.upgrade import Heritage
 from dualstack.gateway.routes import Route, route_to
-from dualstack.gateway.service import Door, Policy, RunningService
+from dualstack.gateway.service import RunningService
 from dualstack.gateway.total import Total
 from dualstack.net.dialer import SharedHistory
 from dualstack.net.resolvers import resolver_named

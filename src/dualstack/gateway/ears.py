@@ -5,7 +5,7 @@ from socket import SOCK_DGRAM, socket
 
 from dualstack.gateway.datagrams.plane import DatagramPlane
 from dualstack.gateway.dataplane.plane import DataPlane
-from dualstack.gateway.service import Door
+from dualstack.gateway.door import Door
 
 __all__ = ["Ears"]
 

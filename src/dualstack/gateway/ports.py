@@ -19,8 +19,8 @@ from dualstack.errors import ListenError
 from dualstack.kernel.sockets import KEEPS_ITS_PORT, listen_again, open_sockets, stop_listening
 
 if TYPE_CHECKING:
+    from dualstack.gateway.door import Door
     from dualstack.gateway.ears import Ears
-    from dualstack.gateway.service import Door
 
 __all__ = [
     "Listening",

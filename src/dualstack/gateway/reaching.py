@@ -8,22 +8,19 @@ import asyncio
 import os
 from errno import ECONNRESET
 from socket import SocketType, socket
-from typing import TYPE_CHECKING
 
 import dualstack.net.dial  # noqa: F401 - the dialler reads it when it first dials, and may find no descriptor then
 from dualstack.core.endpoint import Endpoint
 from dualstack.errors import DualstackError, LookupFailed
 from dualstack.gateway.dataplane.plane import DataPlane
+from dualstack.gateway.policy import Policy
 from dualstack.gateway.watch.tally import Book
 from dualstack.kernel.streams import NO_ROOM
-
-if TYPE_CHECKING:
-    from dualstack.gateway.service import Policy
 
 __all__ = ["reach"]
 
 
-async def reach(client: SocketType, target: Endpoint, policy: "Policy", plane: DataPlane, book: Book) -> socket:
+async def reach(client: SocketType, target: Endpoint, policy: Policy, plane: DataPlane, book: Book) -> socket:
     """Connect to `target` for `client`; `book` keeps how that went.
 
     Raises:
@@ -48,7 +45,7 @@ async def reach(client: SocketType, target: Endpoint, policy: "Policy", plane: D
             raise ConnectionResetError(ECONNRESET, "the client left while its target was dialled") from None
 
 
-async def _dial(target: Endpoint, policy: "Policy", plane: DataPlane, book: Book) -> socket:
+async def _dial(target: Endpoint, policy: Policy, plane: DataPlane, book: Book) -> socket:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + policy.service.connect_timeout_s
     dialer = policy.dialer_to(target)

@@ -1,111 +1,45 @@
 """A service while it runs: who is let in, where they go, and how many there are.
 
-A door stands at each listening socket and answers the data plane. What it asks of is the service's policy, which a
-reload swaps for another without touching a connection.
+What it asks of a client is its policy, which a reload swaps for another without touching a connection.
 """
 
 import asyncio
 import os
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
 from functools import partial
-from socket import AF_UNIX, SocketType, if_nametoindex, socket
+from socket import SocketType, socket
+from typing import TYPE_CHECKING
 
-from dualstack.core.access import AccessList, Verdict
+from dualstack.core.access import Verdict
 from dualstack.core.address import Address
-from dualstack.core.configuration import ExecTarget, ForwardTarget, Service, UnixTarget
+from dualstack.core.configuration import ExecTarget, ForwardTarget
 from dualstack.core.endpoint import Endpoint
 from dualstack.errors import DualstackError, WireError
 from dualstack.gateway.children import Children
-from dualstack.gateway.clients import client_of, shown
-from dualstack.gateway.dataplane.link import Hop, Link, Reason, Target
+from dualstack.gateway.clients import shown
+from dualstack.gateway.dataplane.link import Link
 from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.gateway.forward.asking import ByDatagram, Turned, arrange
 from dualstack.gateway.forward.associations import Associations
 from dualstack.gateway.log import Log
-from dualstack.gateway.ports import NamedPort
-from dualstack.gateway.proxied import Senders, ends_of, read_header, sockaddr_of
+from dualstack.gateway.policy import Policy
+from dualstack.gateway.proxied import ends_of, read_header, sockaddr_of
 from dualstack.gateway.reaching import reach
-from dualstack.gateway.routes import Route, hops
 from dualstack.gateway.total import Total
 from dualstack.gateway.watch.access_log import ended, target_text, unlinked
-from dualstack.gateway.watch.peers import hop_of, way_of
+from dualstack.gateway.watch.peers import hop_of
 from dualstack.gateway.watch.tally import Book
 from dualstack.kernel.streams import NO_ROOM, SockAddr, as_socket, reset
-from dualstack.net.dialer import Dialer, SharedHistory
-from dualstack.net.names import Resolver
-from dualstack.wire.proxy_protocol import Ends, header
+from dualstack.wire.proxy_protocol import Ends
 
-__all__ = ["Door", "Policy", "RunningService", "client_of", "rules_of", "shown", "way_of"]
+if TYPE_CHECKING:
+    from dualstack.gateway.door import Door
+
+__all__ = ["RunningService"]
 
 _LEAVING = "the gateway is leaving"
 _PROXY_HEADER = "no whole PROXY header"
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What a service does with a client, worked out once."""
-
-    service: Service
-    access: AccessList | None
-    reach: AccessList | None
-    senders: Senders | None
-    route_of: Callable[[Endpoint], Route]
-    dialer: Dialer
-    target: Target | None
-    trouble: str
-
-    @classmethod
-    def of(
-        cls,
-        service: Service,
-        route_of: Callable[[Endpoint], Route],
-        history: SharedHistory,
-        resolver: Resolver | None = None,
-    ) -> "Policy":
-        """The policy of `service`; a literal target is made ready here and never leaves the data plane."""
-        access = rules_of(service.access, service.nat64)
-        reach = rules_of(service.reach, service.nat64)
-        anywhere = Route(families=service.families)
-        route = route_of(service.target) if isinstance(service.target, Endpoint) else anywhere
-        target, trouble = _literal_target(service, route, reach)
-        dialer = Dialer(outlet=route.outlet(reach, service.nat64), history=history, resolver=resolver)
-        return cls(service, access, reach, Senders.of(service.proxy_in), route_of, dialer, target, trouble)
-
-    def dialer_to(self, target: Endpoint) -> Dialer:
-        """Who dials `target`: by the ports of its link, where one speaks of it."""
-        if target is self.service.target:
-            return self.dialer
-        route = self.route_of(target)
-        if route.link is None:
-            return self.dialer
-        return replace(self.dialer, outlet=route.outlet(self.reach, self.service.nat64))
-
-    def preface(self, client: SocketType, peer: SockAddr, ends: Ends | None) -> bytes:
-        """What the target gets before the client's first byte."""
-        version = self.service.proxy_out
-        return b"" if version is None else header(version, ends or ends_of(client, peer))
-
-
-def rules_of(rules: tuple[str, ...], nat64: tuple[str, ...]) -> AccessList | None:
-    """Rules that know this host's interfaces: the kernel gives a peer's zone as a number, people write its name."""
-    return AccessList(rules, nat64=nat64, zone_id=if_nametoindex) if rules else None
-
-
-def _literal_target(service: Service, route: Route, reach: AccessList | None) -> tuple[Target | None, str]:
-    match service.target:
-        case UnixTarget(path):
-            return _target(service, (Hop(AF_UNIX, path),)), ""
-        case Endpoint(host=Address() as host, port=port):
-            found, trouble = hops([host.canonical], port, route, reach)
-            return (_target(service, found), "") if found else (None, f"{host} {trouble}")
-        case _:
-            return None, ""
-
-
-def _target(service: Service, found: tuple[Hop, ...]) -> Target:
-    return Target(found, idle_timeout_s=service.idle_timeout_s, connect_timeout_s=service.connect_timeout_s)
 
 
 class RunningService:
@@ -338,81 +272,3 @@ class RunningService:
         if left:
             await asyncio.wait(left)
         return len(left)
-
-
-class Door:
-    """The gate of one listening socket: one service on one port.
-
-    Args:
-        service: who is behind it; where a reload puts another there, that one gets a door of its own, and the
-            connections that came in by this one stay this one's.
-        port: whose connections are counted.
-    """
-
-    __slots__ = ("closed_to", "port", "service", "tally")
-
-    def __init__(self, service: RunningService, port: NamedPort) -> None:
-        self.service = service
-        self.port = port
-        self.tally = service.book.on(port.name)
-        self.closed_to: frozenset[Address] = frozenset()
-
-    def admit(self, client: SocketType, peer: SockAddr) -> Target | None:
-        """As `Gate.admit`."""
-        service = self.service
-        if self.closed_to and Address(client.getsockname()).canonical in self.closed_to:
-            reset(client)
-            client.close()
-            return None
-        senders = service.policy.senders
-        if senders is not None and peer in senders:
-            if (why := service.no_room()) is None:
-                service.hear(client, peer, self)
-            else:
-                client.close()
-                service.refused(peer, why)
-            return None
-        return self.let_in(client, peer)
-
-    def let_in(self, client: SocketType, peer: SockAddr, ends: Ends | None = None) -> Target | None:
-        """As `admit`, for a client who is `peer`; `ends` are those of a PROXY header."""
-        service = self.service
-        who = client_of(peer)
-        why = service.refusal(peer, who)
-        if why is not None:
-            client.close()
-            service.refused(peer, why)
-            return None
-        service.by_client[who] += 1
-        self.count(1)
-        self.tally.came[":" in who] += 1
-        policy = service.policy
-        target = policy.target
-        if target is None:
-            service.send(client, peer, self, ends)
-        elif policy.service.proxy_out is not None:
-            target = replace(target, preface=policy.preface(client, peer, ends))
-        return target
-
-    def count(self, more: int) -> None:
-        """So many connections more, or less."""
-        self.service.connections += more
-        self.service.total.connections += more
-        self.port.connections += more
-
-    def closed(self, link: Link) -> None:
-        """As `Gate.closed`."""
-        if link.reason is Reason.UNREACHED:
-            self.service.unreached(link)
-        self.tally.ended(link, way_of(link))
-        self.service.write_down(link, self.port.name)
-        self.leave(link.peer)
-
-    def leave(self, peer: SockAddr) -> None:
-        """One connection less."""
-        self.count(-1)
-        who = client_of(peer)
-        self.tally.left[":" in who] += 1
-        self.service.by_client[who] -= 1
-        if not self.service.by_client[who]:
-            del self.service.by_client[who]

@@ -10,7 +10,7 @@ from dualstack.core.configuration import Configuration, ExecTarget, Service
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.hostfacts import HostFacts
 from dualstack.core.outgoing import target_addresses
-from dualstack.gateway.service import rules_of
+from dualstack.gateway.policy import rules_of
 
 __all__ = ["Unreached", "unreached_targets"]
 

@@ -8,8 +8,9 @@ from dualstack.core.address import SocketTuple
 from dualstack.core.flows import CONVERSATION_IDLE_S, QUESTION_IDLE_S, Flow, FlowLimits, FlowTable
 from dualstack.gateway.datagrams.counts import Counts
 from dualstack.gateway.datagrams.whereabouts import Whereabouts
+from dualstack.gateway.door import Door
+from dualstack.gateway.policy import Policy
 from dualstack.gateway.privileges import descriptor_limit
-from dualstack.gateway.service import Door, Policy
 from dualstack.kernel.datagrams import Ancillary, receiver_into
 
 if TYPE_CHECKING:

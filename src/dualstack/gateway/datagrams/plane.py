@@ -22,12 +22,15 @@ from weakref import WeakKeyDictionary
 from dualstack.core.address import SocketTuple
 from dualstack.core.flows import News
 from dualstack.errors import DualstackError
+from dualstack.gateway.clients import client_of, shown
 from dualstack.gateway.datagrams.inlets import Counts, FlowKey, Inlet, Relay, UdpFlow
 from dualstack.gateway.dataplane.link import Hop
 from dualstack.gateway.dataplane.watching import Watch, watch_on
+from dualstack.gateway.door import Door
 from dualstack.gateway.log import Log
+from dualstack.gateway.policy import Policy
 from dualstack.gateway.ports import with_scope_number
-from dualstack.gateway.service import Door, Policy, RunningService, client_of, shown
+from dualstack.gateway.service import RunningService
 from dualstack.kernel.datagrams import (
     DATAGRAM_BYTES,
     Ancillary,

@@ -7,8 +7,8 @@ ten seconds of it. The addresses are in the connector's order.
 from dualstack.core.endpoint import Endpoint
 from dualstack.errors import DialError
 from dualstack.gateway.dataplane.link import Hop
+from dualstack.gateway.policy import Policy
 from dualstack.gateway.routes import hop_to
-from dualstack.gateway.service import Policy
 from dualstack.net.destinations import destinations
 
 __all__ = ["Whereabouts"]

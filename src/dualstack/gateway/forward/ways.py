@@ -15,6 +15,7 @@ from dualstack.core.endpoint import Endpoint
 from dualstack.core.flows import Flow
 from dualstack.errors import DialError
 from dualstack.gateway.dataplane.link import Hop
+from dualstack.gateway.policy import Policy
 from dualstack.gateway.routes import hop_to
 from dualstack.kernel.streams import SockAddr
 from dualstack.net.destinations import destinations
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import asyncio
 
     from dualstack.core.order import Candidate
-    from dualstack.gateway.service import Policy
 
 __all__ = ["NO_WAY", "Way", "failure", "hops_to", "place_of"]
 
@@ -56,7 +56,7 @@ class Way(Flow):
         self.blocked_until = 0.0
 
 
-async def hops_to(target: Endpoint, policy: "Policy") -> tuple[tuple[Hop, bytes | None], ...]:
+async def hops_to(target: Endpoint, policy: Policy) -> tuple[tuple[Hop, bytes | None], ...]:
     """The addresses that may be sent to, the best first, each with the header of its answers.
 
     Raises:

@@ -19,8 +19,9 @@ from dualstack.gateway.clients import shown
 from dualstack.gateway.datagrams.counts import Counts
 from dualstack.gateway.dataplane.link import Link
 from dualstack.gateway.dataplane.shortage import Shortage
+from dualstack.gateway.door import Door
 from dualstack.gateway.ports import NamedPort, PortState
-from dualstack.gateway.service import Door, RunningService
+from dualstack.gateway.service import RunningService
 from dualstack.gateway.watch import snapshot as to
 from dualstack.gateway.watch.access_log import target_text
 from dualstack.gateway.watch.peers import CLIENTS, WayKey, target_family, way_of
