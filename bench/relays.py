@@ -12,11 +12,24 @@ from pathlib import Path
 
 from bench.processes import free_port, running
 
-__all__ = ["DIRECT", "ENGINE_ALONE", "OURS", "REFERENCE", "RELAYS", "Relay", "installed", "started", "version"]
+__all__ = [
+    "DIRECT",
+    "ENGINE_ALONE",
+    "OURS",
+    "REFERENCE",
+    "REFERENCE_OF_TWO",
+    "RELAYS",
+    "Relay",
+    "installed",
+    "reference_of",
+    "started",
+    "version",
+]
 
 DIRECT = "direct"
 OURS = "dualstack"
 REFERENCE = "HAProxy, 1 thread"
+REFERENCE_OF_TWO = "HAProxy, 2 threads"
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,7 @@ class Relay:
         command: from the two ports and a directory for files.
         version: the command that tells its version.
         forks: whether each connection is a process: fewer are opened to weigh one.
+        reference: whom it is compared with.
     """
 
     name: str
@@ -36,21 +50,26 @@ class Relay:
     command: Callable[[int, int, Path], list[str]]
     version: tuple[str, ...]
     forks: bool = False
+    reference: str = REFERENCE
 
 
 def _ours(front: int, back: int, _: Path) -> list[str]:
     return [sys.executable, "-m", "dualstack", "relay", f"[::1]:{front}", f"127.0.0.1:{back}"]
 
 
+def _ours_twice(front: int, back: int, files: Path) -> list[str]:
+    return [*_ours(front, back, files), "--workers", "2"]
+
+
 def _engine_alone(front: int, back: int, _: Path) -> list[str]:
     return [sys.executable, "-m", "bench.driver", str(front), str(back)]
 
 
-def _haproxy(front: int, back: int, files: Path) -> list[str]:
+def _haproxy(front: int, back: int, files: Path, threads: int = 1) -> list[str]:
     path = files / "haproxy.cfg"
     path.write_text(f"""\
 global
-    nbthread 1
+    nbthread {threads}
     maxconn 8000
 defaults
     mode tcp
@@ -62,6 +81,10 @@ listen relay
     server back 127.0.0.1:{back}
 """)
     return ["haproxy", "-db", "-q", "-f", str(path)]
+
+
+def _haproxy_twice(front: int, back: int, files: Path) -> list[str]:
+    return _haproxy(front, back, files, threads=2)
 
 
 def _socat(front: int, back: int, _: Path) -> list[str]:
@@ -76,12 +99,25 @@ def _six_tunnel(front: int, back: int, _: Path) -> list[str]:
 RELAYS = (
     Relay(OURS, sys.executable, _ours, (sys.executable, "-m", "dualstack", "--version")),
     Relay(REFERENCE, "haproxy", _haproxy, ("haproxy", "-v")),
+    Relay(
+        "dualstack, 2 workers",
+        sys.executable,
+        _ours_twice,
+        (sys.executable, "-m", "dualstack", "--version"),
+        reference=REFERENCE_OF_TWO,
+    ),
+    Relay(REFERENCE_OF_TWO, "haproxy", _haproxy_twice, ("haproxy", "-v")),
     Relay("socat", "socat", _socat, ("socat", "-V"), forks=True),
     Relay("6tunnel", "6tunnel", _six_tunnel, ("dpkg-query", "--show", "6tunnel"), forks=True),
 )
 
 
 ENGINE_ALONE = Relay("engine alone", sys.executable, _engine_alone, (sys.executable, "--version"))
+
+
+def reference_of(name: str) -> str:
+    """Whom the relay of this name is compared with."""
+    return next((relay.reference for relay in RELAYS if relay.name == name), REFERENCE)
 
 
 def installed() -> tuple[list[Relay], list[str]]:

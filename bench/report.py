@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.loads import IDLE, LOADS, TOOLS, Load
-from bench.relays import OURS, REFERENCE, RELAYS, version
+from bench.relays import OURS, REFERENCE, REFERENCE_OF_TWO, RELAYS, reference_of, version
 
 __all__ = ["Results", "document", "machine", "markdown", "table"]
 
@@ -65,7 +65,7 @@ def _cell(results: Results, load: Load, relay: str) -> str:
     if not figures:
         return "-"
     text = f"{median(figures):.2f}"
-    if (ratio := results.ratio(load.name, relay)) is not None and relay != REFERENCE:
+    if (ratio := results.ratio(load.name, relay, reference_of(relay))) is not None and relay != REFERENCE:
         text += f" ({ratio:.2f})"
     if cpu := results.cpu[load.name].get(relay):
         text += f" [{median(cpu) * load.cpu_scale:.3g}]"
@@ -106,8 +106,9 @@ def markdown(results: Results) -> str:
         "",
         "IPv6 in front, IPv4 behind, over the loopback interface of one machine. Every round puts each load on each",
         f"relay in turn; shown are medians, and in parentheses the median of the ratios to {REFERENCE}, taken round by",
-        "round. In brackets: the relay's own processor time, in ms a GB and in us a request or connection. `direct` is",
-        "the load on the server itself. Bulk is iperf3; requests and short connections are wrk before nginx.",
+        f"round; two workers are compared with {REFERENCE_OF_TWO}. In brackets: the relay's own processor time, in",
+        "ms a GB and in us a request or connection. `direct` is the load on the server itself. Bulk is iperf3; requests and",
+        "short connections are wrk before nginx.",
         "",
         "| " + " | ".join(head) + " |",
         "|" + "---|" * len(head),
@@ -127,13 +128,13 @@ def document(results: Results) -> dict[str, object]:
     return {
         "version": 1,
         "machine": machine(),
-        "reference": REFERENCE,
         "loads": {
             load: {
                 relay: {
                     "figures": figures[relay],
                     "median": median(figures[relay]),
-                    "ratio": results.ratio(load, relay),
+                    "reference": reference_of(relay),
+                    "ratio": results.ratio(load, relay, reference_of(relay)),
                     "cpu_s": median(results.cpu[load][relay]) if results.cpu[load].get(relay) else None,
                 }
                 for relay in relays
