@@ -41,7 +41,7 @@ class Service:
 
 
 def told(*faults: dict[str, object], listen: tuple[str, ...] = ("127.0.0.1", "::1")) -> dict[str, object]:
-    return {"listen": listen, "names": NAMES, "dead": {}, "faults": faults}
+    return {"listen": listen, "names": NAMES, "records": {}, "dead": {}, "faults": faults}
 
 
 def fault(kind: str, **more: object) -> dict[str, object]:
