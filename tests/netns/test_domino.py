@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from conftest import MakeNamespace
 from dualstack.lab.host import Host
-from support import callers
+from support.caller import Caller
 from support.program import DUALSTACK, Dualstack, Program, dualstack
 
 pytestmark = pytest.mark.root
@@ -30,22 +29,6 @@ SMTPNotesPort=TCPIP,TCPIP6
 GIVEN = ("--to", "nrpc=127.0.0.1:7777", "--to", "smtp=127.0.0.1:7777")
 # Connections that are opened all along, a second.
 RATE = 100
-
-
-class Caller(Program):
-    """The client of `support.callers`."""
-
-    def __init__(self, host: Host) -> None:
-        super().__init__(sys.executable, callers.__file__, host=host)
-
-    def _started(self) -> None:
-        self.out.until("ready")
-
-    def ask(self, question: str) -> str:
-        """What it answers."""
-        self.say(question)
-        verb = question.split(maxsplit=1)[0]
-        return self.out.until(f"{verb}: ").removeprefix(f"{verb}: ")
 
 
 class Console(Program):

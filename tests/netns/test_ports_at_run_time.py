@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +11,9 @@ import pytest
 from conftest import MakeNamespace
 from dualstack.gateway.control.client import request
 from dualstack.lab.host import Host
-from support import callers
+from support.caller import Caller
 from support.directory import open_directory
-from support.program import Dualstack, Program, dualstack
+from support.program import Dualstack, dualstack
 
 pytestmark = [pytest.mark.root, pytest.mark.daemon("setpriv", "curl")]
 
@@ -41,22 +40,6 @@ port  = 143
 to    = "127.0.0.1:1143"
 drain = 0
 """
-
-
-class Caller(Program):
-    """The client of `support.callers`, on the host."""
-
-    def __init__(self, host: Host) -> None:
-        super().__init__(sys.executable, callers.__file__, host=host)
-
-    def _started(self) -> None:
-        self.out.until("ready")
-
-    def ask(self, question: str) -> str:
-        """What it answers."""
-        self.say(question)
-        verb = question.split(maxsplit=1)[0]
-        return self.out.until(f"{verb}: ").removeprefix(f"{verb}: ")
 
 
 class Served:
