@@ -320,6 +320,22 @@ def test_a_worker_that_dies_again_and_again_is_given_time() -> None:
     run(scenario)
 
 
+def test_an_access_log_that_cannot_be_opened_again_ends_no_worker(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        directory = tmp_path / "log"
+        directory.mkdir()
+        async with supervised(f"access_log = '{directory / 'access'}'\n" + service("a", "localhost:0")) as r:
+            before = r.gateway.pids
+            directory.rename(tmp_path / "elsewhere")
+            await r.gateway.reload(r.gateway.config)
+            assert r.gateway.pids == before
+            assert await r.ask() == b"you: hello\n"
+            await until(lambda: "service=a" in (tmp_path / "elsewhere" / "access").read_text())
+            assert r.gateway.pids == before
+
+    run(scenario)
+
+
 def test_every_workers_data_plane_is_asked_whether_it_lives() -> None:
     async def scenario() -> None:
         async with supervised(service("a", "127.0.0.1:0")) as r:

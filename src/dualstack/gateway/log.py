@@ -5,6 +5,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from dualstack.errors import ConfigError
 from dualstack.gateway.watch.access_log import AccessLog
 
 __all__ = ["Log", "open_log"]
@@ -34,6 +35,14 @@ class Log:
     def error(self, event: str, **facts: object) -> None:
         """What failed."""
         self._logger.error(event, extra={"facts": facts})
+
+    def reopen_access(self) -> None:
+        """Go on in the file that is at the access log's path now; one that cannot be opened changes nothing."""
+        try:
+            if self.access is not None:
+                self.access.reopen()
+        except ConfigError as error:
+            self.error("access log", why=str(error), running="the file before")
 
 
 def open_log(form: str = "text", *, quiet: bool = False) -> Log:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from socket import socket
 
 from dualstack.core.configuration import Configuration
-from dualstack.errors import ConfigError, DualstackError
+from dualstack.errors import DualstackError
 from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.log import Log
@@ -261,7 +261,7 @@ class _Signals:
             self._leave.set()
 
     def _hang_up(self) -> None:
-        self._reopen_access_log()
+        self._log.reopen_access()
         if self._load is None:
             self._leave.set()
         elif why := self._busy():
@@ -270,13 +270,6 @@ class _Signals:
             self._reloading = self._loop.create_task(self._reload_until_quiet(self._load))
         else:
             self._once_more = True
-
-    def _reopen_access_log(self) -> None:
-        try:
-            if self._log.access is not None:
-                self._log.access.reopen()
-        except ConfigError as error:
-            self._log.error("access log", why=str(error), running="the file before")
 
     async def _reload_until_quiet(self, load: Load) -> None:
         """Reload, and again if a signal came meanwhile: the file may have changed since it was read."""

@@ -49,7 +49,7 @@ class _Worker:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._gateway: Gateway | None = None
-        self._access_log: AccessLog | None = None
+        self._log: Log | None = None
         self._over = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self._orders: dict[str, Order] = {
@@ -111,18 +111,18 @@ class _Worker:
         """End everything now."""
         if self._gateway is not None:
             await self._gateway.close()
-        if self._access_log is not None:
-            self._access_log.close()
+        if self._log is not None and self._log.access is not None:
+            self._log.access.close()
 
     async def _take(self, document: Document, sockets: list[socket]) -> object:
         config, specs, names, stopped = cast("Share", unpacked(document["share"]))
         if self._gateway is None:
-            log = _NumberedLog(open_log(str(document["log"]), quiet=bool(document["quiet"])), document["worker"])
+            self._log = _NumberedLog(open_log(str(document["log"]), quiet=bool(document["quiet"])), document["worker"])
             if config.access_log is not None:
-                log.access = self._access_log = AccessLog(config.access_log, str(document["log"]))
-            self._gateway = Gateway(config, data_plane(asyncio.get_running_loop()), log)
-        elif self._access_log is not None:
-            self._access_log.reopen()
+                self._log.access = AccessLog(config.access_log, str(document["log"]))
+            self._gateway = Gateway(config, data_plane(asyncio.get_running_loop()), self._log)
+        elif self._log is not None:
+            self._log.reopen_access()
         given = iter(sockets)
         brought = cast("list[int]", document["brought"])
         opened = {specs[index]: next(given) for index in brought}
