@@ -128,6 +128,8 @@ class Gateway:
         self.ports = self._named_ports(config)
         services = self._running_services(config)
         before = {*self._leaving, *self.services.values()} - {*services.values()}
+        for service in before:
+            service.retire()
         self._leaving = {service for service in before if service.connections}
         self.services = services
         for spec in specs:
