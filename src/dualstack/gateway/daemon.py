@@ -13,7 +13,7 @@ from dataclasses import replace
 from time import time
 
 from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration, Service
+from dualstack.core.configuration import Configuration, ForwardTarget, Service
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import ConfigError, ListenError
@@ -63,6 +63,7 @@ class Gateway:
         self._log = log
         self._leaving: set[RunningService] = set()
         self._names: Mapping[str, tuple[Address, ...]] = {}
+        self._proxies: frozenset[tuple[Address, int]] = frozenset()
         self._history = SharedHistory()
         self._is_handed_over = False
         self._started = time()
@@ -180,7 +181,7 @@ class Gateway:
         def route(target: Endpoint) -> Route:
             return route_to(target, service.families, config, self.ports, self._names)
 
-        return Policy.of(service, route, self._history, resolver_named(config.resolver))
+        return Policy.of(service, route, self._history, resolver_named(config.resolver), self._proxies)
 
     def _begin(self, port: NamedPort, service: RunningService, spec: SocketSpec, sock: socket.socket) -> None:
         door = Door(service, port)
@@ -193,6 +194,11 @@ class Gateway:
 
     def _reroute(self) -> None:
         """Work out anew what depends on which ports are up."""
+        self._proxies = frozenset(
+            (listening.spec.address, listening.spec.port)
+            for listening in self._listenings()
+            if isinstance(listening.door.service.policy.service.target, ForwardTarget)
+        )
         for service in self.services.values():
             service.policy = self._policy(service.policy.service, self.config)
         for listening in self._listenings():

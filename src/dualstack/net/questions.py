@@ -15,7 +15,7 @@ from dualstack.core.resolution import SERVICES, Answer, Lookup
 from dualstack.errors import DialError, LookupFailed
 from dualstack.net.dialer import Dialer, OnStep
 from dualstack.net.hosts import addresses_in_hosts_file
-from dualstack.net.lookups import answer_of, families_to_ask, look_up
+from dualstack.net.lookups import answer_of, families_to_ask, judges_translators, look_up
 from dualstack.net.names import LOOPBACKS, NameServer, is_localhost
 from dualstack.net.targets import Target
 
@@ -78,7 +78,7 @@ def ask(
     addresses, name = _known(target, outlet, dialer)
     if addresses:
         answer = answer_of(addresses, outlet, resolver, discover=False)
-        if dialer.discovers and _has_no_way(answer):
+        if dialer.discovers and (_has_no_way(answer) or judges_translators(addresses, outlet)):
             return Asked(
                 begin((_ALL,), name=name),
                 lambda _: answer_of(addresses, outlet, resolver, discover=True),
@@ -111,7 +111,8 @@ def _quick_answer(
         why = f"it has no {FAMILY_NAMES[lookup.family]} address"
         return Answer(error=LookupFailed(lookup.name or name, why, errno=EAI_NONAME))
     answer = answer_of(addresses, outlet, socket, discover=False)
-    return None if dialer.discovers and _has_no_way(answer) else answer
+    has_more_to_ask = dialer.discovers and (_has_no_way(answer) or judges_translators(addresses, outlet))
+    return None if has_more_to_ask else answer
 
 
 def _find(name: str, target: Target, outlet: Outlet, dialer: Dialer, lookup: Lookup) -> Answer:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dualstack.core.access import AccessList, Verdict
 from dualstack.core.address import Address
+from dualstack.core.embedded import Nat64
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.flows import Flow
 from dualstack.errors import DialError
@@ -19,6 +20,7 @@ from dualstack.gateway.policy import Policy
 from dualstack.gateway.routes import hop_to
 from dualstack.kernel.streams import SockAddr
 from dualstack.net.destinations import destinations
+from dualstack.net.translators import TRANSLATORS
 from dualstack.wire.socks5_udp import header
 
 if TYPE_CHECKING:
@@ -62,10 +64,10 @@ async def hops_to(target: Endpoint, policy: Policy) -> tuple[tuple[Hop, bytes | 
     Raises:
         DialError, LookupFailed, AddressError: there are none.
     """
-    dialer, limit_s = policy.dialer_to(target), policy.service.connect_timeout_s
+    dialer, limit_s = policy.dialer_to(target, by_datagram=True), policy.service.connect_timeout_s
     found = await destinations(str(target.host), target.port, dialer, timeout=limit_s)
-    one_host = _one_host(policy.service.nat64)
-    allowed = [each for each in found if one_host.check(each.address).verdict is Verdict.ALLOW]
+    one_host, known = _one_host(policy.service.nat64), Nat64(TRANSLATORS.known)
+    allowed = [each for each in found if one_host.check_through(each.address, known).verdict is Verdict.ALLOW]
     if not allowed:
         raise DialError(str(target), f"{found[0].address} is not one host's", errno=errno.EACCES)
     sources = dialer.outlet.sources
