@@ -75,14 +75,14 @@ class Nat64:
         """The IPv4 address that a translator may send to, whatever stands in the u octet and the suffix.
 
         RFC 6052 section 2.2 has them zero, and has no word for what becomes of other values: translators that are in
-        use read over them. `decode` is for who describes, this for who refuses. What has no first octet is no host's.
+        use read over them. `decode` is for who describes, this for who refuses.
         """
         found = self.decode(address)
         if found is not None:
             return found.ipv4
         for prefix in self.prefixes:
-            if address in prefix and (ipv4 := _rfc6052_split(address.value, prefix.length)[0]) >> 24:
-                return Address.from_int(ipv4, 4)
+            if address in prefix:
+                return Address.from_int(_rfc6052_split(address.value, prefix.length)[0], 4)
         return None
 
     def __contains__(self, address: Address) -> bool:

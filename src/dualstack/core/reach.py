@@ -68,7 +68,8 @@ class Reach:
         rules, nat64 = tuple(rules), tuple(nat64)
         self._public = frozenset(rule for rule in rules if rule.split() == ["allow", "public"])
         self._rules = AccessList(rules, nat64, zone_id=zone_id)
-        self._named = AccessList((rule for rule in rules if rule not in self._public), nat64, zone_id=zone_id)
+        left = tuple(rule for rule in rules if rule not in self._public)
+        self._named = AccessList(left, nat64, zone_id=zone_id) if self._public else self._rules
         self._nat64 = Nat64(nat64)
         self._why_near = why_near
 

@@ -20,6 +20,7 @@ from dualstack.gateway.policy import Policy
 from dualstack.gateway.routes import hop_to
 from dualstack.kernel.streams import SockAddr
 from dualstack.net.destinations import destinations
+from dualstack.net.lookups import why_not_now
 from dualstack.net.translators import TRANSLATORS
 from dualstack.wire.socks5_udp import header
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from dualstack.core.order import Candidate
 
-__all__ = ["NO_WAY", "Way", "failure", "hops_to", "place_of"]
+__all__ = ["NO_WAY", "Way", "failure", "hops_to", "may_still_be_sent_to", "place_of"]
 
 NO_WAY = frozenset(
     {errno.EACCES, errno.EADDRNOTAVAIL, errno.EHOSTUNREACH, errno.EINVAL, errno.ENETUNREACH, errno.EPERM}
@@ -44,7 +45,7 @@ class Way(Flow):
     another address.
     """
 
-    __slots__ = ("blocked_until", "held", "hops", "lookup", "place", "said", "sock", "sockaddr")
+    __slots__ = ("blocked_until", "held", "hops", "judged_until", "lookup", "place", "said", "sock", "sockaddr")
 
     def __init__(self, key: bytes) -> None:
         super().__init__(key, "")
@@ -56,6 +57,7 @@ class Way(Flow):
         self.held: list[bytes] = []
         self.lookup: asyncio.Task[None] | None = None
         self.blocked_until = 0.0
+        self.judged_until = 0.0
 
 
 async def hops_to(target: Endpoint, policy: Policy) -> tuple[tuple[Hop, bytes | None], ...]:
@@ -108,6 +110,12 @@ def place_of(sockaddr: SockAddr) -> tuple[object, ...]:
     host, scope = sockaddr[0], sockaddr[3:]
     assert isinstance(host, str)  # noqa: S101 - datagrams go to internet sockets alone
     return (inet_pton(AF_INET6 if ":" in host else AF_INET, host), *scope)
+
+
+def may_still_be_sent_to(sockaddr: SockAddr, policy: Policy) -> bool:
+    """Whether an address that was let pass still is: it may have become this host's own, or a translator's."""
+    assert isinstance(sockaddr, tuple)  # noqa: S101 - datagrams go to internet sockets alone
+    return why_not_now(Address(sockaddr), policy.dialer.outlet) is None
 
 
 def _meant(address: Address) -> Address:
