@@ -6,7 +6,6 @@ it is a SIGTERM, as when a terminal is closed. SIGUSR2 starts the program anew i
 """
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from dualstack.gateway.processes.supply import Supply
 from dualstack.gateway.processes.upgrade import Predecessor, Successor
 from dualstack.gateway.served import Beside, Served
 from dualstack.gateway.watch.access_log import AccessLog
+from dualstack.kernel.ourselves import our_command_again
 from dualstack.net.signals import hold_back, on_signals
 
 __all__ = ["run"]
@@ -242,7 +242,7 @@ class _Signals:
 
     async def _replace(self) -> None:
         """Start the new program, and leave once it serves."""
-        self._log.info("upgrading", command=" ".join(sys.orig_argv))
+        self._log.info("upgrading", command=" ".join(our_command_again()[1]))
         beside = [each.inheritance for each in self.beside]
         try:
             heritage = replace(self._gateway.heritage(), beside=beside)

@@ -4,13 +4,13 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from socket import socket
 
 from dualstack.errors import ConfigError, ControlError, DualstackError, ListenError
 from dualstack.gateway.processes.channel import Channel, Document
+from dualstack.kernel.ourselves import our_module
 from dualstack.kernel.unix_sockets import socket_pair
 
 __all__ = ["Hand", "Nursery", "WorkerGone"]
@@ -45,7 +45,7 @@ class Nursery:
         """
         ours, its = socket_pair()
         with its:
-            argv = [sys.executable, "-m", "dualstack.gateway.processes.nursery", str(its.fileno())]
+            argv = our_module("dualstack.gateway.processes.nursery", str(its.fileno()))
             try:
                 # Its own session: what is typed on our terminal is for us.
                 self._process = subprocess.Popen(  # noqa: S603 - this very program

@@ -8,7 +8,6 @@ open meanwhile, so nobody is refused. A successor that ends or is silent before 
 import asyncio
 import os
 import subprocess
-import sys
 from collections.abc import Iterable, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from dualstack.errors import ControlError
 from dualstack.gateway.processes.channel import Channel, Document, Frames, frames, packed, unpacked
 from dualstack.gateway.processes.supply import Supply
 from dualstack.kernel.inheritance import adopt_any
+from dualstack.kernel.ourselves import our_command_again
 from dualstack.kernel.rights import receive_with, send_with
 from dualstack.kernel.unix_sockets import socket_pair
 
@@ -149,11 +149,12 @@ class Successor:
         """
         ours, its = socket_pair()
         channel = Channel(ours)
+        program, argv = our_command_again()
         with its:
             try:
                 process = subprocess.Popen(  # noqa: ASYNC220, S603 - it starts at once: the command that started us
-                    sys.orig_argv,
-                    executable=sys.executable,
+                    argv,
+                    executable=program,
                     pass_fds=[its.fileno()],
                     env={**os.environ, **environment, _VARIABLE: str(its.fileno())},
                 )
