@@ -6,7 +6,7 @@ it is a SIGTERM, as when a terminal is closed. SIGUSR2 starts the program anew i
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from socket import socket
@@ -20,7 +20,7 @@ from dualstack.gateway.privileges import become, import_what_is_needed_later, ra
 from dualstack.gateway.processes.activation import handed_sockets
 from dualstack.gateway.processes.notify import Notifier
 from dualstack.gateway.processes.supply import Supply
-from dualstack.gateway.processes.upgrade import Predecessor, Successor
+from dualstack.gateway.processes.upgrade import Heritage, Predecessor, Successor
 from dualstack.gateway.served import Beside, Served
 from dualstack.gateway.watch.access_log import AccessLog
 from dualstack.kernel.ourselves import our_command_again
@@ -55,13 +55,14 @@ def run(config: Configuration, log: Log, *, ready: Ready, load: Load | None = No
 
 @dataclass(frozen=True, slots=True)
 class _Surroundings:
-    """Whom a gateway has to do with: who reads its log and its file, who started it, and the one before it."""
+    """Whom a gateway has to do with: who reads its log and its file, who started it, who was before it, who comes after."""
 
     log: Log
     load: Load | None
     control: str | None
     notifier: Notifier
     predecessor: Predecessor | None
+    start_successor: Callable[[Heritage, dict[str, str]], Awaitable[Successor]] = Successor.start
 
     def left(self, name: str) -> Sequence[socket]:
         """The sockets that the gateway before had for what has this name."""
@@ -165,6 +166,7 @@ class _Signals:
         self._notifier = here.notifier
         self._log = here.log
         self._load = here.load
+        self._start_successor = here.start_successor
         self._loop = asyncio.get_running_loop()
         self._leave = asyncio.Event()
         self._at_once = asyncio.Event()
@@ -246,7 +248,7 @@ class _Signals:
         beside = [each.inheritance for each in self.beside]
         try:
             heritage = replace(self._gateway.heritage(), beside=beside)
-            successor = await Successor.start(heritage, self._notifier.environment())
+            successor = await self._start_successor(heritage, self._notifier.environment())
         except (DualstackError, OSError) as error:
             self._log.error("upgrade refused", why=str(error), running="the program before")
             return
