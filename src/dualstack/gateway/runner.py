@@ -55,7 +55,7 @@ def run(config: Configuration, log: Log, *, ready: Ready, load: Load | None = No
 
 @dataclass(frozen=True, slots=True)
 class _Surroundings:
-    """Whom a gateway has to do with: who reads its log and its file, who started it, who was before it, who comes after."""
+    """Whom a gateway has to do with: who reads its log and its file, who started it, who was before it, and after."""
 
     log: Log
     load: Load | None
