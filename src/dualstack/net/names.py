@@ -27,7 +27,7 @@ from dualstack.core.service_records import ServiceRecord
 from dualstack.errors import AddressError, LookupFailed
 from dualstack.kernel.scopes import address_in
 from dualstack.net import flags as _flags
-from dualstack.net.pool import POOL, LimitReachedError
+from dualstack.net.pool import POOL, LimitReachedError, why_late
 
 __all__ = [
     "LOOPBACKS",
@@ -354,8 +354,9 @@ async def _answer_async(question: _Question[T], timeout: float | None) -> T:  # 
 def _as_lookup_failed(text: str, timeout: float | None) -> Iterator[None]:
     try:
         yield
-    except LimitReachedError:
-        raise LookupFailed(text, f"no answer within {timeout:g} s", timed_out=True) from None
+    except LimitReachedError as error:
+        why = why_late(timeout or 0.0, has_begun=error.has_begun)
+        raise LookupFailed(text, why, timed_out=True) from None
     except socket.gaierror as error:
         raise LookupFailed(text, error.strerror or str(error), errno=error.errno or socket.EAI_FAIL) from error
     except (OSError, RuntimeError) as error:

@@ -12,11 +12,13 @@ from dualstack.core.address import Address
 from dualstack.core.outlet import FAMILY_NAMES, Outlet
 from dualstack.core.race import Race
 from dualstack.core.resolution import SERVICES, Answer, Lookup
+from dualstack.core.turns import MYSELF, Asker
 from dualstack.errors import DialError, LookupFailed
 from dualstack.net.dialer import Dialer, OnStep
 from dualstack.net.hosts import addresses_in_hosts_file
 from dualstack.net.lookups import answer_of, families_to_ask, look_up
 from dualstack.net.names import LOOPBACKS, NameServer, is_localhost
+from dualstack.net.pool import current_asker
 from dualstack.net.targets import Target
 
 __all__ = ["Asked", "ask"]
@@ -38,6 +40,7 @@ class Asked(NamedTuple):
         known: what is known at once, for the lookup beside it.
         lookups: what is to be asked at once.
         quick: how a loop may make a lookup of addresses by itself; None where it may not.
+        asker: for whom all of it is.
     """
 
     race: Race
@@ -45,6 +48,7 @@ class Asked(NamedTuple):
     known: Sequence[tuple[Lookup, Answer]] = ()
     lookups: Sequence[Lookup] = ()
     quick: "Quick | None" = None
+    asker: Asker = MYSELF
 
 
 class Quick(NamedTuple):
@@ -54,11 +58,13 @@ class Quick(NamedTuple):
         server: who is asked.
         name: the target's.
         answer_of: what addresses mean; None where the pool has to find out more.
+        asked: where to enter what the server is asked.
     """
 
     server: NameServer
     name: str
     answer_of: Callable[[Lookup, Sequence[Address]], Answer | None]
+    asked: set[Lookup]
 
 
 def ask(
@@ -73,7 +79,8 @@ def ask(
         raise DialError.of(str(target), outlet.why or "no family may be dialled", errno=EAFNOSUPPORT)
     if limit_s <= 0:
         raise DialError.of(str(target), "its deadline is past already", errno=ETIMEDOUT)
-    begin = partial(dialer.race, target, now=now, deadline=now + limit_s, on_step=on_step)
+    asked: set[Lookup] = set()
+    begin = partial(dialer.race, target, now=now, deadline=now + limit_s, on_step=on_step, asked=asked)
     resolver = socket if dialer.resolver is None else dialer.resolver
     addresses, name = _known(target, outlet, dialer)
     if addresses:
@@ -83,6 +90,7 @@ def ask(
                 begin((_ALL,), name=name),
                 lambda _: answer_of(addresses, outlet, resolver, discover=True),
                 lookups=[_ALL],
+                asker=current_asker(),
             )
         return Asked(begin((_ALL,), name=name), _nothing_to_find, known=[(_ALL, answer)])
     if name is None:
@@ -92,16 +100,17 @@ def ask(
         lookups.insert(0, _SERVICES)
     return Asked(
         begin(lookups, name=name),
-        partial(_find, name, target, outlet, dialer),
+        partial(_find, name, target, outlet, dialer, asked),
         lookups=lookups,
-        quick=_quick(name, outlet, dialer),
+        quick=_quick(name, outlet, dialer, asked),
+        asker=current_asker(),
     )
 
 
-def _quick(name: str, outlet: Outlet, dialer: Dialer) -> Quick | None:
+def _quick(name: str, outlet: Outlet, dialer: Dialer, asked: set[Lookup]) -> Quick | None:
     """Where a name server may be asked on the spot: it is one that the resolver names for this name."""
     server = None if dialer.name_servers is None else dialer.name_servers.server_for(name)
-    return None if server is None else Quick(server, name, partial(_quick_answer, name, outlet, dialer))
+    return None if server is None else Quick(server, name, partial(_quick_answer, name, outlet, dialer), asked)
 
 
 def _quick_answer(
@@ -114,8 +123,11 @@ def _quick_answer(
     return None if dialer.discovers and _has_no_way(answer) else answer
 
 
-def _find(name: str, target: Target, outlet: Outlet, dialer: Dialer, lookup: Lookup) -> Answer:
+def _find(  # noqa: PLR0917 - it is made for the pool, which gives the lookup
+    name: str, target: Target, outlet: Outlet, dialer: Dialer, asked: set[Lookup], lookup: Lookup
+) -> Answer:
     """Make one lookup, as long as the resolver takes."""
+    asked.add(lookup)
     resolver = socket if dialer.resolver is None else dialer.resolver
     if lookup.family == SERVICES:
         from dualstack.net.service_lookup import look_up_services  # who wants no services does not pay for it
