@@ -240,7 +240,7 @@ class _Dial:
             if self._lookups is None or self._lookups.is_closed:
                 from dualstack.net.dns_quick import QuickLookups  # who asks the system does not pay for it
 
-                self._lookups = QuickLookups(quick.server, self._found, self._loop)
+                self._lookups = QuickLookups(quick.server, self._found, self._loop, is_final=quick.is_final)
             self._lookups.ask(lookup, lookup.name or quick.name)
             quick.asked.add(lookup)
         except (OSError, NotImplementedError, ValueError):
