@@ -1,16 +1,19 @@
 """Which bind fails by itself, whatever else is bound (Linux: __inet_bind, __inet6_bind).
 
-Addresses that the host does not have, sockaddrs of the other family, scopes that name nothing.
+Addresses that the host does not have, sockaddrs of the other family, scopes that name nothing. Of a host that is here
+the kernel is asked instead (`HostFacts.answers`): a list of interfaces knows neither broadcast addresses and local
+routes nor net.ipv4.ip_nonlocal_bind; here is then said in words what it meant.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from dualstack.core.address import Address
 from dualstack.core.case import Case, Outcome, Sock
 from dualstack.core.cover import device_of, is_v6only
+from dualstack.core.hostfacts import Interface
 from dualstack.core.unknown import UNKNOWN
 
-__all__ = ["is_local", "refused_alone"]
+__all__ = ["is_local", "is_tentative", "refused_alone", "why_not_there"]
 
 _INET_BIND = "net/ipv4/af_inet.c: __inet_bind"
 _INET6_BIND = "net/ipv6/af_inet6.c: __inet6_bind"
@@ -112,3 +115,41 @@ def is_local(case: Case, address: Address) -> bool:
         and (wanted is None or here.scope is None or device_of(case, here) == wanted)
         for here in case.local
     )
+
+
+def is_tentative(address: Address, interfaces: Iterable[Interface]) -> bool:
+    """Whether the kernel still looks for another host that has `address`, and so does not let it be bound yet."""
+    return any(_is_among(address, each.tentative, each) for each in interfaces)
+
+
+def why_not_there(address: Address, errno: str, interfaces: Iterable[Interface]) -> str:
+    """Why the kernel refuses to bind `address` by itself with `errno`, and what to do about it."""
+    for each in interfaces:
+        if _is_among(address, each.duplicate, each):
+            return (
+                f"another host has {address} too, so {each.name} may not use it (duplicate address detection failed); "
+                "give one of them another address"
+            )
+        if _is_among(address, each.tentative, each):
+            return (
+                f"{address} is still tentative on {each.name}: the kernel looks for another host that has it; "
+                "try again in a second or two, or bind it with freebind"
+            )
+    if errno == "EADDRNOTAVAIL":
+        return f"no interface of this host has {address}; bind one that it has, or *"
+    return f"{_REFUSALS.get(errno, 'the system refuses it')}; bind another address"
+
+
+_REFUSALS = {
+    "EACCES": "the system forbids it",
+    "EAFNOSUPPORT": "this system makes no sockets of that family",
+    "EINVAL": "it is no address that such a socket can have",
+    "ENODEV": "there is no interface of that name or number",
+    "EPERM": "the system forbids it",
+}
+
+
+def _is_among(address: Address, others: Iterable[Address], on: Interface) -> bool:
+    if address.scope not in {None, on.name, str(on.index)}:
+        return False
+    return any((address.value, address.version) == (other.value, other.version) for other in others)

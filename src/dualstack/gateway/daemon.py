@@ -75,7 +75,7 @@ class Gateway:
             ConfigError: the configuration cannot run on this host.
             ListenError: a socket cannot be opened; none is left open.
         """
-        facts = await gather_facts(self.config)
+        facts = await gather_facts(self.config, tell=self._tell)
         planned = self._supply.settle(working_plan(self.config, facts), self.config.where, at_start=True)
         with ExitStack() as undo:
             opened = [sockets[0] for sockets in self._supply.open(planned.sockets)]
@@ -273,7 +273,7 @@ class Gateway:
         Raises:
             ConfigError, ListenError: it cannot run; what ran before runs on.
         """
-        facts = await gather_facts(config)
+        facts = await gather_facts(config, tell=self._tell)
         planned = self._supply.settle(working_plan(config, facts), config.where, at_start=False)
         mention_what_needs_a_restart(self._log, self.config, config)
         old = {listening.planned.identity: listening for listening in self._listenings()}
@@ -313,6 +313,9 @@ class Gateway:
         except ListenError as error:
             port.state, port.error = PortState.FAILED, str(error)
             self._log.error("port failed", port=port.name, why=str(error))
+
+    def _tell(self, why: str) -> None:
+        self._log.info("waiting", why=why)
 
     def _say_shortage(self, is_on: bool) -> None:  # noqa: FBT001 - there is one thing to say
         if is_on:

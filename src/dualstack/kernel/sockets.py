@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from dualstack.core.address import Address
+from dualstack.core.bindable import why_not_there
 from dualstack.core.hostfacts import Listener
 from dualstack.core.oracle import Case, Sock, Step, predict
 from dualstack.core.sockaddr import SocketAddress
@@ -23,6 +24,7 @@ from dualstack.kernel.datagrams import make_room, tell_who_was_asked
 
 __all__ = [
     "KEEPS_ITS_PORT",
+    "bind_alone",
     "closed_socket",
     "describe",
     "listen_again",
@@ -103,6 +105,18 @@ def _open_one(spec: SocketSpec, port: int, backlog: int, *, first: bool) -> sock
     return sock
 
 
+def bind_alone(spec: SocketSpec) -> None:
+    """Bind the address of `spec` to any free port as `open_sockets` would, and let go of it.
+
+    Raises:
+        OSError: the kernel's own: the address cannot be bound.
+    """
+    kind = socket.SOCK_STREAM if spec.proto == "tcp" else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET6 if spec.family == 6 else socket.AF_INET, kind) as sock:
+        _set_options(sock, spec)
+        sock.bind(socket_tuple(spec, 0))
+
+
 @contextmanager
 def _chosen_port(spec: SocketSpec, port: int) -> Iterator[int]:
     """`port`; for 0 a free number, held by a socket that does not listen until ours has it too.
@@ -129,10 +143,23 @@ def _set_options(sock: socket.socket, spec: SocketSpec) -> None:
         make_room(sock)
         if spec.address.is_unspecified:
             tell_who_was_asked(sock)
+    if spec.freebind:
+        _bind_freely(sock)
     if spec.interface is not None:
         if not hasattr(socket, "SO_BINDTODEVICE"):
             raise OSError(errno.EOPNOTSUPP, f"this system cannot bind a socket to {spec.interface}")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, spec.interface.encode() + b"\0")
+
+
+# linux/in.h, linux/in6.h; Python names neither.
+_FREEBIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}
+
+
+def _bind_freely(sock: socket.socket) -> None:
+    """Let it be bound to an address that no interface has yet (ip(7), IP_FREEBIND)."""
+    if sys.platform != "linux":
+        raise OSError(errno.EOPNOTSUPP, "this system cannot bind an address that comes later")
+    sock.setsockopt(*_FREEBIND[socket.AddressFamily(sock.family)], 1)
 
 
 def _restartable(sock: socket.socket, *, shared: bool) -> None:
@@ -193,7 +220,6 @@ def listen_again(sock: socket.socket, spec: SocketSpec, *, backlog: int = BACKLO
 
 _REASONS = {
     errno.EADDRINUSE: "address in use{by}; {remedy}",
-    errno.EADDRNOTAVAIL: "no interface of this host has that address; bind one that it has, or *",
     errno.EACCES: "no right to it; start as root or give CAP_NET_BIND_SERVICE, or use a port from 1024 on",
     errno.EPERM: "no right to it; start as root",
     errno.EAFNOSUPPORT: "this system makes no sockets of that family; bind an address of the other",
@@ -203,6 +229,10 @@ _REASONS = {
 
 
 def _why(spec: SocketSpec, error: OSError) -> str:
+    if error.errno == errno.EADDRNOTAVAIL:
+        from dualstack.kernel.facts import read_interfaces
+
+        return why_not_there(spec.address, "EADDRNOTAVAIL", read_interfaces())
     reason = _REASONS.get(error.errno or 0)
     if reason is None:
         return os.strerror(error.errno) if error.errno else str(error)

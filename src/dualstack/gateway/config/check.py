@@ -1,7 +1,7 @@
 """`gateway --check`: what a configuration means, on this host or on another system, before anything is opened."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 
 from dualstack.core.configuration import Configuration
@@ -29,7 +29,14 @@ class Check:
         return replace(self, plan=replace(self.plan, notes=(*notes, *self.plan.notes)))
 
 
-def check(config: Configuration, *, system: str | None, lookup: bool, timeout_s: float) -> Check:
+def check(
+    config: Configuration,
+    *,
+    system: str | None,
+    lookup: bool,
+    timeout_s: float,
+    tell: Callable[[str], None] = lambda _text: None,
+) -> Check:
     """Plan `config` for this host, with who listens here now; or for any host of `system`.
 
     Args:
@@ -37,11 +44,15 @@ def check(config: Configuration, *, system: str | None, lookup: bool, timeout_s:
         system: a name of `core.stacks`; None is this host as it is.
         lookup: whether names are looked up.
         timeout_s: for each name.
+        tell: hears what is waited for.
 
     Raises:
         ConfigError: it cannot mean anything there.
     """
-    here = asyncio.run(gather_facts(config, listeners=system is None, timeout_s=timeout_s, lookup=lookup))
+    is_here = system is None
+    here = asyncio.run(
+        gather_facts(config, listeners=is_here, timeout_s=timeout_s, lookup=lookup, here=is_here, tell=tell)
+    )
     if system is None and config.user is not None:
         user_entry(config.user, config.where)
     facts = here if system is None else facts_of_any(system, here)

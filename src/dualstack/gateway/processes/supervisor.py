@@ -77,7 +77,7 @@ class Supervisor:
             why = "only Linux spreads the clients of a port over processes; leave the key out"
             raise ConfigError(self.config.where, "workers", why)
         self._nursery.start()
-        facts = await gather_facts(self.config)
+        facts = await gather_facts(self.config, tell=self._tell)
         planned = self._supply.settle(working_plan(self.config, facts), self.config.where, at_start=True)
         with ExitStack() as undo:
             held = self._opened(planned.sockets)
@@ -90,6 +90,9 @@ class Supervisor:
             undo.pop_all()
         self._supply.let_go()
         report(self._log, self.config, planned, facts)
+
+    def _tell(self, why: str) -> None:
+        self._log.info("waiting", why=why)
 
     def _opened(self, specs: Sequence[SocketSpec]) -> list[Held]:
         own = held_ports(each.sockets for each in self._held)
@@ -197,7 +200,7 @@ class Supervisor:
         Raises:
             ConfigError, ListenError: it cannot run; what ran before runs on.
         """
-        facts = await gather_facts(config)
+        facts = await gather_facts(config, tell=self._tell)
         planned = self._supply.settle(working_plan(config, facts), config.where, at_start=False)
         mention_what_needs_a_restart(self._log, self.config, config)
         old = {each.planned.identity: each for each in self._held}
