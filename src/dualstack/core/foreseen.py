@@ -153,6 +153,7 @@ def planned_sock(spec: SocketSpec, stack: Stack) -> Sock:
         reuseaddr=is_tcp and not is_windows,
         reuseport=spec.shared and not is_windows,
         exclusive=is_tcp and is_windows and not spec.shared,
+        device=spec.interface,
     )
 
 
@@ -168,7 +169,9 @@ def loops(config: Configuration, specs: Sequence[SocketSpec], facts: HostFacts) 
         if not isinstance(service.target, Endpoint):
             continue
         port = service.target.port
-        own = [spec for spec in specs if spec.port == port and spec.proto == service.protocol]
+        # A connection to an address of our own comes in by the loopback, whichever interface has the address.
+        near = [spec for spec in specs if spec.interface in {None, "lo", "lo0"}]
+        own = [spec for spec in near if spec.port == port and spec.proto == service.protocol]
         met = _met(service.target, own, service, facts)
         if met is None:
             continue

@@ -91,10 +91,19 @@ def plan_claims(claims: Sequence[Claim], facts: HostFacts, *, auto: Sockets = So
         ]
         if not facts.ipv6:
             notes += _without_ipv6(group, settlement.families, facts, where)
-        made = _share(sorted(made, key=lambda spec: not spec.address.is_unspecified), stack)
-        conflicts += foreseen(made, stack, facts)
         sockets += made
-    return Plan(tuple(sockets), tuple(conflicts), (), tuple(dict.fromkeys(notes)))
+    shared = [made for alike in _by_number(sockets) for made in _share(alike, stack)]
+    conflicts += [conflict for alike in _by_number(shared) for conflict in foreseen(alike, stack, facts)]
+    return Plan(tuple(shared), tuple(conflicts), (), tuple(dict.fromkeys(notes)))
+
+
+def _by_number(specs: Iterable[SocketSpec]) -> Iterator[list[SocketSpec]]:
+    """Those on one port number, wildcards first; to keep to an interface is no way around one that does not."""
+    numbers: dict[tuple[object, ...], list[SocketSpec]] = {}
+    for spec in specs:
+        own = (spec.service, spec.port_name) if spec.port == 0 else ()
+        numbers.setdefault((spec.proto, spec.port, *own), []).append(spec)
+    return (sorted(alike, key=lambda spec: not spec.address.is_unspecified) for alike in numbers.values())
 
 
 def claims_of(config: Configuration, service: Service, facts: HostFacts) -> Iterator[Claim]:

@@ -14,6 +14,7 @@ from time import monotonic
 from dualstack.core.bindable import is_tentative
 from dualstack.core.hostfacts import BindAsk, HostFacts, Interface
 from dualstack.core.socketspec import SocketSpec
+from dualstack.errors import AddressError
 from dualstack.kernel.facts import read_interfaces
 from dualstack.kernel.netlink import Notices
 from dualstack.kernel.sockets import bind_alone
@@ -54,6 +55,8 @@ def answers_of(asks: Iterable[BindAsk]) -> dict[BindAsk, str | None]:
     for ask in asks:
         try:
             bind_alone(_spec(ask))
+        except AddressError:
+            answers[ask] = "ENODEV"
         except OSError as error:
             if error.errno not in _OF_OTHER_THINGS:
                 answers[ask] = errno.errorcode.get(error.errno or 0, str(error))
