@@ -5,24 +5,22 @@ be bound at all is what the kernel said (`HostFacts.answers`), where it was aske
 and a remedy with options was tried on the oracle before it is named.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from dualstack.core.address import Address
 from dualstack.core.bindable import why_not_there
-from dualstack.core.case import UNKNOWN, Case, Sock, Step
+from dualstack.core.case import UNKNOWN, Case, Sock
 from dualstack.core.configuration import Configuration, Service
 from dualstack.core.endpoint import Endpoint
-from dualstack.core.hostfacts import HostFacts, Listener
+from dualstack.core.hostfacts import HostFacts
+from dualstack.core.in_the_way import beside, stranger
+from dualstack.core.opening import APART, apart, opening, planned_sock, whole
 from dualstack.core.oracle import predict
 from dualstack.core.outgoing import target_addresses
 from dualstack.core.socketspec import SocketSpec
-from dualstack.core.stacks import Sharing, Stack, stack_named
+from dualstack.core.stacks import Stack, stack_named
 
-__all__ = ["Conflict", "beside_strangers", "foreseen", "loops", "opening", "planned_sock"]
-
-_SOMEBODY_ELSE = -1
-_ANY = {4: Address("0.0.0.0"), 6: Address("::")}
+__all__ = ["Conflict", "foreseen", "loops"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ def foreseen(specs: Sequence[SocketSpec], stack: Stack, facts: HostFacts) -> Ite
                 f"ports below {low} need CAP_NET_BIND_SERVICE: start as root with `user`, or use a port from {low} on",
             )
             continue
-        conflict = _refused_alone(spec, facts) or _beside_others(spec, specs[:position], stack, facts)
+        conflict = _refused_alone(spec, facts) or _beside_others(spec, specs, specs[:position], stack, facts)
         if conflict is not None:
             yield conflict
 
@@ -69,14 +67,16 @@ def _refused_alone(spec: SocketSpec, facts: HostFacts) -> Conflict | None:
     return Conflict(f"{spec} ({spec.service})", None, errno, "bind", remedy)
 
 
-def _beside_others(spec: SocketSpec, earlier: Sequence[SocketSpec], stack: Stack, facts: HostFacts) -> Conflict | None:
+def _beside_others(
+    spec: SocketSpec, specs: Sequence[SocketSpec], earlier: Sequence[SocketSpec], stack: Stack, facts: HostFacts
+) -> Conflict | None:
     foreign = [
         listener
         for listener in facts.listeners or ()
         if listener.port == spec.port != 0 and listener.proto == spec.proto
     ]
     sockets = (
-        *(_stranger(each) for each in foreign),
+        *(stranger(each) for each in foreign),
         *(planned_sock(own, stack) for own in earlier),
         planned_sock(spec, stack),
     )
@@ -89,11 +89,10 @@ def _beside_others(spec: SocketSpec, earlier: Sequence[SocketSpec], stack: Stack
         if against is None:
             return Conflict(shown, None, str(outcome.errno), step.call, f"{outcome.why}; bind another address")
         other = str(foreign[against]) if against < len(foreign) else str(earlier[against - len(foreign)])
-        apart = beside_strangers(spec, foreign, stack)
-        remedy = (
-            f"stop {other} or let it listen on another port; or bind {spec.service} to addresses that it leaves free"
-        )
-        return Conflict(shown, other, str(outcome.errno), step.call, f"{remedy}{apart and f', as with {apart}'}")
+        family = beside(whole(spec, specs), foreign, stack)
+        free = f"addresses that it leaves free{f', as with {family}' if family else ''}"
+        remedy = f"stop {other} or let it listen on another port; or bind {spec.service} to {free}"
+        return Conflict(shown, other, str(outcome.errno), step.call, remedy)
     return None
 
 
@@ -111,56 +110,6 @@ def _case_on(facts: HostFacts, stack: Stack, spec: SocketSpec, sockets: tuple[So
         local=None if local is None else frozenset(local),
         interfaces={interface.name: interface.index for interface in facts.interfaces},
     )
-
-
-def _stranger(each: Listener) -> Sock:
-    """It stands already, however it came by it; with us, another user's, it does not share."""
-    return Sock(each.family, each.address, each.v6only, reuseport=True, uid=_SOMEBODY_ELSE)
-
-
-def beside_strangers(spec: SocketSpec, others: Iterable[Listener], stack: Stack) -> str:
-    """How `spec` would stand beside sockets that are in its way, in the words of the command line and the file.
-
-    Empty where only another address or port helps.
-    """
-    if spec.family != 6 or spec.v6only is not False or not spec.address.is_unspecified:
-        return ""
-    foreign = [_stranger(each) for each in others if (each.port, each.proto) == (spec.port, spec.proto)]
-    for what, family, v6only in _APART:
-        narrowed = replace(spec, family=family, address=_ANY[family], v6only=v6only, shared=False)
-        sockets = (*foreign, planned_sock(narrowed, stack))
-        case = Case(stack, spec.proto, sockets, opening(spec.proto, range(len(sockets))))
-        mine = [made for step, made in zip(case.steps, predict(case).steps, strict=True) if step.socket == len(foreign)]
-        if all(made.errno is None for made in mine):
-            return what
-    return ""
-
-
-_APART = (
-    ('IPv6 alone: --v6only, or `bind = "::"` with `v6only = true`', 6, True),
-    ("IPv4 alone: 0.0.0.0 in place of the IPv6 wildcard", 4, None),
-)
-"""What a socket of both families may become, so that somebody else keeps the other family."""
-
-
-def planned_sock(spec: SocketSpec, stack: Stack) -> Sock:
-    """The socket of `spec` with the options that `kernel.sockets` gives it on a system."""
-    is_tcp, is_windows = spec.proto == "tcp", stack.same_address is Sharing.MATRIX
-    return Sock(
-        spec.family,
-        spec.address,
-        spec.v6only,
-        reuseaddr=is_tcp and not is_windows,
-        reuseport=spec.shared and not is_windows,
-        exclusive=is_tcp and is_windows and not spec.shared,
-        device=spec.interface,
-    )
-
-
-def opening(proto: str, indexes: Iterable[int]) -> tuple[Step, ...]:
-    """The calls that open sockets: UDP has no listen."""
-    calls = ("bind", "listen") if proto == "tcp" else ("bind",)
-    return tuple(Step(call, index) for index in indexes for call in calls)
 
 
 def loops(config: Configuration, specs: Sequence[SocketSpec], facts: HostFacts) -> Iterator[Conflict]:
@@ -201,9 +150,8 @@ def _out_of_the_loop(service: Service, met: SocketSpec, own: Sequence[SocketSpec
     elsewhere = f"let {met.service} listen on another port"
     if not isinstance(target, Endpoint) or not met.address.is_unspecified:
         return f"{elsewhere}, or on another address than {target}"
-    for what, family, v6only in _APART:
-        others = [spec for spec in own if spec is not met]
-        narrowed = replace(met, family=family, address=_ANY[family], v6only=v6only)
-        if met.v6only is False and _met(target, [*others, narrowed], service, facts) is None:
-            return f"{elsewhere}, or on the family that {target} leaves free ({what})"
+    others = [spec for spec in own if spec is not met]
+    for family, how in APART.items():
+        if met.v6only is False and _met(target, [*others, apart(met, family)], service, facts) is None:
+            return f"{elsewhere}, or on {how}, which leaves {target} to the server behind"
     return f"{elsewhere}, or on addresses other than {target}"

@@ -43,7 +43,10 @@ class BindAsk:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A socket that listens (TCP) or is bound (UDP) on this host already; None is unknown."""
+    """A socket that listens (TCP) or is bound (UDP) on this host already; None is unknown.
+
+    One with a `peer` is a connection, which holds a port number as well; `lingers` is TIME_WAIT and its like.
+    """
 
     proto: str
     family: int
@@ -53,11 +56,14 @@ class Listener:
     uid: int | None = None
     process: str | None = None
     pid: int | None = None
+    peer: str = ""
+    lingers: bool = False
 
     def __str__(self) -> str:
         host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
         who = ", ".join(part for part in (self.process, f"pid {self.pid}" if self.pid else "") if part)
-        return f"{host}:{self.port}" + (f" ({who})" if who else "")
+        to = f" to {self.peer}" if self.peer else ""
+        return f"{host}:{self.port}{to}" + (f" ({who})" if who else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration, ExecTarget, Port, Service, Sockets, UnixTarget
 from dualstack.core.coverage import Claim, settle
 from dualstack.core.endpoint import Endpoint, Wildcard
-from dualstack.core.foreseen import Conflict, foreseen, loops, opening, planned_sock
+from dualstack.core.foreseen import Conflict, foreseen, loops
 from dualstack.core.hostfacts import BindAsk, HostFacts
+from dualstack.core.opening import opening, planned_sock
 from dualstack.core.oracle import Case, predict
 from dualstack.core.outgoing import LOOPBACKS, LinkFinding, link_findings
 from dualstack.core.scoping import check_scope

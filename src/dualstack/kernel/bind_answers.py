@@ -12,14 +12,16 @@ from dataclasses import replace
 from time import monotonic
 
 from dualstack.core.bindable import is_tentative
-from dualstack.core.hostfacts import BindAsk, HostFacts, Interface
+from dualstack.core.hostfacts import BindAsk, HostFacts, Interface, Listener
+from dualstack.core.in_the_way import overlapping
 from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import AddressError
 from dualstack.kernel.facts import read_interfaces
 from dualstack.kernel.netlink import Notices
+from dualstack.kernel.sockdiag import read_connections
 from dualstack.kernel.sockets import bind_alone
 
-__all__ = ["TENTATIVE_S", "answers_of", "tentative", "with_answers"]
+__all__ = ["TENTATIVE_S", "answers_of", "connections_in_the_way", "tentative", "with_answers"]
 
 TENTATIVE_S = 3.0
 """How long a tentative address is waited for: the detection itself takes 1 to 2 s (DupAddrDetectTransmits 1)."""
@@ -63,6 +65,24 @@ def answers_of(asks: Iterable[BindAsk]) -> dict[BindAsk, str | None]:
         else:
             answers[ask] = None
     return answers
+
+
+def connections_in_the_way(spec: SocketSpec) -> list[Listener]:
+    """The connections for which TCP's kernel refuses the port number of `spec` although nobody listens there.
+
+    Whether they let a server in depends on SO_REUSEADDR, which nobody tells of another's socket: where there are some,
+    the address is bound with its number, and let go.
+    """
+    holders = overlapping(spec, read_connections(spec.port)) if spec.proto == "tcp" else []
+    if not holders:
+        return []
+    try:
+        bind_alone(spec, port=spec.port)
+    except AddressError:
+        return []
+    except OSError as error:
+        return holders if error.errno == errno.EADDRINUSE else []
+    return []
 
 
 def tentative(answers: Mapping[BindAsk, str | None], interfaces: Iterable[Interface]) -> list[BindAsk]:

@@ -1,18 +1,22 @@
 """`gateway --check`: what a configuration means, on this host or on another system, before anything is opened."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 
 from dualstack.core.configuration import Configuration
+from dualstack.core.foreseen import Conflict
 from dualstack.core.hostfacts import HostFacts
-from dualstack.core.planner import Plan, plan, planned_sock
+from dualstack.core.in_the_way import in_use_by_connections
+from dualstack.core.opening import planned_sock
+from dualstack.core.planner import Plan, plan
 from dualstack.core.socket_text import Labelled
 from dualstack.core.stacks import STACKS, Stack
 from dualstack.gateway.config.planning import gather_facts
 from dualstack.gateway.config.unreached import Unreached, unreached_targets
 from dualstack.gateway.ports import describe_socket
 from dualstack.gateway.privileges import user_entry
+from dualstack.kernel.bind_answers import connections_in_the_way
 
 __all__ = ["Check", "check", "plan_document", "planned_sockets"]
 
@@ -56,7 +60,19 @@ def check(
     if system is None and config.user is not None:
         user_entry(config.user, config.where)
     facts = here if system is None else facts_of_any(system, here)
-    return Check(plan(config, facts), tuple(unreached_targets(config, facts)) if lookup else ())
+    planned = plan(config, facts)
+    if is_here:
+        planned = replace(planned, conflicts=(*planned.conflicts, *_held_by_connections(planned)))
+    return Check(planned, tuple(unreached_targets(config, facts)) if lookup else ())
+
+
+def _held_by_connections(planned: Plan) -> Iterator[Conflict]:
+    """Port numbers that the system has given to connections out, or that those of before still hold."""
+    known = {conflict.a for conflict in planned.conflicts}
+    for spec in planned.sockets:
+        shown = f"{spec} ({spec.service})"
+        if shown not in known and (holders := connections_in_the_way(spec)):
+            yield Conflict(shown, None, "EADDRINUSE", "bind", f"address in use by {in_use_by_connections(holders)}")
 
 
 def facts_of_any(system: str, here: HostFacts) -> HostFacts:
