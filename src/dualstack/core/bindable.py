@@ -27,7 +27,7 @@ def refused_alone(case: Case, sock: Sock) -> Outcome | None:
     if refused is not None:
         return refused
     if sock.family == 6 and sock.address.is_mapped and is_v6only(case, sock) is not False:
-        why = "a mapped address on an IPV6_V6ONLY socket"
+        why = "an IPV6_V6ONLY socket takes no IPv4-mapped address"
         errno = case.stack.mapped_bind if is_v6only(case, sock) is True else UNKNOWN
         return Outcome(errno, why, source=case.stack.source_of("mapped_bind"))
     if sock.address.canonical.version == 4:
@@ -39,7 +39,9 @@ def _wrong_family(case: Case, sock: Sock) -> Outcome | None:
     if sock.family == 4 and sock.address.version == 6:
         return Outcome("EAFNOSUPPORT", "an AF_INET socket has no room for an IPv6 address", source=_INET_BIND)
     if sock.family == 6 and sock.address.version == 4:
-        return _on_linux(case, "EINVAL", "an AF_INET6 socket wants an IPv6 address; write it IPv4-mapped", _INET6_BIND)
+        return _on_linux(
+            case, "EINVAL", "an AF_INET6 socket wants an IPv6 address: write this one IPv4-mapped", _INET6_BIND
+        )
     return None
 
 
@@ -55,7 +57,11 @@ def _refused_ipv4(case: Case, address: Address) -> Outcome | None:
         return None
     if address.is_multicast or address == _BROADCAST:
         # A subnet's own broadcast address is not known here.
-        return None if case.stack.name == "linux" else _on_linux(case, None, "an address of many", _INET_BIND)
+        return (
+            None
+            if case.stack.name == "linux"
+            else _on_linux(case, None, "the address stands for many hosts", _INET_BIND)
+        )
     if is_local(case, address):
         return None
     return Outcome("EADDRNOTAVAIL", f"no interface of this host has {address}", source=_INET_BIND)
@@ -68,7 +74,11 @@ def _refused_ipv6(case: Case, address: Address) -> Outcome | None:
     if address.is_unspecified:
         return None
     if address.is_multicast:
-        return None if case.stack.name == "linux" else _on_linux(case, None, "an address of many", _INET6_BIND)
+        return (
+            None
+            if case.stack.name == "linux"
+            else _on_linux(case, None, "the address stands for many hosts", _INET6_BIND)
+        )
     if case.ipv6 and is_local(case, address):
         return None
     why = f"no interface of this host has {address}" if case.ipv6 else "IPv6 is off"
@@ -99,7 +109,7 @@ def _on_linux(case: Case, errno: str | None, why: str, source: str) -> Outcome:
     """What Linux was seen to do; nothing was read of the others."""
     if case.stack.name == "linux":
         return Outcome(errno, why, source=source)
-    return Outcome(UNKNOWN, f"{why}; no source tells what {case.stack.title} says", source=case.stack.source)
+    return Outcome(UNKNOWN, f"{why}; no source tells what happens then on {case.stack.title}", source=case.stack.source)
 
 
 def is_local(case: Case, address: Address) -> bool:

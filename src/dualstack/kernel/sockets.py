@@ -263,12 +263,16 @@ def closed_socket(spec: SocketSpec) -> socket.socket:
 
 
 def describe(sock: socket.socket) -> dict[str, object]:
-    """What a socket is, as the kernel tells: `family`, `address`, `port`, and `v6only` (None for IPv4)."""
+    """What a socket receives, as the kernel tells: `family`, `address`, `port`, and `v6only` (None for IPv4).
+
+    One that is bound to a mapped address receives IPv4 alone.
+    """
     name = sock.getsockname()
-    is_ipv6 = sock.family == socket.AF_INET6
+    address = Address(name).canonical
+    is_ipv6 = address.version == 6
     return {
-        "family": 6 if is_ipv6 else 4,
-        "address": str(Address(name)),
+        "family": address.version,
+        "address": str(address),
         "port": name[1],
         "v6only": bool(sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)) if is_ipv6 else None,
     }
