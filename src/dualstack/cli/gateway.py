@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import click
 
+from dualstack.cli.choices import OneOf
 from dualstack.cli.output import Seconds, print_document, print_table
 from dualstack.cli.serving import run_gateway, serving_options
 from dualstack.core.domino_toml import domino_toml
@@ -47,7 +48,7 @@ A configuration:
     "--config", "-c", "path", metavar="FILE", default=DEFAULT_CONFIG, show_default=True, help="TOML, or a notes.ini."
 )
 @click.option("--check", "checking", is_flag=True, help="Print the plan and end: exit 1 on a conflict.")
-@click.option("--os", "system", type=click.Choice(list(STACKS)), help="With --check: plan for any host of this system.")
+@click.option("--os", "system", type=OneOf(list(STACKS)), help="With --check: plan for any host of this system.")
 @click.option("--no-lookup", is_flag=True, help="With --check: do not look names up.")
 @click.option("--timeout", type=Seconds(min=0, min_open=True), default=5.0, help="With --check: seconds for each name.")
 @click.option("--control", metavar="PATH", help="The control socket, instead of the file's.")

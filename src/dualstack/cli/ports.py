@@ -2,6 +2,7 @@
 
 import click
 
+from dualstack.cli.choices import OneOf
 from dualstack.cli.output import Seconds, json_option, print_document, print_table
 from dualstack.errors import ControlError
 from dualstack.gateway.control.client import default_control_path, request
@@ -19,7 +20,7 @@ Examples:
   dualstack ports restart tcpip6 --release    let go of the port number in between
 """
 )
-@click.argument("verb", type=click.Choice(["list", "stop", "start", "restart"]))
+@click.argument("verb", type=OneOf(["list", "stop", "start", "restart"]))
 @click.argument("name", required=False)
 @click.option("--drain", type=Seconds(min=0), metavar="SECONDS", help="End the port's connections within so long.")
 @click.option("--release", is_flag=True, help="Close the sockets, so that others may take the port number.")

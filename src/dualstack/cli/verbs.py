@@ -5,6 +5,9 @@ from collections.abc import Mapping
 
 import click
 
+from dualstack.cli.streams import give_up_output, is_output_over
+from dualstack.core.suggestion import closest
+
 __all__ = ["Verbs"]
 
 
@@ -32,6 +35,32 @@ class Verbs(click.Group):
         command = importlib.import_module(f"{self._package}.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101 - a verb's file defines `command`
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb that is meant.
+
+        Raises:
+            click.UsageError: there is none of that name; it says which may be meant.
+        """
+        word = args[0]
+        if word in self._verbs or word.startswith("-"):
+            return super().resolve_command(ctx, args)
+        close = closest(word, self._verbs)
+        meant = f"Did you mean {close!r}?" if close else f"There are {', '.join(self._verbs)}."
+        raise click.UsageError(f"No such command {word!r}. {meant}", ctx)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Do the verb; a reader of standard error that has gone ends it as one of standard output does."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            give_up_output()
+        except KeyboardInterrupt:
+            if is_output_over():
+                give_up_output()
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The table, without importing any."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dualstack.cli.choices import OneOf
 from dualstack.cli.output import console, json_option, print_document
 from dualstack.errors import ExitCode
 from dualstack.lab.matrix import CLIENTS, SERVERS, VARIANTS, Box, Matrix, Rows, measure
@@ -31,7 +32,7 @@ Exit status: 0 every box works through the gateway, 1 one does not, 69 or 77 the
     "--variant",
     "variants",
     multiple=True,
-    type=click.Choice(list(VARIANTS)),
+    type=OneOf(list(VARIANTS)),
     help="What to measure; all but kernel-plain where none is named.",
 )
 @json_option()
