@@ -14,7 +14,7 @@ from dualstack.errors import ExitCode
 from dualstack.gateway.config.check import Check, check, plan_document
 from dualstack.gateway.config.domino import given_options, load_domino, load_either, load_to_run
 from dualstack.gateway.config.tables import configuration_keys
-from dualstack.gateway.control.client import default_control_path
+from dualstack.gateway.control.places import default_control_path
 
 __all__ = ["command"]
 
