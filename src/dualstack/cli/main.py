@@ -3,12 +3,16 @@
 import sys
 from io import StringIO
 
-from dualstack.errors import DualstackError, ExitCode
+from dualstack.errors import DualstackError, ExitCode, NotInstalled
+from dualstack.net.extras import need, need_of
 
 try:
-    import click
-except ModuleNotFoundError:  # pragma: no cover - `.ci/run` shows it with the bare wheel
-    sys.exit("dualstack: the command needs its extras: pip install 'dualstack[all]'")
+    need("the command", "cli")
+except NotInstalled as error:
+    sys.stderr.write(f"dualstack: {error}\n")
+    sys.exit(error.exit_code)
+
+import click
 
 from dualstack.cli.streams import prepare_streams, say_on_stderr
 from dualstack.cli.verbs import Verbs
@@ -37,10 +41,20 @@ VERBS = {
 }
 
 
+NEEDS = {
+    "demo": ("gateway",),
+    "relay": ("gateway",),
+    "proxy": ("gateway",),
+    "gateway": ("gateway",),
+    "lab": ("gateway", "dns", "lab"),
+}
+
+
 @click.group(
     cls=Verbs,
     package="dualstack.cli",
     verbs=VERBS,
+    needs=NEEDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="dualstack", prog_name="dualstack")
@@ -59,6 +73,12 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(_INTERRUPTED)
+    except ModuleNotFoundError as error:
+        lacking = need_of(error.name or "")
+        if lacking is None:
+            raise
+        say_on_stderr(f"dualstack: {lacking}")
+        sys.exit(lacking.exit_code)
     except DualstackError as error:
         say_on_stderr(f"dualstack: {error}")
         sys.exit(error.exit_code)

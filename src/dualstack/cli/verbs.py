@@ -1,12 +1,13 @@
 """A command with verbs that are imported when they are called, so that `--help` stays quick."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 
 from dualstack.cli.streams import give_up_output, is_output_over
 from dualstack.core.suggestion import closest
+from dualstack.net.extras import need
 
 __all__ = ["Verbs"]
 
@@ -17,21 +18,35 @@ class Verbs(click.Group):
     Args:
         package: where the verbs' modules are.
         verbs: what each is for.
+        needs: the extras of those that need more than the command itself.
     """
 
-    def __init__(self, *arguments: object, package: str, verbs: Mapping[str, str], **options: object) -> None:
+    def __init__(
+        self,
+        *arguments: object,
+        package: str,
+        verbs: Mapping[str, str],
+        needs: Mapping[str, Sequence[str]] | None = None,
+        **options: object,
+    ) -> None:
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
         self._package = package
         self._verbs = verbs
+        self._needs = needs or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, in the order of their table."""
         return list(self._verbs)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The verb, imported now; None where there is none of that name."""
+        """The verb, imported now; None where there is none of that name.
+
+        Raises:
+            NotInstalled: it needs packages that are not there.
+        """
         if cmd_name not in self._verbs:
             return None
+        need(cmd_name, *self._needs.get(cmd_name, ()))
         command = importlib.import_module(f"{self._package}.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101 - a verb's file defines `command`
         return command

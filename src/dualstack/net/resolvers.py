@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from dualstack.errors import AddressError
+from dualstack.net.extras import need
 from dualstack.net.names import Resolver
 
 __all__ = ["DNS", "SYSTEM", "resolver_named"]
@@ -18,7 +19,8 @@ def resolver_named(texts: Sequence[str]) -> Resolver | None:
         texts: `system`; `dns`, the servers of resolv.conf; or addresses of servers.
 
     Raises:
-        AddressError: it is none of these, or dnspython is not installed.
+        AddressError: it is none of these.
+        NotInstalled: name servers are to be asked, and dnspython is not there.
     """
     return None if list(texts) == [SYSTEM] else _dns(tuple(texts))
 
@@ -28,8 +30,7 @@ def _dns(texts: tuple[str, ...]) -> Resolver:
     shown = ", ".join(texts)
     if not texts:
         raise AddressError(shown, f"write {SYSTEM}, {DNS}, or addresses of name servers")
-    try:
-        from dualstack.net.dns_resolver import DnsResolver
-    except ModuleNotFoundError as error:
-        raise AddressError(shown, "asking name servers takes dnspython: pip install 'dualstack[dns]'") from error
+    need("asking name servers", "dns")
+    from dualstack.net.dns_resolver import DnsResolver
+
     return DnsResolver(() if texts == (DNS,) else texts)
