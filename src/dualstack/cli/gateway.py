@@ -131,6 +131,10 @@ def _print_plan(checked: Check) -> None:
         ],
         title="Sockets, in the order they are opened",
     )
+    if any(spec.rule for spec in made.sockets):
+        click.echo(
+            "rule: which of the six rules for the family of a socket, D6.1 to D6.6, decided; `why` has its words\n"
+        )
     _print_list("Conflicts", [str(conflict) for conflict in made.conflicts] or ["none foreseen"])
     _print_list(
         "Links",
