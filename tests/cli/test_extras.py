@@ -80,6 +80,11 @@ def test_every_verb_works_or_says_in_one_line_how_to_install_what_it_lacks(insta
             continue
         if "cli" in lacking:
             lacking = ["cli"]
+        if lacking == ["dns"]:
+            # A value of --resolver, or of a file, that cannot be had: as a wrong one.
+            assert said.endswith(f"the extra dualstack[dns]: {install_command(['dnspython'])}\n"), words
+            assert (process.returncode, said.count("\n")) == (78, 1)
+            continue
         packages = [package for extra in lacking for package in PACKAGES[extra].values()]
         assert (process.returncode, said.count("\n")) == (69, 1), (words, said)
         assert f"needs {', '.join(packages)}, not installed here: " in said, words

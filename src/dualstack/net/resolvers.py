@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from dualstack.errors import AddressError
-from dualstack.net.extras import need
+from dualstack.net.extras import install_command
 from dualstack.net.names import Resolver
 
 __all__ = ["DNS", "SYSTEM", "resolver_named"]
@@ -19,8 +19,7 @@ def resolver_named(texts: Sequence[str]) -> Resolver | None:
         texts: `system`; `dns`, the servers of resolv.conf; or addresses of servers.
 
     Raises:
-        AddressError: it is none of these.
-        NotInstalled: name servers are to be asked, and dnspython is not there.
+        AddressError: it is none of these, or dnspython is not installed.
     """
     return None if list(texts) == [SYSTEM] else _dns(tuple(texts))
 
@@ -30,7 +29,9 @@ def _dns(texts: tuple[str, ...]) -> Resolver:
     shown = ", ".join(texts)
     if not texts:
         raise AddressError(shown, f"write {SYSTEM}, {DNS}, or addresses of name servers")
-    need("asking name servers", "dns")
-    from dualstack.net.dns_resolver import DnsResolver
-
+    try:
+        from dualstack.net.dns_resolver import DnsResolver
+    except ModuleNotFoundError as error:
+        how = install_command(["dnspython"])
+        raise AddressError(shown, f"asking name servers takes dnspython, the extra dualstack[dns]: {how}") from error
     return DnsResolver(() if texts == (DNS,) else texts)
