@@ -6,6 +6,7 @@ command ends with (sysexits(3)): 69 in use or unreachable, 75 time is up, 77 no 
 
 import errno as _errno
 import socket
+from collections.abc import Sequence
 from enum import IntEnum
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "ExitCode",
     "ListenError",
     "LookupFailed",
+    "NotInstalled",
     "PingError",
     "RuleError",
     "TrialError",
@@ -112,6 +114,17 @@ class UnknownBehaviour(DualstackError):  # noqa: N818 - it is no error of anybod
         super().__init__(f"unknown on {system}: {why}")
         self.system = system
         self.why = why
+
+
+class NotInstalled(DualstackError):  # noqa: N818 - what is missing is said, not that it is an error
+    """What was asked for takes packages that are not installed; `remedy` is the command that installs them."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+    def __init__(self, what: str, packages: Sequence[str], remedy: str) -> None:
+        super().__init__(f"{what} needs {', '.join(packages)}, not installed here: {remedy}")
+        self.packages = tuple(packages)
+        self.remedy = remedy
 
 
 class ConfigError(DualstackError, ValueError):

@@ -138,11 +138,14 @@ def _gateway(config: Configuration, log: Log, supply: Supply) -> Served:
 
 
 async def _open_control(gateway: Served, here: _Surroundings, path: str, undo: AsyncExitStack) -> Beside:
+    from dualstack.gateway.control.places import forget, make_known
     from dualstack.gateway.control.server import Control, inheritance_name
 
     control = Control(gateway, path, *here.left(inheritance_name(path)))
     undo.push_async_callback(control.close)
     control.start()
+    make_known(path)
+    undo.callback(lambda: None if control.is_left else forget(path))
     return control
 
 

@@ -53,7 +53,7 @@ class Control:
     def __init__(self, gateway: Served, path: str, sock: socket.socket | None = None) -> None:
         self._gateway = gateway
         self._path = Path(path)
-        self._is_left = False
+        self.is_left = False
         self._sock = sock or _claim(self._path)
         self._inode = self._path.stat().st_ino
         config = uvicorn.Config(
@@ -73,7 +73,7 @@ class Control:
 
     async def leave(self) -> None:
         """As `Beside.leave`."""
-        self._is_left = True
+        self.is_left = True
         await self.close()
 
     async def close(self) -> None:
@@ -82,7 +82,7 @@ class Control:
             self._server.should_exit = True
             await self._serving
         self._sock.close()
-        if self._is_left:
+        if self.is_left:
             return
         with suppress(FileNotFoundError, PermissionError):
             # PermissionError: the gateway has become another user; the next one replaces the stale socket.
