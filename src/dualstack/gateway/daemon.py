@@ -367,6 +367,7 @@ class Gateway:
             shortage=self.shortage,
             started=self._started,
             loop_time=asyncio.get_running_loop().time(),
+            lost=self._log.lost,
         )
         return as_document(shot)
 
@@ -385,6 +386,7 @@ class Gateway:
         """End everything now."""
         for service in (*self.services.values(), *self._leaving):
             await service.finish_dialling(0, lambda _door: True)
+            service.say_the_rest()
         for listening in self._listenings():
             listening.close(self._ears)
         self._supply.close()

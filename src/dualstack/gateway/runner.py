@@ -23,7 +23,6 @@ from dualstack.gateway.processes.notify import Notifier
 from dualstack.gateway.processes.supply import Supply
 from dualstack.gateway.processes.upgrade import Predecessor, Successor
 from dualstack.gateway.served import Beside, Served
-from dualstack.gateway.watch.access_log import AccessLog
 from dualstack.net.signals import hold_back, on_signals
 
 __all__ = ["run"]
@@ -71,9 +70,9 @@ class _Surroundings:
 async def _run(config: Configuration, here: _Surroundings, supply: Supply, ready: Ready) -> None:
     notifier, predecessor = here.notifier, here.predecessor
     async with AsyncExitStack() as undo:
+        undo.callback(here.log.close)
         if config.access_log is not None and config.workers == 1:
-            here.log.access = AccessLog(config.access_log, here.log.form)
-            undo.callback(here.log.access.close)
+            here.log.open_access(config.access_log)
         gateway = _gateway(config, here.log, supply)
         undo.push_async_callback(gateway.close)
         signals = _Signals(gateway, here)

@@ -58,6 +58,10 @@ def _of_gateway(shot: Snapshot) -> Iterator[Metric]:
     shortages = _counter("descriptor_shortages", "How often a worker had no descriptor left.")
     shortages.add_metric([], shot.shortages)
     yield shortages
+    lost = _counter("log_lines_lost", "Lines that nobody read in time, or that the disk had no room for.", "log")
+    for each in shot.lost:
+        lost.add_metric([each.log], each.lines)
+    yield lost
     listening = _gauge("port_listening", "Whether a port listens: 1, or 0 where it is stopped or failed.", "port")
     for port in shot.ports:
         listening.add_metric([port.name], port.state == "listening")

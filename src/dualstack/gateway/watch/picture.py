@@ -34,6 +34,7 @@ __all__ = ["picture"]
 
 _TEXT_MAX = 300
 _LESSONS_MAX = 64
+_NOTHING_LOST: Mapping[str, int] = {}
 
 Live = Mapping[tuple[Tally, WayKey], Way]
 
@@ -48,6 +49,7 @@ def picture(
     shortage: Shortage,
     started: float,
     loop_time: float,
+    lost: Mapping[str, int] = _NOTHING_LOST,
 ) -> to.Snapshot:
     """The gateway now.
 
@@ -60,6 +62,7 @@ def picture(
         shortage: of descriptors.
         started: when the gateway began.
         loop_time: the clock of the links.
+        lost: how many lines were lost, by log.
     """
     live = _live(links)
     to_wall = time() - loop_time
@@ -75,6 +78,7 @@ def picture(
         history=_history(history),
         short_now=int(shortage.is_on),
         shortages=shortage.episodes,
+        lost=[to.Lost(log, lines) for log, lines in lost.items()],
     )
 
 

@@ -14,6 +14,7 @@ from dualstack.gateway.watch.snapshot import (
     Client,
     Datagrams,
     Lesson,
+    Lost,
     OnPort,
     Port,
     Rule,
@@ -50,6 +51,7 @@ def total(documents: Sequence[Mapping[str, object]]) -> dict[str, object]:
             _merged((each for shot in shots for each in shot.history), attrgetter("source", "destination"), _lesson),
             sum(shot.short_now for shot in shots),
             sum(shot.shortages for shot in shots),
+            _merged((each for shot in shots for each in shot.lost), attrgetter("log"), _sum(Lost, "lines")),
         )
     )
 
