@@ -38,8 +38,8 @@ class Log:
     quiet = False
     writer: LineWriter | None = None
 
-    def __init__(self, logger: logging.Logger) -> None:
-        self._logger = logger
+    def __init__(self, logger: logging.Logger | None = None) -> None:
+        self._logger = logger or logging.getLogger(_OURS)
 
     def info(self, event: str, **facts: object) -> None:
         """What happened, as it should."""
@@ -103,7 +103,7 @@ def open_log(form: str = "text", *, quiet: bool = False) -> Log:
         logger.addHandler(handler)
         logger.setLevel(logging.WARNING if quiet or name != _OURS else logging.INFO)
     logging.getLogger(_OURS).propagate = False
-    log = Log(logging.getLogger(_OURS))
+    log = Log()
     log.form, log.quiet, log.writer = form, quiet, writer
     return log
 

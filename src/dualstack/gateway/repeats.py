@@ -9,16 +9,16 @@ __all__ = ["Repeats"]
 
 
 class Repeats:
-    """What is said of one service.
+    """What is said of one service, or of one listener.
 
     Args:
         loop: tells the time, and when it is time to say how many there were.
-        name: of the service.
+        whose: the facts that say of whom.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, name: str) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, **whose: str) -> None:
         self._loop = loop
-        self._name = name
+        self._whose = whose
         self._spate = Spate()
         self._writes: dict[str, Callable[..., None]] = {}
         self._alarm: asyncio.TimerHandle | None = None
@@ -26,7 +26,7 @@ class Repeats:
     def say(self, write: Callable[..., None], event: str, kind: str, **facts: object) -> None:
         """Say that it happened: by `write`, a method of the log, with these facts; or count it, by its kind."""
         if self._spate.is_said((event, kind), self._loop.time()):
-            write(event, service=self._name, **facts)
+            write(event, **self._whose, **facts)
         else:
             self._writes[event] = self._writes[OTHERS] = write
             self._set_alarm()
@@ -50,4 +50,4 @@ class Repeats:
     def _say_over(self, now: float) -> None:
         for what, silent in self._spate.over(now):
             event, why = what if isinstance(what, tuple) else (OTHERS, "more reasons than are told apart")
-            self._writes[event](event, service=self._name, more=silent, why=why)
+            self._writes[event](event, **self._whose, more=silent, why=why)

@@ -135,7 +135,7 @@ def _gateway(config: Configuration, log: Log, supply: Supply) -> Served:
 async def _open_control(gateway: Served, here: _Surroundings, path: str, undo: AsyncExitStack) -> Beside:
     from dualstack.gateway.control.server import Control, inheritance_name
 
-    control = Control(gateway, path, *here.left(inheritance_name(path)))
+    control = Control(gateway, path, *here.left(inheritance_name(path)), log=here.log)
     undo.push_async_callback(control.close)
     control.start()
     return control
@@ -149,7 +149,7 @@ def _open_page(gateway: Served, here: _Surroundings, config: Configuration, undo
         return total(await gateway.snapshots())
 
     left = here.left(inheritance_name(config.page))
-    page = Page(config.page, snapshot, hosts=config.page_hosts, sockets=left)
+    page = Page(config.page, snapshot, hosts=config.page_hosts, sockets=left, log=here.log)
     undo.push_async_callback(page.close)
     page.start()
     gateway.page = tuple(page.addresses)

@@ -63,7 +63,7 @@ class RunningService:
         self._plane = plane
         self._children = children
         self._log = log
-        self._repeats = Repeats(asyncio.get_running_loop(), policy.service.name)
+        self._repeats = Repeats(asyncio.get_running_loop(), service=policy.service.name)
         self.associations = Associations(asyncio.get_running_loop(), log)
         self._dialling: dict[asyncio.Task[None], Door] = {}
 
