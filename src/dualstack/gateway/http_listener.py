@@ -27,6 +27,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from dualstack.core.pace import Pace
 from dualstack.gateway.clients import client_of, shown
 from dualstack.gateway.log import Log
 from dualstack.gateway.privileges import descriptor_limit
@@ -44,6 +45,8 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 # Where there are few descriptors, of so many one is for the people; the least that a browser works with.
 _ONE_OF, _LEAST = 16, 4
 _KEEP_ALIVE_S = 5
+# What may come at once, after a rest: that of so many seconds.
+_AT_ONCE_S = 4.0
 _LEAVE_S = 1.0
 _TRY_AGAIN_S = 0.25
 
@@ -97,11 +100,11 @@ class HttpListener:
         self._repeats = Repeats(self._loop, listener=name)
         self._sockets = sockets
         self._reserve = Reserve(self.bounds.connections)
-        self._accepting = _Pace(self._loop, bounds.connections_per_s)
-        requests = _Pace(self._loop, bounds.requests_per_s)
+        self._accepting = Pace(bounds.connections_per_s, _AT_ONCE_S * bounds.connections_per_s)
+        requests = Pace(bounds.requests_per_s, _AT_ONCE_S * bounds.requests_per_s)
 
         async def paced(scope: Scope, receive: Receive, send: Send) -> None:
-            await requests.turn()
+            await self._turn(requests)
             await application(scope, receive, send)
 
         self._config = uvicorn.Config(
@@ -161,12 +164,17 @@ class HttpListener:
         self._repeats.close()
         self._reserve.let_go()
 
+    async def _turn(self, pace: Pace) -> None:
+        wait_s = pace.wait_s(self._loop.time())
+        if wait_s:
+            await asyncio.sleep(wait_s)
+
     # Who comes in.
 
     async def _accept_all(self, sock: socket) -> None:
         sock.setblocking(False)
         while True:
-            await self._accepting.turn()
+            await self._turn(self._accepting)
             is_told = await self._somebody_at(sock)
             await self._room()
             try:
@@ -284,10 +292,14 @@ class HttpListener:
 
     def _set_alarm(self) -> None:
         """Look when the first time is up."""
-        if self._alarm is None:
-            at = min(next(iter(them.values()), inf) for them in (self._waiting, self._answering, self._leaving))
-            if at != inf:
-                self._alarm = self._loop.call_at(at, self._ring)
+        at = min(next(iter(them.values()), inf) for them in (self._waiting, self._answering, self._leaving))
+        if self._alarm is not None:
+            if self._alarm.when() <= at:
+                return
+            self._alarm.cancel()
+            self._alarm = None
+        if at != inf:
+            self._alarm = self._loop.call_at(at, self._ring)
 
     def _ring(self) -> None:
         self._alarm = None
@@ -351,21 +363,3 @@ class _Connection(H11Protocol):
         """End it now."""
         self._listener.ending(self)
         self.transport.abort()
-
-
-class _Pace:
-    """So many a second on average, four times as many at once; the others wait their turn."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, per_s: float) -> None:
-        self._loop = loop
-        self._per_s = per_s
-        self._most = self._left = 4 * per_s
-        self._at = loop.time()
-
-    async def turn(self) -> None:
-        """Until it is one's turn."""
-        now = self._loop.time()
-        self._left = min(self._most, self._left + (now - self._at) * self._per_s) - 1
-        self._at = now
-        if self._left < 0:
-            await asyncio.sleep(-self._left / self._per_s)
