@@ -1,7 +1,7 @@
 """Answers HTTP on sockets of ours, for people: the status page and the control socket. It is bounded in every way.
 
-- So many connections at a time, in all and by client. Where there are as many, the one that has waited longest without a
-  whole request makes room, so that silent ones lock nobody out; where none waits, the newcomer does.
+- So many connections at a time, in all and by client. Where there are as many, the one that has waited longest without
+  a whole request makes room, so that silent ones lock nobody out; where none waits, the newcomer does.
 - A request's head is there within a time, from the connection's begin or from the answer before, and an answer is taken
   within another.
 - So many connections and requests a second, whoever they are from: what it costs the relay beside it is bounded.

@@ -23,6 +23,7 @@ from dualstack.gateway.processes.notify import Notifier
 from dualstack.gateway.processes.supply import Supply
 from dualstack.gateway.processes.upgrade import Predecessor, Successor
 from dualstack.gateway.served import Beside, Served
+from dualstack.gateway.watch.snapshot import Snapshot
 from dualstack.net.signals import hold_back, on_signals
 
 __all__ = ["run"]
@@ -143,10 +144,12 @@ async def _open_control(gateway: Served, here: _Surroundings, path: str, undo: A
 
 def _open_page(gateway: Served, here: _Surroundings, config: Configuration, undo: AsyncExitStack) -> Beside:
     from dualstack.gateway.watch.page.server import Page, inheritance_name
-    from dualstack.gateway.watch.totals import total
+    from dualstack.gateway.watch.totals import total, with_lost
 
-    async def snapshot() -> dict[str, object]:
-        return total(await gateway.snapshots())
+    async def snapshot() -> Snapshot | dict[str, object]:
+        if isinstance(gateway, Gateway):
+            return await gateway.shot()
+        return with_lost(total(await gateway.snapshots()), here.log.lost)
 
     left = here.left(inheritance_name(config.page))
     page = Page(config.page, snapshot, hosts=config.page_hosts, sockets=left, log=here.log)

@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from dualstack.core.endpoint import Endpoint
 from dualstack.gateway.http_listener import Application, Bounds, HttpListener
 from dualstack.gateway.log import Log
-from dualstack.gateway.watch.metrics import exposition
+from dualstack.gateway.watch.metrics import exposing
+from dualstack.gateway.watch.page.choice import Choice
 from dualstack.gateway.watch.page.guard import Guard
-from dualstack.gateway.watch.page.view import page
+from dualstack.gateway.watch.page.pages import Body, Pages
 from dualstack.gateway.watch.page.watch import Source, Watch
+from dualstack.gateway.watch.slices import in_slices
 from dualstack.net.listen import bind_sockets
 
 if TYPE_CHECKING:
@@ -121,23 +123,33 @@ def _authority(sock: socket.socket) -> str:
 
 def application(watch: Watch) -> Starlette:
     """The page as an ASGI application, still without its guard."""
+    pages = Pages(watch)
 
-    async def first(_request: "Request") -> HTMLResponse:
-        shot = await watch.now()
-        return HTMLResponse(page(shot, watch.lately(shot)))
+    async def first(request: "Request") -> Response:
+        return _answer(request, await pages.of(Choice.of(request.url.query)), "text/html; charset=utf-8")
 
-    async def snapshot(_request: "Request") -> Response:
+    async def snapshot(request: "Request") -> Response:
         shot = await watch.now()
-        document = {**msgspec.to_builtins(shot), "samples": msgspec.to_builtins(watch.lately(shot))}
-        return Response(msgspec.json.encode(document), media_type="application/json")
+        fields = {name: getattr(shot, name) for name in shot.__struct_fields__}
+        content = msgspec.json.encode({**fields, "samples": watch.lately(shot)})
+        return _answer(request, Body.of(content), "application/json")
 
     async def metrics(request: "Request") -> Response:
-        body, content_type = exposition(await watch.now(), request.headers.get("accept", ""))
-        return Response(body, headers={"content-type": content_type})
+        work, content_type = exposing(await watch.now(), request.headers.get("accept", ""))
+        return _answer(request, Body.of(await in_slices(work)), content_type)
 
     routes = [Route("/", first), Route("/snapshot.json", snapshot), Route("/metrics", metrics)]
     files_of_ours = (_file(name, kind) for name, kind in _FILES.items())
     return Starlette(routes=[*routes, *files_of_ours], exception_handlers={ValueError: _nobody_tells})
+
+
+def _answer(request: "Request", body: Body, content_type: str) -> Response:
+    """The body, compressed for who takes that."""
+    headers = {"content-type": content_type, "vary": "accept-encoding"}
+    taken = (each.partition(";")[0].strip() for each in request.headers.get("accept-encoding", "").split(","))
+    if "gzip" in taken:
+        return Response(body.zipped, headers={**headers, "content-encoding": "gzip"})
+    return Response(body.plain, headers=headers)
 
 
 async def _nobody_tells(_request: "Request", _error: Exception) -> Response:
