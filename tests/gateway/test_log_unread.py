@@ -7,11 +7,11 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from support.echo import echo_server
@@ -55,8 +55,7 @@ class Unread:
                 return b""
 
     def metric(self, name: str) -> float:
-        with urllib.request.urlopen(f"{self.page}metrics", timeout=20) as answer:
-            lines = answer.read().decode().splitlines()
+        lines = httpx.get(f"{self.page}metrics", timeout=20, trust_env=False).text.splitlines()
         return float(next(line.split()[-1] for line in lines if line.startswith(name)))
 
 
