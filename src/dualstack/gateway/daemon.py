@@ -7,10 +7,11 @@ It knows ports, services and their sockets; it moves no byte and decides no fami
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from time import time
+from typing import TYPE_CHECKING
 
 from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration, Service
@@ -36,6 +37,9 @@ from dualstack.gateway.service import RunningService
 from dualstack.gateway.total import Total
 from dualstack.net.dialer import SharedHistory
 from dualstack.net.resolvers import resolver_named
+
+if TYPE_CHECKING:
+    from dualstack.gateway.watch.snapshot import Snapshot
 
 __all__ = ["Gateway"]
 
@@ -376,14 +380,27 @@ class Gateway:
 
     async def snapshots(self) -> list[dict[str, object]]:
         """The same, for who does not know whether the gateway is one process."""
-        return [self.snapshot()]
+        from dualstack.gateway.watch.totals import as_document
+
+        return [as_document(await self.shot())]
+
+    async def shot(self) -> "Snapshot":
+        """All that is counted and known of it, made beside what the loop has to do."""
+        from dualstack.gateway.watch.slices import in_slices
+
+        return await in_slices(self._pictured())
 
     def snapshot(self) -> dict[str, object]:
         """All that is counted and known of it, as JSON has it; `gateway.watch.totals` sums those of several workers."""
-        from dualstack.gateway.watch.picture import picture
+        from dualstack.gateway.watch.slices import at_once
         from dualstack.gateway.watch.totals import as_document
 
-        shot = picture(
+        return as_document(at_once(self._pictured()))
+
+    def _pictured(self) -> "Generator[None, None, Snapshot]":
+        from dualstack.gateway.watch.picture import picture
+
+        return picture(
             [(service, self.datagrams.counts(service)) for service in self.services.values()],
             self._leaving,
             self.ports.values(),
@@ -392,8 +409,8 @@ class Gateway:
             shortage=self.shortage,
             started=self._started,
             loop_time=asyncio.get_running_loop().time(),
+            lost=self._log.lost,
         )
-        return as_document(shot)
 
     async def drain(self) -> int:
         """Listen no more, wait for the connections as long as their services say, cut the rest; how many these were."""
@@ -410,6 +427,7 @@ class Gateway:
         """End everything now."""
         for service in (*self.services.values(), *self._leaving):
             await service.finish_dialling(0, lambda _door: True)
+            service.say_the_rest()
         for listening in self._listenings():
             listening.close(self._ears)
         self._supply.close()
