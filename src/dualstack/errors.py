@@ -50,6 +50,13 @@ class DualstackError(Exception):
     exit_code: ExitCode = ExitCode.NO
 
 
+def _shown(value: object) -> str:
+    """A value for people, who read no `b'...'` and no `bytearray(b'...')`."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return ascii(bytes(value).decode("latin-1"))
+    return repr(value)
+
+
 class AddressError(DualstackError, ValueError):
     """A text, a number or bytes that are no address or endpoint.
 
@@ -61,7 +68,7 @@ class AddressError(DualstackError, ValueError):
     exit_code = ExitCode.WRONG_VALUE
 
     def __init__(self, value: object, why: str) -> None:
-        super().__init__(f"{value!r}: {why}")
+        super().__init__(f"{_shown(value)}: {why}")
         self.value = value
         self.why = why
 

@@ -14,7 +14,7 @@ from time import time
 from typing import TYPE_CHECKING
 
 from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration, Service
+from dualstack.core.configuration import Configuration, ForwardTarget, Service
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.socketspec import SocketSpec
 from dualstack.core.suggestion import listed
@@ -31,7 +31,7 @@ from dualstack.gateway.ports import Listening, NamedPort, PortState, describe_so
 from dualstack.gateway.privileges import descriptor_limit
 from dualstack.gateway.processes.supply import Supply
 from dualstack.gateway.processes.upgrade import Heritage
-from dualstack.gateway.regain import listed, why_lost
+from dualstack.gateway.regain import socket_list, why_lost
 from dualstack.gateway.routes import Route, route_to
 from dualstack.gateway.service import RunningService
 from dualstack.gateway.total import Total
@@ -69,6 +69,7 @@ class Gateway:
         self._log = log
         self._leaving: set[RunningService] = set()
         self._names: Mapping[str, tuple[Address, ...]] = {}
+        self._proxies: frozenset[tuple[Address, int]] = frozenset()
         self._history = SharedHistory()
         self._is_handed_over = False
         self._started = time()
@@ -135,6 +136,8 @@ class Gateway:
         self.ports = self._named_ports(config)
         services = self._running_services(config)
         before = {*self._leaving, *self.services.values()} - {*services.values()}
+        for service in before:
+            service.retire()
         self._leaving = {service for service in before if service.connections}
         self.services = services
         for spec in specs:
@@ -185,7 +188,7 @@ class Gateway:
         def route(target: Endpoint) -> Route:
             return route_to(target, service.families, config, self.ports, self._names)
 
-        return Policy.of(service, route, self._history, resolver_named(config.resolver))
+        return Policy.of(service, route, self._history, resolver_named(config.resolver), self._proxies)
 
     def _begin(self, port: NamedPort, service: RunningService, spec: SocketSpec, sock: socket.socket) -> None:
         door = Door(service, port)
@@ -198,6 +201,11 @@ class Gateway:
 
     def _reroute(self) -> None:
         """Work out anew what depends on which ports are up."""
+        self._proxies = frozenset(
+            (listening.spec.address, listening.spec.port)
+            for listening in self._listenings()
+            if isinstance(listening.door.service.policy.service.target, ForwardTarget)
+        )
         for service in self.services.values():
             service.policy = self._policy(service.policy.service, self.config)
         for listening in self._listenings():
@@ -233,7 +241,7 @@ class Gateway:
             closed = port.lost_by_a_stop(release=release)
             port.stop(self._ears, release=release, at_once=drain_s is None)
             self._reroute()
-            let_go = {"let_go": listed(closed)} if closed else {}
+            let_go = {"let_go": socket_list(closed)} if closed else {}
             self._log.info("port stopped", port=port.name, connections=port.connections, **let_go)
             if why := why_lost(closed):
                 self._log.warning("port lost", port=port.name, why=f"{why}; start the gateway anew to have it again")

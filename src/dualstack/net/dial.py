@@ -27,6 +27,7 @@ from dualstack.kernel.attempts import begin, failure_of
 from dualstack.kernel.streams import error_of
 from dualstack.net.dial_literal import connect_literal
 from dualstack.net.dialer import DEFAULT_DIALER, Dialer, OnStep, SourceAddress, narrowed
+from dualstack.net.lookups import why_not_now
 from dualstack.net.plain import is_plain
 from dualstack.net.pool import POOL, Job, Outcome, value_of
 from dualstack.net.questions import Asked, Quick, ask
@@ -343,6 +344,8 @@ class _Dial:
 
     def _start(self, attempt: Attempt) -> list[Action]:
         address, port = attempt.candidate.address, attempt.candidate.port or self._target.port
+        if (refused := why_not_now(address, self._outlet)) is not None:
+            return self._race.failed(attempt.number, refused.errno, refused.why, monotonic())
         try:
             sock, is_connected = begin(address, port, self._outlet.sources[address.version])
         except (OSError, AddressError) as error:
