@@ -60,6 +60,8 @@ class Nat64:
     prefixes: tuple[Prefix, ...]
 
     def __init__(self, prefixes: Iterable[str] = ()) -> None:
+        if isinstance(prefixes, str):
+            raise AddressError(prefixes, f"the prefixes are a list, of which this is one: write [{prefixes!r}]")
         parsed = {nat64_prefix(text) for text in prefixes} - {NAT64_WELL_KNOWN}
         object.__setattr__(self, "prefixes", tuple(sorted(parsed, key=lambda prefix: (-prefix.length, prefix))))
 

@@ -9,7 +9,7 @@ import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from dualstack.core.address import Address
 from dualstack.core.embedded import NAT64_LENGTHS, rfc6052_encode
@@ -27,12 +27,16 @@ __all__ = [
     "WELL_KNOWN_IPV4",
     "LeftOut",
     "Outlet",
+    "SocketOption",
     "Source",
     "SourceOf",
     "candidates",
     "discovered_prefixes",
     "why_left_out",
 ]
+
+SocketOption: TypeAlias = tuple[int, int, int | bytes]
+"""Level, option and value, as `setsockopt` takes them."""
 
 FAMILY_NAMES: Mapping[int, str] = MappingProxyType({4: "IPv4", 6: "IPv6"})
 
@@ -45,11 +49,13 @@ class Source:
         address: the local address; None lets the kernel choose.
         port: the local port; 0 lets the kernel choose.
         interface: the one interface to go by.
+        options: arguments of `setsockopt`, for each socket before it is connected.
     """
 
     address: Address | None = None
     port: int = 0
     interface: str | None = None
+    options: tuple[SocketOption, ...] = ()
 
 
 FROM_ANYWHERE = Source()
