@@ -197,3 +197,10 @@ def _prefix(chance: random.Random, version: int, length: int) -> str:
 def _any_prefix(chance: random.Random) -> str:
     version, shortest, longest = chance.choice(((4, 8, 32), (6, 20, 64)))
     return _prefix(chance, version, chance.randint(shortest, longest))
+
+
+def test_one_rule_in_the_place_of_a_list_says_what_to_write() -> None:
+    with pytest.raises(RuleError, match=r"the rules are a list, of which this is one: write \['allow any'\]"):
+        AccessList("allow any")
+    with pytest.raises(AddressError, match=r"the prefixes are a list, .*: write \['64:ff9b::/96'\]"):
+        AccessList(["allow any"], nat64="64:ff9b::/96")
