@@ -1,8 +1,8 @@
-"""`make mutate`: break what a change touches, or a sample of everything, one place at a time, and see that a test fails."""
+"""`make mutate`: break what a change touches, or a sample of all, one place at a time, and see that a test fails."""
 
 import argparse
 import contextlib
-import datetime
+import datetime as dt
 import difflib
 import json
 import os
@@ -36,7 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of the lot (%(default)s)")
     parser.add_argument("--packages", default=",".join(PACKAGES), help="of the sample (%(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="copies at work at a time (%(default)s)")
-    parser.add_argument("--budget", type=float, default=30, metavar="S", help="of tests for one mutant (%(default)s s)")
+    parser.add_argument("--budget", type=float, default=60, metavar="S", help="of tests for one mutant (%(default)s s)")
     parser.add_argument("--output", type=Path, default=ROOT / ".mutate/result", help="for .json and .md")
     parser.add_argument("--at-least", type=float, metavar="PERCENT", help="exit with 1 below this, in any package")
     parser.add_argument(
@@ -83,7 +83,7 @@ def tried(mutants: list[Mutant], known: contexts.Contexts, options: argparse.Nam
         benches = [stack.enter_context(Bench.opened()) for _ in range(min(options.jobs, len(mutants)))]
 
         def work(bench: "Bench") -> None:
-            with contextlib.suppress(queue.Empty, Ended):
+            with contextlib.suppress(queue.Empty, EndedError):
                 while True:
                     outcomes.append(bench.outcome(waiting.get_nowait(), known, options.budget))
                     _progress(outcomes[-1], len(outcomes), len(mutants))
@@ -106,7 +106,7 @@ def _progress(outcome: Outcome, done: int, of: int) -> None:
     )
 
 
-class Ended(Exception):
+class EndedError(Exception):
     """The process that tries mutants is gone."""
 
 
@@ -121,9 +121,9 @@ class Bench:
     @classmethod
     @contextlib.contextmanager
     def opened(cls) -> Iterator["Bench"]:
-        """Ended, and its copy removed, whatever happens."""
+        """EndedError, and its copy removed, whatever happens."""
         with copied() as copy:
-            process = subprocess.Popen(  # noqa: S603 -- ours
+            process = subprocess.Popen(
                 [python_of(copy), "-m", "mutate.trial"],
                 cwd=copy,
                 stdin=subprocess.PIPE,
@@ -173,7 +173,7 @@ class Bench:
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise Ended
+            raise EndedError
         answer: dict[str, str] = json.loads(line)
         return answer
 
@@ -196,8 +196,8 @@ def told(outcomes: list[Outcome], options: argparse.Namespace) -> int:
     command = "make mutate" + (f" ARGS='{shlex.join(sys.argv[1:])}'" if sys.argv[1:] else "")
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
-    ).stdout.strip()  # noqa: E501, S607
-    date = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    ).stdout.strip()
+    date = dt.datetime.now(tz=dt.UTC).date().isoformat()
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.with_suffix(".json").write_text(as_json(outcomes, command, commit, date))
     written = as_markdown(outcomes, command, commit, date)

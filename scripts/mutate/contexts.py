@@ -144,7 +144,13 @@ def _inside(source: str) -> dict[int, tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """`by_line[source][line]` are the tests that execute it; `seconds` what each test takes, `lines` how many of each file it executes."""
+    """Tests and lines.
+
+    Args:
+        by_line: of each line of each file, the tests that execute it.
+        seconds: what each test takes.
+        lines: how many lines of each file a test executes.
+    """
 
     by_line: dict[str, dict[int, set[str]]]
     seconds: dict[str, float]
@@ -152,6 +158,7 @@ class Contexts:
 
     @classmethod
     def kept(cls) -> "Contexts":
+        """What was measured so far, its lines where they are now."""
         by_line: dict[str, dict[int, set[str]]] = {}
         seconds: dict[str, float] = {}
         counts: dict[str, dict[str, int]] = {}
@@ -171,7 +178,7 @@ class Contexts:
         return cls(by_line, seconds, counts)
 
     def tests_of(self, source: str, line: int, last: int) -> set[str]:
-        """Those that execute the line; for what runs at import, and for new lines, those of the function or the module."""
+        """Those that execute the line; for what runs at import, and for new lines, those of its function or module."""
         lines = self.by_line.get(source, {})
         inside = _inside(source)
         if line in inside:

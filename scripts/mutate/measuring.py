@@ -22,6 +22,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """What runs from here to its end is this test's."""
     measured = coverage.Coverage.current()
     if measured is not None:
         measured.switch_context(item.nodeid)
@@ -32,6 +33,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """How long it took, and whether it can be asked at all."""
     test = report.nodeid.partition("[")[0]
     seconds[test] += report.duration
     if report.failed or report.skipped:
@@ -39,4 +41,5 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish() -> None:
+    """For the process that has started this one."""
     Path(os.environ["MUTATE_SECONDS"]).write_text(json.dumps({"seconds": seconds, "failed": sorted(failed)}))

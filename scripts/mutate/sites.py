@@ -66,6 +66,7 @@ class Mutant:
 
     @property
     def package(self) -> str:
+        """The floor that it is of."""
         return self.source.split("/")[2]
 
     def text(self) -> str:
@@ -135,8 +136,7 @@ def sample(number: int, seed: int, packages: Iterable[str]) -> list[Mutant]:
             for mutant in _cached(str(path.relative_to(ROOT))):
                 places[mutant.source, mutant.line, mutant.column].append(mutant)
         share = number // len(packages) + (n < number % len(packages))
-        for place in lot.sample(sorted(places), min(share, len(places))):
-            chosen.append(lot.choice(places[place]))
+        chosen += [lot.choice(places[place]) for place in lot.sample(sorted(places), min(share, len(places)))]
     return chosen
 
 

@@ -1,6 +1,6 @@
 """A copy of the project to break: its own source first on the path of every Python that runs from it.
 
-The working tree is never written to. The copy lies in a directory that goes away with the `with` block, interrupted or not.
+The working tree is never written to. The copy goes away with the `with` block, interrupted or not.
 """
 
 import contextlib
@@ -20,18 +20,18 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 @contextlib.contextmanager
 def copied() -> Iterator[Path]:
     """A copy of all that Git knows or would take, with an environment of its own."""
-    # Not below /tmp's sticky eyes alone: tests that become another user must be able to read it.
     with tempfile.TemporaryDirectory(prefix="dualstack-mutate-", ignore_cleanup_errors=True) as made:
         copy = Path(made).resolve() / "tree"
         for name in _files():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, copy / name, follow_symlinks=False)
-        Path(made).chmod(0o755)
+        Path(made).chmod(0o755)  # tests that become another user read it too
         _environment(copy)
         yield copy
 
 
 def python_of(copy: Path) -> str:
+    """The Python that runs from the copy."""
     return str(copy / ".venv/bin/python")
 
 
@@ -48,7 +48,7 @@ def _files() -> list[str]:
 def _environment(copy: Path) -> None:
     """An environment that has all of ours after the copy's source.
 
-    A path file, not PYTHONPATH: it holds for `-I`, for `-P`, and where a test gives its programs an environment of their own.
+    A path file, not PYTHONPATH: it holds for `-I` too, and where a test gives its programs another environment.
     """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", copy / ".venv"], check=True)
     ours = Path(sysconfig.get_path("purelib"))

@@ -66,10 +66,12 @@ class Teller:
         self._told = told.absolute()
 
     def pytest_runtest_logreport(self, report) -> None:  # noqa: ANN001 -- pytest is imported late
+        """The last failure is the only one."""
         if report.failed:
             self._told.write_text(report.nodeid or "an import")
 
     def pytest_collectreport(self, report) -> None:  # noqa: ANN001 -- the same
+        """A module that cannot be imported fails here."""
         self.pytest_runtest_logreport(report)
 
 

@@ -35,6 +35,11 @@ ITSELF = {
 SORTED = {"core.prefix.Prefix", "core.sockaddr.SocketAddress"}
 BY_NAME_ALONE = {"core.describe.Description", "core.stacks.Stack", "net.dialer.Dialer"}
 
+# Long, or secret.
+HIDDEN = {"core.configuration.Configuration.ports_by_key", "core.configuration.ForwardTarget.users"}
+# What two that are alike may differ in.
+PASSED_OVER = {"core.configuration.Configuration.ports_by_key", "core.coverage.Claim.name"}
+
 
 def classes() -> dict[str, type]:
     found = {}
@@ -73,3 +78,28 @@ def test_those_that_have_an_order_are_named() -> None:
 def test_what_is_made_by_name_alone_is_named() -> None:
     by_name = {name for name, each in CLASSES.items() if all(field.kw_only for field in dataclasses.fields(each))}
     assert by_name - {name for name in by_name if not dataclasses.fields(CLASSES[name])} == BY_NAME_ALONE
+
+
+def fields_that(lack: str) -> set[str]:
+    return {
+        f"{name}.{field.name}"
+        for name, each in CLASSES.items()
+        for field in dataclasses.fields(each)
+        if not getattr(field, lack)
+    }
+
+
+PRIVATE = {
+    f"{name}.{field.name}"
+    for name, each in CLASSES.items()
+    for field in dataclasses.fields(each)
+    if field.name.startswith("_") and name not in CHANGES
+}
+
+
+def test_what_is_private_long_or_secret_is_not_shown_and_all_else_is() -> None:
+    assert fields_that("repr") == PRIVATE | HIDDEN
+
+
+def test_what_is_private_is_not_compared_and_all_else_is() -> None:
+    assert fields_that("compare") == PRIVATE | PASSED_OVER
