@@ -29,6 +29,7 @@ from dualstack.gateway.policy import Policy
 from dualstack.gateway.ports import PortState
 from dualstack.gateway.proxied import ends_of, read_header, sockaddr_of
 from dualstack.gateway.reaching import reach
+from dualstack.gateway.repeats import Repeats
 from dualstack.gateway.total import Total
 from dualstack.gateway.watch.access_log import ended, target_text, unlinked
 from dualstack.gateway.watch.peers import hop_of
@@ -67,6 +68,7 @@ class RunningService:
         self._plane = plane
         self._children = children
         self._log = log
+        self._repeats = Repeats(asyncio.get_running_loop(), service=policy.service.name)
         self.associations = Associations(asyncio.get_running_loop(), log)
         self.guesses = Guesses()
         self._keeps_clients = True
@@ -144,7 +146,7 @@ class RunningService:
         policy, since = self.policy, self._plane.now
         preface = policy.preface(client, peer, ends)
         try:
-            server = await reach(client, target, policy, self._plane, self.book)
+            server = await reach(client, target, policy, self._plane, self.book, peer=peer)
         except asyncio.CancelledError:
             self._lose(client, peer, door, _LEAVING, since)
             raise
@@ -185,7 +187,7 @@ class RunningService:
             arranged = await arrange(
                 sock,
                 target,
-                lambda wanted: reach(sock, wanted, policy, self._plane, self.book),
+                lambda wanted: reach(sock, wanted, policy, self._plane, self.book, peer=peer),
                 within_s=policy.service.handshake_timeout_s,
                 said=said,
                 guesses=self.guesses,
@@ -307,7 +309,7 @@ class RunningService:
             self.book.trouble(peer, turned.target, str(turned))
         event, write = ("refused", self._log.info) if turned.is_refusal else ("unreached", self._log.warning)
         where = {} if turned.target is None else {"target": turned.target}
-        write(event, service=self.name, peer=shown(peer), **where, why=str(turned))
+        self._repeats.say(write, event, turned.rule or str(turned), peer=shown(peer), **where, why=str(turned))
 
     def _spawn(
         self, argv: tuple[str, ...], client: SocketType, peer: SockAddr, door: "Door", ends: Ends | None
@@ -322,7 +324,7 @@ class RunningService:
                 return
             why = f"{argv[0]}: {error.strerror}"
             self.book.trouble(peer, self.policy.service.target, why)
-            self._log.warning("unreached", service=self.name, peer=shown(peer), why=why)
+            self._repeats.say(self._log.warning, "unreached", why, peer=shown(peer), why=why)
             self._over(door, peer, since, why)
 
     async def _spawn_later(
@@ -345,7 +347,7 @@ class RunningService:
     def refused(self, peer: SockAddr, why: str, *, rule: str = "") -> None:
         """Write down who was not let in, and why; `rule` is what it is counted by, where `why` says more."""
         self.book.rules.refused(peer, rule or why, why if rule else "")
-        self._log.info("refused", service=self.name, peer=shown(peer), why=why)
+        self._repeats.say(self._log.info, "refused", rule or why, peer=shown(peer), why=why)
 
     def write_down(self, link: Link, port: str) -> None:
         """A line of the access log, where there is one, for a link that is over."""
@@ -369,7 +371,11 @@ class RunningService:
     def _unreached(self, peer: SockAddr, why: str) -> None:
         target = self.policy.service.target
         self.book.trouble(peer, target, why)
-        self._log.warning("unreached", service=self.name, peer=shown(peer), target=target, why=why)
+        self._repeats.say(self._log.warning, "unreached", why, peer=shown(peer), target=target, why=why)
+
+    def say_the_rest(self) -> None:
+        """How many more there were of what was not said each time."""
+        self._repeats.close()
 
     async def finish_dialling(self, timeout_s: float, is_meant: Callable[[object], bool]) -> int:
         """Wait for the lookups of the doors that are meant, give up on those left; how many these were."""

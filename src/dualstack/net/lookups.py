@@ -39,6 +39,7 @@ __all__ = [
     "families_to_ask",
     "judges_translators",
     "look_up",
+    "looked_up",
     "system_table",
     "why_not_now",
 ]
@@ -61,13 +62,30 @@ def look_up(name: str, family: int, outlet: Outlet, resolver: Resolver, *, disco
         resolver: whoever is asked.
         discover: where IPv4 has no way, look for a translator's prefix (RFC 7050).
     """
+
+    def find() -> tuple[Address, ...]:
+        return addresses_in(getaddrinfo(name, None, _FAMILIES[family], socket.SOCK_STREAM, resolver=resolver))
+
+    return looked_up(find, outlet, resolver, discover=discover)
+
+
+def looked_up(find: Callable[[], tuple[Address, ...]], outlet: Outlet, resolver: Resolver, *, discover: bool) -> Answer:
+    """What a lookup of one family means; `find` makes it."""
     try:
-        addresses = addresses_in(getaddrinfo(name, None, _FAMILIES[family], socket.SOCK_STREAM, resolver=resolver))
+        addresses = find()
     except LookupFailed as error:
         # The resolver has waited for servers that do not answer: that is what failed, not the name.
         error.timed_out = error.timed_out or error.errno == socket.EAI_AGAIN
-        return Answer(error=error)
+        return Answer(error=_without_frames(error))
     return answer_of(addresses, outlet, resolver, discover=discover)
+
+
+def _without_frames(error: LookupFailed) -> LookupFailed:
+    """The error without the frames of the thread that met it: they lead back to the answer that it is put into."""
+    link: BaseException | None = error
+    while link is not None:
+        link = link.with_traceback(None).__context__
+    return error
 
 
 def answer_of(
