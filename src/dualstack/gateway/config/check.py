@@ -10,6 +10,7 @@ from dualstack.core.planner import Plan, plan, planned_sock
 from dualstack.core.socket_text import Labelled
 from dualstack.core.stacks import STACKS, Stack
 from dualstack.gateway.config.planning import gather_facts
+from dualstack.gateway.config.unbounded import WHY, unbounded
 from dualstack.gateway.config.unreached import Unreached, unreached_targets
 from dualstack.gateway.ports import describe_socket
 from dualstack.gateway.privileges import user_entry
@@ -45,7 +46,8 @@ def check(config: Configuration, *, system: str | None, lookup: bool, timeout_s:
     if system is None and config.user is not None:
         user_entry(config.user, config.where)
     facts = here if system is None else facts_of_any(system, here)
-    return Check(plan(config, facts), tuple(unreached_targets(config, facts)) if lookup else ())
+    checked = Check(plan(config, facts), tuple(unreached_targets(config, facts)) if lookup else ())
+    return checked.with_notes(f"{name}: {WHY}" for name in unbounded(config))
 
 
 def facts_of_any(system: str, here: HostFacts) -> HostFacts:
