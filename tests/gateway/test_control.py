@@ -12,7 +12,7 @@ import pytest
 
 from dualstack.errors import AddressError, ControlError, ExitCode
 from dualstack.gateway.config.file import parse
-from dualstack.gateway.control.client import default_control_path, request
+from dualstack.gateway.control.client import request
 from dualstack.gateway.control.server import Control
 from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
@@ -220,13 +220,3 @@ def test_names_with_brackets_are_shown_as_they_are(tmp_path: Path, run: Run) -> 
         assert "x[red]" in out
 
     asked(path, questions, CONFIG.replace('"a"', '"x[red]"'))
-
-
-def test_the_default_place_is_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
-    assert default_control_path() == "/run/user/1000/dualstack.sock"
-    monkeypatch.delenv("XDG_RUNTIME_DIR")
-    assert default_control_path() is None
-    monkeypatch.setattr("os.geteuid", lambda: 0)
-    assert default_control_path() == "/run/dualstack.sock"

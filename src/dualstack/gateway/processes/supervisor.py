@@ -14,12 +14,14 @@ import sys
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from socket import socket
 from typing import TypeVar, cast
 
 from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration
 from dualstack.core.division import part_of
 from dualstack.core.socketspec import SocketSpec
+from dualstack.core.suggestion import listed
 from dualstack.errors import ConfigError, DualstackError, ListenError
 from dualstack.gateway.config.planning import gather_facts, mention_what_needs_a_restart, report, working_plan
 from dualstack.gateway.log import Log
@@ -30,6 +32,7 @@ from dualstack.gateway.processes.holding import Held, HeldPort, held_ports_of
 from dualstack.gateway.processes.restarts import Restarts
 from dualstack.gateway.processes.supply import Supply, held_ports
 from dualstack.gateway.processes.upgrade import Heritage
+from dualstack.gateway.regain import why_lost
 
 __all__ = ["Supervisor"]
 
@@ -82,7 +85,7 @@ class Supervisor:
             why = "only Linux spreads the clients of a port over processes; leave the key out"
             raise ConfigError(self.config.where, "workers", why)
         self._nursery.start()
-        facts = await gather_facts(self.config)
+        facts = await gather_facts(self.config, tell=self._tell)
         planned = self._supply.settle(working_plan(self.config, facts), self.config.where, at_start=True)
         with ExitStack() as undo:
             held = self._opened(planned.sockets)
@@ -95,6 +98,9 @@ class Supervisor:
             undo.pop_all()
         self._supply.let_go()
         report(self._log, self.config, planned, facts)
+
+    def _tell(self, why: str) -> None:
+        self._log.info("waiting", why=why)
 
     def _opened(self, specs: Sequence[SocketSpec]) -> list[Held]:
         own = held_ports(each.sockets for each in self._held)
@@ -225,10 +231,10 @@ class Supervisor:
         Raises:
             ConfigError, ListenError: it cannot run; what ran before runs on.
         """
-        facts = await gather_facts(config)
+        facts = await gather_facts(config, tell=self._tell)
         planned = self._supply.settle(working_plan(config, facts), config.where, at_start=False)
         mention_what_needs_a_restart(self._log, self.config, config)
-        old = {each.planned.identity: each for each in self._held}
+        old = {each.planned.identity: each for each in self._held if not each.is_bound_to_one_before}
         fresh = [spec for spec in planned.sockets if spec.identity not in old]
         opened = dict(zip(fresh, self._opened(fresh), strict=True))
         held = [opened.get(spec) or _again(old[spec.identity], spec) for spec in planned.sockets]
@@ -254,7 +260,7 @@ class Supervisor:
         try:
             return self._ports[name.casefold()]
         except KeyError:
-            known = ", ".join(port.name for port in self._ports.values())
+            known = listed(name, [port.name for port in self._ports.values()])
             raise ConfigError("", "", f"no port {name!r}; there are: {known}") from None
 
     async def stop_port(self, name: str, *, drain_s: float | None = None, release: bool = False) -> int:
@@ -277,6 +283,14 @@ class Supervisor:
         cut = await self._ask_all("stop", within_s=within_s, name=port.name, drain_s=drain_s, release=release)
         return sum(cast("list[int]", cut))
 
+    def why_no_restart(self, name: str, *, release: bool) -> str:
+        """As `Gateway.why_no_restart`.
+
+        Raises:
+            ConfigError: no such port.
+        """
+        return why_lost(self._port_named(name).lost_by_a_stop(release=release))
+
     async def start_port(self, name: str) -> None:
         """As `Gateway.start_port`, in every worker.
 
@@ -295,6 +309,7 @@ class Supervisor:
             await self._of_all([self._start_in(hand, port, closed) for hand in list(self._hands.values())])
         except ListenError as error:
             port.state, port.error = PortState.FAILED, str(error)
+            self._log.error("port failed", port=port.name, why=str(error))
             await self._ask_all("stop", name=port.name, drain_s=None, release=False)
             raise
 
@@ -315,6 +330,10 @@ class Supervisor:
     async def snapshots(self) -> list[dict[str, object]]:
         """What each worker says of itself; one that has died takes its counts with it."""
         return cast("list[dict[str, object]]", await self._ask_all("snapshot"))
+
+    def open_sockets(self) -> list[tuple[SocketSpec, socket]]:
+        """As `Gateway.open_sockets`: of those that the workers share out, one for all."""
+        return [(each.spec, each.sockets[0]) for each in self._held if each.sockets]
 
     def describe_sockets(self) -> list[dict[str, object]]:
         """As `Gateway.describe_sockets`: those that were planned, however many stand for each."""
