@@ -29,7 +29,7 @@ from dualstack.net.dial_literal import connect_literal
 from dualstack.net.dialer import DEFAULT_DIALER, Dialer, OnStep, SourceAddress, narrowed
 from dualstack.net.plain import is_plain
 from dualstack.net.pool import POOL, Job, Outcome, value_of
-from dualstack.net.questions import Asked, Quick, ask
+from dualstack.net.questions import Asked, Quick, ask, files_for
 from dualstack.net.targets import HostLike, PortLike, Target, read_target
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ async def connect(
         made = await connect_literal(target, dialer, timeout)
         if made is not None:
             return made
+    await _look(target, dialer)
     return await _dial(target, timeout, source_address, family, dialer, on_step).run()
 
 
@@ -131,10 +132,19 @@ async def open_connection(
         except BaseException:
             sock.close()
             raise
-    dial = _dial(read_target(host, port), timeout, source_address, family, dialer or DEFAULT_DIALER, on_step)
+    target, dialer = read_target(host, port), dialer or DEFAULT_DIALER
+    await _look(target, dialer)
+    dial = _dial(target, timeout, source_address, family, dialer, on_step)
     dial.secure(partial(_streams, limit=limit, ssl=ssl, server_hostname=server_hostname or dial.hostname))
     await dial.run()
     return dial.streams()
+
+
+async def _look(target: Target, dialer: Dialer) -> None:
+    """See what has changed in the files that names go by, off the loop."""
+    files = files_for(target, dialer)
+    if files is not None:
+        await files.looked()
 
 
 async def _streams(

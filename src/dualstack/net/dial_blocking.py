@@ -24,7 +24,7 @@ from dualstack.kernel.streams import error_of
 from dualstack.net.dialer import DEFAULT_DIALER, GLOBAL_DEFAULT_TIMEOUT, Dialer, OnStep, SourceAddress, narrowed
 from dualstack.net.plain import failure, is_plain
 from dualstack.net.pool import POOL, Job, Outcome, value_of
-from dualstack.net.questions import Asked, ask
+from dualstack.net.questions import Asked, ask, files_for
 from dualstack.net.targets import HostLike, PortLike, Target, read_target
 
 try:
@@ -75,6 +75,9 @@ def create_connection(
         made = _plain(target, dialer, limit, all_errors=all_errors)
         if made is not None:
             return made
+    files = files_for(target, dialer)
+    if files is not None:
+        files.look()
     outlet = narrowed(dialer.outlet, family, source_address)
     limit_s = inf if limit is None else limit
     asked = ask(target, outlet, dialer, monotonic(), limit_s=limit_s, on_step=on_step)

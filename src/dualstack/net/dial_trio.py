@@ -22,7 +22,7 @@ from dualstack.kernel.attempts import begin, failure_of
 from dualstack.kernel.streams import error_of
 from dualstack.net.dialer import DEFAULT_DIALER, Dialer, OnStep, SourceAddress, narrowed
 from dualstack.net.pool import POOL, Failure, Job, Outcome, Value
-from dualstack.net.questions import Asked, ask
+from dualstack.net.questions import Asked, ask, files_for
 from dualstack.net.targets import HostLike, PortLike, read_target
 
 __all__ = ["open_tcp_stream"]
@@ -57,6 +57,9 @@ async def open_tcp_stream(
     await trio.lowlevel.checkpoint_if_cancelled()
     target = read_target(host, port)
     dialer = dialer or DEFAULT_DIALER
+    files = files_for(target, dialer)
+    if files is not None and not files.is_fresh:
+        await trio.to_thread.run_sync(files.look, abandon_on_cancel=True)
     outlet = narrowed(dialer.outlet, family, source_address)
     asked = ask(target, outlet, dialer, monotonic(), limit_s=inf if timeout is None else timeout, on_step=on_step)
     sock = await _Dial(asked, target.port, outlet).run()
