@@ -96,7 +96,7 @@ def look_up(
     if isinstance(host, Address):
         return _reverse(host.canonical, timeout=timeout, numeric=numeric, resolver=resolver)
     if known is not None:
-        return Answer("localhost", tuple(map(str, known)))
+        return Answer(host if isinstance(host, str) else None, tuple(map(str, known)))
     if numeric:
         raise LookupFailed(query, "a name, and --numeric asks no resolver", errno=socket.EAI_NONAME)
     found = getaddrinfo(

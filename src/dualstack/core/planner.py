@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration, ExecTarget, Port, Service, Sockets, UnixTarget
 from dualstack.core.coverage import Claim, settle
-from dualstack.core.endpoint import Endpoint, Wildcard
+from dualstack.core.endpoint import Endpoint, Wildcard, is_localhost
 from dualstack.core.hostfacts import HostFacts
 from dualstack.core.oracle import UNKNOWN, Case, Sock, Step, predict
 from dualstack.core.outgoing import LOOPBACKS, LinkFinding, link_findings, target_addresses
@@ -150,7 +150,7 @@ def _hosts(host: Address | str | Wildcard, where: str, key: str, facts: HostFact
         return (host.canonical,)
     if isinstance(host, Wildcard):
         return (host,)
-    if host.casefold() == "localhost":
+    if is_localhost(host):
         return LOOPBACKS
     found = facts.names.get(host)
     if not found:

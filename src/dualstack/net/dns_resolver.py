@@ -22,7 +22,7 @@ import dns.rcode
 from dns.rdtypes.svcbbase import ParamKey
 
 from dualstack.core.address import Address
-from dualstack.core.endpoint import parse_target
+from dualstack.core.endpoint import is_localhost, parse_target
 from dualstack.core.outlet import FAMILY_NAMES
 from dualstack.core.resolv_conf import ResolvConf, candidates
 from dualstack.core.service_records import ServiceRecord
@@ -31,7 +31,7 @@ from dualstack.net.dns_exchange import Answered, Exchange, Unanswered
 from dualstack.net.files import Files, ParsedFile
 from dualstack.net.hosts import HostsFile, addresses_in_hosts_file
 from dualstack.net.lookups import LOOKS
-from dualstack.net.names import LOOPBACKS, AddressInfo, NameServer, is_localhost
+from dualstack.net.names import LOOPBACKS, AddressInfo, NameServer
 from dualstack.net.search import Found, is_missing, worst
 from dualstack.net.system_names import RESOLV_CONF, resolv_conf_of_this_host
 from dualstack.wire.dns import read

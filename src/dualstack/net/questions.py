@@ -9,6 +9,7 @@ from socket import EAI_NONAME
 from typing import NamedTuple
 
 from dualstack.core.address import Address
+from dualstack.core.endpoint import is_localhost
 from dualstack.core.outlet import FAMILY_NAMES, Outlet
 from dualstack.core.race import Race
 from dualstack.core.resolution import SERVICES, Answer, Lookup
@@ -17,7 +18,7 @@ from dualstack.errors import DialError, LookupFailed
 from dualstack.net.dialer import Dialer, OnStep
 from dualstack.net.files import Files
 from dualstack.net.lookups import LOOKS, answer_of, families_to_ask, looked_up
-from dualstack.net.names import LOOPBACKS, NameServer, is_localhost
+from dualstack.net.names import LOOPBACKS, NameServer
 from dualstack.net.pool import current_asker
 from dualstack.net.search import Namer, Plain, Search
 from dualstack.net.system_names import SYSTEM_NAMES
