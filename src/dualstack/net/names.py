@@ -23,6 +23,7 @@ from typing import Generic, TypeAlias, TypeVar, cast
 
 from dualstack.core.address import Address, SocketTuple
 from dualstack.core.endpoint import Wildcard, is_localhost, parse_host
+from dualstack.core.idna import ascii_name
 from dualstack.errors import AddressError, LookupFailed
 from dualstack.kernel.scopes import address_in
 from dualstack.net import flags as _flags
@@ -226,7 +227,7 @@ def known_addresses(name: str, *, family: int = 0) -> tuple[Address, ...] | None
     """
     if family not in FAMILIES:
         raise ValueError(f"family {family}: 4, 6, or 0 for both")
-    host = parse_host(name)
+    host = parse_host(ascii_name(name))
     if isinstance(host, Wildcard):
         raise AddressError(name, "every address is none to look up: write one host")
     if isinstance(host, str) and not is_localhost(host):
@@ -292,7 +293,7 @@ def _reverse(sockaddr: SocketTuple, flags: int, resolver: Resolver) -> _Question
 
 def _stream_lookup(name: str, family: int, resolver: Resolver) -> _Question[list[AddressInfo]]:
     # One kind of socket: each address comes once.
-    return _forward(name, None, (FAMILIES[family], socket.SOCK_STREAM, 0, 0), resolver)
+    return _forward(ascii_name(name), None, (FAMILIES[family], socket.SOCK_STREAM, 0, 0), resolver)
 
 
 def _answer(question: _Question[T], timeout: float | None) -> T:
