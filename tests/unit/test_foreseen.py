@@ -114,6 +114,21 @@ def test_an_ipv6_address_that_the_kernel_binds_is_bound_although_ipv6_counts_as_
         planned(Configuration(config.services, config.ports, ipv6=False), answers)
 
 
+def test_a_conflict_reads_as_what_fails_and_what_to_do() -> None:
+    (alone,) = planned(on_ports(Port("p", Address("10.0.0.9"))), {asked("tcp", "10.0.0.9"): ABSENT}).conflicts
+    said = "EADDRNOTAVAIL; no interface of this host has 10.0.0.9; bind one that it has, or *"
+    assert str(alone) == f"bind of 10.0.0.9:5000 (web): {said}"
+    (loop,) = planned(listening("127.0.0.1:80", "127.0.0.1:80"), {}).conflicts
+    assert str(loop).startswith(
+        "127.0.0.1:80 (target of web) is our own listener 127.0.0.1:80 (web): the gateway would"
+    )
+
+
+def test_an_interface_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(ConfigError, match="there is no interface 'eth9'; there are: lo, eth0"):
+        planned(on_ports(Port("p", interface="eth9")), {})
+
+
 def test_an_address_that_comes_later_is_linux_alone() -> None:
     config = on_ports(Port("p", Address("10.0.0.9"), freebind=True))
     with pytest.raises(ConfigError, match=r"ports\.p\.freebind: Linux alone .* not FreeBSD; leave it out"):

@@ -37,8 +37,8 @@ HELD = (
     "(sysctl net.ipv4.ip_local_reserved_ports=80 keeps 80 for servers)"
 )
 LINGERING = (
-    f"address in use by a connection that has ended and lingers (TIME_WAIT), {TO}, {TO}, {TO} and 2 more; wait a minute, "
-    "or have the server before this one set SO_REUSEADDR"
+    f"address in use by a connection that has ended and lingers (TIME_WAIT), {TO}, {TO}, {TO} and 2 more; "
+    "wait a minute, or have the server before this one set SO_REUSEADDR"
 )
 
 
