@@ -3,22 +3,12 @@
 import errno
 import http.client
 import json
-import os
-from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from dualstack.errors import ControlError, ExitCode
 from dualstack.kernel.unix_sockets import connect_control_socket
 
-__all__ = ["default_control_path", "request"]
-
-
-def default_control_path() -> str | None:
-    """Where a gateway's control socket is unless it is told otherwise; None where there is no such place."""
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        return "/run/dualstack.sock"
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    return str(Path(runtime, "dualstack.sock")) if runtime else None
+__all__ = ["request"]
 
 
 def request(path: str, verb: str, name: str | None = None, **query: str) -> dict[str, object]:
