@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: install run test lint mutate bench bench-udp bench-connect bench-addresses wheel clean
+.PHONY: install run test lint mutate bench bench-udp bench-connect bench-addresses soak wheel clean
 
 install: $(VENV)/.installed
 run: install
@@ -42,6 +42,10 @@ bench-udp: $(VENV)/.dev
 bench-connect: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python scripts/dev_requirements.py bench)
 	$(BIN)/python -m bench.connect $(ARGS)
+
+# Nothing lost, nothing wrong, descriptors and memory flat: see bench/soak/__main__.py.
+soak: $(VENV)/.dev
+	$(BIN)/python -m bench.soak $(ARGS)
 
 bench-addresses: $(VENV)/.dev
 	$(BIN)/python -m bench.addresses $(ARGS)
