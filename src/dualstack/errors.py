@@ -265,6 +265,7 @@ class LookupFailed(DualstackError, socket.gaierror):  # noqa: N818 - what failed
     def __init__(self, query: str, why: str, *, errno: int = socket.EAI_AGAIN, timed_out: bool = False) -> None:
         super().__init__(errno, f"lookup of {query!r}: {why}")
         self.query = query
+        self.why = why
         self.timed_out = timed_out
         self.steps: tuple[object, ...] = ()
 
@@ -273,8 +274,8 @@ class LookupFailed(DualstackError, socket.gaierror):  # noqa: N818 - what failed
 
     @property
     def exit_code(self) -> ExitCode:  # type: ignore[override]
-        """75 where time was up, else 69."""
-        return ExitCode.TIMEOUT if self.timed_out else ExitCode.UNAVAILABLE
+        """75 where nobody has said whether there is such a name, else 69."""
+        return ExitCode.TIMEOUT if self.timed_out or self.errno == socket.EAI_AGAIN else ExitCode.UNAVAILABLE
 
 
 def _reason(error: OSError) -> str:

@@ -1,6 +1,7 @@
 """The control socket: whose it is, what it answers, what the command says when it does not."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import threading
@@ -115,6 +116,23 @@ def test_a_stale_socket_is_replaced_and_a_live_one_refused(tmp_path: Path) -> No
         assert states(path)["a"] == "listening"
 
     asked(path, questions)
+
+
+def test_a_live_one_that_does_not_answer_is_refused_and_not_replaced(tmp_path: Path) -> None:
+    """Its queue is full, as that of a gateway which is stopped: that says nothing of whose it is."""
+    path = tmp_path / "c.sock"
+    with socket.socket(socket.AF_UNIX) as hangs, contextlib.ExitStack() as clients:
+        hangs.bind(str(path))
+        hangs.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                client = clients.enter_context(socket.socket(socket.AF_UNIX))
+                client.setblocking(False)
+                client.connect(str(path))
+        inode = path.stat().st_ino
+        with pytest.raises(ControlError, match="another gateway answers there; stop it or name another path"):
+            asked(path, lambda: None)
+        assert path.stat().st_ino == inode
 
 
 def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def command(
         return None
     if checking:
         file = load_either(path, given)
-        checked = check(file.configuration, system=system, lookup=not no_lookup, timeout_s=timeout)
+        checked = check(file.configuration, system=system, lookup=not no_lookup, timeout_s=timeout, tell=_tell)
         return _print_check(checked.with_notes(file.all_notes), as_json=as_json)
     if system is not None or no_lookup:
         raise click.UsageError("--os and --no-lookup go with --check")
@@ -114,6 +114,10 @@ def command(
         access_log=access_log,
     )
     return None
+
+
+def _tell(text: str) -> None:
+    click.echo(f"dualstack: {text}", err=True)
 
 
 def _print_check(checked: Check, *, as_json: bool) -> int:

@@ -61,7 +61,7 @@ def command(
 ) -> None:
     """Accept connections on WHERE and show who they are from; each ends when its client ends it, or Ctrl-C."""
     mode = "pair" if sockets == "auto" else sockets
-    planned = plan_listen(where, port=port, family=6 if v6only else family, sockets=mode)
+    planned = plan_listen(where, port=port, family=6 if v6only else family, sockets=mode, tell=_tell)
     supply = Supply(handed_sockets())
     planned = supply.settle(planned, "LISTEN_FDS", at_start=True)
     for note in planned.notes:
@@ -70,6 +70,10 @@ def command(
     supply.close()
     with asyncio.Runner() as runner:
         runner.run(_listen(opened, _SERVICES[serve], count, _Speaker(as_json=as_json)))
+
+
+def _tell(text: str) -> None:
+    click.echo(f"dualstack: {text}", err=True)
 
 
 async def _listen(opened: list[socket], serve: Serve, count: int | None, speaker: "_Speaker") -> None:

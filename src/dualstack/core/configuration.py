@@ -97,12 +97,14 @@ class Port:
         bind: an address, or `Wildcard.ANY` where it is bound to none.
         v6only: with `::`, IPv6 alone.
         interface: the one interface that it uses, or any.
+        freebind: bound to its address though no interface has it yet.
     """
 
     name: str
     bind: Address | str | Wildcard = Wildcard.ANY
     v6only: bool = False
     interface: str | None = None
+    freebind: bool = False
 
     @property
     def key(self) -> str:

@@ -30,6 +30,7 @@ from dualstack.gateway.ports import Listening, NamedPort, PortState, describe_so
 from dualstack.gateway.privileges import descriptor_limit
 from dualstack.gateway.processes.supply import Supply
 from dualstack.gateway.processes.upgrade import Heritage
+from dualstack.gateway.regain import listed, why_lost
 from dualstack.gateway.routes import Route, route_to
 from dualstack.gateway.service import RunningService
 from dualstack.gateway.total import Total
@@ -76,7 +77,7 @@ class Gateway:
             ConfigError: the configuration cannot run on this host.
             ListenError: a socket cannot be opened; none is left open.
         """
-        facts = await gather_facts(self.config)
+        facts = await gather_facts(self.config, tell=self._tell)
         planned = self._supply.settle(working_plan(self.config, facts), self.config.where, at_start=True)
         with ExitStack() as undo:
             opened = [sockets[0] for sockets in self._supply.open(planned.sockets)]
@@ -103,7 +104,7 @@ class Gateway:
             config: what to serve.
             specs: all sockets of it.
             names: the addresses of its names.
-            opened: the new ones; they are the gateway's from now on.
+            opened: the new ones, in place of those of before where there are any; they are the gateway's from now on.
             stopped: ports that are not to listen, where they are new here.
 
         Returns:
@@ -111,8 +112,8 @@ class Gateway:
         """
         for name in stopped:
             self.ports.setdefault(name.casefold(), NamedPort(name, "", PortState.STOPPED))
-        wanted = {spec.identity for spec in specs}
-        gone = [listening for listening in self._listenings() if listening.planned.identity not in wanted]
+        stay = {spec.identity for spec in specs} - _opened_anew(opened)
+        gone = [listening for listening in self._listenings() if listening.planned.identity not in stay]
         self._names = names
         self._enter(config, specs, opened)
         for listening in gone:
@@ -123,7 +124,8 @@ class Gateway:
         self, config: Configuration, specs: Sequence[SocketSpec], opened: Mapping[SocketSpec, socket.socket]
     ) -> None:
         """Make `config` what runs; `opened` has a socket for each spec that is not there yet."""
-        listenings = {listening.planned.identity: listening for listening in self._listenings()}
+        anew = _opened_anew(opened)
+        listenings = {each.planned.identity: each for each in self._listenings() if each.planned.identity not in anew}
         self.config = config
         self.total.limit = config.max_connections
         self.ports = self._named_ports(config)
@@ -224,14 +226,26 @@ class Gateway:
         port = self.port_named(name)
         release = release and not port.is_inherited
         if port.state is PortState.LISTENING or release:
+            closed = port.lost_by_a_stop(release=release)
             port.stop(self._ears, release=release, at_once=drain_s is None)
             self._reroute()
-            self._log.info("port stopped", port=port.name, connections=port.connections)
+            let_go = {"let_go": listed(closed)} if closed else {}
+            self._log.info("port stopped", port=port.name, connections=port.connections, **let_go)
+            if why := why_lost(closed):
+                self._log.warning("port lost", port=port.name, why=f"{why}; start the gateway anew to have it again")
         if drain_s is None:
             return 0
         cut = await self._drain(drain_s, lambda door: _door(door).port is port)
         port.let_go(self._ears)
         return cut
+
+    def why_no_restart(self, name: str, *, release: bool) -> str:
+        """Why a restart would lose the port; empty where it would not.
+
+        Raises:
+            ConfigError: no such port.
+        """
+        return why_lost(self.port_named(name).lost_by_a_stop(release=release))
 
     async def start_port(self, name: str) -> None:
         """Listen on the port again.
@@ -245,6 +259,9 @@ class Gateway:
             return
         try:
             port.start(self._ears, self._held())
+        except ListenError as error:
+            self._log.error("port failed", port=port.name, why=str(error))
+            raise
         finally:
             self._reroute()
         self._log.info("port started", port=port.name)
@@ -274,13 +291,13 @@ class Gateway:
         Raises:
             ConfigError, ListenError: it cannot run; what ran before runs on.
         """
-        facts = await gather_facts(config)
+        facts = await gather_facts(config, tell=self._tell)
         planned = self._supply.settle(working_plan(config, facts), config.where, at_start=False)
         mention_what_needs_a_restart(self._log, self.config, config)
-        old = {listening.planned.identity: listening for listening in self._listenings()}
-        wanted = {spec.identity for spec in planned.sockets}
+        old = {each.planned.identity: each for each in self._listenings() if not each.is_bound_to_one_before}
+        wanted = {spec.identity for spec in planned.sockets} & {*old}
         fresh = [spec for spec in planned.sockets if spec.identity not in old]
-        gone = [listening for identity, listening in old.items() if identity not in wanted]
+        gone = [listening for listening in self._listenings() if listening.planned.identity not in wanted]
         kept = [old[spec.identity] for spec in planned.sockets if spec.identity in old]
         for listening in kept:
             _let_share(listening, planned.sockets)
@@ -315,6 +332,9 @@ class Gateway:
             port.state, port.error = PortState.FAILED, str(error)
             self._log.error("port failed", port=port.name, why=str(error))
 
+    def _tell(self, why: str) -> None:
+        self._log.info("waiting", why=why)
+
     def _say_shortage(self, is_on: bool) -> None:  # noqa: FBT001 - there is one thing to say
         if is_on:
             self._log.warning("descriptors short", limit=descriptor_limit(), why="clients wait until there are some")
@@ -332,6 +352,10 @@ class Gateway:
     async def list_ports(self) -> list[dict[str, object]]:
         """The same, for who does not know whether the gateway is one process."""
         return self.describe_ports()
+
+    def open_sockets(self) -> list[tuple[SocketSpec, socket.socket]]:
+        """All listening sockets that are open, each with its spec."""
+        return [(each.spec, each.sock) for each in self._listenings() if each.sock.fileno() >= 0]
 
     def describe_sockets(self) -> list[dict[str, object]]:
         """All listening sockets, as the ready line has them."""
@@ -398,6 +422,10 @@ def _door(gate: object) -> Door:
     """The gates of this gateway are all doors."""
     assert isinstance(gate, Door)  # noqa: S101 - no other is ever given to the data plane
     return gate
+
+
+def _opened_anew(opened: Mapping[SocketSpec, socket.socket]) -> set[tuple[object, ...]]:
+    return {spec.identity for spec, sock in opened.items() if sock.fileno() >= 0}
 
 
 def _let_share(listening: Listening, specs: Sequence[SocketSpec]) -> None:

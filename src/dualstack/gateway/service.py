@@ -136,7 +136,7 @@ class RunningService:
         policy, since = self.policy, self._plane.now
         preface = policy.preface(client, peer, ends)
         try:
-            server = await reach(client, target, policy, self._plane, self.book)
+            server = await reach(client, target, policy, self._plane, self.book, peer=peer)
         except asyncio.CancelledError:
             self._lose(client, peer, door, _LEAVING, since)
             raise
@@ -156,7 +156,7 @@ class RunningService:
             arranged = await arrange(
                 sock,
                 target,
-                lambda wanted: reach(sock, wanted, policy, self._plane, self.book),
+                lambda wanted: reach(sock, wanted, policy, self._plane, self.book, peer=peer),
                 within_s=policy.service.handshake_timeout_s,
             )
         except asyncio.CancelledError:

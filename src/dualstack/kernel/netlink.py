@@ -1,14 +1,19 @@
-"""Ask the Linux kernel over netlink for a list: its addresses, its sockets.
+"""Ask the Linux kernel over netlink for a list (its addresses, its sockets), or be told that one has changed.
 
-Dumps alone, read to the end; nothing is ever changed in the kernel.
+Dumps are read to the end; nothing is ever changed in the kernel.
 """
 
+import errno
 import os
 import socket
 import struct
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-__all__ = ["attributes", "dump"]
+if TYPE_CHECKING:
+    from typing import Self
+
+__all__ = ["Notices", "attributes", "dump"]
 
 # include/uapi/linux/netlink.h
 _NLMSG_ERROR = 2
@@ -17,6 +22,10 @@ _NLM_F_REQUEST = 0x01
 _NLM_F_DUMP = 0x300
 _NLM_F_DUMP_INTR = 0x10
 _NLA_TYPE_MASK = 0x3FFF
+
+# include/uapi/linux/rtnetlink.h
+_NETLINK_ROUTE = 0
+_RTMGRP_LINK, _RTMGRP_IPV4_IFADDR, _RTMGRP_IPV6_IFADDR = 0x1, 0x10, 0x100
 
 _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port id
 _ATTRIBUTE = struct.Struct("=HH")  # length, type
@@ -93,3 +102,57 @@ def _raise_refusal(body: bytes) -> None:
 
 def _aligned(length: int) -> int:
     return (length + 3) & ~3
+
+
+class Notices:
+    """Hears from the kernel that interfaces or addresses of this host have changed; what of it, it does not say.
+
+    Args:
+        groups: the multicast groups of rtnetlink(7), as a mask.
+
+    Raises:
+        OSError: netlink is forbidden here (seccomp, systemd's RestrictAddressFamilies).
+    """
+
+    def __init__(self, groups: int) -> None:
+        self._sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, _NETLINK_ROUTE)
+        try:
+            self._sock.bind((0, groups))
+        except BaseException:
+            self._sock.close()
+            raise
+
+    @classmethod
+    def of_addresses(cls) -> "Notices":
+        """Of addresses that come, go, or may be used from now on."""
+        return cls(_RTMGRP_IPV4_IFADDR | _RTMGRP_IPV6_IFADDR)
+
+    @classmethod
+    def of_interfaces(cls) -> "Notices":
+        """Of interfaces and their addresses."""
+        return cls(_RTMGRP_LINK | _RTMGRP_IPV4_IFADDR | _RTMGRP_IPV6_IFADDR)
+
+    def fileno(self) -> int:
+        """Readable once there is news."""
+        return self._sock.fileno()
+
+    def drain(self) -> None:
+        """Take all that has come, so that the next is news; too much of it (ENOBUFS) is news as well."""
+        while True:
+            try:
+                self._sock.recv(_BUFFER_BYTES)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._sock.close()
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

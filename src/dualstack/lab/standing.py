@@ -9,13 +9,13 @@ import os
 import re
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dualstack.core.suggestion import listed
 from dualstack.errors import ConfigError, DualstackError, ExitCode
+from dualstack.kernel.ourselves import our_module
 from dualstack.kernel.unix_sockets import connect_control_socket
 from dualstack.lab.orders import NetworkError
 
@@ -115,7 +115,7 @@ def start(name: str, file: str | None) -> dict[str, object]:
         raise ConfigError("", "--name", f"{name!r}: letters, digits, dots, - and _, 32 at most")
     if name in living():
         raise NetworkError(f"lab {name} is up already; `dualstack lab down --name {name}` ends it")
-    argv = [sys.executable, "-m", "dualstack.lab.holder", name, *([file] if file else [])]
+    argv = our_module("dualstack.lab.holder", name, *([file] if file else []))
     # What it complains of must not hold our own standard error open.
     with (directory() / f"{name}.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(  # noqa: S603 - ourselves

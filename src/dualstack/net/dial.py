@@ -240,8 +240,9 @@ class _Dial:
             if self._lookups is None or self._lookups.is_closed:
                 from dualstack.net.dns_quick import QuickLookups  # who asks the system does not pay for it
 
-                self._lookups = QuickLookups(quick.server, self._found, self._loop)
+                self._lookups = QuickLookups(quick.server, self._found, self._loop, is_final=quick.is_final)
             self._lookups.ask(lookup, lookup.name or quick.name)
+            quick.asked.add(lookup)
         except (OSError, NotImplementedError, ValueError):
             return False
         return True
@@ -255,7 +256,9 @@ class _Dial:
             self._tell(self._race.answered, lookup, answer)
 
     def _ask_pool(self, lookup: Lookup) -> None:
-        self._jobs.append(POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup)))
+        self._jobs.append(
+            POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup), self._asked.asker)
+        )
 
     def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
         """In a thread of the pool: hand the answer to the loop."""

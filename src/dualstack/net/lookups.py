@@ -20,7 +20,16 @@ from dualstack.kernel.attempts import source_of as kernel_source_of
 from dualstack.kernel.facts import ipv6_status
 from dualstack.net.names import Resolver, addresses_in, getaddrinfo
 
-__all__ = ["Ipv6Here", "RememberedSources", "SystemTable", "answer_of", "families_to_ask", "look_up", "system_table"]
+__all__ = [
+    "Ipv6Here",
+    "RememberedSources",
+    "SystemTable",
+    "answer_of",
+    "families_to_ask",
+    "look_up",
+    "looked_up",
+    "system_table",
+]
 
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _SOMEWHERE = Address("2001:db8::1")
@@ -40,8 +49,17 @@ def look_up(name: str, family: int, outlet: Outlet, resolver: Resolver, *, disco
         resolver: whoever is asked.
         discover: where IPv4 has no way, look for a translator's prefix (RFC 7050).
     """
+
+    def find() -> tuple[Address, ...]:
+        return addresses_in(getaddrinfo(name, None, _FAMILIES[family], socket.SOCK_STREAM, resolver=resolver))
+
+    return looked_up(find, outlet, resolver, discover=discover)
+
+
+def looked_up(find: Callable[[], tuple[Address, ...]], outlet: Outlet, resolver: Resolver, *, discover: bool) -> Answer:
+    """What a lookup of one family means; `find` makes it."""
     try:
-        addresses = addresses_in(getaddrinfo(name, None, _FAMILIES[family], socket.SOCK_STREAM, resolver=resolver))
+        addresses = find()
     except LookupFailed as error:
         # The resolver has waited for servers that do not answer: that is what failed, not the name.
         error.timed_out = error.timed_out or error.errno == socket.EAI_AGAIN

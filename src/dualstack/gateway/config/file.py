@@ -31,7 +31,7 @@ from dualstack.core.configuration import (
     UnixTarget,
 )
 from dualstack.core.embedded import Nat64
-from dualstack.core.endpoint import parse_host, parse_listen, parse_port, parse_target
+from dualstack.core.endpoint import Wildcard, parse_host, parse_listen, parse_port, parse_target
 from dualstack.core.prefix import Prefix
 from dualstack.core.suggestion import suggestion
 from dualstack.errors import AddressError, ConfigError, RuleError
@@ -192,7 +192,10 @@ def _port(name: str, raw: object, where: str) -> Port:
     if table.v6only and isinstance(bind, Address) and bind.canonical.version == 4:
         why = f"{table.bind} is IPv4, and IPv6 alone leaves nothing of it; bind an IPv6 address or leave the key out"
         raise ConfigError(where, f"ports.{name}.v6only", why)
-    return Port(name, bind, v6only=table.v6only, interface=table.interface)
+    if table.freebind and (isinstance(bind, Wildcard) or (isinstance(bind, Address) and bind.is_unspecified)):
+        why = f"{table.bind} is any address, and one of them comes later; bind that one or leave the key out"
+        raise ConfigError(where, f"ports.{name}.freebind", why)
+    return Port(name, bind, v6only=table.v6only, interface=table.interface, freebind=table.freebind)
 
 
 def _check_name(name: str, where: str, key: str) -> None:

@@ -1,5 +1,6 @@
 """Speaks to a running gateway over its control socket."""
 
+import errno
 import http.client
 import json
 from urllib.parse import quote, urlencode
@@ -38,7 +39,12 @@ def request(path: str, verb: str, name: str | None = None, **query: str) -> dict
     answer = _answer(path, body)
     if response.status == http.client.OK:
         return answer
-    raise RefusedError(str(answer.get("error", response.reason)), unknown=response.status != http.client.CONFLICT)
+    number = answer.get("errno")
+    raise RefusedError(
+        str(answer.get("error", response.reason)),
+        unknown=response.status != http.client.CONFLICT,
+        errno=number if isinstance(number, int) else None,
+    )
 
 
 _STRANGER = "what answers there is none of this kind; name its socket with --control"
@@ -57,14 +63,19 @@ def _answer(path: str, body: bytes) -> dict[str, object]:
 class RefusedError(ControlError):
     """The gateway answers no."""
 
-    def __init__(self, message: str, *, unknown: bool) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, unknown: bool, errno: int | None = None) -> None:
+        super().__init__(message, errno=errno)
         self.unknown = unknown
 
     @property
     def exit_code(self) -> ExitCode:  # type: ignore[override]
-        """78 where the question is wrong, 69 where the port cannot."""
-        return ExitCode.WRONG_VALUE if self.unknown else ExitCode.UNAVAILABLE
+        """78 where the question is wrong; where the port cannot, 77 for a right that is missing, else 69."""
+        if self.unknown:
+            return ExitCode.WRONG_VALUE
+        return ExitCode.NO_RIGHT if self.errno in _NO_RIGHT else ExitCode.UNAVAILABLE
+
+
+_NO_RIGHT = {errno.EACCES, errno.EPERM}
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -9,6 +9,7 @@ It changes ports and nothing else.
 """
 
 import asyncio
+import errno
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -105,20 +106,29 @@ class Control:
             cut = await self._do(name, verb, request)
         except ConfigError as error:
             return JSONResponse({"error": error.why}, status_code=404)
-        except ListenError as error:
+        except (ListenError, ControlError) as error:
             return JSONResponse({"error": str(error), "errno": error.errno}, status_code=409)
         except ValueError as error:
             return JSONResponse({"error": str(error)}, status_code=400)
         ports = await self._gateway.list_ports()
         return JSONResponse({"port": next(p for p in ports if _is_named(p, name)), "cut": cut})
 
+    def _refuse_to_lose(self, name: str, *, release: bool) -> None:
+        """A port that could not be opened again is not closed for a restart."""
+        why = self._gateway.why_no_restart(name, release=release)
+        if why:
+            remedy = "leave --release out, which keeps it, or restart the gateway" if release else "restart the gateway"
+            raise ControlError(f"port {name} was not restarted: {why}; {remedy}", errno=errno.EACCES)
+
     async def _do(self, name: str, verb: str, request: "Request") -> int:
         drain = request.query_params.get("drain")
         cut = 0
         if verb not in {"stop", "start", "restart"}:
             raise ValueError(f"no verb {verb!r}; there are stop, start, restart")
+        release = request.query_params.get("release") == "1"
+        if verb == "restart":
+            self._refuse_to_lose(name, release=release)
         if verb in {"stop", "restart"}:
-            release = request.query_params.get("release") == "1"
             cut = await self._gateway.stop_port(
                 name, drain_s=None if drain is None else _drain_s(drain), release=release
             )

@@ -170,15 +170,28 @@ class DataPlane(ABC):
     def _look_at_silent_links(self) -> None:
         self._alarm = None
         self._refresh()
-        for link in self._deadlines.take_due(self.now):
+        due = self._deadlines.take_due(self.now)
+        for link in due:
             link.due = None
+        if due:
+            self._catch_up()
+        for link in due:
             if link.reason is None:
                 self._look_at(link)
         self._set_alarm()
 
+    def _catch_up(self) -> None:  # noqa: B027 - asyncio's transports are asked one by one
+        """See to what waits already, before who was silent is judged.
+
+        After a pause of the process (SIGSTOP, a suspended machine) every delay is over, and the loop may tell of that
+        first: epoll_wait(2) fails with EINTR, and Python, whose time is up too, takes it for "nothing has happened".
+        """
+
     def _look_at(self, link: Link) -> None:
         """Act on a link whose time is up: it was silent too long, or less long than it seemed."""
         silent_s = self.now - link.active
+        if link.due is not None:
+            return
         if silent_s >= link.idle_timeout_s:
             link.over(Reason.IDLE)
         else:

@@ -24,6 +24,7 @@ from dualstack.core.address import Address, SocketTuple
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.flows import FlowLimits, FlowTable
 from dualstack.core.sockaddr import SocketAddress
+from dualstack.core.turns import Asker
 from dualstack.errors import DialError, DualstackError, WireError
 from dualstack.gateway.clients import client_of, shown
 from dualstack.gateway.dataplane.link import Hop
@@ -31,6 +32,7 @@ from dualstack.gateway.forward.asking import ByDatagram
 from dualstack.gateway.forward.ways import NO_WAY, Way, failure, hops_to, place_of
 from dualstack.kernel.datagrams import make_room, send_behind, tell_of_undelivered, unconnected, undelivered
 from dualstack.kernel.streams import NO_ROOM, SockAddr
+from dualstack.net.pool import asked_by
 from dualstack.wire.socks5_udp import header, header_size, read_header
 
 if TYPE_CHECKING:
@@ -184,7 +186,8 @@ class Association:
         assert isinstance(way.key, bytes)  # noqa: S101 - `Way` says so
         target = read_header(bytes(3) + way.key)
         try:
-            way.hops = await hops_to(target, self._policy)
+            with asked_by(Asker(self.service.name, client_of(self._peer))):
+                way.hops = await hops_to(target, self._policy)
         except (DualstackError, OSError) as error:
             self._block(way, target, error)
         finally:
