@@ -7,13 +7,14 @@ It knows ports, services and their sockets; it moves no byte and decides no fami
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from time import time
+from typing import TYPE_CHECKING
 
 from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration, Service
+from dualstack.core.configuration import Configuration, ForwardTarget, Service
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.socketspec import SocketSpec
 from dualstack.core.suggestion import listed
@@ -30,12 +31,15 @@ from dualstack.gateway.ports import Listening, NamedPort, PortState, describe_so
 from dualstack.gateway.privileges import descriptor_limit
 from dualstack.gateway.processes.supply import Supply
 from dualstack.gateway.processes.upgrade import Heritage
-from dualstack.gateway.regain import listed, why_lost
+from dualstack.gateway.regain import socket_list, why_lost
 from dualstack.gateway.routes import Route, route_to
 from dualstack.gateway.service import RunningService
 from dualstack.gateway.total import Total
 from dualstack.net.dialer import SharedHistory
 from dualstack.net.resolvers import resolver_named
+
+if TYPE_CHECKING:
+    from dualstack.gateway.watch.snapshot import Snapshot
 
 __all__ = ["Gateway"]
 
@@ -65,6 +69,7 @@ class Gateway:
         self._log = log
         self._leaving: set[RunningService] = set()
         self._names: Mapping[str, tuple[Address, ...]] = {}
+        self._proxies: frozenset[tuple[Address, int]] = frozenset()
         self._history = SharedHistory()
         self._is_handed_over = False
         self._started = time()
@@ -131,6 +136,8 @@ class Gateway:
         self.ports = self._named_ports(config)
         services = self._running_services(config)
         before = {*self._leaving, *self.services.values()} - {*services.values()}
+        for service in before:
+            service.retire()
         self._leaving = {service for service in before if service.connections}
         self.services = services
         for spec in specs:
@@ -148,6 +155,7 @@ class Gateway:
     def _let_in_by(self, listening: Listening, service: RunningService, port: NamedPort) -> None:
         """Put another service behind a socket that stays; who came in before stays with the one before."""
         if listening.door.service is service and listening.door.port is port:
+            self._ears.settle(listening.sock, listening.door)
             return
         listening.door = Door(service, port)
         if port.state is PortState.LISTENING:
@@ -181,7 +189,7 @@ class Gateway:
         def route(target: Endpoint) -> Route:
             return route_to(target, service.families, config, self.ports, self._names)
 
-        return Policy.of(service, route, self._history, resolver_named(config.resolver))
+        return Policy.of(service, route, self._history, resolver_named(config.resolver), self._proxies)
 
     def _begin(self, port: NamedPort, service: RunningService, spec: SocketSpec, sock: socket.socket) -> None:
         door = Door(service, port)
@@ -194,6 +202,11 @@ class Gateway:
 
     def _reroute(self) -> None:
         """Work out anew what depends on which ports are up."""
+        self._proxies = frozenset(
+            (listening.spec.address, listening.spec.port)
+            for listening in self._listenings()
+            if isinstance(listening.door.service.policy.service.target, ForwardTarget)
+        )
         for service in self.services.values():
             service.policy = self._policy(service.policy.service, self.config)
         for listening in self._listenings():
@@ -229,7 +242,7 @@ class Gateway:
             closed = port.lost_by_a_stop(release=release)
             port.stop(self._ears, release=release, at_once=drain_s is None)
             self._reroute()
-            let_go = {"let_go": listed(closed)} if closed else {}
+            let_go = {"let_go": socket_list(closed)} if closed else {}
             self._log.info("port stopped", port=port.name, connections=port.connections, **let_go)
             if why := why_lost(closed):
                 self._log.warning("port lost", port=port.name, why=f"{why}; start the gateway anew to have it again")
@@ -376,14 +389,27 @@ class Gateway:
 
     async def snapshots(self) -> list[dict[str, object]]:
         """The same, for who does not know whether the gateway is one process."""
-        return [self.snapshot()]
+        from dualstack.gateway.watch.totals import as_document
+
+        return [as_document(await self.shot())]
+
+    async def shot(self) -> "Snapshot":
+        """All that is counted and known of it, made beside what the loop has to do."""
+        from dualstack.gateway.watch.slices import in_slices
+
+        return await in_slices(self._pictured())
 
     def snapshot(self) -> dict[str, object]:
         """All that is counted and known of it, as JSON has it; `gateway.watch.totals` sums those of several workers."""
-        from dualstack.gateway.watch.picture import picture
+        from dualstack.gateway.watch.slices import at_once
         from dualstack.gateway.watch.totals import as_document
 
-        shot = picture(
+        return as_document(at_once(self._pictured()))
+
+    def _pictured(self) -> "Generator[None, None, Snapshot]":
+        from dualstack.gateway.watch.picture import picture
+
+        return picture(
             [(service, self.datagrams.counts(service)) for service in self.services.values()],
             self._leaving,
             self.ports.values(),
@@ -392,8 +418,8 @@ class Gateway:
             shortage=self.shortage,
             started=self._started,
             loop_time=asyncio.get_running_loop().time(),
+            lost=self._log.lost,
         )
-        return as_document(shot)
 
     async def drain(self) -> int:
         """Listen no more, wait for the connections as long as their services say, cut the rest; how many these were."""
@@ -410,6 +436,7 @@ class Gateway:
         """End everything now."""
         for service in (*self.services.values(), *self._leaving):
             await service.finish_dialling(0, lambda _door: True)
+            service.say_the_rest()
         for listening in self._listenings():
             listening.close(self._ears)
         self._supply.close()

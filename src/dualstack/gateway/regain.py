@@ -10,7 +10,7 @@ from dualstack.core.socketspec import SocketSpec
 from dualstack.kernel.bind_answers import answers_of
 from dualstack.kernel.facts import read_facts
 
-__all__ = ["listed", "why_lost"]
+__all__ = ["socket_list", "why_lost"]
 
 
 def why_lost(specs: Collection[SocketSpec]) -> str:
@@ -28,6 +28,6 @@ def why_lost(specs: Collection[SocketSpec]) -> str:
     return ""
 
 
-def listed(specs: Collection[SocketSpec]) -> str:
+def socket_list(specs: Collection[SocketSpec]) -> str:
     """The sockets for people; UDP is said."""
     return ", ".join(f"{spec}{' (UDP)' if spec.proto == 'udp' else ''}" for spec in specs)

@@ -23,7 +23,7 @@ from dualstack.gateway.processes.notify import Notifier
 from dualstack.gateway.processes.supply import Supply
 from dualstack.gateway.processes.upgrade import Heritage, Predecessor, Successor
 from dualstack.gateway.served import Beside, Served
-from dualstack.gateway.watch.access_log import AccessLog
+from dualstack.gateway.watch.snapshot import Snapshot
 from dualstack.kernel.ourselves import our_command_again
 from dualstack.net.signals import hold_back, on_signals
 
@@ -73,9 +73,9 @@ class _Surroundings:
 async def _run(config: Configuration, here: _Surroundings, supply: Supply, ready: Ready) -> None:
     notifier, predecessor = here.notifier, here.predecessor
     async with AsyncExitStack() as undo:
+        undo.callback(here.log.close)
         if config.access_log is not None and config.workers == 1:
-            here.log.access = AccessLog(config.access_log, here.log.form)
-            undo.callback(here.log.access.close)
+            here.log.open_access(config.access_log)
         gateway = _gateway(config, here.log, supply)
         undo.push_async_callback(gateway.close)
         signals = _Signals(gateway, here)
@@ -141,7 +141,7 @@ async def _open_control(gateway: Served, here: _Surroundings, path: str, undo: A
     from dualstack.gateway.control.places import forget, make_known
     from dualstack.gateway.control.server import Control, inheritance_name
 
-    control = Control(gateway, path, *here.left(inheritance_name(path)))
+    control = Control(gateway, path, *here.left(inheritance_name(path)), log=here.log)
     undo.push_async_callback(control.close)
     control.start()
     make_known(path)
@@ -151,13 +151,15 @@ async def _open_control(gateway: Served, here: _Surroundings, path: str, undo: A
 
 def _open_page(gateway: Served, here: _Surroundings, config: Configuration, undo: AsyncExitStack) -> Beside:
     from dualstack.gateway.watch.page.server import Page, inheritance_name
-    from dualstack.gateway.watch.totals import total
+    from dualstack.gateway.watch.totals import total, with_lost
 
-    async def snapshot() -> dict[str, object]:
-        return total(await gateway.snapshots())
+    async def snapshot() -> Snapshot | dict[str, object]:
+        if isinstance(gateway, Gateway):
+            return await gateway.shot()
+        return with_lost(total(await gateway.snapshots()), here.log.lost)
 
     left = here.left(inheritance_name(config.page))
-    page = Page(config.page, snapshot, hosts=config.page_hosts, sockets=left)
+    page = Page(config.page, snapshot, hosts=config.page_hosts, sockets=left, log=here.log)
     undo.push_async_callback(page.close)
     page.start()
     gateway.page = tuple(page.addresses)

@@ -1,6 +1,7 @@
-"""Ask the Linux kernel over netlink for a list (its addresses, its sockets), or be told that one has changed.
+"""Ask the Linux kernel over netlink: for a list, such as its addresses or sockets, or for one thing, such as a route;
+or be told that something has changed.
 
-Dumps are read to the end; nothing is ever changed in the kernel.
+A dump is read to the end; nothing is ever changed in the kernel.
 """
 
 import errno
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["Notices", "attributes", "dump"]
+__all__ = ["Notices", "ask", "attributes", "dump"]
 
 # include/uapi/linux/netlink.h
 _NLMSG_ERROR = 2
@@ -55,6 +56,26 @@ def dump(protocol: int, kind: int, question: bytes) -> list[bytes]:
         if not changed:
             break
     return answers
+
+
+def ask(protocol: int, kind: int, question: bytes) -> bytes:
+    """The answer to one request, without its header.
+
+    Args:
+        protocol: as for `dump`.
+        kind: the type of the request, such as `RTM_GETROUTE`.
+        question: the body of the request.
+
+    Raises:
+        OSError: the kernel refused, with its errno.
+    """
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol) as netlink:
+        netlink.send(_HEADER.pack(_HEADER.size + len(question), kind, _NLM_F_REQUEST, 1, 0) + question)
+        for answer_kind, _, body in _messages(netlink.recv(_BUFFER_BYTES)):
+            if answer_kind == _NLMSG_ERROR:
+                _raise_refusal(body)
+            return body
+    return b""
 
 
 def attributes(body: bytes, start: int) -> dict[int, bytes]:

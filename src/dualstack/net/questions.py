@@ -15,7 +15,7 @@ from dualstack.core.resolution import SERVICES, Answer, Lookup
 from dualstack.core.turns import MYSELF, Asker
 from dualstack.errors import DialError, LookupFailed
 from dualstack.net.dialer import Dialer, OnStep
-from dualstack.net.lookups import answer_of, families_to_ask, looked_up
+from dualstack.net.lookups import answer_of, families_to_ask, judges_translators, looked_up
 from dualstack.net.names import LOOPBACKS, NameServer, is_localhost
 from dualstack.net.pool import current_asker
 from dualstack.net.search import Namer, Plain, Search
@@ -88,7 +88,7 @@ def ask(
     addresses, name = _known(target, outlet, dialer)
     if addresses:
         answer = answer_of(addresses, outlet, resolver, discover=False)
-        if dialer.discovers and _has_no_way(answer):
+        if dialer.discovers and (_has_no_way(answer) or judges_translators(addresses, outlet)):
             return Asked(
                 begin((_ALL,), name=name),
                 lambda _: answer_of(addresses, outlet, resolver, discover=True),
@@ -127,7 +127,8 @@ def _quick_answer(
         why = f"it has no {FAMILY_NAMES[lookup.family]} address"
         return Answer(error=LookupFailed(lookup.name or name, why, errno=EAI_NONAME))
     answer = answer_of(addresses, outlet, socket, discover=False)
-    return None if dialer.discovers and _has_no_way(answer) else answer
+    has_more_to_ask = dialer.discovers and (_has_no_way(answer) or judges_translators(addresses, outlet))
+    return None if has_more_to_ask else answer
 
 
 def _find(  # noqa: PLR0917 - it is made for the pool, which gives the lookup

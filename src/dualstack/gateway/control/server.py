@@ -8,28 +8,31 @@
 It changes ports and nothing else.
 """
 
-import asyncio
 import errno
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from dualstack.errors import ConfigError, ControlError, ListenError
 from dualstack.gateway.config.file import checked_unix_path
+from dualstack.gateway.http_listener import Application, Bounds, HttpListener
+from dualstack.gateway.log import Log
 from dualstack.gateway.served import Served
 from dualstack.kernel.unix_sockets import connect_control_socket, open_control_socket
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["Control", "inheritance_name"]
+__all__ = ["BOUNDS", "Control", "inheritance_name"]
+
+BOUNDS = Bounds(connections=16, per_client=16, answer_s=4000.0)
+"""Of it: its clients are one user's. A drain is an answer that takes its time; the command waits for an hour."""
 
 
 def inheritance_name(path: str) -> str:
@@ -44,27 +47,35 @@ class Control:
         gateway: whose ports it is about.
         path: where the socket is made.
         sock: it, where the gateway before this one has made it.
+        log: where it says what troubles it.
+        bounds: see there.
 
     Raises:
         ControlError: another gateway answers there, or the socket cannot be made.
         AddressError: the path is longer than the system takes.
     """
 
-    def __init__(self, gateway: Served, path: str, sock: socket.socket | None = None) -> None:
+    def __init__(
+        self,
+        gateway: Served,
+        path: str,
+        sock: socket.socket | None = None,
+        *,
+        log: Log | None = None,
+        bounds: Bounds = BOUNDS,
+    ) -> None:
         self._gateway = gateway
         self._path = Path(path)
         self.is_left = False
         self._sock = sock or _claim(self._path)
         self._inode = self._path.stat().st_ino
-        config = uvicorn.Config(
-            self._application(), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        self._listener = HttpListener(
+            "control", cast("Application", self._application()), [self._sock], bounds, log or Log()
         )
-        self._server = _Server(config)
-        self._serving: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Answer from now on."""
-        self._serving = asyncio.get_running_loop().create_task(self._server.serve(sockets=[self._sock]))
+        self._listener.start()
 
     @property
     def inheritance(self) -> tuple[str, Sequence[socket.socket]]:
@@ -78,9 +89,7 @@ class Control:
 
     async def close(self) -> None:
         """Answer no more, and take the socket's file away where it is still ours."""
-        if self._serving is not None:
-            self._server.should_exit = True
-            await self._serving
+        await self._listener.close()
         self._sock.close()
         if self.is_left:
             return
@@ -146,14 +155,6 @@ def _drain_s(text: str) -> float:
     if not drain_s >= 0:
         raise ValueError(f"drain is a number of seconds, not {text}")
     return drain_s
-
-
-class _Server(uvicorn.Server):
-    """Without signal handlers: the gateway has its own."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def _claim(path: Path) -> socket.socket:

@@ -120,7 +120,7 @@ class Engine(DataPlane):
     def __init__(self, loop: asyncio.AbstractEventLoop, *, pipes: PipePool | None = None) -> None:
         super().__init__(loop)
         self.buffer = memoryview(bytearray(BUFFER_BYTES))
-        self.pipes = PipePool() if pipes is None else pipes
+        self.pipes: PipePool = PipePool() if pipes is None else pipes
         self.again: deque[Side] = deque()
         self._epoll = select.epoll()
         self._watchers: list[Watcher | None] = []
