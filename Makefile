@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: install run test lint bench bench-udp bench-connect wheel clean
+.PHONY: install run test lint bench bench-udp bench-connect foreign-suites wheel clean
 
 install: $(VENV)/.installed
 run: install
@@ -30,6 +30,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_samples.py
 
 bench: $(VENV)/.dev
 	@scripts/system-packages bench
@@ -43,6 +44,10 @@ bench-connect: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python scripts/dev_requirements.py bench)
 	$(BIN)/python -m bench.connect $(ARGS)
 
+# Other people's tests, as they are and with our functions in the place of theirs: what differs is printed. It takes long.
+foreign-suites: $(VENV)/.installed
+	$(BIN)/python scripts/foreign_suites.py $(ARGS)
+
 # The wheel by itself: the library needs Python alone, and the command says what it lacks.
 wheel: $(VENV)/.installed
 	rm -rf dist
@@ -53,4 +58,4 @@ wheel: $(VENV)/.installed
 	dist/venv/bin/dualstack --help 2>&1 | grep -q "pip install 'dualstack\[all\]'"
 
 clean:
-	rm -rf $(VENV) .venv-* build dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* .foreign build dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
