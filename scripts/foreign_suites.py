@@ -154,7 +154,7 @@ class Place:
             f"--timeout={limit_s}",
             f"--junitxml={report}",
             *self.suite.options,
-            *self.suite.tests,
+            *self.suite.tests.split(),
         ]
         with report.with_suffix(".log").open("w") as log:
             subprocess.run(command, cwd=self.source, env=environment, check=False, stdout=log, stderr=log)  # noqa: S603
