@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from dualstack.core.domino_keys import KEYS, NRPC, SERVERS
+from dualstack.core.planner import RULES
 from dualstack.core.systems_page import systems_page
 from dualstack.gateway.config.tables import configuration_keys
 
@@ -11,6 +12,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def test_the_configuration_page_has_every_key_as_it_is() -> None:
     page = (DOCS / "reference" / "configuration.md").read_text()
+    assert configuration_keys()
     for key in configuration_keys():
         row = f"| `{key.key}` | {key.type.replace('|', 'or')} | {key.default} | {key.meaning.replace('|', '/')} |"
         assert row in page
@@ -24,6 +26,9 @@ def test_the_page_of_systems_is_written_from_the_tables() -> None:
 def test_the_page_of_dominos_file_has_every_key_and_server_of_the_tables() -> None:
     page = (DOCS / "reference" / "domino.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert [row for row in page.splitlines() if row.startswith("| D6")] == [
+        f"| {r} | {why} |" for r, why in RULES.items()
+    ]
     assert [row for row in rows if row.startswith(f"| `{NRPC}`")] == [rows[len(KEYS)]]
     assert rows[: len(KEYS)] == [f"| `{key.key}` | {key.meaning} | {key.source} |" for key in KEYS]
     assert [row.split(" | ")[:3] for row in rows[len(KEYS) + 1 :]] == [

@@ -11,17 +11,22 @@ from socket import SocketType, socket
 
 import dualstack.net.dial  # noqa: F401 - the dialler reads it when it first dials, and may find no descriptor then
 from dualstack.core.endpoint import Endpoint
+from dualstack.core.turns import Asker
 from dualstack.errors import DualstackError, LookupFailed
+from dualstack.gateway.clients import client_of
 from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.gateway.policy import Policy
 from dualstack.gateway.watch.tally import Book
-from dualstack.kernel.streams import NO_ROOM
+from dualstack.kernel.streams import NO_ROOM, SockAddr, keep_alive
+from dualstack.net.pool import asked_by
 
 __all__ = ["reach"]
 
 
-async def reach(client: SocketType, target: Endpoint, policy: Policy, plane: DataPlane, book: Book) -> socket:
-    """Connect to `target` for `client`; `book` keeps how that went.
+async def reach(
+    client: SocketType, target: Endpoint, policy: Policy, plane: DataPlane, book: Book, *, peer: SockAddr
+) -> socket:
+    """Connect to `target` for `client`, who is `peer`; `book` keeps how that went.
 
     Raises:
         DualstackError: no address of it can be reached in time.
@@ -36,7 +41,8 @@ async def reach(client: SocketType, target: Endpoint, policy: Policy, plane: Dat
         has_left = True
         task.cancel()
 
-    with plane.leaving(client, leave):
+    asker = Asker(policy.service.name, client_of(peer))
+    with plane.leaving(client, leave), asked_by(asker):
         try:
             return await _dial(target, policy, plane, book)
         except asyncio.CancelledError:
@@ -52,10 +58,13 @@ async def _dial(target: Endpoint, policy: Policy, plane: DataPlane, book: Book) 
     while True:
         note, left_s = book.dialling(target).note, max(deadline - loop.time(), 0.0)
         try:
-            return await dialer.connect(str(target.host), target.port, timeout=left_s, on_step=note)
+            server = await dialer.connect(str(target.host), target.port, timeout=left_s, on_step=note)
         except (DualstackError, OSError) as error:
             if not _is_for_want_of_room(error):
                 raise
+        else:
+            keep_alive(server, policy.service.keepalive_s)
+            return server
         waits_from = loop.time()
         await plane.room()
         deadline += loop.time() - waits_from

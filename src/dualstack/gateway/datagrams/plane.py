@@ -224,7 +224,7 @@ class DatagramPlane:
         if not inlet.is_open or _is_closed_to(door, ancillary):
             return None
         client, service = client_of(peer), door.service
-        why = service.denial(peer)
+        why = service.denial(peer) or service.haste(client)
         if why is None:
             relay.obey(service.policy)
             room = relay.table.make_room(client)
@@ -430,6 +430,8 @@ class DatagramPlane:
 
     def _expire(self, relay: Relay) -> None:
         relay.alarm = None
+        # What came in a pause of the process is no silence: as in `dataplane.plane`.
+        self._watcher.look()
         self._look_at_clock()
         for flow in relay.table.expired(self._now):
             self._leave(flow)

@@ -18,6 +18,8 @@ from dualstack.kernel.streams import (
     NO_ROOM,
     SockAddr,
     as_socket,
+    is_ready,
+    keep_alive,
     new_socket,
     reset,
     without_delay,
@@ -26,6 +28,8 @@ from dualstack.kernel.streams import (
 __all__ = ["ProtocolRelay"]
 
 _ROOM_RETRY_S = 0.1
+# The loop tells of it in its next turn.
+_NEWS_S = 0.1
 _EARLY_BYTES = 64 << 10
 
 
@@ -82,6 +86,15 @@ class Half(Flow, asyncio.Protocol):
             self.other.transport.write_eof()
         return True
 
+    def has_news(self) -> bool:
+        """Whether bytes wait to be read, or can be written, of which the loop has not told yet."""
+        transport = self.transport
+        return is_ready(
+            transport.get_extra_info("socket").fileno(),
+            to_read=transport.is_reading(),
+            to_write=transport.get_write_buffer_size() > 0,
+        )
+
     def pause_writing(self) -> None:
         """Stop reading from the other side: this one is full."""
         if self.other is not None:
@@ -89,6 +102,7 @@ class Half(Flow, asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """Go on reading from the other side."""
+        self.link.active = self.link.plane.time()
         if self.other is not None:
             self.other.transport.resume_reading()
 
@@ -227,6 +241,12 @@ class ProtocolRelay(DataPlane):
         self.shortage.let_go()
         await asyncio.sleep(_ROOM_RETRY_S)
 
+    def _look_at(self, link: Link) -> None:
+        if isinstance(link, TransportLink) and any(half.has_news() for half in link.halves):
+            self.remind(link, _NEWS_S)
+        else:
+            super()._look_at(link)
+
     async def _until_all_is_kept(self) -> None:
         """Rest from accepting, until those who were accepted have what they need."""
         await asyncio.sleep(_ROOM_RETRY_S)
@@ -290,6 +310,8 @@ class ProtocolRelay(DataPlane):
                 async with asyncio.timeout(share_s):
                     server = await self._reach_hop(link, hop)
                     link.hop = hop
+                    if target.keepalive_s != inf:
+                        keep_alive(server, target.keepalive_s)
                     return server
             except OSError as error:  # TimeoutError is one, without a number
                 link.failures += ((hop, error.errno or ETIMEDOUT),)
