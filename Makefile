@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: install run test lint mutate bench bench-udp bench-connect bench-addresses soak wheel clean
+.PHONY: install run test lint mutate bench bench-udp bench-connect bench-addresses foreign-suites soak wheel clean
 
 install: $(VENV)/.installed
 run: install
@@ -30,6 +30,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_samples.py
 
 bench: $(VENV)/.dev
 	@scripts/system-packages bench
@@ -46,6 +47,10 @@ bench-connect: $(VENV)/.dev
 # Nothing lost, nothing wrong, descriptors and memory flat: see bench/soak/__main__.py.
 soak: $(VENV)/.dev
 	$(BIN)/python -m bench.soak $(ARGS)
+
+# Other people's tests, as they are and with our functions in the place of theirs: what differs is printed. It takes long.
+foreign-suites: $(VENV)/.installed
+	$(BIN)/python scripts/foreign_suites.py $(ARGS)
 
 bench-addresses: $(VENV)/.dev
 	$(BIN)/python -m bench.addresses $(ARGS)
@@ -69,4 +74,4 @@ wheel: $(VENV)/.installed
 	dist/venv/bin/dualstack relay --help >/dev/null
 
 clean:
-	rm -rf $(VENV) .venv-* build dist .mutate .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* .foreign build dist .mutate .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
