@@ -6,6 +6,7 @@ command ends with (sysexits(3)): 69 in use or unreachable, 75 time is up, 77 no 
 
 import errno as _errno
 import socket
+from collections.abc import Sequence
 from enum import IntEnum
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "ExitCode",
     "ListenError",
     "LookupFailed",
+    "NotInstalled",
     "PingError",
     "RuleError",
     "TrialError",
@@ -48,6 +50,13 @@ class DualstackError(Exception):
     exit_code: ExitCode = ExitCode.NO
 
 
+def _shown(value: object) -> str:
+    """A value for people, who read no `b'...'` and no `bytearray(b'...')`."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return ascii(bytes(value).decode("latin-1"))
+    return repr(value)
+
+
 class AddressError(DualstackError, ValueError):
     """A text, a number or bytes that are no address or endpoint.
 
@@ -59,7 +68,7 @@ class AddressError(DualstackError, ValueError):
     exit_code = ExitCode.WRONG_VALUE
 
     def __init__(self, value: object, why: str) -> None:
-        super().__init__(f"{value!r}: {why}")
+        super().__init__(f"{_shown(value)}: {why}")
         self.value = value
         self.why = why
 
@@ -112,6 +121,17 @@ class UnknownBehaviour(DualstackError):  # noqa: N818 - it is no error of anybod
         super().__init__(f"unknown on {system}: {why}")
         self.system = system
         self.why = why
+
+
+class NotInstalled(DualstackError):  # noqa: N818 - what is missing is said, not that it is an error
+    """What was asked for takes packages that are not installed; `remedy` is the command that installs them."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+    def __init__(self, what: str, packages: Sequence[str], remedy: str) -> None:
+        super().__init__(f"{what} needs {', '.join(packages)}, not installed here: {remedy}")
+        self.packages = tuple(packages)
+        self.remedy = remedy
 
 
 class ConfigError(DualstackError, ValueError):
@@ -252,6 +272,7 @@ class LookupFailed(DualstackError, socket.gaierror):  # noqa: N818 - what failed
     def __init__(self, query: str, why: str, *, errno: int = socket.EAI_AGAIN, timed_out: bool = False) -> None:
         super().__init__(errno, f"lookup of {query!r}: {why}")
         self.query = query
+        self.why = why
         self.timed_out = timed_out
         self.steps: tuple[object, ...] = ()
 
@@ -260,8 +281,8 @@ class LookupFailed(DualstackError, socket.gaierror):  # noqa: N818 - what failed
 
     @property
     def exit_code(self) -> ExitCode:  # type: ignore[override]
-        """75 where time was up, else 69."""
-        return ExitCode.TIMEOUT if self.timed_out else ExitCode.UNAVAILABLE
+        """75 where nobody has said whether there is such a name, else 69."""
+        return ExitCode.TIMEOUT if self.timed_out or self.errno == socket.EAI_AGAIN else ExitCode.UNAVAILABLE
 
 
 def _reason(error: OSError) -> str:

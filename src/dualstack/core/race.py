@@ -53,9 +53,11 @@ class Race:
         memory: what earlier races taught, and is told of this one.
         name: what is looked up; None where the addresses are known.
         on_step: told of each step as it happens.
+        asked: the lookups that somebody has been asked, as the driver enters them; None where all are asked at once.
     """
 
     __slots__ = (
+        "_asked",
         "_attempts",
         "_begun",
         "_deadline",
@@ -92,7 +94,9 @@ class Race:
         memory: Memory | None = None,
         name: str | None = None,
         on_step: Callable[[DialStep], object] | None = None,
+        asked: Collection[Lookup] | None = None,
     ) -> None:
+        self._asked = asked
         self.winner: Attempt | None = None
         self.error: DialError | LookupFailed | None = None
         self.is_over = False
@@ -365,12 +369,18 @@ class Race:
         waited = f"{now - self._started_at:.3g} s"
         pending = self._resolution.pending
         if pending and not (self._attempts or self._queue):
-            families = " and ".join(FAMILY_NAMES[lookup.family] for lookup in pending if lookup.family in FAMILY_NAMES)
-            why = f"no answer to the lookup of its {families} addresses within {waited}".replace("  ", " ")
+            why = self._why_no_answer(pending, waited)
         else:
             why = f"no connection within {waited}"
         self._end(DialError.of(str(self._target), why, attempts=self._errors(), errno=ETIMEDOUT), now)
         return stops
+
+    def _why_no_answer(self, pending: Collection[Lookup], waited: str) -> str:
+        families = " and ".join(FAMILY_NAMES[lookup.family] for lookup in pending if lookup.family in FAMILY_NAMES)
+        whose = f"the lookup of its {families} addresses".replace("  ", " ")
+        if self._asked is not None and not any(lookup in self._asked for lookup in pending):
+            return f"{whose} waited for its turn for {waited}, behind lookups that nobody answers"
+        return f"no answer to {whose} within {waited}"
 
     def _give_up(self, now: float) -> None:
         if self._failed:

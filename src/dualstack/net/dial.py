@@ -27,6 +27,7 @@ from dualstack.kernel.attempts import begin, failure_of
 from dualstack.kernel.streams import error_of
 from dualstack.net.dial_literal import connect_literal
 from dualstack.net.dialer import DEFAULT_DIALER, Dialer, OnStep, SourceAddress, narrowed
+from dualstack.net.lookups import why_not_now
 from dualstack.net.plain import is_plain
 from dualstack.net.pool import POOL, Job, Outcome, value_of
 from dualstack.net.questions import Asked, Quick, ask
@@ -240,8 +241,9 @@ class _Dial:
             if self._lookups is None or self._lookups.is_closed:
                 from dualstack.net.dns_quick import QuickLookups  # who asks the system does not pay for it
 
-                self._lookups = QuickLookups(quick.server, self._found, self._loop)
+                self._lookups = QuickLookups(quick.server, self._found, self._loop, is_final=quick.is_final)
             self._lookups.ask(lookup, lookup.name or quick.name)
+            quick.asked.add(lookup)
         except (OSError, NotImplementedError, ValueError):
             return False
         return True
@@ -255,7 +257,9 @@ class _Dial:
             self._tell(self._race.answered, lookup, answer)
 
     def _ask_pool(self, lookup: Lookup) -> None:
-        self._jobs.append(POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup)))
+        self._jobs.append(
+            POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup), self._asked.asker)
+        )
 
     def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
         """In a thread of the pool: hand the answer to the loop."""
@@ -340,6 +344,8 @@ class _Dial:
 
     def _start(self, attempt: Attempt) -> list[Action]:
         address, port = attempt.candidate.address, attempt.candidate.port or self._target.port
+        if (refused := why_not_now(address, self._outlet)) is not None:
+            return self._race.failed(attempt.number, refused.errno, refused.why, monotonic())
         try:
             sock, is_connected = begin(address, port, self._outlet.sources[address.version])
         except (OSError, AddressError) as error:

@@ -159,7 +159,9 @@ class _Dial:
 
     def _ask(self, lookup: Lookup) -> None:
         self._unanswered += 1
-        self._jobs.append(POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup)))
+        self._jobs.append(
+            POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup), self._asked.asker)
+        )
 
     def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
         """In a thread of the pool: put the answer where it is waited for."""

@@ -130,7 +130,9 @@ class _Dial:
             self._tell(self._race.tick)
 
     def _ask(self, lookup: Lookup) -> None:
-        self._jobs.append(POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup)))
+        self._jobs.append(
+            POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup), self._asked.asker)
+        )
 
     def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
         """In a thread of the pool: hand the answer to trio."""

@@ -7,7 +7,7 @@ import os
 import socket as _socket_module
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from socket import if_nametoindex, socket
@@ -224,6 +224,7 @@ class Dialer:
         deadline: float = inf,
         name: str | None = None,
         on_step: OnStep | None = None,
+        asked: Collection[Lookup] | None = None,
     ) -> Race:
         """The machine for one connection by this policy."""
         return Race(
@@ -236,6 +237,7 @@ class Dialer:
             memory=self.history,
             name=name,
             on_step=on_step,
+            asked=asked,
         )
 
     def create_connection(

@@ -180,10 +180,11 @@ def plan_listen(
     sockets: str = "auto",
     protocol: str = "tcp",
     name: str = "listen",
+    tell: "Callable[[str], None]" = lambda _text: None,
 ) -> "Plan":
     """What `bind_sockets` or `open_datagram` opens, with notes for people: a family that is off, items merged.
 
-    `name` is what the plan calls it.
+    `name` is what the plan calls it. A tentative address is waited for, 3 s at most; `tell` hears of it before.
 
     Raises:
         AddressError, ConfigError: as `bind_sockets` says.
@@ -191,7 +192,7 @@ def plan_listen(
     from dualstack.core.configuration import Configuration, Service, Sockets
     from dualstack.core.endpoint import parse_listen
     from dualstack.core.narrowing import narrowed
-    from dualstack.core.planner import claims_of, plan_claims
+    from dualstack.core.planner import bind_asks, claims_of, plan_claims
     from dualstack.net.services import service_port
 
     modes = [mode.value for mode in Sockets]
@@ -207,8 +208,12 @@ def plan_listen(
         endpoints = narrowed(endpoints, family)
     service = Service(name, listen=endpoints, protocol=protocol, v6only=v6only or family == 6, sockets=Sockets(sockets))
     facts = _quick_facts(tuple(endpoint.host for endpoint in endpoints if isinstance(endpoint.host, str)))
-    claims = list(claims_of(Configuration((service,)), service, facts))
-    return plan_claims(claims, facts, auto=Sockets.PAIR)
+    config = Configuration((service,))
+    if asks := bind_asks(config, facts):
+        from dualstack.kernel.bind_answers import with_answers
+
+        facts = with_answers(facts, asks, tell=tell)
+    return plan_claims(list(claims_of(config, service, facts)), facts, auto=Sockets.PAIR)
 
 
 def _quick_facts(names: tuple[str, ...]) -> "HostFacts":

@@ -8,6 +8,7 @@
 It changes ports and nothing else.
 """
 
+import errno
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -65,7 +66,7 @@ class Control:
     ) -> None:
         self._gateway = gateway
         self._path = Path(path)
-        self._is_left = False
+        self.is_left = False
         self._sock = sock or _claim(self._path)
         self._inode = self._path.stat().st_ino
         self._listener = HttpListener(
@@ -83,14 +84,14 @@ class Control:
 
     async def leave(self) -> None:
         """As `Beside.leave`."""
-        self._is_left = True
+        self.is_left = True
         await self.close()
 
     async def close(self) -> None:
         """Answer no more, and take the socket's file away where it is still ours."""
         await self._listener.close()
         self._sock.close()
-        if self._is_left:
+        if self.is_left:
             return
         with suppress(FileNotFoundError, PermissionError):
             # PermissionError: the gateway has become another user; the next one replaces the stale socket.
@@ -114,20 +115,29 @@ class Control:
             cut = await self._do(name, verb, request)
         except ConfigError as error:
             return JSONResponse({"error": error.why}, status_code=404)
-        except ListenError as error:
+        except (ListenError, ControlError) as error:
             return JSONResponse({"error": str(error), "errno": error.errno}, status_code=409)
         except ValueError as error:
             return JSONResponse({"error": str(error)}, status_code=400)
         ports = await self._gateway.list_ports()
         return JSONResponse({"port": next(p for p in ports if _is_named(p, name)), "cut": cut})
 
+    def _refuse_to_lose(self, name: str, *, release: bool) -> None:
+        """A port that could not be opened again is not closed for a restart."""
+        why = self._gateway.why_no_restart(name, release=release)
+        if why:
+            remedy = "leave --release out, which keeps it, or restart the gateway" if release else "restart the gateway"
+            raise ControlError(f"port {name} was not restarted: {why}; {remedy}", errno=errno.EACCES)
+
     async def _do(self, name: str, verb: str, request: "Request") -> int:
         drain = request.query_params.get("drain")
         cut = 0
         if verb not in {"stop", "start", "restart"}:
             raise ValueError(f"no verb {verb!r}; there are stop, start, restart")
+        release = request.query_params.get("release") == "1"
+        if verb == "restart":
+            self._refuse_to_lose(name, release=release)
         if verb in {"stop", "restart"}:
-            release = request.query_params.get("release") == "1"
             cut = await self._gateway.stop_port(
                 name, drain_s=None if drain is None else _drain_s(drain), release=release
             )
