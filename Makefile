@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: install run test lint bench bench-udp bench-connect wheel clean
+.PHONY: install run test lint mutate bench bench-udp bench-connect bench-addresses wheel clean
 
 install: $(VENV)/.installed
 run: install
@@ -43,6 +43,14 @@ bench-connect: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python scripts/dev_requirements.py bench)
 	$(BIN)/python -m bench.connect $(ARGS)
 
+bench-addresses: $(VENV)/.dev
+	$(BIN)/python -m bench.addresses $(ARGS)
+
+# What a change touches, broken one line at a time, in a copy: see docs/reference/mutation.md.
+mutate: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python scripts/dev_requirements.py mutate)
+	$(BIN)/python scripts/mutate $(if $(BASE),--base $(BASE)) $(ARGS)
+
 # The wheel by itself: the library needs Python alone, and the command says what it lacks, in words that install it.
 wheel: $(VENV)/.installed
 	rm -rf dist
@@ -57,4 +65,4 @@ wheel: $(VENV)/.installed
 	dist/venv/bin/dualstack relay --help >/dev/null
 
 clean:
-	rm -rf $(VENV) .venv-* build dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* build dist .mutate .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

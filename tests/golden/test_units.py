@@ -37,6 +37,7 @@ def test_each_directive_stands_once_and_in_a_section(unit: Path) -> None:
             assert section
             assert (section, key) not in seen or key == "ListenStream", line
             seen.add((section, key))
+    assert seen
 
 
 @pytest.mark.daemon("systemd-analyze")

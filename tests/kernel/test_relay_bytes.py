@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
@@ -233,12 +232,11 @@ def test_short_connections_a_third_of_them_reset_leave_no_descriptor(front: str,
             list(clients.map(call, range(CONNECTIONS)))
 
             until(lambda: ends.descriptors()["socket"] == before["socket"], lambda: f"{ends.descriptors()}")
-            rested_from = monotonic()
             assert ends.descriptors()["pipe"] <= before["pipe"] + 2 * POOLED_PIPES
+            # Pipes are kept for the next connection, and given up when none has come for a while.
             until(
                 lambda: ends.descriptors() == before, lambda: f"{ends.descriptors()} as {before}", within_s=KEPT_FOR_S
             )
-            assert monotonic() - rested_from <= KEPT_FOR_S
         finally:
             over.set()
         serving.result()

@@ -3,7 +3,7 @@
 import copy
 import ipaddress
 import pickle
-import timeit
+import weakref
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -260,14 +260,22 @@ def test_four_of_them_answer_for_ipv4_as_properties(member: str, passing: str, f
     assert not getattr(Address(failing), member)
 
 
-@pytest.mark.usefixtures("untraced")
-@pytest.mark.parametrize("text", ["192.0.2.129", "2001:db8:1:2:3:4:5:6", "2001:db8::1"])
-def test_parsing_is_at_least_three_times_as_fast_as_ipaddress(text: str) -> None:
-    ratios = []
-    for _ in range(20):
-        theirs = min(timeit.repeat(lambda: ipaddress.ip_address(text), number=1000, repeat=5))
-        ours = min(timeit.repeat(lambda: Address(text), number=1000, repeat=5))
-        ratios.append(theirs / ours)
-        if ratios[-1] >= 3:
-            return
-    pytest.fail(f"only {max(ratios):.1f} times as fast in 20 trials")
+@pytest.mark.parametrize("text", ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"])
+@pytest.mark.parametrize("spec", ["", "s", ">30", "^30s", ".5", "x", "#x", "X", "b", "#_b", "n", "_n"])
+def test_a_format_is_that_of_the_standard_librarys_addresses(text: str, spec: str) -> None:
+    # 3.11's own text of a mapped address differs, and by 3.13 it is ours.
+    theirs = format(text, spec) if spec[-1:] not in set("bnxX") else format(ipaddress.ip_address(text), spec)
+    assert format(Address(text), spec) == theirs
+
+
+def test_a_format_has_the_zone() -> None:
+    assert f"{LINK_LOCAL_2:>10}|" == " fe80::1%2|"
+
+
+def test_a_weak_reference_does_not_keep_it() -> None:
+    kept: weakref.WeakValueDictionary[str, Address] = weakref.WeakValueDictionary()
+    address = Address("::1")
+    kept["one"] = address
+    assert kept["one"] is address
+    del address
+    assert "one" not in kept

@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Sequence
+from time import monotonic
 
 import pytest
 from click.testing import CliRunner, Result
@@ -75,8 +76,10 @@ def test_what_has_no_answer_ends_with_the_code_of_its_error(
 
 
 def test_the_json_has_what_the_contract_lists() -> None:
+    began = monotonic()
     said = json.loads(run("localhost", "--json").stdout)
-    assert 0 <= said.pop("elapsed_s") < 1
+    around_s = monotonic() - began
+    assert 0 < said.pop("elapsed_s") <= around_s
     assert said == {
         "version": 1,
         "query": "localhost",

@@ -23,7 +23,7 @@ def test_figure_12_5_is_the_books(os: str) -> None:
 def test_without_dual_sockets_an_ipv6_server_has_no_ipv4_clients(os: str) -> None:
     boxes = [row[1:] for row in figure("12.5", os).rows]
     assert [row[3] for row in boxes] == [NO, V6, NO, V6]
-    assert figure("12.5", os).notes == () or os == "windows-2003"
+    assert figure("12.5", os).notes == ()
 
 
 def test_a_client_that_tries_every_address_reaches_what_the_asterisk_means() -> None:

@@ -1,10 +1,14 @@
 """AI_V4MAPPED, AI_ALL and AI_ADDRCONFIG: RFC 3493 section 6.1, Stevens' Figure 11.8 (U4)."""
 
 import socket
+import sys
+from contextlib import suppress
 
 import pytest
 
-from dualstack.kernel.facts import configured_families
+from conftest import MakeNamespace
+from dualstack.core.address import Address
+from dualstack.kernel.facts import configured_families, read_facts
 from dualstack.net import flags
 from dualstack.net.names import LookupFailed, getaddrinfo
 from support.dialling import Resolver
@@ -122,10 +126,53 @@ def test_without_flags_an_ipv4_literal_is_no_ipv6_address() -> None:
         getaddrinfo("192.0.2.1", 80, V6, socket.SOCK_STREAM, flags=ALL)
 
 
-def test_the_families_of_this_host_are_found_out() -> None:
-    assert configured_families() <= {4, 6}
+def has_way(family: int, to: str) -> bool:
+    """Asked of the kernel, as a client would."""
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.connect((to, 9))
+        return True
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="read by netlink")
+def test_the_families_of_this_host_are_those_of_its_interfaces() -> None:
+    shown = {
+        Address(address)
+        for interface in read_facts().interfaces
+        for address in map(str, (each.without_scope for each in interface.addresses))
+    }
+    assert shown, "a host without any address would show nothing here"
+    beyond = shown - {Address("127.0.0.1"), Address("::1")}
+    assert configured_families() == {address.version for address in beyond}
 
 
 def test_elsewhere_they_are_found_out_by_asking_for_a_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    ways = {4: has_way(socket.AF_INET, "192.0.2.1"), 6: has_way(socket.AF_INET6, "2001:db8::1")}
     monkeypatch.setattr("sys.platform", "freebsd14")
-    assert configured_families() <= {4, 6}
+    assert configured_families() == {version for version, is_there in ways.items() if is_there}
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("has", "families"),
+    [
+        ([], set()),
+        (["192.0.2.1/24"], {4}),
+        (["2001:db8::1/64"], {6}),
+        (["192.0.2.1/24", "2001:db8::1/64"], {4, 6}),
+        (["127.0.0.2/8"], {4}),
+    ],
+    ids=lambda row: " ".join(map(str, row)) or "none",
+)
+@pytest.mark.parametrize("system", ["linux", "freebsd14"])
+def test_a_family_is_configured_where_an_interface_has_an_address_of_it(
+    namespace: MakeNamespace, system: str, has: list[str], families: set[int]
+) -> None:
+    host = namespace()
+    for address in has:
+        host.run(["ip", "address", "add", address, "dev", "lo", *(["nodad"] if ":" in address else [])])
+    if system != "linux" and has == ["127.0.0.2/8"]:
+        families = set()  # no way out is no way
+    code = f"import sys; sys.platform = {system!r}; from dualstack.kernel import facts\n"
+    told = host.run([sys.executable, "-c", code + "print(sorted(facts.configured_families()))"])
+    assert told.stdout.strip() == str(sorted(families))

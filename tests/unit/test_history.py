@@ -205,3 +205,58 @@ def test_a_document_that_is_none_changes_nothing(spoil: Callable[[dict], object]
     with pytest.raises(ConfigError):
         history.load(document, 0.0)
     assert len(history) == 0
+
+
+def test_what_was_saved_is_as_old_as_it_was_and_goes_on_ageing() -> None:
+    """Each age counts by itself: since it was used, since it failed, since its prefix steps back."""
+    history = History()
+    history.learn(NEIGHBOUR, 0.020, 10.0)
+    history.learn(SERVER, None, 40.0)
+    (record,) = history.save(100.0)["records"]  # type: ignore[misc, attr-defined]
+    assert record["used"] == {"2001:db8:9::2": 90.0}
+    assert record["failed"] == {"2001:db8:9::1": 60.0}
+    assert record["back_s"] == 60.0
+
+    other = History()
+    other.load(history.save(100.0), 7000.0)
+    assert other.save(7000.0) == history.save(100.0)
+    (later,) = other.save(7005.0)["records"]  # type: ignore[misc, attr-defined]
+    assert (later["used"], later["failed"]) == ({"2001:db8:9::2": 95.0}, {"2001:db8:9::1": 65.0})
+    assert later["back_s"] == 65.0
+    failed_at = 7000.0 - 60.0
+    assert other.recall(SERVER, failed_at + STEP_BACK_S - 0.5).has_failed
+    assert not other.recall(SERVER, failed_at + STEP_BACK_S).has_failed
+
+
+def test_what_is_loaded_is_probed_a_minute_after_it_began_to_step_back() -> None:
+    history = History()
+    history.learn(SERVER, None, 0.0)
+    other = History()
+    other.load(history.save(20.0), 500.0)
+    assert not other.claim_probe(SERVER, 500.0 + PROBE_EVERY_S - 20.5)
+    assert other.claim_probe(SERVER, 500.0 + PROBE_EVERY_S - 20.0)
+
+
+def test_the_order_in_which_prefixes_make_room_is_kept_over_a_save() -> None:
+    history = History()
+    history.learn(SERVER, 0.1, 0.0)
+    history.learn(STRANGER, 0.1, 1.0)
+    history.recall(SERVER, 2.0)
+    other = History(capacity=2)
+    other.load(history.save(3.0), 0.0)
+    other.learn(to("192.0.2.1"), 0.1, 1.0)
+    assert other.recall(STRANGER, 2.0) is UNKNOWN
+    assert other.recall(SERVER, 2.0).is_used
+
+
+def test_loading_adds_to_what_is_known_and_a_prefix_that_is_loaded_replaces_its_record() -> None:
+    history = History()
+    history.learn(SERVER, 0.1, 0.0)
+    other = History()
+    other.learn(STRANGER, 0.3, 0.0)
+    other.learn(SERVER, None, 0.0)
+    other.load(history.save(1.0), 1.0)
+    assert len(other) == 2
+    assert other.recall(STRANGER, 2.0).rtt_s == pytest.approx(0.3)
+    known = other.recall(SERVER, 2.0)
+    assert (known.rtt_s, known.has_failed, known.steps_back) == (pytest.approx(0.1), False, False)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dualstack.core.address import Address
 from dualstack.core.hosts_file import comes_first, parse_hosts
+from dualstack.errors import AddressError
 from dualstack.net.hosts import HostsFile
 
 HOSTS = """\
@@ -45,10 +46,28 @@ def test_what_is_no_entry(name: str) -> None:
     assert name not in parse_hosts(HOSTS)
 
 
-@given(st.text(alphabet="0123456789abcdef:.% \t\n#-", max_size=200))
+LINES = st.text(alphabet="0123456789abcdef:.% \t\n#-", max_size=40) | st.builds(
+    "{} {}".format, st.sampled_from(["::1", "192.0.2.1", "127.1", "fe80::1%eth0"]), st.text("ab #\t", max_size=9)
+)
+
+
+@given(st.lists(LINES, max_size=8).map("\n".join))
 def test_any_text_is_a_hosts_file(text: str) -> None:
-    for addresses in parse_hosts(text).values():
-        assert all(isinstance(address, Address) for address in addresses)
+    """Each name stands behind each of its addresses, on a line of the text, and nothing else is a name."""
+    lines = [line.partition("#")[0].split() for line in text.splitlines()]
+    pairs = {(name, words[0]) for words in lines for name in words[1:] if is_address(words[0])}
+    found = parse_hosts(text)
+    assert {(name, address) for name, addresses in found.items() for address in addresses} == {
+        (name.lower(), Address(address).canonical) for name, address in pairs
+    }
+
+
+def is_address(text: str) -> bool:
+    try:
+        Address(text)
+    except AddressError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(

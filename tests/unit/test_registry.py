@@ -131,6 +131,7 @@ def test_every_class_is_in_the_reference() -> None:
 
 
 def test_no_metadata_address_is_public() -> None:
+    assert {address.version for address in CLOUD_METADATA} == {4, 6}
     for address in CLOUD_METADATA:
         assert not is_public(address)
         assert "cloud-metadata" in classes_of(address)
@@ -166,6 +167,7 @@ def test_public_only(text: str, nat64: list[str], public: bool, why: str) -> Non
 
 def test_whatever_is_public_is_global_to_the_standard_library_too() -> None:
     for version in (4, 6):
+        assert public_prefixes(version)
         for prefix in public_prefixes(version):
             for value in (prefix.first, prefix.last):
                 assert is_public(Address.from_int(value, version))

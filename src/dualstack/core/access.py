@@ -91,6 +91,8 @@ class AccessList:
     __slots__ = ("_close", "_decisions", "_ipv4", "_ipv6", "rules")
 
     def __init__(self, rules: Iterable[str], nat64: Iterable[str] = (), *, zone_id: ZoneId | None = None) -> None:
+        if isinstance(rules, str):
+            raise RuleError(rules, f"the rules are a list, of which this is one: write [{rules!r}]")
         self.rules = tuple(rules)
         prefixes = Nat64(nat64)
         read = _Rules(self.rules, zone_id)

@@ -60,6 +60,8 @@ class Nat64:
     prefixes: tuple[Prefix, ...]
 
     def __init__(self, prefixes: Iterable[str | Prefix] = ()) -> None:
+        if isinstance(prefixes, str):
+            raise AddressError(prefixes, f"the prefixes are a list, of which this is one: write [{prefixes!r}]")
         parsed = {each if isinstance(each, Prefix) else nat64_prefix(each) for each in prefixes} - {NAT64_WELL_KNOWN}
         object.__setattr__(self, "prefixes", tuple(sorted(parsed, key=lambda prefix: (-prefix.length, prefix))))
 

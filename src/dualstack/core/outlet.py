@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from dualstack.core.address import Address
 from dualstack.core.embedded import NAT64_LENGTHS, Nat64, rfc6052_encode
@@ -29,12 +29,16 @@ __all__ = [
     "Judge",
     "LeftOut",
     "Outlet",
+    "SocketOption",
     "Source",
     "SourceOf",
     "candidates",
     "discovered_prefixes",
     "why_left_out",
 ]
+
+SocketOption: TypeAlias = tuple[int, int, int | bytes]
+"""Level, option and value, as `setsockopt` takes them."""
 
 FAMILY_NAMES: Mapping[int, str] = MappingProxyType({4: "IPv4", 6: "IPv6"})
 
@@ -47,11 +51,13 @@ class Source:
         address: the local address; None lets the kernel choose.
         port: the local port; 0 lets the kernel choose.
         interface: the one interface to go by.
+        options: arguments of `setsockopt`, for each socket before it is connected.
     """
 
     address: Address | None = None
     port: int = 0
     interface: str | None = None
+    options: tuple[SocketOption, ...] = ()
 
 
 FROM_ANYWHERE = Source()

@@ -187,14 +187,26 @@ class Race:
             self._teach(self._memory, attempt, now)
         return self._stop_all(now)
 
-    def failed(self, number: int, errno: int, why: str, now: float) -> list[Action]:
-        """An attempt has failed, with the system's number and words for it; the next starts at once."""
+    def failed(
+        self, number: int, errno: int, why: str, now: float, *, cause: BaseException | None = None
+    ) -> list[Action]:
+        """An attempt has failed, with the system's number and words for it, or what its handshake raised.
+
+        The next starts at once.
+        """
         attempt = self._running.pop(number, None)
         if attempt is None or self.is_over:
             return []
+        attempt.cause = cause
         self._enter_failure(attempt, errno, now, why)
         self._next_at = now
         return self._go(now)
+
+    def take_error(self) -> DialError | LookupFailed | None:
+        """The error, of which nothing here keeps hold: one that its own traceback leads to is garbage in a ring."""
+        error, self.error = self.error, None
+        self._lookup_errors.clear()
+        return error
 
     def cancel(self, now: float) -> list[Action]:
         """Nobody wants the connection any more."""
@@ -396,17 +408,19 @@ class Race:
             errors = sorted(self._lookup_errors, key=lambda error: error.errno != EAI_AGAIN)
             self._end(errors[0] if errors else DialError(str(self._target), "it has no address"), now)
 
-    def _errors(self) -> tuple[tuple[str, OSError], ...]:
+    def _errors(self) -> tuple[tuple[str, AttemptFailed], ...]:
         return tuple((str(attempt.candidate.address), self._failure(attempt)) for attempt in self._failed)
 
     def _failure(self, attempt: Attempt) -> AttemptFailed:
-        return AttemptFailed(
+        failed = AttemptFailed.of(
             str(attempt.candidate.address),
             attempt.errno,
             attempt.why,
             started_s=attempt.started - self._started_at,
             elapsed_s=attempt.elapsed_s,
         )
+        failed.__cause__ = attempt.cause
+        return failed
 
     def _end(self, error: DialError | LookupFailed, now: float) -> None:
         self.is_over = True

@@ -32,6 +32,10 @@ __all__ = [
     "stop_listening",
 ]
 
+_KINDS = {
+    "tcp": (socket.SOCK_STREAM, socket.IPPROTO_TCP),
+    "udp": (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
+}
 # Port 0 in both families: how often another number is tried where the second family has it taken.
 _SAME_PORT_TRIES = 32
 
@@ -87,10 +91,11 @@ def _is_first(spec: SocketSpec, specs: Sequence[SocketSpec], held: Collection[in
 
 def _open_one(spec: SocketSpec, port: int, backlog: int, *, first: bool, wanted: SocketSpec) -> socket.socket:
     family = socket.AF_INET6 if spec.family == 6 else socket.AF_INET
-    kind = socket.SOCK_STREAM if spec.proto == "tcp" else socket.SOCK_DGRAM
+    # An accepted socket has the protocol of Python's listener, and asyncio sets TCP_NODELAY for those of TCP alone.
+    kind, protocol = _KINDS[spec.proto]
     with ExitStack() as undo:
         try:
-            sock = undo.enter_context(socket.socket(family, kind))
+            sock = undo.enter_context(socket.socket(family, kind, protocol))
             _set_options(sock, spec)
             if spec.shared and not first:
                 _share(sock)
@@ -254,10 +259,7 @@ def _why_in_use(spec: SocketSpec, wanted: SocketSpec) -> str:
 
 def closed_socket(spec: SocketSpec) -> socket.socket:
     """What stands for a socket of `spec` that is to be opened later, if ever."""
-    sock = socket.socket(
-        socket.AF_INET6 if spec.family == 6 else socket.AF_INET,
-        socket.SOCK_STREAM if spec.proto == "tcp" else socket.SOCK_DGRAM,
-    )
+    sock = socket.socket(socket.AF_INET6 if spec.family == 6 else socket.AF_INET, *_KINDS[spec.proto])
     sock.close()
     return sock
 

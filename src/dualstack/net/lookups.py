@@ -76,8 +76,16 @@ def looked_up(find: Callable[[], tuple[Address, ...]], outlet: Outlet, resolver:
     except LookupFailed as error:
         # The resolver has waited for servers that do not answer: that is what failed, not the name.
         error.timed_out = error.timed_out or error.errno == socket.EAI_AGAIN
-        return Answer(error=error)
+        return Answer(error=_without_frames(error))
     return answer_of(addresses, outlet, resolver, discover=discover)
+
+
+def _without_frames(error: LookupFailed) -> LookupFailed:
+    """The error without the frames of the thread that met it: they lead back to the answer that it is put into."""
+    link: BaseException | None = error
+    while link is not None:
+        link = link.with_traceback(None).__context__
+    return error
 
 
 def answer_of(

@@ -1,0 +1,1 @@
+"""Breaks one line at a time and asks the tests: see docs/reference/mutation.md."""

@@ -1,0 +1,25 @@
+"""Thousands of answers of the oracle are what they were; where one is to change, the file is written anew with it."""
+
+import json
+
+import pytest
+
+from dualstack.core.case_line import case_document, prediction_document
+from dualstack.core.oracle import predict
+from dualstack.core.stacks import STACKS
+from support.predictions import KEPT, cases, line
+
+CASES = list(cases())
+LINES = KEPT.read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", list(STACKS))
+def test_what_is_said_of_many_cases_is_what_was_said(name: str) -> None:
+    """`python tests/support/predictions.py` writes tests/data/predictions.txt anew."""
+    asked = [(case, kept) for case, kept in zip(CASES, LINES, strict=True) if case.stack.name == name]
+    assert len(asked) == len(CASES) / len(STACKS)
+    other = [case for case, kept in asked if line(case) != kept]
+    assert not other, "\n".join(
+        f"{json.dumps(case_document(case))}\n  {json.dumps(prediction_document(case, predict(case)))}"
+        for case in other[:3]
+    )

@@ -1,0 +1,105 @@
+"""Values are frozen and have slots; what changes is named here, and has slots too."""
+
+import dataclasses
+import importlib
+import pkgutil
+
+import dualstack
+
+FLOORS = ("core", "wire", "net", "kernel", "gateway")
+# What lives and changes: counts, records, ports and processes. All else is a value.
+CHANGES = {
+    "core.coverage.Settlement",
+    "core.history._Record",
+    "core.linux_tcp.Remembered",
+    "core.outgoing_calls.Caller",
+    "core.pinging._Probe",
+    "core.pinging._Source",
+    "core.pinging._Tally",
+    "gateway.datagrams.counts.Counts",
+    "gateway.ports.Listening",
+    "gateway.ports.NamedPort",
+    "gateway.processes.holding.Held",
+    "gateway.processes.holding.HeldPort",
+    "gateway.processes.upgrade.Predecessor",
+}
+# Each is itself and no other, whatever it holds.
+ITSELF = {
+    "core.policy_table.PolicyTable",
+    "gateway.ports.Listening",
+    "gateway.ports.NamedPort",
+    "gateway.processes.holding.Held",
+    "gateway.processes.holding.HeldPort",
+    "net.dialer.Dialer",
+}
+SORTED = {"core.prefix.Prefix", "core.sockaddr.SocketAddress"}
+BY_NAME_ALONE = {"core.describe.Description", "core.stacks.Stack", "net.dialer.Dialer"}
+
+# Long, or secret.
+HIDDEN = {"core.configuration.Configuration.ports_by_key", "core.configuration.ForwardTarget.users"}
+# What two that are alike may differ in.
+PASSED_OVER = {"core.configuration.Configuration.ports_by_key", "core.coverage.Claim.name"}
+
+
+def classes() -> dict[str, type]:
+    found = {}
+    for path in pkgutil.walk_packages(dualstack.__path__, "dualstack."):
+        if path.name.split(".")[1] in FLOORS:
+            module = importlib.import_module(path.name)
+            for each in vars(module).values():
+                if isinstance(each, type) and dataclasses.is_dataclass(each) and each.__module__ == path.name:
+                    found[f"{path.name}.{each.__qualname__}".removeprefix("dualstack.")] = each
+    return found
+
+
+CLASSES = classes()
+
+
+def those(holds: str) -> set[str]:
+    return {name for name, each in CLASSES.items() if getattr(vars(each)["__dataclass_params__"], holds)}
+
+
+def test_a_value_is_frozen_and_what_changes_is_named() -> None:
+    assert set(CLASSES) - those("frozen") == CHANGES
+
+
+def test_all_have_slots() -> None:
+    assert [name for name, each in CLASSES.items() if "__slots__" not in vars(each)] == []
+
+
+def test_values_are_equal_by_what_they_hold_and_the_others_are_named() -> None:
+    assert set(CLASSES) - those("eq") == ITSELF
+
+
+def test_those_that_have_an_order_are_named() -> None:
+    assert those("order") == SORTED
+
+
+def test_what_is_made_by_name_alone_is_named() -> None:
+    by_name = {name for name, each in CLASSES.items() if all(field.kw_only for field in dataclasses.fields(each))}
+    assert by_name - {name for name in by_name if not dataclasses.fields(CLASSES[name])} == BY_NAME_ALONE
+
+
+def fields_that(lack: str) -> set[str]:
+    return {
+        f"{name}.{field.name}"
+        for name, each in CLASSES.items()
+        for field in dataclasses.fields(each)
+        if not getattr(field, lack)
+    }
+
+
+PRIVATE = {
+    f"{name}.{field.name}"
+    for name, each in CLASSES.items()
+    for field in dataclasses.fields(each)
+    if field.name.startswith("_") and name not in CHANGES
+}
+
+
+def test_what_is_private_long_or_secret_is_not_shown_and_all_else_is() -> None:
+    assert fields_that("repr") == PRIVATE | HIDDEN
+
+
+def test_what_is_private_is_not_compared_and_all_else_is() -> None:
+    assert fields_that("compare") == PRIVATE | PASSED_OVER
