@@ -161,6 +161,7 @@ def test_two_workers_are_the_sum_of_both_and_the_one_that_began_first() -> None:
     one = shot(tcp(), udp())
     other = shot(tcp(), udp())
     other.time, other.started, other.lost = 1001.0, 800.0, [Lost("events", 1)]
+    other.history = [Lesson("192.0.2.0/24", "198.51.100.0/24", 9.0, None), Lesson("::/64", "::/64", 1.0, 2.0)]
     other.services[0].recent[0].time = 8.0
     other.services[0].rules[0].time, other.services[0].rules[0].client = 9.0, "192.0.2.9:1"
     both = read_snapshot(total([as_document(one), as_document(other)]))
@@ -181,7 +182,7 @@ def test_two_workers_are_the_sum_of_both_and_the_one_that_began_first() -> None:
     assert [each.time for each in web.recent] == [7.0, 8.0]
     assert (web.rules[0].time, web.rules[0].client) == (9.0, "192.0.2.9:1")
     assert [refusal.time for refusal in web.refusals] == [1.0, 1.0, 2.0, 2.0]
-    assert len(both.history) == 1
+    assert [(each.source, each.rtt_s) for each in both.history] == [("192.0.2.0/24", 0.01), ("::/64", 1.0)]
     assert both.services[1].datagrams == Datagrams(26, 4, 28, 30, 32, 34, 36, 38)
 
 
