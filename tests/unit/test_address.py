@@ -257,3 +257,10 @@ def test_there_are_twelve_and_no_ipv4_address_passes_one() -> None:
 def test_four_of_them_answer_for_ipv4_as_properties(member: str, passing: str, failing: str) -> None:
     assert getattr(Address(passing), member)
     assert not getattr(Address(failing), member)
+
+
+@pytest.mark.parametrize(("own", "beside"), [("a", "b"), ("b", "a"), ("2", "10"), ("10", "2")])
+def test_two_scopes_are_one_too_many_in_either_order(own: str, beside: str) -> None:
+    with pytest.raises(AddressError, match=f"two scopes, {own} and {beside}"):
+        Address(f"fe80::1%{own}", beside)
+    assert Address(f"fe80::1%{own}", own) == Address("fe80::1", own) == Address(f"fe80::1%{own}")
