@@ -54,14 +54,18 @@ mutate: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python scripts/dev_requirements.py mutate)
 	$(BIN)/python scripts/mutate $(if $(BASE),--base $(BASE)) $(ARGS)
 
-# The wheel by itself: the library needs Python alone, and the command says what it lacks.
+# The wheel by itself: the library needs Python alone, and the command says what it lacks, in words that install it.
 wheel: $(VENV)/.installed
 	rm -rf dist
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	$(PYTHON) -m venv --clear dist/venv
 	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-index dist/*.whl
 	dist/venv/bin/python -c 'import dualstack; print(dualstack.Address("::ffff:192.0.2.1").canonical)'
-	dist/venv/bin/dualstack --help 2>&1 | grep -q "pip install 'dualstack\[all\]'"
+	dist/venv/bin/dualstack --help 2>&1 | grep "^dualstack: the command needs click, rich, not installed here: .* -m pip install 'click>="
+	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(ls dist/*.whl)[cli]"
+	dist/venv/bin/dualstack explain --figure 12.5 >/dev/null
+	sh -c "$$(dist/venv/bin/dualstack relay --help 2>&1 | sed -n 's/.*not installed here: //p') --quiet --disable-pip-version-check"
+	dist/venv/bin/dualstack relay --help >/dev/null
 
 clean:
 	rm -rf $(VENV) .venv-* build dist .mutate .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

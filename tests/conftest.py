@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import pytest
@@ -85,6 +86,16 @@ class MakeNamespace(Protocol):
 def namespace(network: Network) -> MakeNamespace:
     """Makes a host that is linked to nothing: `namespace(sysctls={...}).run([...])`."""
     return network.namespace
+
+
+@pytest.fixture(scope="session", autouse=True)
+def place_of_control_sockets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Gateways of tests are found by tests alone, and find no other."""
+    with pytest.MonkeyPatch.context() as environment:
+        place = tmp_path_factory.mktemp("run")
+        environment.setenv("DUALSTACK_RUN", str(place))
+        environment.delenv("DUALSTACK_CONTROL", raising=False)
+        yield place
 
 
 @pytest.fixture

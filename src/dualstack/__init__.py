@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         LookupFailed,
         PingError,
         RuleError,
+        TargetError,
         UnknownBehaviour,
     )
     from dualstack.kernel.facts import read_facts
@@ -55,7 +56,8 @@ if TYPE_CHECKING:
     from dualstack.net.dial import connect, open_connection
     from dualstack.net.dial_blocking import create_connection
     from dualstack.net.dialer import Dialer, SharedHistory
-    from dualstack.net.listen import Server, bind_socket, bind_sockets, start_server
+    from dualstack.net.handshakes import DialCertificateRefused, DialHandshakeFailed
+    from dualstack.net.listen import bind_socket, bind_sockets
     from dualstack.net.names import (
         getaddrinfo,
         getaddrinfo_async,
@@ -64,6 +66,9 @@ if TYPE_CHECKING:
         getnameinfo_timeo,
     )
     from dualstack.net.ping import ping, ping_async
+    from dualstack.net.server import Server, start_server
+
+    __version__: str
 
 __all__ = [
     "IN6_IS_ADDR_LINKLOCAL",
@@ -93,7 +98,9 @@ __all__ = [
     "Datagram",
     "DatagramServer",
     "Decision",
+    "DialCertificateRefused",
     "DialError",
+    "DialHandshakeFailed",
     "DialRefused",
     "DialStep",
     "DialTimedOut",
@@ -119,8 +126,10 @@ __all__ = [
     "Sock",
     "SocketAddress",
     "Step",
+    "TargetError",
     "UnknownBehaviour",
     "Verdict",
+    "__version__",
     "bind_socket",
     "bind_sockets",
     "connect",
@@ -168,6 +177,7 @@ _HOMES = {
         "LookupFailed",
         "PingError",
         "RuleError",
+        "TargetError",
         "UnknownBehaviour",
     ),
     "kernel.facts": ("read_facts",),
@@ -175,19 +185,34 @@ _HOMES = {
     "net.dial": ("connect", "open_connection"),
     "net.dial_blocking": ("create_connection",),
     "net.dialer": ("Dialer", "SharedHistory"),
-    "net.listen": ("Server", "bind_socket", "bind_sockets", "start_server"),
+    "net.handshakes": ("DialCertificateRefused", "DialHandshakeFailed"),
+    "net.listen": ("bind_socket", "bind_sockets"),
     "net.names": ("getaddrinfo", "getaddrinfo_async", "getnameinfo", "getnameinfo_async", "getnameinfo_timeo"),
     "net.ping": ("ping", "ping_async"),
+    "net.server": ("Server", "start_server"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name == "__version__":
+        value: object = _version()
+    elif name in __all__:
+        value = getattr(importlib.import_module(f"dualstack.{_HOME_OF.get(name, 'core.in6')}"), name)
+    else:
         raise AttributeError(f"module 'dualstack' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"dualstack.{_HOME_OF.get(name, 'core.in6')}"), name)
     globals()[name] = value
     return value
+
+
+def _version() -> str:
+    """What is installed; a tree that nobody has installed says so (PEP 440: a local version)."""
+    from importlib.metadata import PackageNotFoundError, version  # it takes longer than all else here
+
+    try:
+        return version("dualstack")
+    except PackageNotFoundError:
+        return "0+uninstalled"
 
 
 def __dir__() -> list[str]:

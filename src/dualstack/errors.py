@@ -6,11 +6,21 @@ command ends with (sysexits(3)): 69 in use or unreachable, 75 time is up, 77 no 
 
 import errno as _errno
 import socket
+from collections.abc import Sequence
 from enum import IntEnum
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "AddressError",
     "AttemptFailed",
+    "AttemptNotPermitted",
+    "AttemptRefused",
+    "AttemptReset",
+    "AttemptTimedOut",
     "CaseError",
     "ConfigError",
     "ControlError",
@@ -21,8 +31,11 @@ __all__ = [
     "ExitCode",
     "ListenError",
     "LookupFailed",
+    "NotInstalled",
     "PingError",
     "RuleError",
+    "Step",
+    "TargetError",
     "TrialError",
     "UnknownBehaviour",
     "WireError",
@@ -48,6 +61,13 @@ class DualstackError(Exception):
     exit_code: ExitCode = ExitCode.NO
 
 
+def _shown(value: object) -> str:
+    """A value for people, who read no `b'...'` and no `bytearray(b'...')`."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return ascii(bytes(value).decode("latin-1"))
+    return repr(value)
+
+
 class AddressError(DualstackError, ValueError):
     """A text, a number or bytes that are no address or endpoint.
 
@@ -59,9 +79,32 @@ class AddressError(DualstackError, ValueError):
     exit_code = ExitCode.WRONG_VALUE
 
     def __init__(self, value: object, why: str) -> None:
-        super().__init__(f"{value!r}: {why}")
+        super().__init__(f"{_shown(value)}: {why}")
         self.value = value
         self.why = why
+
+
+class TargetError(AddressError, socket.gaierror):
+    """A host or port that nothing can be connected to, or from.
+
+    Callers of `socket.create_connection` catch its `OSError` (a `gaierror` for what is no host), ours its `ValueError`.
+
+    Args:
+        value: what was given.
+        why: what is wrong with it, and what is expected.
+    """
+
+    def __init__(self, value: object, why: str) -> None:
+        super().__init__(value, why)
+        self.errno = socket.EAI_NONAME
+        self.strerror = f"{value!r}: {why}"
+        self.args = (self.errno, self.strerror)
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.value, self.why)
 
 
 class RuleError(DualstackError, ValueError):
@@ -114,6 +157,17 @@ class UnknownBehaviour(DualstackError):  # noqa: N818 - it is no error of anybod
         self.why = why
 
 
+class NotInstalled(DualstackError):  # noqa: N818 - what is missing is said, not that it is an error
+    """What was asked for takes packages that are not installed; `remedy` is the command that installs them."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+    def __init__(self, what: str, packages: Sequence[str], remedy: str) -> None:
+        super().__init__(f"{what} needs {', '.join(packages)}, not installed here: {remedy}")
+        self.packages = tuple(packages)
+        self.remedy = remedy
+
+
 class ConfigError(DualstackError, ValueError):
     """A wrong configuration: `where` is the file or option, `key` the key in it."""
 
@@ -126,12 +180,18 @@ class ConfigError(DualstackError, ValueError):
 
 
 class _SystemError(DualstackError, OSError):
-    """An `OSError` with our message; `errno` is None where no single number tells the truth."""
+    """An `OSError` with our message; `errno` is None where no single number tells the truth.
 
-    def __init__(self, message: str, *, errno: int | None = None) -> None:
+    `strerror`, and with a number `args` too, are what other libraries make their own message of.
+    """
+
+    def __init__(self, message: str, *, errno: int | None = None, strerror: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.errno = errno
+        self.strerror = strerror or message
+        if errno is not None:
+            self.args = (errno, self.strerror)
 
     def __str__(self) -> str:
         return self.message
@@ -159,8 +219,27 @@ class ListenError(_SystemError):
         self.why = why
 
 
+class Step(Protocol):
+    """What happened at a time, as `core.steps.DialStep` has it."""
+
+    @property
+    def t_s(self) -> float:
+        """Seconds since the beginning."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What kind of step it is."""
+        ...
+
+    @property
+    def facts(self) -> "Mapping[str, object]":
+        """What belongs to it: addresses, times, reasons."""
+        ...
+
+
 class AttemptFailed(_SystemError):  # noqa: N818 - what failed is said, not that it is an error
-    """One address that could not be connected to.
+    """One address that could not be connected to; what its handshake raised, such as an `SSLError`, is the cause.
 
     Args:
         address: as people write it.
@@ -170,12 +249,51 @@ class AttemptFailed(_SystemError):  # noqa: N818 - what failed is said, not that
         elapsed_s: how long it lasted, in seconds.
     """
 
+    errno: int
+    strerror: str
+
     def __init__(self, address: str, errno: int, why: str, *, started_s: float = 0.0, elapsed_s: float = 0.0) -> None:
-        super().__init__(f"{address}: {why} (begun at {started_s:.3f} s, lasted {elapsed_s:.3f} s)", errno=errno)
+        message = f"{address}: {why} (begun at {started_s:.3f} s, lasted {elapsed_s:.3f} s)"
+        super().__init__(message, errno=errno, strerror=why)
         self.address = address
-        self.strerror = why
         self.started_s = started_s
         self.elapsed_s = elapsed_s
+
+    @classmethod
+    def of(
+        cls, address: str, errno: int, why: str, *, started_s: float = 0.0, elapsed_s: float = 0.0
+    ) -> "AttemptFailed":
+        """The same, of the class that Python has for its number, which `except*` of a group looks for."""
+        return _ATTEMPTS.get(errno, cls)(address, errno, why, started_s=started_s, elapsed_s=elapsed_s)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        again = partial(type(self), started_s=self.started_s, elapsed_s=self.elapsed_s)
+        return again, (self.address, self.errno, self.strerror)
+
+
+class AttemptRefused(AttemptFailed, ConnectionRefusedError):  # noqa: N818 - as above
+    """The address refused."""
+
+
+class AttemptTimedOut(AttemptFailed, TimeoutError):  # noqa: N818 - as above
+    """The address did not answer in time."""
+
+
+class AttemptNotPermitted(AttemptFailed, PermissionError):  # noqa: N818 - as above
+    """This host does not let the process go there."""
+
+
+class AttemptReset(AttemptFailed, ConnectionResetError):  # noqa: N818 - as above
+    """The address ended the connection at once."""
+
+
+_ATTEMPTS: dict[int, type[AttemptFailed]] = {
+    _errno.ECONNREFUSED: AttemptRefused,
+    _errno.ETIMEDOUT: AttemptTimedOut,
+    _errno.EACCES: AttemptNotPermitted,
+    _errno.EPERM: AttemptNotPermitted,
+    _errno.ECONNRESET: AttemptReset,
+}
 
 
 class DialError(_SystemError):
@@ -186,28 +304,43 @@ class DialError(_SystemError):
     it took. Where time was the cause it is a `TimeoutError`, and where everybody refused a `ConnectionRefusedError`.
     """
 
-    steps: tuple[object, ...] = ()
+    steps: tuple[Step, ...] = ()
     elapsed_s: float | None = None
 
     def __init__(
-        self, target: str, why: str = "", *, attempts: tuple[tuple[str, OSError], ...] = (), errno: int | None = None
+        self,
+        target: str,
+        why: str = "",
+        *,
+        attempts: "tuple[tuple[str, AttemptFailed], ...]" = (),
+        errno: int | None = None,
     ) -> None:
         errno = _agreed(attempts) if errno is None else errno
         tried = "; ".join(f"{address}: {_reason(error)}" for address, error in attempts)
         text = f"{why} ({tried})" if why and tried else why or tried
-        super().__init__(f"cannot connect to {target}: {text}", errno=errno)
+        super().__init__(f"cannot connect to {target}: {text}", errno=errno, strerror=text)
         self.target = target
+        self.why = why
         self.attempts = attempts
         if attempts:
             self.__cause__ = ExceptionGroup(f"all of {len(attempts)} failed", [error for _, error in attempts])
 
     @classmethod
     def of(
-        cls, target: str, why: str = "", *, attempts: tuple[tuple[str, OSError], ...] = (), errno: int | None = None
+        cls,
+        target: str,
+        why: str = "",
+        *,
+        attempts: "tuple[tuple[str, AttemptFailed], ...]" = (),
+        errno: int | None = None,
     ) -> "DialError":
         """The same, of the class that callers of the standard library catch for its number."""
         errno = _agreed(attempts) if errno is None else errno
         return _DIAL_ERRORS.get(errno, cls)(target, why, attempts=attempts, errno=errno)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        again = partial(type(self), self.target, self.why, attempts=self.attempts, errno=self.errno)
+        return again, (), {"steps": self.steps, "elapsed_s": self.elapsed_s}
 
 
 class DialRefused(DialError, ConnectionRefusedError):  # noqa: N818 - as above
@@ -224,7 +357,7 @@ _DIAL_ERRORS: dict[int | None, type[DialError]] = {
 }
 
 
-def _agreed(attempts: tuple[tuple[str, OSError], ...]) -> int | None:
+def _agreed(attempts: "Sequence[tuple[str, OSError]]") -> int | None:
     numbers = {error.errno for _, error in attempts}
     return numbers.pop() if len(numbers) == 1 else None
 
@@ -252,16 +385,17 @@ class LookupFailed(DualstackError, socket.gaierror):  # noqa: N818 - what failed
     def __init__(self, query: str, why: str, *, errno: int = socket.EAI_AGAIN, timed_out: bool = False) -> None:
         super().__init__(errno, f"lookup of {query!r}: {why}")
         self.query = query
+        self.why = why
         self.timed_out = timed_out
-        self.steps: tuple[object, ...] = ()
+        self.steps: tuple[Step, ...] = ()
 
     def __str__(self) -> str:
         return str(self.args[1])
 
     @property
     def exit_code(self) -> ExitCode:  # type: ignore[override]
-        """75 where time was up, else 69."""
-        return ExitCode.TIMEOUT if self.timed_out else ExitCode.UNAVAILABLE
+        """75 where nobody has said whether there is such a name, else 69."""
+        return ExitCode.TIMEOUT if self.timed_out or self.errno == socket.EAI_AGAIN else ExitCode.UNAVAILABLE
 
 
 def _reason(error: OSError) -> str:

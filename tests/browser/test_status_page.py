@@ -286,3 +286,44 @@ def test_a_gateway_that_is_gone_is_told_on_the_page(tab: Tab, tmp_path: Path) ->
         tab.open(Gateway(program, "").page)
         assert tab.ask("document.getElementById('stale').hidden")
     tab.until("!document.getElementById('stale').hidden")
+
+
+MANY = "page = 0\n" + "".join(
+    f"[[services]]\nname = 'service-{number:03}'\nlisten = '127.0.0.1:0'\nto = '127.0.0.1:{9 + number % 2}'\n"
+    for number in range(40)
+)
+SHOWN = "document.querySelectorAll('#services tbody tr').length"
+
+
+def test_many_services_can_be_filtered_and_sorted_while_the_page_goes_on(tab: Tab, tmp_path: Path) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text(MANY)
+    with Dualstack("gateway", "--config", config, "--control", tmp_path / "c") as program:
+        url = Gateway(program, "").page
+        tab.show(1280)
+        tab.open(url)
+        assert tab.ask(SHOWN) == 40
+        tab.ask("document.querySelector('#choice input').focus()")
+        tab.command("Input.insertText", text="039")
+        tab.until(f"{SHOWN} === 1")
+        assert tab.ask("location.search") == "?q=039"
+        renewed(tab)
+        assert tab.ask(SHOWN) == 1
+        assert tab.ask("document.activeElement.value") == "039"
+        tab.open(f"{url}?q=service-00&sort=name")
+        assert tab.ask(SHOWN) == 10
+        assert tab.ask("document.querySelector('#choice select').value") == "name"
+        renewed(tab)
+        assert tab.ask(SHOWN) == 10
+        tab.show(360)
+        assert tab.ask("document.documentElement.scrollWidth") == 360
+        assert tab.said == []
+
+
+def test_without_a_script_the_form_is_sent_as_forms_are(tab: Tab, tmp_path: Path) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text(MANY)
+    with Dualstack("gateway", "--config", config, "--control", tmp_path / "c") as program:
+        tab.without_scripts()
+        tab.open(f"{Gateway(program, '').page}?q=service-01")
+        assert "10 of 40 services" in json.dumps(tab.command("DOM.getDocument", depth=-1))

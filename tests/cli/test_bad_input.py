@@ -65,7 +65,16 @@ from support.command import Run
         (["ports", "stop", "", "--control", "/x"], 2, "stop needs the name of a port"),
         (["ports", "list", "--control", "/nonexistent.sock"], 69, "there is no such socket"),
         (["ports", "explode"], 2, "explode"),
-        (["frobnicate"], 2, "No such command"),
+        (["ports", "stopp", "a"], 2, "Did you mean 'stop'?"),
+        (["frobnicate"], 2, "No such command 'frobnicate'. There are demo, relay, "),
+        (["gatewy"], 2, "No such command 'gatewy'. Did you mean 'gateway'?"),
+        (["LOOKUP", "localhost"], 2, "Did you mean 'lookup'?"),
+        (["lab", "exce", "x"], 2, "No such command 'exce'. Did you mean 'exec'?"),
+        (["lab", "matrix", "--variant", "forwrd"], 2, "Did you mean 'forward'?"),
+        (["relay", "*:0", "h:1", "--acess", "allow any"], 2, "'--access'"),
+        (["explain", "[::]:80", "--os", "freebds"], 2, "Did you mean 'freebsd'?"),
+        (["lab", "exec", "--timeout", "5", "client", "--"], 2, "what to run is missing"),
+        (["lab", "exec", "client", "--timeout", "5", "--", "true"], 2, "options of exec come before HOST"),
     ],
 )
 def test_bad_input_is_one_clear_line(run: Run, arguments: list[str], code: int, expected: str) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -63,6 +64,35 @@ def test_a_relay_takes_its_sockets_as_they_are(mode: str, taken: set[tuple[objec
     with Activated([f"*:{port}", "--sockets", mode], "relay", f"*:{port}", f"127.0.0.1:{behind}") as relay:
         assert shape(relay.sockets) == taken
         assert echo("127.0.0.1", port) == echo("::1", port) == b"hello"
+
+
+class Handed(Dualstack):
+    """`dualstack ARGV...` with one listening socket, as a service manager starts it; `PORT` in ARGV is its number."""
+
+    CODE = """
+import os, socket, sys
+sock = socket.socket(socket.AF_INET6)
+sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+sock.bind((sys.argv[1], 0))
+sock.listen()
+os.dup2(sock.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ["LISTEN_FDS"], os.environ["LISTEN_PID"] = "1", str(os.getpid())
+argv = [word.replace("PORT", str(sock.getsockname()[1])) for word in sys.argv[2:]]
+os.execv(sys.executable, [sys.executable, "-m", "dualstack", *argv])
+"""
+
+    def __init__(self, address: str, *argv: str) -> None:
+        Program.__init__(self, sys.executable, "-c", self.CODE, address, *argv, "--json")
+
+
+@pytest.mark.parametrize(("verb", "ipv4"), [("relay", "127.0.0.1"), ("relay", "0.0.0.0"), ("listen", "127.0.0.1")])
+def test_a_socket_on_a_mapped_address_is_announced_as_ipv4(verb: str, ipv4: str, behind: int) -> None:
+    target = [f"127.0.0.1:{behind}"] if verb == "relay" else []
+    with Handed(f"::ffff:{ipv4}", verb, f"{ipv4}:PORT", *target) as server:
+        assert shape(server.sockets) == {(4, ipv4, None)}
+        if verb == "relay":
+            assert echo("127.0.0.1", server.port) == b"hello"
 
 
 def test_what_was_not_handed_over_is_opened(behind: int) -> None:

@@ -1,6 +1,7 @@
 """The control socket: whose it is, what it answers, what the command says when it does not."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import threading
@@ -11,7 +12,7 @@ import pytest
 
 from dualstack.errors import AddressError, ControlError, ExitCode
 from dualstack.gateway.config.file import parse
-from dualstack.gateway.control.client import default_control_path, request
+from dualstack.gateway.control.client import request
 from dualstack.gateway.control.server import Control
 from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
@@ -117,6 +118,23 @@ def test_a_stale_socket_is_replaced_and_a_live_one_refused(tmp_path: Path) -> No
     asked(path, questions)
 
 
+def test_a_live_one_that_does_not_answer_is_refused_and_not_replaced(tmp_path: Path) -> None:
+    """Its queue is full, as that of a gateway which is stopped: that says nothing of whose it is."""
+    path = tmp_path / "c.sock"
+    with socket.socket(socket.AF_UNIX) as hangs, contextlib.ExitStack() as clients:
+        hangs.bind(str(path))
+        hangs.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                client = clients.enter_context(socket.socket(socket.AF_UNIX))
+                client.setblocking(False)
+                client.connect(str(path))
+        inode = path.stat().st_ino
+        with pytest.raises(ControlError, match="another gateway answers there; stop it or name another path"):
+            asked(path, lambda: None)
+        assert path.stat().st_ino == inode
+
+
 def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "precious"
     path.write_text("x")
@@ -202,13 +220,3 @@ def test_names_with_brackets_are_shown_as_they_are(tmp_path: Path, run: Run) -> 
         assert "x[red]" in out
 
     asked(path, questions, CONFIG.replace('"a"', '"x[red]"'))
-
-
-def test_the_default_place_is_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
-    assert default_control_path() == "/run/user/1000/dualstack.sock"
-    monkeypatch.delenv("XDG_RUNTIME_DIR")
-    assert default_control_path() is None
-    monkeypatch.setattr("os.geteuid", lambda: 0)
-    assert default_control_path() == "/run/dualstack.sock"

@@ -2,19 +2,25 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Self
 
 import pytest
 
 from dualstack.gateway.control.client import request
+from dualstack.gateway.processes.notify import Notifier
+from dualstack.gateway.processes.upgrade import Heritage, Successor
+from dualstack.gateway.runner import _Signals, _Surroundings
 from support.echo import echo_server
 from support.free_port import free_port
-from support.gateway import Echo, UdpClient, run, running, udp_service
+from support.gateway import Echo, UdpClient, run, running, service, udp_service, until
+from support.load import is_alive
 from support.program import DUALSTACK, Dualstack, Program
 
 CONFIG = """
@@ -169,38 +175,77 @@ def test_a_program_that_does_not_serve_leaves_the_one_before(upgradable: Upgrade
     upgradable.upgrade()
 
 
-def test_a_second_upgrade_and_a_reload_wait_for_nothing_while_one_is_under_way(tmp_path: Path, behind: int) -> None:
-    """The file is a pipe for the new program, so that the test says when it is read."""
+@pytest.fixture
+def held_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A FIFO: while there is one, every Python that starts waits until somebody has written to it."""
+    fifo = tmp_path / "fifo"
+    site = f"import os\nif os.path.exists({str(fifo)!r}):\n    open({str(fifo)!r}).read()\n"
+    (tmp_path / "sitecustomize.py").write_text(site)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return fifo
+
+
+def test_a_second_upgrade_and_a_reload_wait_for_nothing_while_one_is_under_way(
+    tmp_path: Path, behind: int, held_up: Path
+) -> None:
     file = tmp_path / "gateway.toml"
-    text = CONFIG.format(workers=1, behind=behind)
-    file.write_text(text)
+    file.write_text(CONFIG.format(workers=1, behind=behind))
     with (
         Dualstack("gateway", "--config", file, "--control", tmp_path / "c.sock") as gateway,
         Upgraded(gateway, file, "") as made,
     ):
-        file.unlink()
-        os.mkfifo(file)
+        os.mkfifo(held_up)
         gateway.send_signal(signal.SIGUSR2)
         gateway.err.until(" upgrading ")
         for number, what in ((signal.SIGUSR2, "upgrade refused"), (signal.SIGHUP, "reload refused")):
             gateway.send_signal(number)
             assert "it is being replaced by a new program" in gateway.err.until(what)
-        file.write_text(text)
+        held_up.write_text("")
         made.upgraded()
         assert gateway.wait() == 0
 
 
-def test_who_is_asked_to_leave_meanwhile_takes_the_new_program_along(tmp_path: Path, behind: int) -> None:
+def test_who_is_asked_to_leave_meanwhile_takes_the_new_program_along(
+    tmp_path: Path, behind: int, held_up: Path
+) -> None:
     file = tmp_path / "gateway.toml"
     file.write_text(CONFIG.format(workers=1, behind=behind))
     with Dualstack("gateway", "--config", file, "--control", tmp_path / "c.sock") as gateway:
-        file.unlink()
-        os.mkfifo(file)
+        os.mkfifo(held_up)
         gateway.send_signal(signal.SIGUSR2)
         gateway.err.until(" upgrading ")
         gateway.send_signal(signal.SIGTERM)
         assert gateway.wait() == 0
         gateway.out.rest()
+
+
+def test_a_successor_that_stays_silent_leaves_the_one_before() -> None:
+    """It runs and says nothing: in its place a `sleep` that never looks at what it was given."""
+
+    async def silent(heritage: Heritage, environment: dict[str, str]) -> Successor:
+        sleep = shutil.which("sleep")
+        assert sleep is not None
+        command = "/bin/sh", ["sh", "-c", f"echo $$ > {pid_file} && exec {sleep} 1000"]
+        return await Successor.start(heritage, environment, command=command, ready_s=0.3)
+
+    async def scenario() -> None:
+        async with running(service("a", "127.0.0.1:0")) as r:
+            here = _Surroundings(r.events, None, None, Notifier("", None, r.events), None, silent)
+            signals = _Signals(r.gateway, here)
+            signals.is_ready = True
+            signals.handlers["SIGUSR2"]()
+            await until(lambda: bool(r.events.of("upgrade refused")))
+            refused = r.events.of("upgrade refused")[0]
+            assert "does not serve within 0.3 s" in str(refused["why"])
+            assert refused["running"] == "the program before"
+            assert not signals.is_replaced
+            assert await r.ask("a") == b"you: hello\n"
+            assert not is_alive(int(pid_file.read_text()))  # noqa: ASYNC240 - it is short
+            assert signals._busy() == "", "and it may be tried again"
+
+    with TemporaryDirectory() as place:
+        pid_file = Path(place, "pid")
+        run(scenario)
 
 
 def test_answers_to_datagrams_that_were_asked_before_come_by_the_old_program() -> None:

@@ -4,84 +4,15 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from math import inf
 from pathlib import Path
 
 import pytest
 
 from dualstack.errors import ConfigError, ListenError
-from dualstack.gateway.config.file import parse
-from dualstack.gateway.processes.supervisor import Supervisor
 from support.free_port import free_port
-from support.gateway import Echo, Events, UdpClient, run, service, udp_service
+from support.gateway import Echo, UdpClient, run, service, udp_service
 from support.load import connections_of, is_alive
-
-SOON = 20.0
-
-
-class Supervised:
-    """A gateway of several workers, its log, and a server behind it that answers `you: <line>`."""
-
-    def __init__(self, gateway: Supervisor, events: Events, behind: int) -> None:
-        self.gateway, self.events, self.behind = gateway, events, behind
-
-    async def ports(self) -> dict[str, dict[str, object]]:
-        return {str(port["name"]): port for port in await self.gateway.list_ports()}
-
-    def port(self, name: str = "a") -> int:
-        return next(int(str(s["port"])) for s in self.gateway.describe_sockets() if s["service"] == name)
-
-    async def ask(self, name: str = "a", host: str = "127.0.0.1") -> bytes:
-        reader, writer = await asyncio.open_connection(host, self.port(name))
-        try:
-            writer.write(b"hello\n")
-            return await asyncio.wait_for(reader.readline(), SOON)
-        finally:
-            writer.close()
-
-    async def hold(self, count: int) -> "list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]":
-        """So many connections that have been answered once."""
-        held = [await asyncio.open_connection("127.0.0.1", self.port()) for _ in range(count)]
-        for reader, writer in held:
-            writer.write(b"x\n")
-            assert await reader.readline() == b"you: x\n"
-        return held
-
-    def parse(self, text: str, workers: int = 2) -> object:
-        return parse(f"workers = {workers}\n" + text.replace("BEHIND", str(self.behind)), "test.toml")
-
-
-@asynccontextmanager
-async def supervised(text: str, workers: int = 2, *, settled_s: float = 2.0) -> AsyncIterator[Supervised]:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await reader.readline():
-            writer.write(b"you: " + line)
-        writer.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    behind = server.sockets[0].getsockname()[1]
-    events = Events()
-    config = parse(f"workers = {workers}\n" + text.replace("BEHIND", str(behind)), "test.toml")
-    gateway = Supervisor(config, events, settled_s=settled_s)
-    try:
-        await gateway.open()
-        yield Supervised(gateway, events, behind)
-    finally:
-        await gateway.close()
-        server.close()
-        await server.wait_closed()
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON):
-        while not is_so():  # noqa: ASYNC110 - processes come and go and tell nobody
-            await asyncio.sleep(0.01)
-
-
-def everybody_is_back(r: Supervised, before: list[int]) -> Callable[[], bool]:
-    return lambda: len(r.gateway.pids) == len(before) and 0 not in r.gateway.pids and r.gateway.pids != before
+from support.supervised import SOON, everybody_is_back, is_stopped, supervised, until
 
 
 def test_both_workers_serve_both_families_and_their_connections_are_one_count() -> None:
@@ -154,7 +85,7 @@ def test_a_reload_changes_what_changed_in_every_worker() -> None:
             kept = r.port()
             await r.gateway.stop_port("a")
             wider = service("a", "127.0.0.1:0") + service("c", f"*:{number}")
-            await r.gateway.reload(r.parse(wider, workers=3))  # type: ignore[arg-type]
+            await r.gateway.reload(r.parse(wider, workers=3))
             assert r.events.of("restart needed")[0]["keys"] == "workers"
             assert set(await r.ports()) == {"a", "c"}
             assert [await r.ask("c", "::1") for _ in range(8)] == [b"you: hello\n"] * 8
@@ -165,7 +96,7 @@ def test_a_reload_changes_what_changed_in_every_worker() -> None:
                 writer.write(b"y\n")
                 assert await reader.readline() == b"you: y\n"
             with pytest.raises(ListenError, match=r"192\.0\.2\.1"):
-                await r.gateway.reload(r.parse(service("a", "192.0.2.1:1")))  # type: ignore[arg-type]
+                await r.gateway.reload(r.parse(service("a", "192.0.2.1:1")))
             assert await r.ask() == b"you: hello\n"
 
     run(scenario)
@@ -291,7 +222,6 @@ def test_a_worker_that_cannot_do_what_it_is_told_says_so_and_is_replaced() -> No
             hand = r.gateway._hands[0]
             with pytest.raises(ConfigError, match="KeyError"):
                 await hand.ask("take")
-            hand.pid = 0  # as before it has answered for the first time
             hand.kill()
             await until(everybody_is_back(r, before))
             assert [await r.ask() for _ in range(8)] == [b"you: hello\n"] * 8
@@ -299,26 +229,8 @@ def test_a_worker_that_cannot_do_what_it_is_told_says_so_and_is_replaced() -> No
     run(scenario)
 
 
-def is_stopped(pid: int) -> bool:
-    return "T (stopped)" in Path(f"/proc/{pid}/status").read_text()
-
-
 def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def test_a_worker_that_dies_again_and_again_is_given_time() -> None:
-    async def scenario() -> None:
-        async with supervised(service("a", "127.0.0.1:0"), settled_s=inf) as r:
-            for times in range(1, 3):
-                before = r.gateway.pids
-                os.kill(before[0], signal.SIGKILL)
-                await until(everybody_is_back(r, before))
-                await until(lambda times=times: len(r.events.of("worker started")) == times)  # type: ignore[misc]
-            assert r.gateway._hurried[0] == 2
-            assert await r.ask() == b"you: hello\n"
-
-    run(scenario)
 
 
 def test_an_access_log_that_cannot_be_opened_again_ends_no_worker(tmp_path: Path) -> None:

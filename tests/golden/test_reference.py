@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from dualstack.core.domino_keys import KEYS, NRPC, SERVERS
+from dualstack.core.planner import RULES
 from dualstack.core.systems_page import systems_page
 from dualstack.gateway.config.tables import configuration_keys
 
@@ -25,6 +26,9 @@ def test_the_page_of_systems_is_written_from_the_tables() -> None:
 def test_the_page_of_dominos_file_has_every_key_and_server_of_the_tables() -> None:
     page = (DOCS / "reference" / "domino.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert [row for row in page.splitlines() if row.startswith("| D6")] == [
+        f"| {r} | {why} |" for r, why in RULES.items()
+    ]
     assert [row for row in rows if row.startswith(f"| `{NRPC}`")] == [rows[len(KEYS)]]
     assert rows[: len(KEYS)] == [f"| `{key.key}` | {key.meaning} | {key.source} |" for key in KEYS]
     assert [row.split(" | ")[:3] for row in rows[len(KEYS) + 1 :]] == [

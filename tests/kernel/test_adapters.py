@@ -1,6 +1,7 @@
 """Our connections in the hands of other libraries: the real ones (X2)."""
 
 import asyncio
+import errno
 import http.server
 import socket
 from collections.abc import Iterator
@@ -24,26 +25,10 @@ from dualstack.net.dial_aiohttp import Connector
 from dualstack.net.dial_httpcore import Backend, raced
 from dualstack.net.dial_redis import Connection, SSLConnection
 from support.dialling import Resolver, Servers, nothing_left_open
-from support.greeter import greet
+from support.greeter import serving
 
 
 class Server(BothFamilies, http.server.ThreadingHTTPServer): ...
-
-
-@contextmanager
-def serving(address: str) -> Iterator[int]:
-    """The port of a server that says hello once, at this one of the loopback's addresses; the other says nothing."""
-
-    def serve() -> None:
-        with servers.peer(address) as peer:
-            greet(peer)
-
-    with Servers() as servers, ThreadPoolExecutor(1) as pool:
-        servers.silent("127.0.0.1" if address == "::1" else "::1")
-        servers.accept(address)
-        served = pool.submit(serve)
-        yield servers.port
-        served.result(20)
 
 
 @pytest.fixture
@@ -84,7 +69,7 @@ def test_socket_options_are_set() -> None:
         options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
         with urllib3_connection(("::1", servers.port), 20, None, options) as sock:
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
-        with nothing_left_open(), pytest.raises(OSError, match=r"\w"):
+        with nothing_left_open(), pytest.raises(OSError, match="not available"):
             urllib3_connection(("::1", servers.port), 20, None, [(socket.SOL_SOCKET, 9999, 1)])
 
 
@@ -308,3 +293,77 @@ def test_gunicorns_sockets_are_made_once_for_each_family() -> None:
 def test_gunicorns_successor_has_nothing_to_bind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GUNICORN_FD", "5,6")
     assert gunicorn_bind("*:0", port=1) == []
+
+
+NO_HOSTS = ["127.0.0.256", "0x7f.1"]
+
+
+@contextmanager
+def redirecting(location: str) -> Iterator[str]:
+    """The URL of a server that answers with a redirect there."""
+
+    class Redirect(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", location)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads it."""
+
+    with Server(("127.0.0.1", 0), Redirect) as server, ThreadPoolExecutor(1) as pool:
+        served = pool.submit(server.serve_forever, 0.01)
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        served.result(20)
+
+
+@pytest.mark.parametrize("host", NO_HOSTS)
+def test_a_host_that_is_none_is_each_librarys_own_error(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", urllib3_connection)
+    with urllib3.PoolManager() as manager, pytest.raises(urllib3.exceptions.NewConnectionError, match=host):
+        manager.request("GET", f"http://{host}/", retries=False)
+    with requests.Session() as session:
+        session.trust_env = False
+        with pytest.raises(requests.exceptions.ConnectionError, match=host):
+            session.get(f"http://{host}/")
+    with pytest.raises(aiohttp.ClientConnectorError, match=host):
+        fetched(80, host)
+    with (
+        httpcore.ConnectionPool(network_backend=Backend()) as pool,
+        pytest.raises(httpcore.ConnectError, match=host),
+    ):
+        pool.request("GET", f"http://{host}/")
+    with pytest.raises(redis.exceptions.ConnectionError, match=host):
+        Connection(host=host, port=80, retry=None).connect()
+    with pytest.raises(redis.exceptions.ConnectionError, match=host):
+        asyncio.run(dial_redis_asyncio.Connection(host=host, port=80, retry=None).connect())
+
+
+def test_a_redirect_to_a_host_that_is_none_is_each_librarys_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", urllib3_connection)
+
+    async def fetch(url: str) -> None:
+        async with aiohttp.ClientSession(connector=Connector()) as session, session.get(url):
+            pass
+
+    with redirecting(f"http://{NO_HOSTS[0]}/") as url:
+        with requests.Session() as session:
+            session.trust_env = False
+            with pytest.raises(requests.exceptions.ConnectionError, match=NO_HOSTS[0]):
+                session.get(url)
+        with pytest.raises(aiohttp.ClientConnectorError, match=NO_HOSTS[0]) as caught:
+            asyncio.run(fetch(url))
+        assert "[None]" not in str(caught.value)
+
+
+def test_what_was_tried_stands_in_the_librarys_message() -> None:
+    tried = r"(::1|127\.0\.0\.1): Connection refused; (::1|127\.0\.0\.1): Connection refused"
+    with Servers() as servers:
+        servers.accept("127.0.0.9")
+        with pytest.raises(aiohttp.ClientConnectorError, match=rf" ssl:default \[{tried}\]$"):
+            fetched(servers.port)
+        number = rf"^Error {errno.ECONNREFUSED} connecting to localhost:{servers.port}\. {tried}\.$"
+        with pytest.raises(redis.exceptions.ConnectionError, match=number):
+            Connection(host="localhost", port=servers.port, retry=None).connect()

@@ -199,9 +199,8 @@ def test_a_resolver_that_breaks_is_seen(dial: Dial) -> None:
 @pytest.mark.parametrize(
     ("host", "port", "why"),
     [
-        ("", 80, "the host is empty"),
-        (b"", 80, "the host is empty"),
         ("*", 80, "a target is one host"),
+        (7, 80, "a host is a name or an address"),
         ("::1", 0, "1 to 65535"),
         ("::1", 65536, "1 to 65535"),
         ("::1", -1, "1 to 65535"),
@@ -226,6 +225,8 @@ def test_what_cannot_be_dialled_is_refused_before_anything_is_asked(
     with nothing_left_open(), pytest.raises(AddressError, match=why) as caught:
         dial(host, port, timeout=20)
     assert caught.value.exit_code == ExitCode.WRONG_VALUE
+    assert isinstance(caught.value, socket.gaierror), "what callers of socket.create_connection catch"
+    assert caught.value.args == (socket.EAI_NONAME, str(caught.value)), "what other libraries make their message of"
 
 
 def test_no_address_at_all(dial: Dial) -> None:

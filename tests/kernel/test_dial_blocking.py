@@ -82,7 +82,8 @@ def test_all_errors_are_a_group_where_they_are_asked_for(servers: Servers, host:
     servers.accept("127.0.0.9")
     with nothing_left_open(), pytest.raises(ExceptionGroup) as caught:
         dualstack.create_connection((host, servers.port), 20, all_errors=True)
-    assert {type(error).__name__ for error in caught.value.exceptions} == {"AttemptFailed"}
+    assert all(isinstance(error, dualstack.AttemptFailed) for error in caught.value.exceptions)
+    assert caught.value.split(ConnectionRefusedError)[1] is None, "what `except* ConnectionRefusedError` leaves"
 
 
 def test_an_error_without_attempts_is_itself_even_then() -> None:
@@ -215,3 +216,9 @@ def test_a_refused_plain_call_tells_how_long_it_lasted(servers: Servers) -> None
         dualstack.create_connection(("127.0.0.1", servers.port), 20)
     assert caught.value.elapsed_s is not None
     assert 0 <= caught.value.elapsed_s < 20
+
+
+@pytest.mark.parametrize("options", [{"access": "allow public"}, {"nat64": "64:ff9b::/96"}])
+def test_a_dialler_given_one_of_a_list_says_what_to_write(options: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"a list, of which this is one: write \["):
+        Dialer(**options)

@@ -24,7 +24,7 @@ SIX, FOUR = Lookup(6), Lookup(4)
 Told = dict[Lookup, tuple[Address, ...] | None]
 
 
-def looked_up(port: int, *questions: tuple[Lookup, str], patience_s: float = 20.0) -> Told:
+def looked_up(port: int, *questions: tuple[Lookup, str], patience_s: float = 20.0, is_final: bool = True) -> Told:
     """What each lookup gave, once all are told."""
 
     async def ask() -> Told:
@@ -38,7 +38,7 @@ def looked_up(port: int, *questions: tuple[Lookup, str], patience_s: float = 20.
                 over.set()
 
         server = Where(Address("127.0.0.1"), port)
-        lookups = QuickLookups(server, told, asyncio.get_running_loop(), patience_s=patience_s)
+        lookups = QuickLookups(server, told, asyncio.get_running_loop(), patience_s=patience_s, is_final=is_final)
         for lookup, name in questions:
             lookups.ask(lookup, name)
         await over.wait()
@@ -60,12 +60,27 @@ def test_that_a_name_has_no_address_of_a_family_is_an_ordinary_answer() -> None:
         assert looked_up(server.port, (SIX, "far.test")) == {SIX: ()}
 
 
-@pytest.mark.parametrize(
-    ("name", "faults"), [("nowhere.test", ()), ("many.test", ()), ("www.test", (Fault("lookup-servfail"),))]
-)
+@pytest.mark.parametrize(("name", "faults"), [("many.test", ()), ("www.test", (Fault("lookup-servfail"),))])
 def test_what_is_out_of_the_ordinary_is_for_the_pool(name: str, faults: tuple[Fault, ...]) -> None:
     with NameServer(replace(ZONE, faults=faults)) as server:
         assert looked_up(server.port, (FOUR, name)) == {FOUR: None}
+
+
+def test_that_there_is_no_such_name_is_an_ordinary_answer() -> None:
+    with NameServer(ZONE) as server:
+        assert looked_up(server.port, (SIX, "nowhere.test"), (FOUR, "nowhere.test")) == {SIX: (), FOUR: ()}
+
+
+def test_a_name_with_one_family_is_there_whatever_search_domains_come_after() -> None:
+    with NameServer(ZONE) as server:
+        found = looked_up(server.port, (SIX, "far.test"), (FOUR, "far.test"), is_final=False)
+    assert found == {SIX: (), FOUR: (Address("192.0.2.1"),)}
+
+
+def test_a_name_with_neither_is_left_to_the_pool_where_search_domains_come_after() -> None:
+    with NameServer(ZONE) as server:
+        found = looked_up(server.port, (SIX, "nowhere.test"), (FOUR, "nowhere.test"), is_final=False)
+    assert found == {SIX: None, FOUR: None}
 
 
 def test_a_server_that_says_nothing_is_left_to_the_pool_in_time() -> None:

@@ -137,7 +137,7 @@ def test_where_resolv_conf_names_no_server_this_host_is_asked(files: Path, text:
     if text is not None:
         (files / "resolv.conf").write_text(text)
     resolver = DnsResolver(resolv_conf=files / "resolv.conf")
-    assert list(resolver._resolver().nameservers) == ["127.0.0.1"]
+    assert resolver.server_for("www.test") == NameServer(Address("127.0.0.1"), 53)
 
 
 @pytest.mark.parametrize(
@@ -145,10 +145,11 @@ def test_where_resolv_conf_names_no_server_this_host_is_asked(files: Path, text:
     [
         ("nameserver 192.0.2.1\nnameserver 192.0.2.2\n", "www.test", NameServer(Address("192.0.2.1"), 53)),
         ("nameserver 2001:db8::1\n", "www.test", NameServer(Address("2001:db8::1"), 53)),
-        ("nameserver https://dns.example/\n", "www.test", None),
+        ("nameserver https://dns.example/\n", "www.test", NameServer(Address("127.0.0.1"), 53)),
+        ("options use-vc\n", "www.test", None),
         ("search test\n", "www", None),
         ("search test\n", "www.", NameServer(Address("127.0.0.1"), 53)),
-        ("options ndots:2\n", "www.test", None),
+        ("search test\noptions ndots:2\n", "www.test", None),
     ],
 )
 def test_a_server_may_be_asked_on_the_spot_where_no_search_domain_comes_before(

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import importlib.metadata
 import os
 import socket
 import subprocess
@@ -148,6 +149,12 @@ def test_serving_forever_ends_by_cancelling_and_closes_all_sockets() -> None:
                 await asyncio.open_connection(host, number)
 
     asyncio.run(scenario())
+
+
+def test_the_version_is_that_of_what_is_installed_and_costs_nothing_before() -> None:
+    code = "import sys, dualstack; before = 'importlib.metadata' in sys.modules; print(dualstack.__version__, before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{importlib.metadata.version('dualstack')} False\n"
 
 
 def test_the_public_names_are_all_there() -> None:

@@ -35,6 +35,24 @@ def held_pipe(pool: PipePool) -> Pipe:
     return pipe
 
 
+def test_a_pool_that_was_closed_is_swept_and_has_nothing_to_close(pool: PipePool) -> None:
+    """What was spare at the sweep before is gone: who counts on it would close what is not there."""
+    before = open_descriptors()
+    pipes = [pool.take() for _ in range(2)]
+    for pipe in pipes:
+        assert pipe is not None
+        pool.give_back(pipe)
+    pool.sweep()
+    pool.close()
+    pool.sweep()
+    assert (len(pool), open_descriptors()) == (0, before)
+    again = pool.take()
+    assert again is not None
+    pool.give_back(again)
+    pool.sweep()
+    assert len(pool) == 1, "it was needed since the sweep before"
+
+
 def test_what_fills_a_pipe_drains_from_it(pool: PipePool) -> None:
     pipe = held_pipe(pool)
     ours, theirs = socket.socketpair()

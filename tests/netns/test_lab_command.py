@@ -165,6 +165,15 @@ print(*dict.fromkeys(seen))
         (("exec", "client", "no-such-program"), 69, "no-such-program is not installed"),
         (("exec", "--timeout", "0.2", "client", "sleep", "100"), 75, "sleep was ended after 0.2 s"),
         (("exec", "client", "sh", "-c", "exit 7"), 7, ""),
+        (("exec", "client", "--", "sh", "-c", "exit 7"), 7, ""),
+        (("exec", "--", "client", "--", "sh", "-c", "exit 7"), 7, ""),
+        (("exec", "client", "--", "sh", "-c", "kill -9 $$"), -signal.SIGKILL, ""),
+        (("exec", "--timeout", "20", "client", "--", "sh", "-c", "kill -9 $$"), 137, ""),
+        (("exec", "clinet", "--", "true"), 78, "server, gateway; did you mean client?"),
+        (("exec", "client", "--", "-x"), 69, "-x is not installed"),
+        (("exec", "client", "--", "./nothing"), 69, "./nothing cannot be run: there is no such file"),
+        (("exec", "client", "--", "/etc/passwd"), 69, "/etc/passwd cannot be run: it is not executable"),
+        (("exec", "--name", "labb", "client", "--", "true"), 69, "there are lab; did you mean lab?"),
         (("fault",), 2, "--kinds"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -174,6 +183,19 @@ def test_what_is_wrong_is_said_and_the_lab_stands(standing: Lab, words: tuple[st
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr
     assert "Traceback" not in done.stderr
     assert names_of(standing) == ["lab"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("client6", "--", "printf", "%s,", "--color", "-n", "--timeout"), "--color,-n,--timeout,"),
+        (("client6", "printf", "%s,", "--", "-4"), "--,-4,"),
+        (("--name", "lab", "client6", "--", "env", "--", "printf", "%s", "there"), "there"),
+    ],
+)
+def test_a_command_on_a_host_has_its_options_to_itself(standing: Lab, words: tuple[str, ...], said: str) -> None:
+    done = standing("exec", *words)
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ def heard(http: Http, content: bytes, size: int) -> tuple[list[Event], bytes]:
     for at in range(0, len(content), size):
         events += http.receive(content[at : at + size])
         if events and isinstance(wish := events[-1], Wish):
-            return [Wish(wish.target)], wish.first + content[at + size :]
+            behind = b"" if wish.plain is None else wish.plain.behind
+            return [Wish(wish.target)], wish.first + behind + content[at + size :]
     return events, b""
 
 

@@ -165,7 +165,7 @@ def nothing_left_open() -> Iterator[None]:
 
 def pool_rests() -> None:
     """Wait until no lookup is under way: what nobody wants any more goes on to its end, with its descriptors."""
-    until(lambda: POOL._idle == POOL._threads and not POOL._queue, lambda: f"{POOL.threads} threads")
+    until(lambda: POOL.is_at_rest, lambda: f"{POOL.threads} threads")
 
 
 Dial = Callable[..., socket.socket]

@@ -4,8 +4,13 @@ import base64
 import hashlib
 import re
 import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
-__all__ = ["greet"]
+from support.dialling import Servers
+
+__all__ = ["greet", "serving"]
 
 HTTP = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
 _WEBSOCKET = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
@@ -46,3 +51,19 @@ def _answer_commands(peer: socket.socket, heard: bytes) -> bytes:
         peer.sendall(_REDIS.get(command[2].upper(), b"+OK\r\n"))
         heard = b"\r\n".join(lines[length:])
     return heard
+
+
+@contextmanager
+def serving(address: str) -> Iterator[int]:
+    """The port of a server that says hello once, at this one of the loopback's addresses; the other says nothing."""
+
+    def serve() -> None:
+        with servers.peer(address) as peer:
+            greet(peer)
+
+    with Servers() as servers, ThreadPoolExecutor(1) as pool:
+        servers.silent("127.0.0.1" if address == "::1" else "::1")
+        servers.accept(address)
+        served = pool.submit(serve)
+        yield servers.port
+        served.result(20)

@@ -175,3 +175,10 @@ def _prefix(chance: random.Random, version: int, length: int) -> str:
     bits = BITS[version]
     value = chance.getrandbits(bits) if version == 4 else 0x2 << 124 | chance.getrandbits(125)
     return f"{Address.from_int(value >> bits - length << bits - length, version)}/{length}"
+
+
+def test_one_rule_in_the_place_of_a_list_says_what_to_write() -> None:
+    with pytest.raises(RuleError, match=r"the rules are a list, of which this is one: write \['allow any'\]"):
+        AccessList("allow any")
+    with pytest.raises(AddressError, match=r"the prefixes are a list, .*: write \['64:ff9b::/96'\]"):
+        AccessList(["allow any"], nat64="64:ff9b::/96")

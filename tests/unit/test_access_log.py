@@ -103,8 +103,8 @@ def test_a_file_that_cannot_be_opened_again_is_written_to_as_before(tmp_path: Pa
 def test_what_cannot_be_written_is_in_nobodys_way(tmp_path: Path) -> None:
     log = AccessLog("/dev/full", "text")
     log.write({"n": 1})
-    assert log.lost == 1
     log.close()
+    assert log.lost == 1
     with pytest.raises(ConfigError, match="No such file"):
         AccessLog(str(tmp_path / "none" / "a"), "text")
 
@@ -114,6 +114,7 @@ def test_standard_error_stays_open(capfd: pytest.CaptureFixture[str]) -> None:
     log.reopen()
     log.close()
     log.write({"n": 1})
+    log.close()
     os.fstat(2)
     assert capfd.readouterr().err.endswith(" connection n=1\n")
 

@@ -3,6 +3,7 @@
 import copy
 import ipaddress
 import pickle
+import weakref
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -264,3 +265,24 @@ def test_two_scopes_are_one_too_many_in_either_order(own: str, beside: str) -> N
     with pytest.raises(AddressError, match=f"two scopes, {own} and {beside}"):
         Address(f"fe80::1%{own}", beside)
     assert Address(f"fe80::1%{own}", own) == Address("fe80::1", own) == Address(f"fe80::1%{own}")
+
+
+@pytest.mark.parametrize("text", ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"])
+@pytest.mark.parametrize("spec", ["", "s", ">30", "^30s", ".5", "x", "#x", "X", "b", "#_b", "n", "_n"])
+def test_a_format_is_that_of_the_standard_librarys_addresses(text: str, spec: str) -> None:
+    # 3.11's own text of a mapped address differs, and by 3.13 it is ours.
+    theirs = format(text, spec) if spec[-1:] not in set("bnxX") else format(ipaddress.ip_address(text), spec)
+    assert format(Address(text), spec) == theirs
+
+
+def test_a_format_has_the_zone() -> None:
+    assert f"{LINK_LOCAL_2:>10}|" == " fe80::1%2|"
+
+
+def test_a_weak_reference_does_not_keep_it() -> None:
+    kept: weakref.WeakValueDictionary[str, Address] = weakref.WeakValueDictionary()
+    address = Address("::1")
+    kept["one"] = address
+    assert kept["one"] is address
+    del address
+    assert "one" not in kept

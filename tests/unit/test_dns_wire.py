@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dualstack.lab.zone import Zone
-from dualstack.wire.dns import query, read
+from dualstack.wire.dns import FORMERR, NOTIMP, SERVFAIL, Head, Reply, head, query, read
 
 ZONE = Zone({"www": ("192.0.2.1", "2001:db8::1", "192.0.2.2"), "many": tuple(f"192.0.2.{n}" for n in range(1, 251))})
 NAMES = {4: "A", 6: "AAAA"}
@@ -106,3 +106,36 @@ def test_whatever_comes_is_an_answer_or_none(tail: bytes, kept: int) -> None:
         assert reply is not None
         assert reply.addresses
     assert reply is None or {address.version for address in reply.addresses} <= {4}
+
+
+def test_a_question_without_edns_is_what_others_write() -> None:
+    ours = dns.message.from_wire(query(4711, "www.example", 6, edns=False))
+    assert ours == dns.message.make_query("www.example", "AAAA", id=4711)
+    assert ours.edns == -1
+
+
+def test_other_records_are_asked_for_by_their_number() -> None:
+    assert dns.message.from_wire(query(1, "www.example", 65)).question[0].rdtype == 65
+
+
+def test_an_answer_to_a_question_without_edns_is_read_too() -> None:
+    question = query(7, "www.test", 4, edns=False)
+    reply = read(answer(question), question, 4)
+    assert reply is not None
+    assert list(map(str, reply.addresses)) == ["192.0.2.1", "192.0.2.2"]
+
+
+def test_that_there_is_no_such_name_is_told_from_other_troubles() -> None:
+    question = query(7, "nowhere.test", 4)
+    assert read(answer(question), question, 4) == Reply((), is_ordinary=False, is_missing=True)
+    question = query(7, "many.test", 4)
+    assert read(answer(question), question, 4) == Reply((), is_ordinary=False)
+
+
+@pytest.mark.parametrize("code", [FORMERR, NOTIMP])
+def test_who_could_not_read_a_question_need_not_repeat_it(code: int) -> None:
+    question = query(7, "www.test", 4)
+    assert head(question[:2] + bytes([0x81, 0x80 | code]) + bytes(8), question) == Head(code, is_cut=False)
+    assert head(question[:2] + bytes([0x81, 0x80 | SERVFAIL]) + bytes(8), question) is None
+    assert head(question[:2] + bytes([0x01, code]) + bytes(8), question) is None
+    assert head(bytes(2) + bytes([0x81, 0x80 | code]) + bytes(8), question) is None

@@ -1,12 +1,14 @@
 """The tree of errors: what callers of the standard library catch, one line each, exit codes."""
 
 import errno
+import pickle
 import socket
 
 import pytest
 
 from dualstack.errors import (
     AddressError,
+    AttemptFailed,
     ConfigError,
     ControlError,
     DialError,
@@ -16,6 +18,7 @@ from dualstack.errors import (
     LookupFailed,
     PingError,
     RuleError,
+    TargetError,
 )
 
 REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
@@ -72,3 +75,65 @@ def test_a_reason_that_all_addresses_share_is_told_once() -> None:
 
 def test_the_number_of_a_lookup_is_kept() -> None:
     assert LookupFailed("n", "late").errno == socket.EAI_AGAIN
+
+
+REFUSED_AT = AttemptFailed.of("::1", errno.ECONNREFUSED, "Connection refused", started_s=0.1, elapsed_s=0.2)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ECONNREFUSED, ConnectionRefusedError),
+        (errno.ETIMEDOUT, TimeoutError),
+        (errno.EACCES, PermissionError),
+        (errno.EPERM, PermissionError),
+        (errno.ECONNRESET, ConnectionResetError),
+        (errno.EHOSTUNREACH, AttemptFailed),
+    ],
+)
+def test_an_attempt_is_of_the_class_that_python_has_for_its_number(number: int, kind: type[Exception]) -> None:
+    failed = AttemptFailed.of("::1", number, "why")
+    assert isinstance(failed, kind)
+    assert (failed.errno, failed.strerror, failed.args) == (number, "why", (number, "why"))
+
+
+def test_a_group_of_attempts_is_caught_by_what_happened() -> None:
+    group = DialError.of("h:1", attempts=(("::1", REFUSED_AT),)).__cause__
+    assert isinstance(group, ExceptionGroup)
+    caught = []
+    try:
+        raise group
+    except* ConnectionRefusedError as refused:
+        caught += refused.exceptions
+    assert caught == [REFUSED_AT]
+
+
+def test_a_host_or_port_that_is_none_is_what_either_caller_catches() -> None:
+    error = TargetError("127.0.0.256", "an octet is at most 255")
+    assert isinstance(error, ValueError)
+    assert isinstance(error, socket.gaierror)
+    assert str(error) == error.strerror == "'127.0.0.256': an octet is at most 255"
+    assert error.exit_code == ExitCode.WRONG_VALUE
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        REFUSED_AT,
+        DialError.of("h:1", "late", attempts=(("::1", REFUSED_AT),), errno=errno.ETIMEDOUT),
+        DialError.of("h:1", attempts=(("::1", REFUSED_AT),)),
+        TargetError("x", "no address"),
+    ],
+)
+def test_an_error_goes_to_another_process_whole(error: OSError) -> None:
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    assert type(again) is type(error)
+    assert (str(again), again.errno, again.args) == (str(error), error.errno, error.args)
+    assert str(getattr(again, "attempts", ())) == str(getattr(error, "attempts", ()))
+
+
+def test_what_other_libraries_make_their_message_of_is_there() -> None:
+    error = DialError.of("h:1", attempts=(("::1", REFUSED_AT), ("127.0.0.1", REFUSED)))
+    told = "::1: Connection refused; 127.0.0.1: Connection refused"
+    assert (error.strerror, error.args) == (told, (errno.ECONNREFUSED, told))
+    assert DialError("h:1", "it has no address").strerror == "it has no address"

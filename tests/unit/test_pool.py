@@ -6,10 +6,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from math import inf
 
 import pytest
 
-from dualstack.net.pool import LimitReachedError, Pool
+from dualstack.core.turns import MYSELF, Asker
+from dualstack.net.pool import LimitReachedError, Pool, asked_by, why_late
 
 
 class Gate:
@@ -99,7 +101,7 @@ def test_an_idle_thread_ends(threads: Threads) -> None:
 
 
 def test_no_more_threads_than_the_limit_and_the_others_queue(threads: Threads, gate: Gate) -> None:
-    pool = Pool(threads=3, idle_s=0, start=threads)
+    pool = Pool(threads=3, turn_s=inf, idle_s=0, start=threads)
 
     async def ask() -> None:
         asked = [asyncio.create_task(pool.run_async(gate, timeout=5)) for _ in range(10)]
@@ -116,11 +118,16 @@ def test_no_more_threads_than_the_limit_and_the_others_queue(threads: Threads, g
 
 
 def test_a_queued_call_keeps_its_limit_and_leaves_the_queue(threads: Threads, gate: Gate) -> None:
-    pool = Pool(threads=1, idle_s=0, start=threads)
+    pool = Pool(threads=1, places=1, turn_s=inf, idle_s=0, start=threads)
+    pool.put(gate, lambda _outcome: None)
+    assert gate.entered.acquire(timeout=20)
+    begun = []
     for _ in range(3):
-        with pytest.raises(LimitReachedError):
+        with pytest.raises(LimitReachedError) as caught:
             pool.run(gate, timeout=0.01)
+        begun.append(caught.value.has_begun)
     assert (pool.threads, pool.queued) == (1, 0)
+    assert begun == [False, False, False]
 
 
 def test_a_cancelled_caller_is_gone_at_once_and_nothing_is_left_of_it(threads: Threads, gate: Gate) -> None:
@@ -225,3 +232,40 @@ except LimitReachedError:
 def test_calls_that_never_end_do_not_keep_the_process_alive() -> None:
     done = subprocess.run([sys.executable, "-c", HANG], check=True, timeout=20, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("left\n", "")
+
+
+def test_calls_that_hang_for_many_others_do_not_keep_one_from_its_turn(threads: Threads, gate: Gate) -> None:
+    pool = Pool(threads=4, turn_s=0.001, idle_s=0, start=threads)
+    for client in range(200):
+        pool.put(gate, lambda _outcome: None, Asker("proxy", str(client)))
+    for asker in (Asker("proxy", "another"), Asker("relay"), MYSELF):
+        with asked_by(asker):
+            assert pool.run(lambda: "good", timeout=60) == "good"
+
+
+def test_an_abandoned_call_gives_its_place_up(threads: Threads, gate: Gate) -> None:
+    pool = Pool(threads=1, turn_s=inf, idle_s=0, start=threads)
+    for _ in range(20):
+        job = pool.put(gate, lambda _outcome: None)
+        assert gate.entered.acquire(timeout=20)
+        pool.drop(job)
+    assert pool.run(lambda: "good", timeout=60) == "good"
+    assert not pool.is_at_rest
+
+
+def test_no_more_calls_than_places_are_ever_under_way(threads: Threads, gate: Gate) -> None:
+    pool = Pool(turn_s=0.001, places=5, idle_s=0, start=threads)
+    jobs = [pool.put(gate, lambda _outcome: None) for _ in range(20)]
+    for _ in range(5):
+        assert gate.entered.acquire(timeout=20)
+    for job in jobs:
+        pool.drop(job)
+    with pytest.raises(LimitReachedError) as caught:
+        pool.run(lambda: None, timeout=0.01)
+    assert not caught.value.has_begun
+    assert gate.most_inside == 5
+
+
+def test_what_is_said_of_a_call_that_nobody_began() -> None:
+    assert why_late(2.0, has_begun=True) == "no answer within 2 s"
+    assert "waited for its turn for 2 s" in why_late(2.0, has_begun=False)

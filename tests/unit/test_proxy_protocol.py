@@ -12,6 +12,7 @@ SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 V4 = Ends(SocketAddress(Address("192.0.2.1"), 4000), SocketAddress(Address("192.0.2.2"), 143))
 V6 = Ends(SocketAddress(Address("2001:db8::1"), 4000), SocketAddress(Address("2001:db8::2"), 143))
 MAPPED = Ends(SocketAddress(Address("::ffff:192.0.2.1"), 4000), V4.local)
+MIXED = Ends(V4.peer, V6.local)
 BLOCK = b"\xc0\x00\x02\x01\xc0\x00\x02\x02\x0f\xa0\x00\x8f"
 
 
@@ -41,6 +42,11 @@ def with_checksum(block: bytes, *, wrong: int = 0) -> bytes:
         (b"PROXY TCP4 192.0.2.1 192.0.2.2 4000 143\r\n", V4),
         (b"PROXY TCP6 2001:db8::1 2001:db8::2 4000 143\r\n", V6),
         (b"PROXY TCP6 ::ffff:192.0.2.1 ::ffff:192.0.2.2 4000 143\r\n", V4),
+        (b"PROXY TCP6 ::ffff:192.0.2.1 2001:db8::2 4000 143\r\n", MIXED),
+        (b"PROXY TCP6 192.0.2.1 2001:db8::2 4000 143\r\n", MIXED),
+        (b"PROXY TCP4 192.0.2.1 2001:db8::2 4000 143\r\n", MIXED),
+        (b"PROXY TCP4 :: 0.0.0.0 0 0\r\n", Ends(SocketAddress(Address("::"), 0), SocketAddress(Address("0.0.0.0"), 0))),
+        (b"PROXY TCP4 2001:db8::2 192.0.2.1 143 4000\r\n", Ends(MIXED.local, MIXED.peer)),
         (b"PROXY UNKNOWN\r\n", None),
         (b"PROXY UNKNOWN ffff:f...f:ffff ffff:f...f:ffff 65535 65535\r\n", None),
         (binary(0x11, BLOCK), V4),
@@ -62,11 +68,12 @@ def test_a_header_says_who_the_client_is_and_nothing_behind_it_is_read(content: 
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"GET / HTTP/1.1\r\n", "it begins with b'GET / HTTP/1'"),
+        (b"GET / HTTP/1.1\r\n", "it begins with 'GET / HTTP/1'"),
         (b"PROXY TCP5 192.0.2.1 192.0.2.2 1 2\r\n", "is not PROXY TCP4 or TCP6"),
         (b"PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n", "two addresses and two ports"),
         (b"PROXY TCP4  192.0.2.1 192.0.2.2 1 2\r\n", "two addresses and two ports"),
-        (b"PROXY TCP4 2001:db8::1 192.0.2.2 1 2\r\n", "an address is none of TCP4"),
+        (b"PROXY TCP4 2001:db8::1 2001:db8::2 1 2\r\n", "an address is none of TCP4"),
+        (b"PROXY TCP6 192.0.2.1 192.0.2.2 1 2\r\n", "an address is none of TCP6"),
         (b"PROXY TCP6 fe80::1%eth0 fe80::2 1 2\r\n", "an address is none of TCP6"),
         (b"PROXY TCP4 192.0.2.01 192.0.2.2 1 2\r\n", "192.0.2.01"),
         (b"PROXY TCP4 192.0.2.1 192.0.2.2 65536 2\r\n", "over 65535"),

@@ -287,6 +287,16 @@ def test_lookups_that_never_answer_end_at_the_deadline() -> None:
     assert "no answer to the lookup of its IPv6 and IPv4 addresses within 2 s" in str(error)
 
 
+def test_where_nobody_was_asked_the_error_says_that_it_waited_for_its_turn() -> None:
+    asked: set[Question] = set()
+    for expected in ("addresses waited for its turn for 2 s", "no answer to the lookup of its IPv6 and IPv4 addresses"):
+        lookups = (Question(6), Question(4))
+        race = Race("host:80", lookups, 0.0, timing=Timing(), deadline=2.0, name="host", asked=asked)
+        race.tick(2.0)
+        assert expected in str(race.error)
+        asked.add(Question(4))
+
+
 def test_a_deadline_already_past_starts_nothing() -> None:
     world = World({SIX: Accepts()})
     error, at_s = failure(world, SIX, timeout_s=0.0)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from dualstack import Address, Dialer
-from dualstack.core.outlet import ANYWHERE
+from dualstack.core.outlet import ANYWHERE, Outlet
 from dualstack.core.service_records import ALIAS_STEPS, SERVICES_MAX, Query, ServiceRecord, followed, judged, query_of
+from dualstack.net.search import Plain, Search
 from dualstack.net.service_lookup import look_up_services
 from support.dialling import Resolver
 
@@ -146,8 +147,13 @@ class Services(Resolver):
         return found
 
 
+def services_of(port: int, service: str, outlet: Outlet, resolver: Services) -> object:
+    search = Search("www.example", (6, 4), Plain(resolver))
+    return look_up_services(search, port, service, outlet, resolver, discover=False)
+
+
 def looked_up(records: dict[str, Sequence[ServiceRecord] | Exception], port: int = 443) -> object:
-    return look_up_services("www.example", port, "https", ANYWHERE, Services(records), discover=False)
+    return services_of(port, "https", ANYWHERE, Services(records))
 
 
 def test_hints_have_their_sources_and_the_name_is_the_targets_own() -> None:
@@ -178,7 +184,7 @@ def test_whose_addresses_a_service_has(port: int, name: str, given: ServiceRecor
 def test_a_hint_that_may_not_be_dialled_is_left_out() -> None:
     outlet = Dialer(family=4).outlet
     given = {"www.example": [record("www", hints=(Address("::1"), Address("127.0.0.1")))]}
-    found = look_up_services("www.example", 443, "https", outlet, Services(given), discover=False)
+    found = services_of(443, "https", outlet, Services(given))
     assert [str(left.address) for left in found.left_out] == ["::1"]
     assert [str(hint.address) for hint in found.services[0].hints] == ["127.0.0.1"]
 
@@ -210,5 +216,5 @@ def test_a_dialler_with_a_service_takes_a_resolver_that_knows_them() -> None:
 
 def test_of_a_service_that_is_no_web_the_systems_table_has_the_port() -> None:
     resolver = Services({})
-    look_up_services("www.example", 143, "imap", ANYWHERE, resolver, discover=False)
+    services_of(143, "imap", ANYWHERE, resolver)
     assert resolver.kinds == ["SVCB"]

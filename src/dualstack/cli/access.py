@@ -5,9 +5,10 @@ from socket import if_nametoindex
 
 import click
 
-from dualstack.cli.output import console, json_option, print_json
+from dualstack.cli.output import json_option, print_json, print_table
 from dualstack.core.access import AccessList, Decision, Verdict
 from dualstack.core.address import Address
+from dualstack.core.suggestion import listed
 from dualstack.errors import ConfigError, ExitCode
 
 __all__ = ["command"]
@@ -77,7 +78,7 @@ def _rules_of(path: str, name: str, *, reach: bool) -> tuple[tuple[str, ...], tu
     for service in services:
         if service.name.casefold() == name.casefold():
             return (service.reach if reach else service.access), service.nat64
-    names = ", ".join(service.name for service in services)
+    names = listed(name, [service.name for service in services])
     raise ConfigError(path, "services", f"no service is called {name!r}; there are {names}")
 
 
@@ -91,15 +92,9 @@ def _as_json(address: Address, decision: Decision) -> dict[str, str | None]:
 
 
 def _print(access: AccessList, decisions: Iterable[tuple[Address, Decision]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("address", "verdict", "rule", box=None, pad_edge=False)
-    for address, decision in decisions:
-        style = "green" if decision.verdict is Verdict.ALLOW else "red"
-        rule = decision.rule or ("none matched" if len(access) else "there are none")
-        table.add_row(Text(str(address)), Text(decision.verdict.value, style=style), Text(rule))
-    if table.row_count:
-        console().print(table)
+    without = "none matched" if len(access) else "there are none"
+    rows = [(str(address), decision.verdict.value, decision.rule or without) for address, decision in decisions]
+    if rows:
+        print_table(("address", "verdict", "rule"), rows, colours={"allow": "green", "deny": "red"}, is_plain=True)
     else:
         click.echo(f"{len(access)} rule{'' if len(access) == 1 else 's'} read")

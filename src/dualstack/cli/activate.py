@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dualstack.cli.choices import OneOf
 from dualstack.cli.output import family_options
 from dualstack.core.configuration import Sockets
 from dualstack.errors import AddressError
@@ -57,7 +58,7 @@ UDP; of both families IPv6 is first.
 @family_options("{} alone, whatever WHERE says.")
 @click.option(
     "--sockets",
-    type=click.Choice([mode.value for mode in Sockets]),
+    type=OneOf([mode.value for mode in Sockets]),
     default="pair",
     show_default=True,
     help="Both families on two sockets, or on one, where an IPv4 peer is mapped.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dualstack.cli.output import console, json_option, print_json
+from dualstack.cli.output import console, json_option, print_json, room
 from dualstack.core.address import Address
 from dualstack.core.describe import Description, Family, describe
 from dualstack.core.embedded import Nat64
@@ -86,17 +86,20 @@ def _print(descriptions: Sequence[Description]) -> None:
         _print_one(out, description)
 
 
+# The widest label.
+_LABEL = len("canonical")
+
+
 def _print_one(out: "Console", description: Description) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    out.print(Text(_shown(description.input), style="bold"))
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim")
+    from dualstack.cli.tables import labelled_lines
+
+    out.print(Text(_shown(description.input), style="bold"), soft_wrap=True)
     for label, value in _rows(description):
         style = "red" if label == "error" else "green" if (label, value) == ("public", "allow") else ""
-        table.add_row(f"  {label}", Text(value, style=style))
-    out.print(table)
+        for line in labelled_lines(label, value, _LABEL, room()):
+            out.print(Text(line, style=style), soft_wrap=True)
 
 
 def _rows(description: Description) -> list[tuple[str, str]]:

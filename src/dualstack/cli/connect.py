@@ -15,7 +15,7 @@ from dualstack.cli.timeline import line_of
 from dualstack.core.address import Address
 from dualstack.core.endpoint import parse_target
 from dualstack.core.steps import DialStep, Kind
-from dualstack.errors import DualstackError, ExitCode
+from dualstack.errors import AddressError, DualstackError, ExitCode
 from dualstack.kernel.scopes import address_in
 from dualstack.net.dial import open_connection
 from dualstack.net.dialer import Dialer
@@ -166,6 +166,9 @@ class _Call:
         )
 
     def _target(self) -> tuple[str | Address, str | int]:
+        if not self._host:
+            # The library takes no host for this one, as getaddrinfo(3) does; here it is a variable that was not set.
+            raise AddressError("", "the host is empty: write a name or an address")
         if self._port is not None:
             self._name = self._host.strip("[]")
             return self._host, self._port

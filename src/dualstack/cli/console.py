@@ -9,8 +9,8 @@ import click
 
 from dualstack.cli.output import json_option, print_document
 from dualstack.errors import ControlError, ExitCode
-from dualstack.gateway.control.client import default_control_path
 from dualstack.gateway.control.console import COMMANDS, answer
+from dualstack.gateway.control.places import control_path
 
 __all__ = ["command"]
 
@@ -25,16 +25,14 @@ Examples:
 """
 )
 @click.argument("words", nargs=-1, metavar="[COMMAND...]")
-@click.option("--control", metavar="PATH", help="The gateway's control socket.")
+@click.option("--control", metavar="PATH", help="The gateway's control socket; found where none is named.")
 @json_option()
 def command(words: tuple[str, ...], control: str | None, as_json: bool) -> int:
     """Take Domino's commands: stop, start, restart and show port; without one, line by line from standard input.
 
     The exit code is that of the first command that failed.
     """
-    path = control or default_control_path()
-    if path is None:
-        raise ControlError("no gateway: XDG_RUNTIME_DIR is not set; name its control socket with --control")
+    path = control_path(control)
     if words:
         _print_answer(path, " ".join(words), as_json=as_json)
         return ExitCode.YES

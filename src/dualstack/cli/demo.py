@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dualstack.cli.output import console, json_option, print_document, print_json
+from dualstack.cli.output import json_option, print_boxes, print_document, print_json
 from dualstack.gateway.control.server import Control
 from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
@@ -79,20 +79,19 @@ def _box(box: Box) -> dict[str, object]:
 
 
 def _print_table(before: list[Box], after: list[Box]) -> None:
-    from rich import box
-    from rich.table import Table
+    from rich.text import Text
 
-    table = Table(box=box.SQUARE)
-    table.add_column("")
-    table.add_column("")
-    for server in FAMILIES:
-        table.add_column(f"IPv{server}-only server", justify="center")
-    for title, side in (("directly", before), ("through dualstack", after)):
-        for client in FAMILIES:
-            cells = [_cell(each) for each in side if each.client == client]
-            table.add_row(title if client == FAMILIES[0] else "", f"IPv{client} client", *cells)
-        table.add_section()
-    console().print(table)
+    rows = [
+        [
+            Text(title if client == FAMILIES[0] else ""),
+            Text(f"IPv{client} client"),
+            *(_cell(each) for each in side if each.client == client),
+        ]
+        for title, side in (("directly", before), ("through dualstack", after))
+        for client in FAMILIES
+    ]
+    heads = ["", "", *(f"IPv{server}-only server" for server in FAMILIES)]
+    print_boxes(heads, rows, sections=len(FAMILIES))
     click.echo(f"{sum(b.reached for b in before)} of 4 reach their server directly, ", nl=False)
     click.echo(f"{sum(b.reached for b in after)} of 4 through dualstack.")
 

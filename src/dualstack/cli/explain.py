@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dualstack.cli.batch import answer_lines, predicted
+from dualstack.cli.choices import OneOf
 from dualstack.cli.output import Seconds, json_option, print_document
 from dualstack.core.explain import Settings, explain
 from dualstack.core.figures import FIGURES
@@ -46,7 +47,7 @@ Exit status: 0 all open, 1 one fails, or the kernel disagrees, or a line of a ba
 """
 )
 @click.argument("sockets", nargs=-1, metavar="SOCKET...")
-@click.option("--os", "system", type=click.Choice(list(STACKS)), help="The system; this one by default.")
+@click.option("--os", "system", type=OneOf(list(STACKS)), help="The system; this one by default.")
 @click.option("--bindv6only", is_flag=True, help="With net.ipv6.bindv6only = 1, whatever it is here.")
 @click.option("--no-ipv6", is_flag=True, help="With IPv6 off.")
 @click.option("--config", "path", metavar="FILE", help="The sockets of a gateway's TOML, or a notes.ini.")
@@ -56,7 +57,7 @@ Exit status: 0 all open, 1 one fails, or the kernel disagrees, or a line of a ba
 @click.option("--seconds", type=Seconds(min=0, min_open=True), help="With --verify: how long.  [default: 30]")
 @click.option("--all", "everything", is_flag=True, help="With --verify: every pair of sockets, however long it takes.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, help="With --verify: another order and random cases.")
-@click.option("--figure", "number", type=click.Choice(list(FIGURES)), help="Draw a figure of Stevens' for a system.")
+@click.option("--figure", "number", type=OneOf(list(FIGURES)), help="Draw a figure of Stevens' for a system.")
 @click.option("--svg", metavar="FILE", help="Write the picture, or the figure, as SVG too.")
 @click.option("--systems", is_flag=True, help="Print what is known of each system, as Markdown.")
 @json_option()

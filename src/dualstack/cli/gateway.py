@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import click
 
+from dualstack.cli.choices import OneOf
 from dualstack.cli.output import Seconds, print_document, print_table
 from dualstack.cli.serving import run_gateway, serving_options
 from dualstack.core.domino_toml import domino_toml
@@ -13,7 +14,7 @@ from dualstack.errors import ExitCode
 from dualstack.gateway.config.check import Check, check, plan_document
 from dualstack.gateway.config.domino import given_options, load_domino, load_either, load_to_run
 from dualstack.gateway.config.tables import configuration_keys
-from dualstack.gateway.control.client import default_control_path
+from dualstack.gateway.control.places import default_control_path
 
 __all__ = ["command"]
 
@@ -47,7 +48,7 @@ A configuration:
     "--config", "-c", "path", metavar="FILE", default=DEFAULT_CONFIG, show_default=True, help="TOML, or a notes.ini."
 )
 @click.option("--check", "checking", is_flag=True, help="Print the plan and end: exit 1 on a conflict.")
-@click.option("--os", "system", type=click.Choice(list(STACKS)), help="With --check: plan for any host of this system.")
+@click.option("--os", "system", type=OneOf(list(STACKS)), help="With --check: plan for any host of this system.")
 @click.option("--no-lookup", is_flag=True, help="With --check: do not look names up.")
 @click.option("--timeout", type=Seconds(min=0, min_open=True), default=5.0, help="With --check: seconds for each name.")
 @click.option("--control", metavar="PATH", help="The control socket, instead of the file's.")
@@ -87,7 +88,7 @@ def command(
         return None
     if checking:
         file = load_either(path, given)
-        checked = check(file.configuration, system=system, lookup=not no_lookup, timeout_s=timeout)
+        checked = check(file.configuration, system=system, lookup=not no_lookup, timeout_s=timeout, tell=_tell)
         return _print_check(checked.with_notes(file.all_notes), as_json=as_json)
     if system is not None or no_lookup:
         raise click.UsageError("--os and --no-lookup go with --check")
@@ -106,6 +107,10 @@ def command(
         access_log=access_log,
     )
     return None
+
+
+def _tell(text: str) -> None:
+    click.echo(f"dualstack: {text}", err=True)
 
 
 def _print_check(checked: Check, *, as_json: bool) -> int:
@@ -130,6 +135,10 @@ def _print_plan(checked: Check) -> None:
         ],
         title="Sockets, in the order they are opened",
     )
+    if any(spec.rule for spec in made.sockets):
+        click.echo(
+            "rule: which of the six rules for the family of a socket, D6.1 to D6.6, decided; `why` has its words\n"
+        )
     _print_list("Conflicts", [str(conflict) for conflict in made.conflicts] or ["none foreseen"])
     _print_list(
         "Links",

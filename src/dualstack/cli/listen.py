@@ -8,6 +8,7 @@ from socket import socket
 
 import click
 
+from dualstack.cli.choices import OneOf
 from dualstack.cli.output import family_options, json_option, print_json
 from dualstack.core.address import Address
 from dualstack.core.configuration import Sockets
@@ -40,12 +41,12 @@ Examples:
 @family_options("{} alone, whatever WHERE says.")
 @click.option(
     "--sockets",
-    type=click.Choice([mode.value for mode in Sockets]),
+    type=OneOf([mode.value for mode in Sockets]),
     default="single",
     show_default=True,
     help="Both families on one socket, where an IPv4 peer is mapped, or on two.",
 )
-@click.option("--serve", type=click.Choice(["echo", "daytime"]), help="Answer as that service does (RFC 862, RFC 867).")
+@click.option("--serve", type=OneOf(["echo", "daytime"]), help="Answer as that service does (RFC 862, RFC 867).")
 @click.option("--count", type=click.IntRange(min=1), help="End after so many connections.")
 @json_option("Print a line of JSON once all sockets listen, and one for each connection.")
 def command(
@@ -60,7 +61,7 @@ def command(
 ) -> None:
     """Accept connections on WHERE and show who they are from; each ends when its client ends it, or Ctrl-C."""
     mode = "pair" if sockets == "auto" else sockets
-    planned = plan_listen(where, port=port, family=6 if v6only else family, sockets=mode)
+    planned = plan_listen(where, port=port, family=6 if v6only else family, sockets=mode, tell=_tell)
     supply = Supply(handed_sockets())
     planned = supply.settle(planned, "LISTEN_FDS", at_start=True)
     for note in planned.notes:
@@ -69,6 +70,10 @@ def command(
     supply.close()
     with asyncio.Runner() as runner:
         runner.run(_listen(opened, _SERVICES[serve], count, _Speaker(as_json=as_json)))
+
+
+def _tell(text: str) -> None:
+    click.echo(f"dualstack: {text}", err=True)
 
 
 async def _listen(opened: list[socket], serve: Serve, count: int | None, speaker: "_Speaker") -> None:
@@ -90,10 +95,15 @@ async def _listen(opened: list[socket], serve: Serve, count: int | None, speaker
             if left == 0:
                 done.set()
 
+    def over(task: asyncio.Task[None]) -> None:
+        live.discard(task)
+        if not task.cancelled():
+            task.exception()  # an end that has ended the loop is not told once more
+
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A task of our own: asyncio before 3.12 asks one of its own, once cancelled, for its exception, and trips.
         live.add(task := loop.create_task(attend(reader, writer)))
-        task.add_done_callback(live.discard)
+        task.add_done_callback(over)
 
     servers = [await asyncio.start_server(connected, sock=sock, backlog=BACKLOG) for sock in opened]
     with on_signals({"SIGTERM": done.set, "SIGINT": done.set}):

@@ -1,15 +1,20 @@
 """Finds the verb, runs it, and turns what it raises into one line and an exit code."""
 
-import os
 import sys
+from io import StringIO
 
-from dualstack.errors import DualstackError, ExitCode
+from dualstack.errors import DualstackError, ExitCode, NotInstalled
+from dualstack.net.extras import need, need_of
 
 try:
-    import click
-except ModuleNotFoundError:  # pragma: no cover - `.ci/run` shows it with the bare wheel
-    sys.exit("dualstack: the command needs its extras: pip install 'dualstack[all]'")
+    need("the command", "cli")
+except NotInstalled as error:
+    sys.stderr.write(f"dualstack: {error}\n")
+    sys.exit(error.exit_code)
 
+import click
+
+from dualstack.cli.streams import prepare_streams, say_on_stderr
 from dualstack.cli.verbs import Verbs
 
 __all__ = ["cli", "main"]
@@ -36,10 +41,20 @@ VERBS = {
 }
 
 
+NEEDS = {
+    "demo": ("gateway",),
+    "relay": ("gateway",),
+    "proxy": ("gateway",),
+    "gateway": ("gateway",),
+    "lab": ("gateway", "dns", "lab"),
+}
+
+
 @click.group(
     cls=Verbs,
     package="dualstack.cli",
     verbs=VERBS,
+    needs=NEEDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="dualstack", prog_name="dualstack")
@@ -49,22 +64,33 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line of this process and exit with its code."""
+    prepare_streams()
     try:
         code = cli.main(prog_name="dualstack", standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        say_on_stderr(_usage(error))
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(_INTERRUPTED)
+    except ModuleNotFoundError as error:
+        lacking = need_of(error.name or "")
+        if lacking is None:
+            raise
+        say_on_stderr(f"dualstack: {lacking}")
+        sys.exit(lacking.exit_code)
     except DualstackError as error:
-        click.echo(f"dualstack: {error}", err=True)
+        say_on_stderr(f"dualstack: {error}")
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader has gone: what is left in the buffer must not be written at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.NO)
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
-        click.echo(f"dualstack: {error.strerror or error}{where}", err=True)
+        say_on_stderr(f"dualstack: {error.strerror or error}{where}")
         sys.exit(ExitCode.UNAVAILABLE)
     sys.exit(code if isinstance(code, int) else ExitCode.YES)
+
+
+def _usage(error: click.ClickException) -> str:
+    """What click shows of an error: how the verb is used, and what was wrong."""
+    told = StringIO()
+    error.show(told)
+    return told.getvalue().rstrip("\n")

@@ -1,20 +1,38 @@
 """What the verbs share of printing: JSON that scripts read, and a console that obeys `NO_COLOR`."""
 
 import json
+import os
+import re
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
-from math import isnan
+from itertools import zip_longest
+from math import inf, isnan
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
-__all__ = ["Seconds", "console", "family_options", "json_option", "print_document", "print_json", "print_table"]
+__all__ = [
+    "Seconds",
+    "console",
+    "family_options",
+    "json_option",
+    "print_boxes",
+    "print_document",
+    "print_json",
+    "print_table",
+    "room",
+]
 
-_WIDTH = 120
+# For what is no table.
+_WIDTH = 1000
+# A figure is looked at, and its boxes hold few words.
+_FIGURE = 120
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -68,18 +86,77 @@ def print_document(document: Mapping[str, object]) -> None:
     print_json({"version": 1, **document})
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
-    """Print a table whose heads and cells say what they say: brackets in a name are no markup."""
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    title: str | None = None,
+    colours: Mapping[str, str] | None = None,
+    is_plain: bool = False,
+) -> None:
+    """Print a table whose heads and cells say what they say: brackets in a name are no markup.
+
+    Args:
+        columns: the heads.
+        rows: the cells.
+        title: a line above it.
+        colours: of words that stand alone in a cell, on a terminal.
+        is_plain: without lines and margins, for who cuts it by columns.
+    """
+    from rich.text import Text
+
+    from dualstack.cli.tables import table_lines
+
+    out = console()
+    if title is not None:
+        out.print(Text(title, style="italic"), soft_wrap=True)
+    for line in table_lines(columns, list(rows), room(), is_plain=is_plain):
+        shown = Text(line)
+        for word, colour in (colours or {}).items():
+            shown.highlight_regex(rf"(?<=  ){re.escape(word)}(?=  |$)", colour)
+        out.print(shown, soft_wrap=True)
+    if not is_plain:
+        out.print()
+
+
+def print_boxes(
+    columns: Sequence[str], rows: Sequence[Sequence["Text"]], *, title: str | None = None, sections: int = 1
+) -> None:
+    """Print a figure of boxes, in colour; where it is wider than the terminal, as a table without lines.
+
+    Args:
+        columns: the heads; those without one are at the left.
+        rows: the boxes.
+        title: a line above it.
+        sections: how many rows stand between two lines.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-    for column in columns:
-        table.add_column(Text(column), overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
+    from dualstack.cli.tables import fitted
+
+    lines = [line for row in rows for line in zip_longest(*(cell.plain.split("\n") for cell in row), fillvalue="")]
+    widths = fitted([columns, *lines], min(room(), _FIGURE) - 3 * len(columns) - 1)
+    if widths is None:
+        print_table(columns, [[cell.plain.replace("\n", ", ") for cell in row] for row in rows], title=title)
+        return
+    if title is not None:
+        console().print(Text(title, style="italic"), soft_wrap=True)
+    table = Table(box=box.SQUARE)
+    for head, width in zip(columns, widths, strict=True):
+        table.add_column(Text(head), justify="center" if head else "left", width=width)
+    for number, row in enumerate(rows, 1):
+        table.add_row(*row, end_section=number % sections == 0)
     console().print(table)
+
+
+def room() -> float:
+    """How wide the output may be: the terminal's width, or COLUMNS; without end where it goes into a file or a pipe."""
+    written = os.environ.get("COLUMNS", "")
+    if written.isdecimal() and int(written) > 0:
+        return int(written)
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else inf
 
 
 def console(*, stderr: bool = False) -> "Console":
@@ -87,4 +164,4 @@ def console(*, stderr: bool = False) -> "Console":
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else _WIDTH)
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else int(min(room(), _WIDTH)))

@@ -2,9 +2,10 @@
 
 import click
 
+from dualstack.cli.choices import OneOf
 from dualstack.cli.output import Seconds, json_option, print_document, print_table
-from dualstack.errors import ControlError
-from dualstack.gateway.control.client import default_control_path, request
+from dualstack.gateway.control.client import request
+from dualstack.gateway.control.places import control_path
 
 __all__ = ["command"]
 
@@ -17,21 +18,20 @@ Examples:
   dualstack ports stop TCPIP --drain 30       and are ended within 30 seconds
   dualstack ports start tcpip
   dualstack ports restart tcpip6 --release    let go of the port number in between
+  dualstack ports list --control /srv/gw.sock  where several gateways run; so does DUALSTACK_CONTROL=/srv/gw.sock
 """
 )
-@click.argument("verb", type=click.Choice(["list", "stop", "start", "restart"]))
+@click.argument("verb", type=OneOf(["list", "stop", "start", "restart"]))
 @click.argument("name", required=False)
 @click.option("--drain", type=Seconds(min=0), metavar="SECONDS", help="End the port's connections within so long.")
 @click.option("--release", is_flag=True, help="Close the sockets, so that others may take the port number.")
-@click.option("--control", metavar="PATH", help="The gateway's control socket.")
+@click.option("--control", metavar="PATH", help="The gateway's control socket; found where none is named.")
 @json_option()
 def command(
     verb: str, name: str | None, drain: float | None, release: bool, control: str | None, as_json: bool
 ) -> None:
     """List, stop, start or restart ports; stopping one never touches another."""
-    path = control or default_control_path()
-    if path is None:
-        raise ControlError("no gateway: XDG_RUNTIME_DIR is not set; name its control socket with --control")
+    path = control_path(control)
     if verb == "list":
         _print_ports(request(path, "list"), as_json=as_json)
         return

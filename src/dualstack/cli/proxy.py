@@ -2,6 +2,7 @@
 
 import click
 
+from dualstack.cli.choices import OneOf
 from dualstack.cli.output import Seconds
 from dualstack.cli.service_options import ServiceOptions, service_options
 from dualstack.core.configuration import ForwardTarget, ProxyProtocol
@@ -27,7 +28,7 @@ Without rules it serves the loopback alone. Users with passwords: see `users` in
     "--protocol",
     "protocols",
     multiple=True,
-    type=click.Choice([protocol.value for protocol in ProxyProtocol]),
+    type=OneOf([protocol.value for protocol in ProxyProtocol]),
     help="How clients may ask; by all of these where none is named.",
 )
 @click.option(

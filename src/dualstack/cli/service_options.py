@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 
 import click
 
+from dualstack.cli.choices import OneOf
 from dualstack.cli.output import Seconds, family_options
 from dualstack.cli.serving import run_gateway, serving_options
 from dualstack.core.configuration import BOTH, Configuration, Service, Sockets, Target
@@ -92,7 +93,7 @@ def service_options(target: str) -> Callable[[F], F]:
         click.option("--v6only", is_flag=True, help="Listen for IPv6 alone."),
         click.option(
             "--sockets",
-            type=click.Choice([mode.value for mode in Sockets]),
+            type=OneOf([mode.value for mode in Sockets]),
             default="auto",
             help="Both families on one socket or on two.",
         ),

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import click
 
+from dualstack.cli.choices import OneOf
 from dualstack.cli.output import print_json
 from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration
@@ -23,7 +24,7 @@ def serving_options(function: F) -> F:
     """The options of a program that serves until a signal ends it: how it is watched, and by how many it is done."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once all sockets listen."),
-        click.option("--log", type=click.Choice(["text", "json"]), help="The form of the log on standard error."),
+        click.option("--log", type=OneOf(["text", "json"]), help="The form of the log on standard error."),
         click.option(
             "--workers",
             type=click.IntRange(1, 256),

@@ -17,6 +17,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import TypeAlias
 
 from dualstack.core.address import BITS, Address
@@ -57,6 +58,11 @@ class Decision:
     verdict: Verdict
     rule: str | None
 
+    @property
+    def why(self) -> str:
+        """For people: by what an address is denied."""
+        return f"rule `{self.rule}` denies it" if self.rule else "no rule allows it"
+
 
 _NONE_MATCHED = Decision(Verdict.DENY, None)
 
@@ -85,6 +91,8 @@ class AccessList:
     __slots__ = ("_close", "_decisions", "_ipv4", "_ipv6", "rules")
 
     def __init__(self, rules: Iterable[str], nat64: Iterable[str] = (), *, zone_id: ZoneId | None = None) -> None:
+        if isinstance(rules, str):
+            raise RuleError(rules, f"the rules are a list, of which this is one: write [{rules!r}]")
         self.rules = tuple(rules)
         prefixes = Nat64(nat64)
         read = _Rules(self.rules, zone_id)
@@ -119,6 +127,12 @@ class AccessList:
         cells = table.cells
         answer = table.answers[bisect_right(table.starts, number, cells[cell], cells[cell + 1])]
         return self._look_closer(address) if answer is None else answer
+
+    def check_through(self, address: Address, nat64: Nat64) -> Decision:
+        """As `check`, where translators with these prefixes are in use too, known only since."""
+        if address not in nat64:
+            return self.check(address)
+        return self._decisions[self._close.rank(address, nat64) - 1]
 
     def _look_closer(self, address: Address) -> Decision:
         if address.is_mapped:
@@ -199,21 +213,32 @@ class _CloseLook:
         self._ipv6 = Intervals(128, rules.blocks[6], default=self._default)
         self._zones = {zone: Intervals(128, blocks, default=self._default) for zone, blocks in rules.zones.items()}
 
-    def rank(self, address: Address) -> int:
-        """The rank of the first rule that matches an IPv6 address that is not mapped."""
-        return min(self._ranks(address))
+    def rank(self, address: Address, more: Nat64 | None = None) -> int:
+        """The rank of the first rule that matches an IPv6 address that is not mapped; `more` translators are known."""
+        return min(self._ranks(address, self._nat64 if more is None else _joined(self._nat64, more)))
 
-    def _ranks(self, address: Address) -> Iterator[int]:
+    def _ranks(self, address: Address, nat64: Nat64) -> Iterator[int]:
         yield self._ipv6.rank(address.value)
         if address.scope is not None:
             zone = self._zones.get(self._zone(address.scope))
             yield zone.rank(address.value) if zone else self._default
-        for embedded in embedded_ipv4(address, self._nat64):
+        for embedded in embedded_ipv4(address, nat64):
             yield self._ipv4_denied.rank(embedded.ipv4.value)
+        behind = nat64.behind(address)
+        if behind is not None:
+            yield self._ipv4_denied.rank(behind.value)
         for rank, verdict in self._public:
             # A zone makes an address unfit to be let pass as public, and must not hide it where it is denied.
-            if is_public(address if verdict is Verdict.ALLOW else address.without_scope, self._nat64):
+            is_denial = verdict is Verdict.DENY
+            if is_public(address.without_scope if is_denial else address, nat64) and (
+                is_denial or behind is None or is_public(behind)
+            ):
                 yield rank
+
+
+@lru_cache(maxsize=64)
+def _joined(nat64: Nat64, more: Nat64) -> Nat64:
+    return Nat64((*nat64.prefixes, *more.prefixes))
 
 
 def _parsed(text: str) -> tuple[Verdict, Prefix | Group]:

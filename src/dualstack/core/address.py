@@ -66,7 +66,7 @@ class Address:
     (False, Address('192.0.2.1'))
     """
 
-    __slots__ = ("scope", "value", "version")
+    __slots__ = ("__weakref__", "scope", "value", "version")
 
     version: int
     value: int
@@ -227,6 +227,14 @@ class Address:
     def __str__(self) -> str:
         text = _text(self.version, self.value)
         return text if self.scope is None else f"{text}%{self.scope}"
+
+    def __format__(self, spec: str) -> str:
+        # As `ipaddress` has it: b, n, x and X are the number, all else is the text's.
+        if spec[-1:] not in {"b", "n", "x", "X"}:
+            return format(str(self), spec)
+        from ipaddress import ip_address  # who writes no numbers does not pay for it
+
+        return format(ip_address(self.packed), spec)
 
     def __repr__(self) -> str:
         return f"Address({str(self)!r})"

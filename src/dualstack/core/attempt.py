@@ -28,7 +28,7 @@ class Memory(Protocol):
 class Attempt:
     """A connection under way, or one that was."""
 
-    __slots__ = ("candidate", "elapsed_s", "errno", "number", "patience_s", "started", "why")
+    __slots__ = ("candidate", "cause", "elapsed_s", "errno", "number", "patience_s", "started", "why")
 
     def __init__(self, number: int, candidate: Candidate, started: float, patience_s: float) -> None:
         self.number = number
@@ -37,6 +37,7 @@ class Attempt:
         self.patience_s = patience_s
         self.errno = 0
         self.why = ""
+        self.cause: BaseException | None = None
         self.elapsed_s = 0.0
 
 

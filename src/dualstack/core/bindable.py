@@ -1,16 +1,19 @@
 """Which bind fails by itself, whatever else is bound (Linux: __inet_bind, __inet6_bind).
 
-Addresses that the host does not have, sockaddrs of the other family, scopes that name nothing.
+Addresses that the host does not have, sockaddrs of the other family, scopes that name nothing. Of a host that is here
+the kernel is asked instead (`HostFacts.answers`): a list of interfaces knows neither broadcast addresses and local
+routes nor net.ipv4.ip_nonlocal_bind; here is then said in words what it meant.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from dualstack.core.address import Address
 from dualstack.core.case import Case, Outcome, Sock
 from dualstack.core.cover import device_of, is_v6only
+from dualstack.core.hostfacts import Interface
 from dualstack.core.unknown import UNKNOWN
 
-__all__ = ["is_local", "refused_alone"]
+__all__ = ["is_local", "is_tentative", "refused_alone", "why_not_there"]
 
 _INET_BIND = "net/ipv4/af_inet.c: __inet_bind"
 _INET6_BIND = "net/ipv6/af_inet6.c: __inet6_bind"
@@ -24,7 +27,7 @@ def refused_alone(case: Case, sock: Sock) -> Outcome | None:
     if refused is not None:
         return refused
     if sock.family == 6 and sock.address.is_mapped and is_v6only(case, sock) is not False:
-        why = "a mapped address on an IPV6_V6ONLY socket"
+        why = "an IPV6_V6ONLY socket takes no IPv4-mapped address"
         errno = case.stack.mapped_bind if is_v6only(case, sock) is True else UNKNOWN
         return Outcome(errno, why, source=case.stack.source_of("mapped_bind"))
     if sock.address.canonical.version == 4:
@@ -36,7 +39,9 @@ def _wrong_family(case: Case, sock: Sock) -> Outcome | None:
     if sock.family == 4 and sock.address.version == 6:
         return Outcome("EAFNOSUPPORT", "an AF_INET socket has no room for an IPv6 address", source=_INET_BIND)
     if sock.family == 6 and sock.address.version == 4:
-        return _on_linux(case, "EINVAL", "an AF_INET6 socket wants an IPv6 address; write it IPv4-mapped", _INET6_BIND)
+        return _on_linux(
+            case, "EINVAL", "an AF_INET6 socket wants an IPv6 address: write this one IPv4-mapped", _INET6_BIND
+        )
     return None
 
 
@@ -52,7 +57,11 @@ def _refused_ipv4(case: Case, address: Address) -> Outcome | None:
         return None
     if address.is_multicast or address == _BROADCAST:
         # A subnet's own broadcast address is not known here.
-        return None if case.stack.name == "linux" else _on_linux(case, None, "an address of many", _INET_BIND)
+        return (
+            None
+            if case.stack.name == "linux"
+            else _on_linux(case, None, "the address stands for many hosts", _INET_BIND)
+        )
     if is_local(case, address):
         return None
     return Outcome("EADDRNOTAVAIL", f"no interface of this host has {address}", source=_INET_BIND)
@@ -65,7 +74,11 @@ def _refused_ipv6(case: Case, address: Address) -> Outcome | None:
     if address.is_unspecified:
         return None
     if address.is_multicast:
-        return None if case.stack.name == "linux" else _on_linux(case, None, "an address of many", _INET6_BIND)
+        return (
+            None
+            if case.stack.name == "linux"
+            else _on_linux(case, None, "the address stands for many hosts", _INET6_BIND)
+        )
     if case.ipv6 and is_local(case, address):
         return None
     why = f"no interface of this host has {address}" if case.ipv6 else "IPv6 is off"
@@ -96,7 +109,7 @@ def _on_linux(case: Case, errno: str | None, why: str, source: str) -> Outcome:
     """What Linux was seen to do; nothing was read of the others."""
     if case.stack.name == "linux":
         return Outcome(errno, why, source=source)
-    return Outcome(UNKNOWN, f"{why}; no source tells what {case.stack.title} says", source=case.stack.source)
+    return Outcome(UNKNOWN, f"{why}; no source tells what happens then on {case.stack.title}", source=case.stack.source)
 
 
 def is_local(case: Case, address: Address) -> bool:
@@ -112,3 +125,41 @@ def is_local(case: Case, address: Address) -> bool:
         and (wanted is None or here.scope is None or device_of(case, here) == wanted)
         for here in case.local
     )
+
+
+def is_tentative(address: Address, interfaces: Iterable[Interface]) -> bool:
+    """Whether the kernel still looks for another host that has `address`, and so does not let it be bound yet."""
+    return any(_is_among(address, each.tentative, each) for each in interfaces)
+
+
+def why_not_there(address: Address, errno: str, interfaces: Iterable[Interface]) -> str:
+    """Why the kernel refuses to bind `address` by itself with `errno`, and what to do about it."""
+    for each in interfaces:
+        if _is_among(address, each.duplicate, each):
+            return (
+                f"another host has {address} too, so {each.name} may not use it (duplicate address detection failed); "
+                "give one of them another address"
+            )
+        if _is_among(address, each.tentative, each):
+            return (
+                f"{address} is still tentative on {each.name}: the kernel looks for another host that has it; "
+                "try again in a second or two, or bind it with freebind"
+            )
+    if errno == "EADDRNOTAVAIL":
+        return f"no interface of this host has {address}; bind one that it has, or *"
+    return f"{_REFUSALS.get(errno, 'the system refuses it')}; bind another address"
+
+
+_REFUSALS = {
+    "EACCES": "the system forbids it",
+    "EAFNOSUPPORT": "this system makes no sockets of that family",
+    "EINVAL": "it is no address that such a socket can have",
+    "ENODEV": "there is no interface of that name or number",
+    "EPERM": "the system forbids it",
+}
+
+
+def _is_among(address: Address, others: Iterable[Address], on: Interface) -> bool:
+    if address.scope not in {None, on.name, str(on.index)}:
+        return False
+    return any((address.value, address.version) == (other.value, other.version) for other in others)

@@ -54,6 +54,7 @@ class Sock:
         reuseport: SO_REUSEPORT.
         uid: who made it.
         exclusive: SO_EXCLUSIVEADDRUSE, which Windows alone has.
+        device: the interface that it keeps to (SO_BINDTODEVICE), by name.
     """
 
     family: int
@@ -63,6 +64,7 @@ class Sock:
     reuseport: bool = False
     uid: int = 0
     exclusive: bool = False
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

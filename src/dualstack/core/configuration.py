@@ -10,6 +10,7 @@ from math import inf
 from dualstack.core.address import Address
 from dualstack.core.endpoint import Endpoint, Wildcard
 from dualstack.core.forwarding import implied_rules
+from dualstack.core.suggestion import listed
 from dualstack.errors import ConfigError
 
 __all__ = [
@@ -96,12 +97,14 @@ class Port:
         bind: an address, or `Wildcard.ANY` where it is bound to none.
         v6only: with `::`, IPv6 alone.
         interface: the one interface that it uses, or any.
+        freebind: bound to its address though no interface has it yet.
     """
 
     name: str
     bind: Address | str | Wildcard = Wildcard.ANY
     v6only: bool = False
     interface: str | None = None
+    freebind: bool = False
 
     @property
     def key(self) -> str:
@@ -205,6 +208,6 @@ class Configuration:
         """
         port = self.ports_by_key.get(name.casefold())
         if port is None:
-            known = ", ".join(port.name for port in self.ports) or "none"
+            known = listed(name, [port.name for port in self.ports])
             raise ConfigError(self.where, key, f"no [ports.{name}]; there are: {known}")
         return port

@@ -52,14 +52,14 @@ class Bound:
 def bound(case: Case, index: int) -> Bound:
     """The socket of `case` with this index as it is once it is bound."""
     sock = case.sockets[index]
-    address = sock.address
+    address, device = sock.address, _number_of(case, sock.device)
     if address.version == 4 or address.is_mapped:
         ipv4 = address.canonical
-        return Bound(index, sock, Cover(ANY if ipv4.is_unspecified else ipv4, None), None)
+        return Bound(index, sock, Cover(ANY if ipv4.is_unspecified else ipv4, None), device)
     if not address.is_unspecified:
-        return Bound(index, sock, Cover(None, address.without_scope), device_of(case, address))
+        return Bound(index, sock, Cover(None, address.without_scope), device or device_of(case, address))
     v6only = is_v6only(case, sock)
-    return Bound(index, sock, Cover(None if v6only is True else ANY, ANY), None, perhaps_v4=v6only is UNKNOWN)
+    return Bound(index, sock, Cover(None if v6only is True else ANY, ANY), device, perhaps_v4=v6only is UNKNOWN)
 
 
 def is_v6only(case: Case, sock: Sock) -> bool | Unknown:
@@ -74,11 +74,13 @@ def is_v6only(case: Case, sock: Sock) -> bool | Unknown:
 
 def device_of(case: Case, address: Address) -> str | None:
     """The interface that an address names, by number where it is known; a scope counts on link-local ones alone."""
-    scope = address.scope
-    if scope is None or not address.needs_scope:
-        return None
-    index = case.interfaces.get(scope)
-    return scope if index is None else str(index)
+    return _number_of(case, address.scope) if address.needs_scope else None
+
+
+def _number_of(case: Case, name: str | None) -> str | None:
+    """The number of an interface, or its name where the number is not known."""
+    index = None if name is None else case.interfaces.get(name)
+    return name if index is None else str(index)
 
 
 def overlap(a: Bound, b: Bound) -> bool:

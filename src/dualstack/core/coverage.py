@@ -17,7 +17,10 @@ __all__ = ["Claim", "Settlement", "settle"]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One item of a listen list, or one named port of a service, on a port number; `name` is what stood for `host`."""
+    """One item of a listen list, or one named port of a service, on a port number; `name` is what stood for `host`.
+
+    `is_bindable` is what the kernel said of an IPv6 address although IPv6 counts as off.
+    """
 
     service: str
     port_name: str
@@ -28,6 +31,8 @@ class Claim:
     build: Sockets = Sockets.AUTO
     interface: str | None = None
     name: str = field(default="", compare=False)
+    freebind: bool = field(default=False, compare=False)
+    is_bindable: bool = field(default=False, compare=False)
 
     @property
     def is_wildcard(self) -> bool:
@@ -114,7 +119,9 @@ def _settle_losers(claims: Sequence[Claim], settlement: Settlement, owner: int, 
 def _settle_specific(claims: Sequence[Claim], settlement: Settlement, *, ipv6: bool) -> None:
     owners: dict[Address, int] = {}
     for index, claim in enumerate(claims):
-        if claim.is_wildcard or isinstance(claim.host, Wildcard) or (claim.host.version == 6 and not ipv6):
+        if claim.is_wildcard or isinstance(claim.host, Wildcard):
+            continue
+        if claim.host.version == 6 and not ipv6 and not claim.is_bindable:
             continue
         owner = owners.setdefault(claim.host, _own_wildcard(claims, settlement, index))
         if owner == index:

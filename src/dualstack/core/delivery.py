@@ -71,8 +71,16 @@ _BROADCAST = Address("255.255.255.255")
 
 # As Linux was seen; of the others nothing is told.
 _NOBODY: tuple[tuple[Callable[[Case, _Destination], bool], Errno, str], ...] = (
-    (lambda c, w: _is_for_many(w) and c.proto == "tcp", "ENETUNREACH", "TCP connects to one host"),
-    (lambda _c, w: _is_for_many(w), UNKNOWN, "sent to many: who has joined the group decides, not the bind alone"),
+    (
+        lambda c, w: _is_for_many(w) and c.proto == "tcp",
+        "ENETUNREACH",
+        "TCP connects to one host, and this address stands for many",
+    ),
+    (
+        lambda _c, w: _is_for_many(w),
+        UNKNOWN,
+        "it is sent to many: who has joined the group decides, not the bind alone",
+    ),
     (lambda c, w: w.address.version == 6 and not c.ipv6, "EADDRNOTAVAIL", "IPv6 is off"),
     (
         lambda _c, w: w.address.needs_scope and w.device is None,
@@ -114,8 +122,9 @@ def _on_linux(case: Case, candidates: Sequence[Bound], wanted: _Destination) -> 
     version = wanted.address.version
     first = max(candidates, key=lambda each: (each.cover.part(version) is not ANY, each.sock.family == version))
     group = sorted(each.index for each in candidates if _one_group(first, each)) if first.sock.reuseport else []
-    exact = "the exact address before the wildcard" if first.cover.part(version) is not ANY else "the wildcard"
-    why = f"{exact}; its SO_REUSEPORT group shares by hash" if len(group) > 1 else exact
+    why = _why(candidates, is_exact=first.cover.part(version) is not ANY)
+    if len(group) > 1:
+        why = "the sockets of a SO_REUSEPORT group share by a hash of the client's address and port"
     return _received(candidates, group or [first.index], wanted, why, _LINUX[case.proto])
 
 
@@ -135,11 +144,19 @@ def _elsewhere(case: Case, candidates: Sequence[Bound], wanted: _Destination) ->
     ranks = [_rank(stack, each, version) for each in candidates]
     best = [each for each, rank in zip(candidates, ranks, strict=True) if rank == max(ranks)]
     if len(best) > 1 or (len(candidates) > 1 and not _is_told(case, candidates)):
-        return Delivery(errno=UNKNOWN, why=f"no source tells how {stack.title} shares between them")
-    return _received(best, [best[0].index], wanted, stack.ipv4_goes_to if version == 4 else _EXACT, stack.source)
+        return Delivery(errno=UNKNOWN, why=f"no source tells which of them receives it on {stack.title}")
+    why = f"on {stack.title} IPv4 goes to {stack.ipv4_goes_to}"
+    if version == 6 or len(candidates) == 1 or stack.ipv4_goes_to == "unknown":
+        why = _why(candidates, is_exact=best[0].cover.part(version) is not ANY)
+    return _received(best, [best[0].index], wanted, why, stack.source)
 
 
-_EXACT = "the exact address before the wildcard"
+def _why(candidates: Sequence[Bound], *, is_exact: bool) -> str:
+    if len(candidates) == 1:
+        return "it is the only socket that covers this address"
+    if is_exact:
+        return "an exact address comes before a wildcard"
+    return "of two wildcards the one of the address's own family comes first"
 
 
 def _rank(stack: Stack, each: Bound, version: int) -> tuple[bool, bool]:

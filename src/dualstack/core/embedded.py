@@ -48,7 +48,7 @@ class Nat64:
     """The network-specific prefixes of the translators in use, the longest first.
 
     Args:
-        prefixes: texts such as `2001:db8:64::/96`.
+        prefixes: texts such as `2001:db8:64::/96`, or what was read of them.
 
     Raises:
         AddressError: a prefix that RFC 6052 has no place for an IPv4 address in.
@@ -59,8 +59,10 @@ class Nat64:
 
     prefixes: tuple[Prefix, ...]
 
-    def __init__(self, prefixes: Iterable[str] = ()) -> None:
-        parsed = {nat64_prefix(text) for text in prefixes} - {NAT64_WELL_KNOWN}
+    def __init__(self, prefixes: Iterable[str | Prefix] = ()) -> None:
+        if isinstance(prefixes, str):
+            raise AddressError(prefixes, f"the prefixes are a list, of which this is one: write [{prefixes!r}]")
+        parsed = {each if isinstance(each, Prefix) else nat64_prefix(each) for each in prefixes} - {NAT64_WELL_KNOWN}
         object.__setattr__(self, "prefixes", tuple(sorted(parsed, key=lambda prefix: (-prefix.length, prefix))))
 
     def decode(self, address: Address) -> Embedded | None:
@@ -70,6 +72,23 @@ class Nat64:
             if ipv4 is not None:
                 return Embedded(f"nat64-nsp/{prefix.length}", Address.from_int(ipv4, 4))
         return None
+
+    def behind(self, address: Address) -> Address | None:
+        """The IPv4 address that a translator may send to, whatever stands in the u octet and the suffix.
+
+        RFC 6052 section 2.2 has them zero, and has no word for what becomes of other values: translators that are in
+        use read over them. `decode` is for who describes, this for who refuses.
+        """
+        found = self.decode(address)
+        if found is not None:
+            return found.ipv4
+        for prefix in self.prefixes:
+            if address in prefix:
+                return Address.from_int(_rfc6052_split(address.value, prefix.length)[0], 4)
+        return None
+
+    def __contains__(self, address: Address) -> bool:
+        return any(address in prefix for prefix in self.prefixes)
 
 
 def nat64_prefix(text: str) -> Prefix:

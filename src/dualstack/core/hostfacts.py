@@ -9,21 +9,44 @@ from types import MappingProxyType
 
 from dualstack.core.address import Address
 
-__all__ = ["HostFacts", "Interface", "Listener"]
+__all__ = ["BindAsk", "HostFacts", "Interface", "Listener"]
 
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A network interface; its link-local addresses carry its name as their scope."""
+    """A network interface; its link-local addresses carry its name as their scope.
+
+    Args:
+        name: as the system calls it.
+        index: its number.
+        addresses: all that it has, usable or not.
+        tentative: those among them that the kernel still looks for on other hosts (RFC 4862 section 5.4).
+        duplicate: those among them that another host was found to have.
+    """
 
     name: str
     index: int
     addresses: tuple[Address, ...] = ()
+    tentative: tuple[Address, ...] = ()
+    duplicate: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BindAsk:
+    """An address as a socket would be bound to it, whatever its port number."""
+
+    proto: str
+    address: Address
+    interface: str | None = None
+    freebind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A socket that listens (TCP) or is bound (UDP) on this host already; None is unknown."""
+    """A socket that listens (TCP) or is bound (UDP) on this host already; None is unknown.
+
+    One with a `peer` is a connection, which holds a port number as well; `lingers` is TIME_WAIT and its like.
+    """
 
     proto: str
     family: int
@@ -33,11 +56,14 @@ class Listener:
     uid: int | None = None
     process: str | None = None
     pid: int | None = None
+    peer: str = ""
+    lingers: bool = False
 
     def __str__(self) -> str:
         host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
         who = ", ".join(part for part in (self.process, f"pid {self.pid}" if self.pid else "") if part)
-        return f"{host}:{self.port}" + (f" ({who})" if who else "")
+        to = f" to {self.peer}" if self.peer else ""
+        return f"{host}:{self.port}{to}" + (f" ({who})" if who else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +80,8 @@ class HostFacts:
         first_unprivileged_port: the lowest port that needs no right.
         may_bind_low: whether this process has that right.
         names: listening names that were looked up for the plan.
+        answers: what the kernel said to a bind of each address alone: the errno's name, None where it was bound. What
+            was not asked is worked out from the interfaces.
     """
 
     system: str = "linux"
@@ -65,3 +93,4 @@ class HostFacts:
     first_unprivileged_port: int = 1024
     may_bind_low: bool = True
     names: Mapping[str, tuple[Address, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    answers: Mapping[BindAsk, str | None] = field(default_factory=lambda: MappingProxyType({}))

@@ -105,19 +105,26 @@ def _is_elsewhere(each: Inherited, stood_for: Sequence[SocketSpec]) -> bool:
 
 
 def _place(each: Inherited, stood_for: Sequence[SocketSpec]) -> SocketSpec:
-    first = stood_for[0]
+    """A mapped address is IPv4 to everybody but the socket: it is announced so, and so are its peers."""
+    first, address = stood_for[0], each.address.canonical
     return replace(
         first,
-        family=each.family,
-        address=each.address,
+        family=address.version,
+        address=address,
         port=each.port,
-        v6only=each.v6only,
+        v6only=each.v6only if address.version == 6 else None,
         shared=any(spec.shared for spec in stood_for),
         interface=None,
-        why="inherited, with IPV6_V6ONLY as it was" if each.family == 6 else "inherited",
+        why=_why(each),
         rule=None,
         inherited=True,
     )
+
+
+def _why(each: Inherited) -> str:
+    if each.address.is_mapped:
+        return f"inherited, as an AF_INET6 socket on {each.address}, which receives IPv4 alone"
+    return "inherited, with IPV6_V6ONLY as it was" if each.family == 6 else "inherited"
 
 
 def _parts(sock: SocketSpec | Inherited) -> set[_Part]:

@@ -79,10 +79,10 @@ class LinuxTcpPort:
         elif by is None or by.index == new.index:
             return Outcome(None)
         elif self._memory.fastreuseport is FastReusePort.ANY:
-            why = "every socket of the port has SO_REUSEPORT and this user"
+            why = "every socket of the port has SO_REUSEPORT and is this user's"
         else:
-            why = "a socket with SO_REUSEPORT of this user has the port on an address that covers this one"
-        return Outcome(None, f"{why}, so no other is looked at", by.index if by else None, _GET_PORT)
+            why = "a SO_REUSEPORT socket of this user has the port on an address that covers this one"
+        return Outcome(None, f"{why}, so the kernel looks at no other", by.index if by else None, _GET_PORT)
 
     def _fits_reuseport(self, new: Bound) -> bool:
         """sk_reuseport_match"""

@@ -65,7 +65,7 @@ def _in_use(new: Bound, chain: Sequence[Bound]) -> Outcome:
         if a.uid != b.uid:
             why = "the addresses overlap and SO_REUSEPORT shares among the sockets of one user alone"
             return Outcome("EADDRINUSE", why, old.index, _IN_USE)
-        why = "the first socket in the chain shares by SO_REUSEPORT; none behind it is looked at"
+        why = "the first socket in the kernel's list shares by SO_REUSEPORT, and it looks at none behind that"
         return Outcome(None, why, old.index, _IN_USE)
     return Outcome(None)
 

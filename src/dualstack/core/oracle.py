@@ -90,7 +90,7 @@ class _Host:
 
     def step(self, step: Step) -> Outcome:
         if step.socket in self._failed:
-            return Outcome(SKIPPED, "its bind failed")
+            return Outcome(SKIPPED, "the bind before it failed")
         return self._bind(step.socket) if step.call == "bind" else self._listen(step.socket)
 
     def calls_out(self) -> tuple[CallOutcome, ...]:
@@ -148,6 +148,6 @@ class _Host:
         if self._case.proto == "udp":
             return Outcome("EOPNOTSUPP", "UDP has no listen")
         if not self._on_linux:
-            return Outcome(UNKNOWN, "the socket is not bound")
+            return Outcome(UNKNOWN, "the socket is not bound, and no source tells what happens then")
         self._listening.add(index)
-        return Outcome(None, "not bound, so it listens on another port, which the kernel chooses")
+        return Outcome(None, "the socket is not bound, so it listens on a port that the kernel chooses")

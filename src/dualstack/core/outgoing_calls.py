@@ -60,7 +60,7 @@ def call_out(case: Case, caller: Caller, call: Call) -> CallOutcome:
     if case.stack.name != "linux":
         return _elsewhere(case, caller, call)
     if caller.is_astray:
-        return CallOutcome(UNKNOWN, None, "what an earlier call left of it is not known")
+        return CallOutcome(UNKNOWN, None, "nobody knows what an earlier call left of the socket")
     outcome = _tcp(case, caller, call) if case.proto == "tcp" else _udp(case, caller, call)
     if call.op == "connect":
         _connected(caller, outcome)
@@ -125,7 +125,7 @@ def _is_v6only(case: Case, caller: Caller) -> bool:
 
 def _ipv4(case: Case, caller: Caller, to: Address) -> CallOutcome:
     wanted = _Wanted(case, caller, to, None, connects=False)
-    law = "mapped, so IPv4" if caller.sock.family == 6 else "IPv4, as an AF_INET socket sends"
+    law = "an IPv4-mapped address leaves as IPv4" if caller.sock.family == 6 else "an AF_INET socket sends IPv4"
     return _first(_IPV4, wanted) or CallOutcome(None, 4, law, _RFC)
 
 
@@ -136,7 +136,7 @@ def _ipv6(case: Case, caller: Caller, call: Call) -> CallOutcome:
         return refused
     if wanted.connects and call.to.needs_scope:
         caller.device = caller.device or wanted.asked  # kept even where the connect then fails
-    return _first(_IPV6, wanted) or CallOutcome(None, 6, "IPv6 as it is", _RFC)
+    return _first(_IPV6, wanted) or CallOutcome(None, 6, "an IPv6 address leaves as IPv6", _RFC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +187,19 @@ _ROUTES = "the routes of the host decide"
 
 # Each in the order of the kernel's tests; the first that holds is the answer.
 _IPV4: _Rules = (
-    (lambda w: w.caller.device is not None, UNKNOWN, f"the socket keeps to one interface; {_ROUTES}", _ROUTE4),
+    (lambda w: w.caller.device is not None, UNKNOWN, f"the socket keeps to one interface, and {_ROUTES}", _ROUTE4),
     (lambda w: w.is_from_many, "EINVAL", "the socket's own address is none to send from", _ROUTE4),
     (lambda w: w.is_for_many and not w.is_tcp, UNKNOWN, _ROUTES, _ROUTE4),
-    (lambda w: w.is_for_many, "ENETUNREACH", "TCP connects to one host", _CONNECT4),
+    (lambda w: w.is_for_many, "ENETUNREACH", "TCP connects to one host, and this address stands for many", _CONNECT4),
     (lambda w: w.is_stuck_on_loopback, "EINVAL", "from a loopback address nothing leaves the host", _ROUTE4),
 )
 _SCOPE: _Rules = (
-    (lambda w: w.is_tcp and w.to.is_multicast, "ENETUNREACH", "TCP connects to one host", _CONNECT6),
+    (
+        lambda w: w.is_tcp and w.to.is_multicast,
+        "ENETUNREACH",
+        "TCP connects to one host, and this address stands for many",
+        _CONNECT6,
+    ),
     (
         lambda w: w.needs_scope and w.device is None,
         "EINVAL",
@@ -214,7 +219,7 @@ _IPV6: _Rules = (
     (
         lambda w: w.device is not None and not w.to.needs_scope,
         UNKNOWN,
-        f"the socket keeps to one interface; {_ROUTES}",
+        f"the socket keeps to one interface, and {_ROUTES}",
         _ROUTE6,
     ),
     (lambda w: w.caller.is_mapped, "EAFNOSUPPORT", "the socket is bound to an IPv4 address", _LOOKUP6),
@@ -232,7 +237,7 @@ def _first(rules: _Rules, wanted: _Wanted) -> CallOutcome | None:
 def _elsewhere(case: Case, caller: Caller, call: Call) -> CallOutcome:
     """The plain cases of RFC 3493 and the rows' refusals; anything else is unknown."""
     stack, to = case.stack, call.to
-    unknown = CallOutcome(UNKNOWN, None, f"no source tells what {stack.title} does", stack.source)
+    unknown = CallOutcome(UNKNOWN, None, f"no source tells what happens on {stack.title}", stack.source)
     if caller.is_listening or caller.connected or (case.proto == "tcp" and call.op == "sendto"):
         return unknown
     is_plain = not (to.is_multicast or to.is_unspecified or to.needs_scope or to == _BROADCAST)
@@ -240,12 +245,16 @@ def _elsewhere(case: Case, caller: Caller, call: Call) -> CallOutcome:
         return unknown
     if not to.is_mapped:
         known = call.family == 4 or case.ipv6
-        return CallOutcome(None, call.family, f"IPv{call.family} as it is", _RFC) if known else unknown
+        return (
+            CallOutcome(None, call.family, f"an IPv{call.family} address leaves as IPv{call.family}", _RFC)
+            if known
+            else unknown
+        )
     v6only = is_v6only(case, caller.sock)
     if v6only is UNKNOWN:
         return unknown
     if not v6only and not caller.is_bound_to_ipv6:
-        return CallOutcome(None, 4, "mapped, so IPv4", _RFC)
+        return CallOutcome(None, 4, "an IPv4-mapped address leaves as IPv4", _RFC)
     tcp, udp = stack.v6only_connect
     errno = stack.bound_connect if not v6only else tcp if case.proto == "tcp" else udp
     why = "the socket is bound to an IPv6 address" if not v6only else "an IPV6_V6ONLY socket sends no IPv4"

@@ -8,16 +8,17 @@ Looks nothing up and asks no kernel: whether there is a way to an address comes 
 import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from dualstack.core.address import Address
-from dualstack.core.embedded import NAT64_LENGTHS, rfc6052_encode
+from dualstack.core.embedded import NAT64_LENGTHS, Nat64, rfc6052_encode
 from dualstack.core.order import Candidate
 from dualstack.core.prefix import Prefix
 
 if TYPE_CHECKING:
-    from dualstack.core.access import AccessList
+    from dualstack.core.access import Decision
 
 __all__ = [
     "ANYWHERE",
@@ -25,14 +26,19 @@ __all__ = [
     "FROM_ANYWHERE",
     "IPV4ONLY_ARPA",
     "WELL_KNOWN_IPV4",
+    "Judge",
     "LeftOut",
     "Outlet",
+    "SocketOption",
     "Source",
     "SourceOf",
     "candidates",
     "discovered_prefixes",
     "why_left_out",
 ]
+
+SocketOption: TypeAlias = tuple[int, int, int | bytes]
+"""Level, option and value, as `setsockopt` takes them."""
 
 FAMILY_NAMES: Mapping[int, str] = MappingProxyType({4: "IPv4", 6: "IPv6"})
 
@@ -45,15 +51,29 @@ class Source:
         address: the local address; None lets the kernel choose.
         port: the local port; 0 lets the kernel choose.
         interface: the one interface to go by.
+        options: arguments of `setsockopt`, for each socket before it is connected.
     """
 
     address: Address | None = None
     port: int = 0
     interface: str | None = None
+    options: tuple[SocketOption, ...] = ()
 
 
 FROM_ANYWHERE = Source()
 """The kernel chooses all of it."""
+
+
+class Judge(Protocol):
+    """Says which addresses may be dialled, as `AccessList` does."""
+
+    def check(self, address: Address) -> "Decision":
+        """What becomes of it."""
+        ...
+
+    def check_through(self, address: Address, nat64: Nat64) -> "Decision":
+        """The same, where translators with these prefixes are in use too."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +90,7 @@ class Outlet:
     sources: Mapping[int, Source] = field(
         default_factory=lambda: MappingProxyType({6: FROM_ANYWHERE, 4: FROM_ANYWHERE})
     )
-    access: "AccessList | None" = None
+    access: Judge | None = None
     nat64: tuple[Prefix, ...] = ()
     why: str = ""
 
@@ -101,12 +121,18 @@ _NEVER_TRANSLATED = tuple(
 )
 
 
-def why_left_out(address: Address, outlet: Outlet) -> LeftOut | None:
-    """Why an address may not be dialled by this outlet; None where it may."""
+def why_left_out(address: Address, outlet: Outlet, known: tuple[Prefix, ...] = ()) -> LeftOut | None:
+    """Why an address may not be dialled by this outlet; None where it may.
+
+    Args:
+        address: the one that is about to be dialled.
+        outlet: what may be dialled.
+        known: prefixes of translators that were found, which judge whether they dial or not.
+    """
     # Below fe00:: no address needs a scope.
     if address.version == 6 and address.value >> 121 == _ONES and (refused := _nothing_named(address)):
         return refused
-    if outlet.access is not None and (denied := _denied(address, outlet.access)):
+    if outlet.access is not None and (denied := _denied(address, outlet.access, outlet.nat64 + known)):
         return denied
     if address.version not in outlet.sources:
         if address.version == 4 and outlet.nat64 and not _stays_here(address):
@@ -116,18 +142,19 @@ def why_left_out(address: Address, outlet: Outlet) -> LeftOut | None:
     return None
 
 
-def _denied(address: Address, access: "AccessList") -> LeftOut | None:
+def _denied(address: Address, access: Judge, nat64: tuple[Prefix, ...]) -> LeftOut | None:
     from dualstack.core.access import Verdict  # who has no rules does not pay for their tables
 
     # Linux: tcp_v4_connect and tcp_v6_connect take the unspecified address for the loopback.
     for meant in (address, _LOOPBACKS[address.version]) if address.is_unspecified else (address,):
-        decision = access.check(meant)
+        is_plain = not nat64 or meant.version == 4
+        decision = access.check(meant) if is_plain else access.check_through(meant, _nat64(nat64))
         if decision.verdict is not Verdict.ALLOW:
-            by = f"rule `{decision.rule}` denies it" if decision.rule else "no rule allows it"
-            return LeftOut(address, by, errno.EACCES)
+            return LeftOut(address, decision.why, errno.EACCES)
     return None
 
 
+_nat64 = lru_cache(maxsize=64)(Nat64)
 _LOOPBACKS = {4: Address("127.0.0.1"), 6: Address("::1")}
 
 
@@ -144,25 +171,25 @@ def _nothing_named(address: Address) -> LeftOut | None:
 
 
 def candidates(
-    addresses: Iterable[Address], outlet: Outlet, source_of: SourceOf
+    addresses: Iterable[Address], outlet: Outlet, source_of: SourceOf, known: tuple[Prefix, ...] = ()
 ) -> tuple[list[Candidate], list[LeftOut]]:
     """The addresses that may be dialled, each with its source, and those that may not.
 
     Every socket address about to be dialled is judged: an IPv4 address, and what a prefix makes of it. A translator's
-    prefix is used where the kernel has no way to the IPv4 address.
+    prefix is used where the kernel has no way to the IPv4 address. `known` are prefixes that judge besides.
     """
     chosen: list[Candidate] = []
     left_out: list[LeftOut] = []
     for given in addresses:
         address = given.canonical
-        refused = why_left_out(address, outlet)
+        refused = why_left_out(address, outlet, known)
         if refused is not None:
             left_out.append(refused)
             continue
         bound = outlet.sources.get(address.version)
         source = None if bound is None else source_of(address, bound)
         if source is None and address.version == 4:
-            translated = list(_translated(address, outlet, source_of))
+            translated = list(_translated(address, outlet, source_of, known))
             chosen += [found for found in translated if isinstance(found, Candidate)]
             left_out += [found for found in translated if isinstance(found, LeftOut)]
         if bound is not None and (source is not None or not _has_translation(chosen, address)):
@@ -174,13 +201,15 @@ def _has_translation(chosen: list[Candidate], address: Address) -> bool:
     return any(candidate.synthesised_from == address for candidate in chosen)
 
 
-def _translated(address: Address, outlet: Outlet, source_of: SourceOf) -> Iterator[Candidate | LeftOut]:
+def _translated(
+    address: Address, outlet: Outlet, source_of: SourceOf, known: tuple[Prefix, ...]
+) -> Iterator[Candidate | LeftOut]:
     if _stays_here(address) or 6 not in outlet.sources:
         return
     for prefix in outlet.nat64:
         there = rfc6052_encode(address, prefix)
         # Judged again: the rules speak of the socket address, and may forbid the translator.
-        refused = why_left_out(there, outlet)
+        refused = why_left_out(there, outlet, known)
         yield refused or Candidate(there, source_of(there, outlet.sources[6]), synthesised_from=address)
 
 

@@ -1,7 +1,7 @@
 """Ports and services to sockets: which are opened, in which order and why, and what will stand in their way.
 
-The six rules of `RULES` are HCL Domino's for which socket is created. Conflicts are foreseen by `core.oracle` alone,
-among our own sockets and with those that listen on the host already (D8). Nothing is opened and nothing looked up:
+The six rules of `RULES` are HCL Domino's for which socket is created. What will stand in the way is `core.foreseen`'s.
+Nothing is opened and nothing looked up:
 names come in with the facts of the host.
 """
 
@@ -12,12 +12,14 @@ from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration, ExecTarget, Port, Service, Sockets, UnixTarget
 from dualstack.core.coverage import Claim, settle
 from dualstack.core.endpoint import Endpoint, Wildcard
-from dualstack.core.hostfacts import HostFacts
-from dualstack.core.oracle import UNKNOWN, Case, Sock, Step, predict
-from dualstack.core.outgoing import LOOPBACKS, LinkFinding, link_findings, target_addresses
+from dualstack.core.foreseen import Conflict, foreseen, loops
+from dualstack.core.hostfacts import BindAsk, HostFacts
+from dualstack.core.opening import opening, planned_sock
+from dualstack.core.oracle import Case, predict
+from dualstack.core.outgoing import LOOPBACKS, LinkFinding, link_findings
 from dualstack.core.scoping import check_scope
 from dualstack.core.socketspec import SocketSpec
-from dualstack.core.stacks import Sharing, Stack, stack_named
+from dualstack.core.stacks import Stack, stack_named
 from dualstack.errors import ConfigError
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Conflict",
     "LinkFinding",
     "Plan",
+    "bind_asks",
     "claims_of",
     "plan",
     "plan_claims",
@@ -41,24 +44,6 @@ RULES = {
 }
 
 ANY_IPV4, ANY_IPV6 = Address("0.0.0.0"), Address("::")
-_SOMEBODY_ELSE = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """What will fail: `a` at `step` with `errno`, because of `b` (None: because of `a` alone), and what to do."""
-
-    a: str
-    b: str | None
-    errno: str
-    step: str
-    remedy: str
-
-    def __str__(self) -> str:
-        if self.step == "connect":
-            return f"{self.a} is our own listener {self.b}: {self.remedy}"
-        against = f" beside {self.b}" if self.b else ""
-        return f"{self.step} of {self.a}{against}: {self.errno}; {self.remedy}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +63,14 @@ def plan(config: Configuration, facts: HostFacts) -> Plan:
         ConfigError: the configuration cannot mean anything there, such as an IPv6 address with IPv6 off.
     """
     if not config.ipv6:
-        facts = replace(facts, ipv6=False, why_no_ipv6="the configuration turns it off")
+        asked = {ask: said for ask, said in facts.answers.items() if ask.address.version == 4}
+        facts = replace(facts, ipv6=False, why_no_ipv6="the configuration turns it off", answers=asked)
     claims = [claim for service in config.services for claim in claims_of(config, service, facts)]
     _check_interfaces(config, facts)
+    _check_freebind(config, facts)
     _check_targets(config, facts)
     made = plan_claims(claims, facts, where=config.where)
-    conflicts = [*made.conflicts, *_loops(config, made.sockets, facts)]
+    conflicts = [*made.conflicts, *loops(config, made.sockets, facts)]
     return Plan(made.sockets, tuple(conflicts), tuple(link_findings(config, facts)), made.notes)
 
 
@@ -93,6 +80,7 @@ def plan_claims(claims: Sequence[Claim], facts: HostFacts, *, auto: Sockets = So
     sockets: list[SocketSpec] = []
     conflicts: list[Conflict] = []
     notes: list[str] = []
+    claims = list(_on_this_host(claims, facts, notes))
     for group in _groups(claims):
         settlement = settle(group, ipv6=facts.ipv6)
         notes += settlement.notes
@@ -104,10 +92,19 @@ def plan_claims(claims: Sequence[Claim], facts: HostFacts, *, auto: Sockets = So
         ]
         if not facts.ipv6:
             notes += _without_ipv6(group, settlement.families, facts, where)
-        made = _share(sorted(made, key=lambda spec: not spec.address.is_unspecified), stack)
-        conflicts += _foreseen(made, stack, facts)
         sockets += made
-    return Plan(tuple(sockets), tuple(conflicts), (), tuple(dict.fromkeys(notes)))
+    shared = [made for alike in _by_number(sockets) for made in _share(alike, stack)]
+    conflicts += [conflict for alike in _by_number(shared) for conflict in foreseen(alike, stack, facts)]
+    return Plan(tuple(shared), tuple(conflicts), (), tuple(dict.fromkeys(notes)))
+
+
+def _by_number(specs: Iterable[SocketSpec]) -> Iterator[list[SocketSpec]]:
+    """Those on one port number, wildcards first; to keep to an interface is no way around one that does not."""
+    numbers: dict[tuple[object, ...], list[SocketSpec]] = {}
+    for spec in specs:
+        own = (spec.service, spec.port_name) if spec.port == 0 else ()
+        numbers.setdefault((spec.proto, spec.port, *own), []).append(spec)
+    return (sorted(alike, key=lambda spec: not spec.address.is_unspecified) for alike in numbers.values())
 
 
 def claims_of(config: Configuration, service: Service, facts: HostFacts) -> Iterator[Claim]:
@@ -142,6 +139,7 @@ def _claims(config: Configuration, service: Service, port: Port, number: int, fa
             build=service.sockets,
             interface=port.interface,
             name=bind if isinstance(bind, str) else "",
+            freebind=port.freebind,
         )
 
 
@@ -166,6 +164,13 @@ def _check_interfaces(config: Configuration, facts: HostFacts) -> None:
             raise ConfigError(config.where, f"ports.{port.name}.interface", why)
 
 
+def _check_freebind(config: Configuration, facts: HostFacts) -> None:
+    for port in config.ports:
+        if port.freebind and facts.system != "linux":
+            why = f"Linux alone binds addresses that come later, not {stack_named(facts.system).title}; leave it out"
+            raise ConfigError(config.where, f"ports.{port.name}.freebind", why)
+
+
 def _check_targets(config: Configuration, facts: HostFacts) -> None:
     for service in config.services:
         if service.protocol == "udp" and isinstance(service.target, UnixTarget | ExecTarget):
@@ -184,6 +189,51 @@ def _check_targets(config: Configuration, facts: HostFacts) -> None:
             )
 
 
+def bind_asks(config: Configuration, facts: HostFacts) -> frozenset[BindAsk]:
+    """What the kernel is to be asked before `config` is planned: every single address that it listens on.
+
+    Raises:
+        ConfigError: as `claims_of` says.
+    """
+    claims = [claim for service in config.services for claim in claims_of(config, service, facts)]
+    return frozenset(ask for claim in claims if (ask := _ask(claim)) is not None and _is_wanted(ask, config))
+
+
+def _is_wanted(ask: BindAsk, config: Configuration) -> bool:
+    return config.ipv6 or ask.address.version == 4
+
+
+def _ask(claim: Claim) -> BindAsk | None:
+    if claim.is_wildcard or isinstance(claim.host, Wildcard):
+        return None
+    return BindAsk(claim.proto, claim.host, claim.interface, claim.freebind)
+
+
+def _on_this_host(claims: Sequence[Claim], facts: HostFacts, notes: list[str]) -> Iterator[Claim]:
+    """The claims with what the kernel said of them; `localhost` is the loopbacks that are there, where one is."""
+    absent = [claim for claim in claims if _is_absent_loopback(claim, facts)]
+    for claim in claims:
+        if claim not in absent:
+            ask = _ask(claim)
+            yield replace(claim, is_bindable=ask is not None and facts.answers.get(ask, "") is None)
+            continue
+        others = [o for o in claims if (o.name, o.port_name, o.port) == (claim.name, claim.port_name, claim.port)]
+        if all(other in absent for other in others):
+            yield claim
+        else:
+            other = "IPv4" if claim.host == LOOPBACKS[1] else "IPv6"
+            notes.append(
+                f"{claim.name}:{claim.port} of {claim.service}: {other} alone, because no interface has {claim.host}"
+            )
+
+
+def _is_absent_loopback(claim: Claim, facts: HostFacts) -> bool:
+    """Where IPv6 is off altogether, more is said than that `::1` is absent."""
+    ask = _ask(claim)
+    is_loopback = claim.name.casefold() == "localhost" and (facts.ipv6 or claim.host == LOOPBACKS[0])
+    return is_loopback and ask is not None and facts.answers.get(ask) == "EADDRNOTAVAIL"
+
+
 def _groups(claims: Iterable[Claim]) -> Iterator[list[Claim]]:
     groups: dict[tuple[object, ...], list[Claim]] = {}
     for claim in claims:
@@ -196,7 +246,7 @@ def _without_ipv6(group: Sequence[Claim], families: Sequence[set[int]], facts: H
     why = facts.why_no_ipv6 or "no interface has an IPv6 address"
     served = {(claim.service, claim.port_name, claim.name) for claim, got in zip(group, families, strict=True) if got}
     for claim in group:
-        if claim.host == ANY_IPV4 or (isinstance(claim.host, Address) and claim.host.version == 4):
+        if claim.host == ANY_IPV4 or claim.is_bindable or (isinstance(claim.host, Address) and claim.host.version == 4):
             continue
         both = claim.name != "" or (claim.is_wildcard and not claim.v6only)
         if both and (claim.service, claim.port_name, claim.name) in served:
@@ -251,6 +301,7 @@ def _spec(  # noqa: PLR0917 - what a spec is made of, in its own order
         interface=claim.interface,
         why=why,
         rule=rule,
+        freebind=claim.freebind,
     )
 
 
@@ -270,7 +321,7 @@ def _share(specs: Sequence[SocketSpec], stack: Stack) -> list[SocketSpec]:
     while True:
         marked = [replace(spec, shared=index in shared) for index, spec in enumerate(specs)]
         sockets = tuple(planned_sock(spec, stack) for spec in marked)
-        steps = _opening(marked[0].proto if marked else "tcp", range(len(sockets)))
+        steps = opening(marked[0].proto if marked else "tcp", range(len(sockets)))
         outcomes = predict(Case(stack, marked[0].proto, sockets, steps)).steps if marked else ()
         clashes = {
             index
@@ -281,109 +332,3 @@ def _share(specs: Sequence[SocketSpec], stack: Stack) -> list[SocketSpec]:
         if clashes <= shared:
             return marked
         shared |= clashes
-
-
-def _foreseen(specs: Sequence[SocketSpec], stack: Stack, facts: HostFacts) -> Iterator[Conflict]:
-    """What binding and listening will fail with, given who is there already."""
-    low = max(facts.first_unprivileged_port, 0)
-    for position, spec in enumerate(specs):
-        if 0 < spec.port < low and not facts.may_bind_low:
-            yield Conflict(
-                f"{spec} ({spec.service})",
-                None,
-                "EACCES",
-                "bind",
-                f"ports below {low} need CAP_NET_BIND_SERVICE: start as root with `user`, or use a port from {low} on",
-            )
-            continue
-        conflict = _foreseen_one(spec, specs[:position], stack, facts)
-        if conflict is not None:
-            yield conflict
-
-
-def _foreseen_one(spec: SocketSpec, earlier: Sequence[SocketSpec], stack: Stack, facts: HostFacts) -> Conflict | None:
-    foreign = [
-        listener
-        for listener in facts.listeners or ()
-        if listener.port == spec.port != 0 and listener.proto == spec.proto
-    ]
-    sockets = (
-        # They stand already, however they came by it; with us, another user's, none of them shares.
-        *(Sock(each.family, each.address, each.v6only, reuseport=True, uid=_SOMEBODY_ELSE) for each in foreign),
-        *(planned_sock(own, stack) for own in earlier),
-        planned_sock(spec, stack),
-    )
-    local = frozenset(a for i in facts.interfaces for a in i.addresses) if facts.interfaces else None
-    case = Case(
-        stack,
-        spec.proto,
-        sockets,
-        _opening(spec.proto, range(len(sockets))),
-        bindv6only=facts.bindv6only,
-        ipv6=facts.ipv6,
-        local=local,
-        interfaces={interface.name: interface.index for interface in facts.interfaces},
-    )
-    prediction = predict(case)
-    mine = len(sockets) - 1
-    for step, outcome in zip(case.steps, prediction.steps, strict=True):
-        if step.socket != mine or outcome.errno is None or outcome.errno is UNKNOWN:
-            continue
-        against = outcome.against
-        if against is None:
-            return Conflict(
-                f"{spec} ({spec.service})", None, str(outcome.errno), step.call, f"{outcome.why}; bind another address"
-            )
-        other = str(foreign[against]) if against < len(foreign) else str(earlier[against - len(foreign)])
-        return Conflict(f"{spec} ({spec.service})", other, str(outcome.errno), step.call, _remedy(spec, other))
-    return None
-
-
-def _remedy(spec: SocketSpec, other: str) -> str:
-    return f"stop {other} or let it listen on another port; or bind {spec.service} to addresses that it leaves free"
-
-
-def planned_sock(spec: SocketSpec, stack: Stack) -> Sock:
-    """The socket of `spec` with the options that `kernel.sockets` gives it on a system."""
-    is_tcp, is_windows = spec.proto == "tcp", stack.same_address is Sharing.MATRIX
-    return Sock(
-        spec.family,
-        spec.address,
-        spec.v6only,
-        reuseaddr=is_tcp and not is_windows,
-        reuseport=spec.shared and not is_windows,
-        exclusive=is_tcp and is_windows and not spec.shared,
-    )
-
-
-def _opening(proto: str, indexes: Iterable[int]) -> tuple[Step, ...]:
-    """The calls that open sockets: UDP has no listen."""
-    calls = ("bind", "listen") if proto == "tcp" else ("bind",)
-    return tuple(Step(call, index) for index in indexes for call in calls)
-
-
-def _loops(config: Configuration, specs: Sequence[SocketSpec], facts: HostFacts) -> Iterator[Conflict]:
-    """A target that one of our own listeners would answer is a loop without end."""
-    stack = stack_named(facts.system)
-    local = {address for interface in facts.interfaces for address in interface.addresses}
-    for service in config.services:
-        if not isinstance(service.target, Endpoint):
-            continue
-        port = service.target.port
-        own = [spec for spec in specs if spec.port == port and spec.proto == service.protocol]
-        here = tuple(
-            address for address in target_addresses(service.target, facts) if address in local or address.is_loopback
-        )
-        sockets = tuple(planned_sock(replace(spec, shared=True), stack) for spec in own)
-        case = Case(stack, service.protocol, sockets, _opening(service.protocol, range(len(own))), destinations=here)
-        for receivers in predict(case).receivers.values():
-            if not receivers:
-                continue
-            yield Conflict(
-                f"{service.target} (target of {service.name})",
-                f"{own[receivers[0].socket]} ({own[receivers[0].socket].service})",
-                "ELOOP",
-                "connect",
-                "the gateway would connect to itself: let the server behind listen on another port or address",
-            )
-            break

@@ -53,9 +53,11 @@ class Race:
         memory: what earlier races taught, and is told of this one.
         name: what is looked up; None where the addresses are known.
         on_step: told of each step as it happens.
+        asked: the lookups that somebody has been asked, as the driver enters them; None where all are asked at once.
     """
 
     __slots__ = (
+        "_asked",
         "_attempts",
         "_begun",
         "_deadline",
@@ -92,7 +94,9 @@ class Race:
         memory: Memory | None = None,
         name: str | None = None,
         on_step: Callable[[DialStep], object] | None = None,
+        asked: Collection[Lookup] | None = None,
     ) -> None:
+        self._asked = asked
         self.winner: Attempt | None = None
         self.error: DialError | LookupFailed | None = None
         self.is_over = False
@@ -183,14 +187,26 @@ class Race:
             self._teach(self._memory, attempt, now)
         return self._stop_all(now)
 
-    def failed(self, number: int, errno: int, why: str, now: float) -> list[Action]:
-        """An attempt has failed, with the system's number and words for it; the next starts at once."""
+    def failed(
+        self, number: int, errno: int, why: str, now: float, *, cause: BaseException | None = None
+    ) -> list[Action]:
+        """An attempt has failed, with the system's number and words for it, or what its handshake raised.
+
+        The next starts at once.
+        """
         attempt = self._running.pop(number, None)
         if attempt is None or self.is_over:
             return []
+        attempt.cause = cause
         self._enter_failure(attempt, errno, now, why)
         self._next_at = now
         return self._go(now)
+
+    def take_error(self) -> DialError | LookupFailed | None:
+        """The error, of which nothing here keeps hold: one that its own traceback leads to is garbage in a ring."""
+        error, self.error = self.error, None
+        self._lookup_errors.clear()
+        return error
 
     def cancel(self, now: float) -> list[Action]:
         """Nobody wants the connection any more."""
@@ -365,12 +381,18 @@ class Race:
         waited = f"{now - self._started_at:.3g} s"
         pending = self._resolution.pending
         if pending and not (self._attempts or self._queue):
-            families = " and ".join(FAMILY_NAMES[lookup.family] for lookup in pending if lookup.family in FAMILY_NAMES)
-            why = f"no answer to the lookup of its {families} addresses within {waited}".replace("  ", " ")
+            why = self._why_no_answer(pending, waited)
         else:
             why = f"no connection within {waited}"
         self._end(DialError.of(str(self._target), why, attempts=self._errors(), errno=ETIMEDOUT), now)
         return stops
+
+    def _why_no_answer(self, pending: Collection[Lookup], waited: str) -> str:
+        families = " and ".join(FAMILY_NAMES[lookup.family] for lookup in pending if lookup.family in FAMILY_NAMES)
+        whose = f"the lookup of its {families} addresses".replace("  ", " ")
+        if self._asked is not None and not any(lookup in self._asked for lookup in pending):
+            return f"{whose} waited for its turn for {waited}, behind lookups that nobody answers"
+        return f"no answer to {whose} within {waited}"
 
     def _give_up(self, now: float) -> None:
         if self._failed:
@@ -386,17 +408,19 @@ class Race:
             errors = sorted(self._lookup_errors, key=lambda error: error.errno != EAI_AGAIN)
             self._end(errors[0] if errors else DialError(str(self._target), "it has no address"), now)
 
-    def _errors(self) -> tuple[tuple[str, OSError], ...]:
+    def _errors(self) -> tuple[tuple[str, AttemptFailed], ...]:
         return tuple((str(attempt.candidate.address), self._failure(attempt)) for attempt in self._failed)
 
     def _failure(self, attempt: Attempt) -> AttemptFailed:
-        return AttemptFailed(
+        failed = AttemptFailed.of(
             str(attempt.candidate.address),
             attempt.errno,
             attempt.why,
             started_s=attempt.started - self._started_at,
             elapsed_s=attempt.elapsed_s,
         )
+        failed.__cause__ = attempt.cause
+        return failed
 
     def _end(self, error: DialError | LookupFailed, now: float) -> None:
         self.is_over = True

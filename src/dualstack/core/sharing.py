@@ -24,8 +24,8 @@ def sharing_of(case: Case) -> Beside:
         field, sharing = _rule(stack, new, old) if told else ("", Sharing.UNKNOWN)
         allowed = _SHARES[sharing](new.sock, old.sock)
         if allowed is None or (allowed and sharing is not Sharing.ALWAYS and new.sock.uid != old.sock.uid):
-            return Outcome(UNKNOWN, f"no source tells what {stack.title} does", old.index, stack.source)
-        why = f"allowed {sharing.value}"
+            return Outcome(UNKNOWN, f"no source tells what happens on {stack.title}", old.index, stack.source)
+        why = _why(stack, field, sharing, allowed=allowed)
         return Outcome(None if allowed else "EADDRINUSE", why, old.index, stack.source_of(field))
 
     return beside
@@ -53,6 +53,32 @@ def _across(stack: Stack, new: Bound, old: Bound) -> tuple[str, Sharing]:
     if ipv4 is new:
         return "ipv4_after_dual", stack.ipv4_after_dual
     return "dual_after_ipv4", stack.dual_after_ipv4
+
+
+_RELATIONS = {
+    "same_address": "two sockets on one address",
+    "beside_wildcard": "a specific address beside a wildcard",
+    "dual_after_ipv4": "a dual :: after 0.0.0.0",
+    "ipv4_after_dual": "0.0.0.0 after a dual ::",
+    "families_meet": "an AF_INET socket beside a dual one",
+}
+"""What the fields of a row are about."""
+
+_SENTENCES = {
+    Sharing.ALWAYS: "{system} allows {relation} without any option",
+    Sharing.REUSE_ON_NEW: "{system} allows {relation} where the new socket has SO_REUSEADDR or SO_REUSEPORT",
+    Sharing.REUSEADDR_ON_NEW: "{system} allows {relation} where the new socket has SO_REUSEADDR",
+    Sharing.REUSEPORT_ON_BOTH: "{system} allows {relation} where both have SO_REUSEPORT",
+    Sharing.NOT_PLAIN: "{system} refuses {relation} without an option, and no source tells which one helps",
+    Sharing.NEVER: "{system} never allows {relation}",
+}
+
+
+def _why(stack: Stack, field: str, sharing: Sharing, *, allowed: bool) -> str:
+    said = _SENTENCES[sharing].format(system=stack.title, relation=_RELATIONS[field])
+    if allowed or sharing in {Sharing.NEVER, Sharing.NOT_PLAIN}:
+        return said
+    return f"{said.replace(' where ', ' only where ')}, which is not so here"
 
 
 def _unless_optioned(new: Sock, old: Sock) -> bool | None:

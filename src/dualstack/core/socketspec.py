@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from dualstack.core.address import Address
+from dualstack.core.hostfacts import BindAsk
 
 __all__ = ["SocketSpec"]
 
@@ -11,7 +12,8 @@ __all__ = ["SocketSpec"]
 class SocketSpec:
     """One socket to open; `rule` names one of `RULES`, `shared` another of ours on its port number.
 
-    One that is `inherited` is open already: a service manager's, taken as it is.
+    One that is `inherited` is open already: a service manager's, taken as it is. One with `freebind` is bound to an
+    address that may come later.
     """
 
     service: str
@@ -26,9 +28,15 @@ class SocketSpec:
     why: str = ""
     rule: str | None = None
     inherited: bool = False
+    freebind: bool = False
 
     def __str__(self) -> str:
         return f"[{self.address}]:{self.port}" if self.family == 6 else f"{self.address}:{self.port}"
+
+    @property
+    def ask(self) -> BindAsk:
+        """What the kernel is asked about its address."""
+        return BindAsk(self.proto, self.address, self.interface, self.freebind)
 
     @property
     def identity(self) -> tuple[object, ...]:

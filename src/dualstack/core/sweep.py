@@ -160,7 +160,8 @@ def _crowd(ground: Ground, random: Random) -> Case:
 def _socket(ground: Ground, random: Random) -> Sock:
     if random.random() < 0.05:
         family, text = random.choice(_ODD)
-        return Sock(family, Address(text), random.choice((None, *_TRUTHS)), *random.choices(_TRUTHS, k=2))
+        v6only, (reuseaddr, reuseport) = random.choice((None, *_TRUTHS)), random.choices(_TRUTHS, k=2)
+        return Sock(family, Address(text), v6only, reuseaddr, reuseport)
     like = random.choice(ground.sockets)
     if random.random() < 0.8:
         return like

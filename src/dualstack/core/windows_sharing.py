@@ -1,7 +1,9 @@
 """When two sockets may have one address in common on Windows: Microsoft's table of the options of both.
 
-The table is of sockets of one user; of two users' nothing is told here. A dual `::` must pass on both stacks. There is
-no SO_REUSEPORT; SO_REUSEADDR shares a port with anybody, and SO_EXCLUSIVEADDRUSE forbids that.
+The table is of sockets of one user and one family; of two users' nothing is told here. A dual `::` must pass on both
+stacks, and beside 0.0.0.0 the sources disagree: the page on dual-stack sockets has one port for both, reports have two
+sockets side by side. There is no SO_REUSEPORT; SO_REUSEADDR shares a port with anybody, and SO_EXCLUSIVEADDRUSE forbids
+that.
 
 Microsoft, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE", the table of Server 2003 and later.
 """
@@ -57,8 +59,24 @@ def windows_sharing_of(case: Case) -> Beside:
         first, second = use_of(old.sock), use_of(new.sock)
         mapped = new.sock.address.is_mapped or old.sock.address.is_mapped
         if first is None or second is None or mapped or new.sock.uid != old.sock.uid:
-            return Outcome(UNKNOWN, f"no source tells what {stack.title} does", old.index, stack.source)
+            return Outcome(UNKNOWN, f"no source tells what happens on {stack.title}", old.index, stack.source)
+        if new.sock.family != old.sock.family and new.is_wildcard and old.is_wildcard:
+            why = f"the sources disagree about 0.0.0.0 and a dual :: on {stack.title}"
+            return Outcome(UNKNOWN, why, old.index, stack.source)
         errno = MATRIX[first, old.is_wildcard][second, new.is_wildcard]
-        return Outcome(errno, f"{second.value} beside {first.value}", old.index, stack.source)
+        why = f"the new socket {_HAS[second]}, the other {_HAS[first]}: {_VERDICTS[errno]}"
+        return Outcome(errno, why, old.index, stack.source)
 
     return beside
+
+
+_HAS = {
+    Use.DEFAULT: "sets no option",
+    Use.REUSE: "has SO_REUSEADDR",
+    Use.EXCLUSIVE: "has SO_EXCLUSIVEADDRUSE",
+}
+_VERDICTS = {
+    None: "Windows lets them stand side by side",
+    "EADDRINUSE": "Windows says that the address is in use",
+    "EACCES": "Windows forbids the address to the new one",
+}

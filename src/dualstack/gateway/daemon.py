@@ -7,15 +7,17 @@ It knows ports, services and their sockets; it moves no byte and decides no fami
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from time import time
+from typing import TYPE_CHECKING
 
 from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration, Service
+from dualstack.core.configuration import Configuration, ForwardTarget, Service
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.socketspec import SocketSpec
+from dualstack.core.suggestion import listed
 from dualstack.errors import ConfigError, ListenError
 from dualstack.gateway.children import Children
 from dualstack.gateway.config.planning import gather_facts, mention_what_needs_a_restart, report, working_plan
@@ -29,11 +31,15 @@ from dualstack.gateway.ports import Listening, NamedPort, PortState, describe_so
 from dualstack.gateway.privileges import descriptor_limit
 from dualstack.gateway.processes.supply import Supply
 from dualstack.gateway.processes.upgrade import Heritage
+from dualstack.gateway.regain import socket_list, why_lost
 from dualstack.gateway.routes import Route, route_to
 from dualstack.gateway.service import RunningService
 from dualstack.gateway.total import Total
 from dualstack.net.dialer import SharedHistory
 from dualstack.net.resolvers import resolver_named
+
+if TYPE_CHECKING:
+    from dualstack.gateway.watch.snapshot import Snapshot
 
 __all__ = ["Gateway"]
 
@@ -63,6 +69,7 @@ class Gateway:
         self._log = log
         self._leaving: set[RunningService] = set()
         self._names: Mapping[str, tuple[Address, ...]] = {}
+        self._proxies: frozenset[tuple[Address, int]] = frozenset()
         self._history = SharedHistory()
         self._is_handed_over = False
         self._started = time()
@@ -75,7 +82,7 @@ class Gateway:
             ConfigError: the configuration cannot run on this host.
             ListenError: a socket cannot be opened; none is left open.
         """
-        facts = await gather_facts(self.config)
+        facts = await gather_facts(self.config, tell=self._tell)
         planned = self._supply.settle(working_plan(self.config, facts), self.config.where, at_start=True)
         with ExitStack() as undo:
             opened = [sockets[0] for sockets in self._supply.open(planned.sockets)]
@@ -102,7 +109,7 @@ class Gateway:
             config: what to serve.
             specs: all sockets of it.
             names: the addresses of its names.
-            opened: the new ones; they are the gateway's from now on.
+            opened: the new ones, in place of those of before where there are any; they are the gateway's from now on.
             stopped: ports that are not to listen, where they are new here.
 
         Returns:
@@ -110,8 +117,8 @@ class Gateway:
         """
         for name in stopped:
             self.ports.setdefault(name.casefold(), NamedPort(name, "", PortState.STOPPED))
-        wanted = {spec.identity for spec in specs}
-        gone = [listening for listening in self._listenings() if listening.planned.identity not in wanted]
+        stay = {spec.identity for spec in specs} - _opened_anew(opened)
+        gone = [listening for listening in self._listenings() if listening.planned.identity not in stay]
         self._names = names
         self._enter(config, specs, opened)
         for listening in gone:
@@ -122,12 +129,15 @@ class Gateway:
         self, config: Configuration, specs: Sequence[SocketSpec], opened: Mapping[SocketSpec, socket.socket]
     ) -> None:
         """Make `config` what runs; `opened` has a socket for each spec that is not there yet."""
-        listenings = {listening.planned.identity: listening for listening in self._listenings()}
+        anew = _opened_anew(opened)
+        listenings = {each.planned.identity: each for each in self._listenings() if each.planned.identity not in anew}
         self.config = config
         self.total.limit = config.max_connections
         self.ports = self._named_ports(config)
         services = self._running_services(config)
         before = {*self._leaving, *self.services.values()} - {*services.values()}
+        for service in before:
+            service.retire()
         self._leaving = {service for service in before if service.connections}
         self.services = services
         for spec in specs:
@@ -178,7 +188,7 @@ class Gateway:
         def route(target: Endpoint) -> Route:
             return route_to(target, service.families, config, self.ports, self._names)
 
-        return Policy.of(service, route, self._history, resolver_named(config.resolver))
+        return Policy.of(service, route, self._history, resolver_named(config.resolver), self._proxies)
 
     def _begin(self, port: NamedPort, service: RunningService, spec: SocketSpec, sock: socket.socket) -> None:
         door = Door(service, port)
@@ -191,6 +201,11 @@ class Gateway:
 
     def _reroute(self) -> None:
         """Work out anew what depends on which ports are up."""
+        self._proxies = frozenset(
+            (listening.spec.address, listening.spec.port)
+            for listening in self._listenings()
+            if isinstance(listening.door.service.policy.service.target, ForwardTarget)
+        )
         for service in self.services.values():
             service.policy = self._policy(service.policy.service, self.config)
         for listening in self._listenings():
@@ -208,7 +223,7 @@ class Gateway:
         try:
             return self.ports[name.casefold()]
         except KeyError:
-            known = ", ".join(port.name for port in self.ports.values())
+            known = listed(name, [port.name for port in self.ports.values()])
             raise ConfigError("", "", f"no port {name!r}; there are: {known}") from None
 
     async def stop_port(self, name: str, *, drain_s: float | None = None, release: bool = False) -> int:
@@ -223,14 +238,26 @@ class Gateway:
         port = self.port_named(name)
         release = release and not port.is_inherited
         if port.state is PortState.LISTENING or release:
+            closed = port.lost_by_a_stop(release=release)
             port.stop(self._ears, release=release, at_once=drain_s is None)
             self._reroute()
-            self._log.info("port stopped", port=port.name, connections=port.connections)
+            let_go = {"let_go": socket_list(closed)} if closed else {}
+            self._log.info("port stopped", port=port.name, connections=port.connections, **let_go)
+            if why := why_lost(closed):
+                self._log.warning("port lost", port=port.name, why=f"{why}; start the gateway anew to have it again")
         if drain_s is None:
             return 0
         cut = await self._drain(drain_s, lambda door: _door(door).port is port)
         port.let_go(self._ears)
         return cut
+
+    def why_no_restart(self, name: str, *, release: bool) -> str:
+        """Why a restart would lose the port; empty where it would not.
+
+        Raises:
+            ConfigError: no such port.
+        """
+        return why_lost(self.port_named(name).lost_by_a_stop(release=release))
 
     async def start_port(self, name: str) -> None:
         """Listen on the port again.
@@ -244,6 +271,9 @@ class Gateway:
             return
         try:
             port.start(self._ears, self._held())
+        except ListenError as error:
+            self._log.error("port failed", port=port.name, why=str(error))
+            raise
         finally:
             self._reroute()
         self._log.info("port started", port=port.name)
@@ -273,13 +303,13 @@ class Gateway:
         Raises:
             ConfigError, ListenError: it cannot run; what ran before runs on.
         """
-        facts = await gather_facts(config)
+        facts = await gather_facts(config, tell=self._tell)
         planned = self._supply.settle(working_plan(config, facts), config.where, at_start=False)
         mention_what_needs_a_restart(self._log, self.config, config)
-        old = {listening.planned.identity: listening for listening in self._listenings()}
-        wanted = {spec.identity for spec in planned.sockets}
+        old = {each.planned.identity: each for each in self._listenings() if not each.is_bound_to_one_before}
+        wanted = {spec.identity for spec in planned.sockets} & {*old}
         fresh = [spec for spec in planned.sockets if spec.identity not in old]
-        gone = [listening for identity, listening in old.items() if identity not in wanted]
+        gone = [listening for listening in self._listenings() if listening.planned.identity not in wanted]
         kept = [old[spec.identity] for spec in planned.sockets if spec.identity in old]
         for listening in kept:
             _let_share(listening, planned.sockets)
@@ -314,6 +344,9 @@ class Gateway:
             port.state, port.error = PortState.FAILED, str(error)
             self._log.error("port failed", port=port.name, why=str(error))
 
+    def _tell(self, why: str) -> None:
+        self._log.info("waiting", why=why)
+
     def _say_shortage(self, is_on: bool) -> None:  # noqa: FBT001 - there is one thing to say
         if is_on:
             self._log.warning("descriptors short", limit=descriptor_limit(), why="clients wait until there are some")
@@ -331,6 +364,10 @@ class Gateway:
     async def list_ports(self) -> list[dict[str, object]]:
         """The same, for who does not know whether the gateway is one process."""
         return self.describe_ports()
+
+    def open_sockets(self) -> list[tuple[SocketSpec, socket.socket]]:
+        """All listening sockets that are open, each with its spec."""
+        return [(each.spec, each.sock) for each in self._listenings() if each.sock.fileno() >= 0]
 
     def describe_sockets(self) -> list[dict[str, object]]:
         """All listening sockets, as the ready line has them."""
@@ -351,14 +388,27 @@ class Gateway:
 
     async def snapshots(self) -> list[dict[str, object]]:
         """The same, for who does not know whether the gateway is one process."""
-        return [self.snapshot()]
+        from dualstack.gateway.watch.totals import as_document
+
+        return [as_document(await self.shot())]
+
+    async def shot(self) -> "Snapshot":
+        """All that is counted and known of it, made beside what the loop has to do."""
+        from dualstack.gateway.watch.slices import in_slices
+
+        return await in_slices(self._pictured())
 
     def snapshot(self) -> dict[str, object]:
         """All that is counted and known of it, as JSON has it; `gateway.watch.totals` sums those of several workers."""
-        from dualstack.gateway.watch.picture import picture
+        from dualstack.gateway.watch.slices import at_once
         from dualstack.gateway.watch.totals import as_document
 
-        shot = picture(
+        return as_document(at_once(self._pictured()))
+
+    def _pictured(self) -> "Generator[None, None, Snapshot]":
+        from dualstack.gateway.watch.picture import picture
+
+        return picture(
             [(service, self.datagrams.counts(service)) for service in self.services.values()],
             self._leaving,
             self.ports.values(),
@@ -367,8 +417,8 @@ class Gateway:
             shortage=self.shortage,
             started=self._started,
             loop_time=asyncio.get_running_loop().time(),
+            lost=self._log.lost,
         )
-        return as_document(shot)
 
     async def drain(self) -> int:
         """Listen no more, wait for the connections as long as their services say, cut the rest; how many these were."""
@@ -385,6 +435,7 @@ class Gateway:
         """End everything now."""
         for service in (*self.services.values(), *self._leaving):
             await service.finish_dialling(0, lambda _door: True)
+            service.say_the_rest()
         for listening in self._listenings():
             listening.close(self._ears)
         self._supply.close()
@@ -397,6 +448,10 @@ def _door(gate: object) -> Door:
     """The gates of this gateway are all doors."""
     assert isinstance(gate, Door)  # noqa: S101 - no other is ever given to the data plane
     return gate
+
+
+def _opened_anew(opened: Mapping[SocketSpec, socket.socket]) -> set[tuple[object, ...]]:
+    return {spec.identity for spec, sock in opened.items() if sock.fileno() >= 0}
 
 
 def _let_share(listening: Listening, specs: Sequence[SocketSpec]) -> None:

@@ -81,7 +81,8 @@ class Door:
             self.service.unreached(link)
         self.tally.ended(link, way_of(link))
         self.service.write_down(link, self.port.name)
-        self.leave(link.peer)
+        if not link.client_stays:
+            self.leave(link.peer)
 
     def leave(self, peer: SockAddr) -> None:
         """One connection less."""

@@ -6,11 +6,14 @@ from socket import AF_UNIX, SocketType, if_nametoindex
 
 from dualstack.core.access import AccessList
 from dualstack.core.address import Address
-from dualstack.core.configuration import Service, UnixTarget
+from dualstack.core.configuration import ForwardTarget, Service, UnixTarget
 from dualstack.core.endpoint import Endpoint
+from dualstack.core.outlet import Judge
+from dualstack.core.reach import NotItself, Reach
 from dualstack.gateway.dataplane.link import Hop, Target
 from dualstack.gateway.proxied import Senders, ends_of
 from dualstack.gateway.routes import Route, hops
+from dualstack.kernel.nearness import why_near
 from dualstack.kernel.streams import SockAddr
 from dualstack.net.dialer import Dialer, SharedHistory
 from dualstack.net.names import Resolver
@@ -25,12 +28,13 @@ class Policy:
 
     service: Service
     access: AccessList | None
-    reach: AccessList | None
+    reach: Judge | None
     senders: Senders | None
     route_of: Callable[[Endpoint], Route]
     dialer: Dialer
     target: Target | None
     trouble: str
+    listeners: frozenset[tuple[Address, int]] = frozenset()
 
     @classmethod
     def of(
@@ -39,24 +43,37 @@ class Policy:
         route_of: Callable[[Endpoint], Route],
         history: SharedHistory,
         resolver: Resolver | None = None,
+        listeners: frozenset[tuple[Address, int]] = frozenset(),
     ) -> "Policy":
-        """The policy of `service`; a literal target is made ready here and never leaves the data plane."""
+        """The policy of `service`; a literal target is made ready here and never leaves the data plane.
+
+        Args:
+            service: as configured.
+            route_of: the way to a target.
+            history: what connections teach.
+            resolver: whoever is asked for names; None is the system.
+            listeners: where the forward proxies of this gateway listen.
+        """
         access = rules_of(service.access, service.nat64)
-        reach = rules_of(service.reach, service.nat64)
+        reach = _reach_of(service)
         anywhere = Route(families=service.families)
         route = route_of(service.target) if isinstance(service.target, Endpoint) else anywhere
         target, trouble = _literal_target(service, route, reach)
         dialer = Dialer(outlet=route.outlet(reach, service.nat64), history=history, resolver=resolver)
-        return cls(service, access, reach, Senders.of(service.proxy_in), route_of, dialer, target, trouble)
+        return cls(service, access, reach, Senders.of(service.proxy_in), route_of, dialer, target, trouble, listeners)
 
-    def dialer_to(self, target: Endpoint) -> Dialer:
-        """Who dials `target`: by the ports of its link, where one speaks of it."""
+    def dialer_to(self, target: Endpoint, *, by_datagram: bool = False) -> Dialer:
+        """Who dials `target`: by the ports of its link, where one speaks of it, and never to a proxy of ours."""
         if target is self.service.target:
             return self.dialer
         route = self.route_of(target)
-        if route.link is None:
+        ours = () if by_datagram else [address for address, port in self.listeners if port == target.port]
+        if route.link is None and not ours:
             return self.dialer
-        return replace(self.dialer, outlet=route.outlet(self.reach, self.service.nat64))
+        outlet = self.dialer.outlet if route.link is None else route.outlet(self.reach, self.service.nat64)
+        if ours:
+            outlet = replace(outlet, access=NotItself(self.reach, ours, self.service.reach, why_near=why_near))
+        return replace(self.dialer, outlet=outlet)
 
     def preface(self, client: SocketType, peer: SockAddr, ends: Ends | None) -> bytes:
         """What the target gets before the client's first byte."""
@@ -69,7 +86,14 @@ def rules_of(rules: tuple[str, ...], nat64: tuple[str, ...]) -> AccessList | Non
     return AccessList(rules, nat64=nat64, zone_id=if_nametoindex) if rules else None
 
 
-def _literal_target(service: Service, route: Route, reach: AccessList | None) -> tuple[Target | None, str]:
+def _reach_of(service: Service) -> Judge | None:
+    """What may be dialled; what a forward proxy's clients name is no business of this host's own."""
+    if not service.reach or not isinstance(service.target, ForwardTarget):
+        return rules_of(service.reach, service.nat64)
+    return Reach(service.reach, service.nat64, zone_id=if_nametoindex, why_near=why_near)
+
+
+def _literal_target(service: Service, route: Route, reach: Judge | None) -> tuple[Target | None, str]:
     match service.target:
         case UnixTarget(path):
             return _target(service, (Hop(AF_UNIX, path),)), ""

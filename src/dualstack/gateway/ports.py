@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from dualstack.core.address import Address
 from dualstack.core.socketspec import SocketSpec
 from dualstack.errors import ListenError
+from dualstack.kernel.bound_device import Hearing, hearing
 from dualstack.kernel.sockets import KEEPS_ITS_PORT, listen_again, open_sockets, stop_listening
 
 if TYPE_CHECKING:
@@ -49,6 +50,16 @@ class Listening:
     spec: SocketSpec
     sock: socket.socket
     door: "Door"
+
+    @property
+    def is_bound_to_one_before(self) -> bool:
+        """Whether its interface was deleted and made anew, so that it hears nothing."""
+        return hearing(self.sock, self.spec) is Hearing.ANEW
+
+    def is_lost_by_a_stop(self, *, release: bool) -> bool:
+        """Whether a stop closes it, so that a start has to open it again."""
+        is_closed = self.sock.fileno() >= 0 and not self.spec.inherited
+        return is_closed and (release or not self.keeps_its_port)
 
     @property
     def keeps_its_port(self) -> bool:
@@ -145,6 +156,11 @@ class NamedPort:
     def services(self) -> list[str]:
         """The services that listen on it."""
         return list(dict.fromkeys(listening.spec.service for listening in self.listenings))
+
+    def lost_by_a_stop(self, *, release: bool) -> list[SocketSpec]:
+        """What a stop closes, so that a start has to open it again."""
+        release = release and not self.is_inherited
+        return [each.spec for each in self.listenings if each.is_lost_by_a_stop(release=release)]
 
     def stop(self, ears: "Ears", *, release: bool = False, at_once: bool = True) -> None:
         """Close its ears; its connections go on, its flows of UDP until `let_go` where not `at_once`.

@@ -11,17 +11,22 @@ from socket import SocketType, socket
 
 import dualstack.net.dial  # noqa: F401 - the dialler reads it when it first dials, and may find no descriptor then
 from dualstack.core.endpoint import Endpoint
+from dualstack.core.turns import Asker
 from dualstack.errors import DualstackError, LookupFailed
+from dualstack.gateway.clients import client_of
 from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.gateway.policy import Policy
 from dualstack.gateway.watch.tally import Book
-from dualstack.kernel.streams import NO_ROOM
+from dualstack.kernel.streams import NO_ROOM, SockAddr
+from dualstack.net.pool import asked_by
 
 __all__ = ["reach"]
 
 
-async def reach(client: SocketType, target: Endpoint, policy: Policy, plane: DataPlane, book: Book) -> socket:
-    """Connect to `target` for `client`; `book` keeps how that went.
+async def reach(
+    client: SocketType, target: Endpoint, policy: Policy, plane: DataPlane, book: Book, *, peer: SockAddr
+) -> socket:
+    """Connect to `target` for `client`, who is `peer`; `book` keeps how that went.
 
     Raises:
         DualstackError: no address of it can be reached in time.
@@ -36,7 +41,8 @@ async def reach(client: SocketType, target: Endpoint, policy: Policy, plane: Dat
         has_left = True
         task.cancel()
 
-    with plane.leaving(client, leave):
+    asker = Asker(policy.service.name, client_of(peer))
+    with plane.leaving(client, leave), asked_by(asker):
         try:
             return await _dial(target, policy, plane, book)
         except asyncio.CancelledError:

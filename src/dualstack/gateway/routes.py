@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from socket import AF_INET, AF_INET6
 from types import MappingProxyType
 
-from dualstack.core.access import AccessList, Verdict
+from dualstack.core.access import Verdict
 from dualstack.core.address import Address
 from dualstack.core.configuration import BOTH, Configuration, Port
 from dualstack.core.embedded import nat64_prefix
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.outgoing import LOOPBACKS, dialable_families, link_matches
-from dualstack.core.outlet import FAMILY_NAMES, Outlet, Source
+from dualstack.core.outlet import FAMILY_NAMES, Judge, Outlet, Source
 from dualstack.core.sockaddr import SocketAddress
 from dualstack.gateway.dataplane.link import Hop
 from dualstack.gateway.ports import NamedPort, PortState
@@ -50,7 +50,7 @@ class Route:
         wanted = " and ".join(FAMILY_NAMES[family] for family in sorted(families)) or "no address"
         return f"resolves to {wanted}, and {self._why_no_port}"
 
-    def outlet(self, reach: AccessList | None, nat64: Iterable[str]) -> Outlet:
+    def outlet(self, reach: Judge | None, nat64: Iterable[str]) -> Outlet:
         """What the connector may use for a target of this route."""
         sources = {family: source for family in sorted(BOTH) if (source := self.by(family)) is not None}
         why = "" if self.ports is None else self._why_no_port
@@ -97,9 +97,7 @@ def _is_up(port: NamedPort | None) -> bool:
     return port is None or port.state is PortState.LISTENING
 
 
-def hops(
-    addresses: Sequence[Address], port: int, route: Route, reach: AccessList | None
-) -> tuple[tuple[Hop, ...], str]:
+def hops(addresses: Sequence[Address], port: int, route: Route, reach: Judge | None) -> tuple[tuple[Hop, ...], str]:
     """Where to connect, in the order given, and what to say where that is nowhere."""
     if not addresses:
         return (), "has no address"

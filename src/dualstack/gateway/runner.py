@@ -6,8 +6,7 @@ it is a SIGTERM, as when a terminal is closed. SIGUSR2 starts the program anew i
 """
 
 import asyncio
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from socket import socket
@@ -16,14 +15,16 @@ from dualstack.core.configuration import Configuration
 from dualstack.errors import DualstackError
 from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
+from dualstack.gateway.interfaces import InterfaceWatch
 from dualstack.gateway.log import Log
 from dualstack.gateway.privileges import become, import_what_is_needed_later, raise_descriptor_limit
 from dualstack.gateway.processes.activation import handed_sockets
 from dualstack.gateway.processes.notify import Notifier
 from dualstack.gateway.processes.supply import Supply
-from dualstack.gateway.processes.upgrade import Predecessor, Successor
+from dualstack.gateway.processes.upgrade import Heritage, Predecessor, Successor
 from dualstack.gateway.served import Beside, Served
-from dualstack.gateway.watch.access_log import AccessLog
+from dualstack.gateway.watch.snapshot import Snapshot
+from dualstack.kernel.ourselves import our_command_again
 from dualstack.net.signals import hold_back, on_signals
 
 __all__ = ["run"]
@@ -55,13 +56,14 @@ def run(config: Configuration, log: Log, *, ready: Ready, load: Load | None = No
 
 @dataclass(frozen=True, slots=True)
 class _Surroundings:
-    """Whom a gateway has to do with: who reads its log and its file, who started it, and the one before it."""
+    """Whom a gateway has to do with: who reads its log and its file, who started it, who was before it, and after."""
 
     log: Log
     load: Load | None
     control: str | None
     notifier: Notifier
     predecessor: Predecessor | None
+    start_successor: Callable[[Heritage, dict[str, str]], Awaitable[Successor]] = Successor.start
 
     def left(self, name: str) -> Sequence[socket]:
         """The sockets that the gateway before had for what has this name."""
@@ -71,12 +73,13 @@ class _Surroundings:
 async def _run(config: Configuration, here: _Surroundings, supply: Supply, ready: Ready) -> None:
     notifier, predecessor = here.notifier, here.predecessor
     async with AsyncExitStack() as undo:
+        undo.callback(here.log.close)
         if config.access_log is not None and config.workers == 1:
-            here.log.access = AccessLog(config.access_log, here.log.form)
-            undo.callback(here.log.access.close)
+            here.log.open_access(config.access_log)
         gateway = _gateway(config, here.log, supply)
         undo.push_async_callback(gateway.close)
         signals = _Signals(gateway, here)
+        undo.callback(signals.interfaces.close)
         undo.enter_context(on_signals(signals.handlers))
         if not await signals.unless_asked_to_leave(gateway.open()):
             return
@@ -89,6 +92,7 @@ async def _run(config: Configuration, here: _Surroundings, supply: Supply, ready
         if config.user is not None:
             become(config.user, config.where)
         signals.is_ready = True
+        signals.interfaces.look()
         ready(gateway)
         if predecessor is not None:
             await asyncio.to_thread(predecessor.relieve)
@@ -134,23 +138,28 @@ def _gateway(config: Configuration, log: Log, supply: Supply) -> Served:
 
 
 async def _open_control(gateway: Served, here: _Surroundings, path: str, undo: AsyncExitStack) -> Beside:
+    from dualstack.gateway.control.places import forget, make_known
     from dualstack.gateway.control.server import Control, inheritance_name
 
-    control = Control(gateway, path, *here.left(inheritance_name(path)))
+    control = Control(gateway, path, *here.left(inheritance_name(path)), log=here.log)
     undo.push_async_callback(control.close)
     control.start()
+    make_known(path)
+    undo.callback(lambda: None if control.is_left else forget(path))
     return control
 
 
 def _open_page(gateway: Served, here: _Surroundings, config: Configuration, undo: AsyncExitStack) -> Beside:
     from dualstack.gateway.watch.page.server import Page, inheritance_name
-    from dualstack.gateway.watch.totals import total
+    from dualstack.gateway.watch.totals import total, with_lost
 
-    async def snapshot() -> dict[str, object]:
-        return total(await gateway.snapshots())
+    async def snapshot() -> Snapshot | dict[str, object]:
+        if isinstance(gateway, Gateway):
+            return await gateway.shot()
+        return with_lost(total(await gateway.snapshots()), here.log.lost)
 
     left = here.left(inheritance_name(config.page))
-    page = Page(config.page, snapshot, hosts=config.page_hosts, sockets=left)
+    page = Page(config.page, snapshot, hosts=config.page_hosts, sockets=left, log=here.log)
     undo.push_async_callback(page.close)
     page.start()
     gateway.page = tuple(page.addresses)
@@ -165,11 +174,13 @@ class _Signals:
         self._notifier = here.notifier
         self._log = here.log
         self._load = here.load
+        self._start_successor = here.start_successor
         self._loop = asyncio.get_running_loop()
         self._leave = asyncio.Event()
         self._at_once = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
-        self._once_more = False
+        self._next: Load | None = None
+        self.interfaces = InterfaceWatch(gateway.open_sockets, self._renew, here.log)
         self._upgrading: asyncio.Task[None] | None = None
         self.beside: list[Beside] = []
         self.is_ready = False
@@ -242,11 +253,11 @@ class _Signals:
 
     async def _replace(self) -> None:
         """Start the new program, and leave once it serves."""
-        self._log.info("upgrading", command=" ".join(sys.orig_argv))
+        self._log.info("upgrading", command=" ".join(our_command_again()[1]))
         beside = [each.inheritance for each in self.beside]
         try:
             heritage = replace(self._gateway.heritage(), beside=beside)
-            successor = await Successor.start(heritage, self._notifier.environment())
+            successor = await self._start_successor(heritage, self._notifier.environment())
         except (DualstackError, OSError) as error:
             self._log.error("upgrade refused", why=str(error), running="the program before")
             return
@@ -266,16 +277,28 @@ class _Signals:
             self._leave.set()
         elif why := self._busy():
             self._log.warning("reload refused", why=why)
-        elif self._reloading is None or self._reloading.done():
-            self._reloading = self._loop.create_task(self._reload_until_quiet(self._load))
         else:
-            self._once_more = True
+            self._begin_reload(self._load)
+
+    def _renew(self) -> None:
+        """Open the sockets anew whose interface was made anew; what is configured stays."""
+        if not self._busy():
+            self._begin_reload(self._load_nothing)
+
+    def _load_nothing(self) -> Configuration:
+        return self._gateway.config
+
+    def _begin_reload(self, load: Load) -> None:
+        if self._reloading is None or self._reloading.done():
+            self._reloading = self._loop.create_task(self._reload_until_quiet(load))
+        elif self._next is None or load is self._load:
+            self._next = load
 
     async def _reload_until_quiet(self, load: Load) -> None:
-        """Reload, and again if a signal came meanwhile: the file may have changed since it was read."""
+        """Reload, and again if something came meanwhile: the file may have changed since it was read."""
         await self._reload(load)
-        while self._once_more and not self._leave.is_set():
-            self._once_more = False
+        while self._next is not None and not self._leave.is_set():
+            load, self._next = self._next, None
             await self._reload(load)
 
     async def _reload(self, load: Load) -> None:
@@ -290,3 +313,4 @@ class _Signals:
             raise
         finally:
             self._notifier.ready(self.status)
+            self.interfaces.look()

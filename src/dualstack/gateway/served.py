@@ -5,6 +5,7 @@ from socket import socket
 from typing import Protocol
 
 from dualstack.core.configuration import Configuration
+from dualstack.core.socketspec import SocketSpec
 from dualstack.gateway.processes.upgrade import Heritage
 
 __all__ = ["Beside", "Served"]
@@ -28,6 +29,10 @@ class Served(Protocol):
         """Stop a port."""
         ...
 
+    def why_no_restart(self, name: str, *, release: bool) -> str:
+        """Why a restart of a port would lose it."""
+        ...
+
     async def start_port(self, name: str) -> None:
         """Start a port."""
         ...
@@ -38,6 +43,10 @@ class Served(Protocol):
 
     async def snapshots(self) -> list[dict[str, object]]:
         """All that is counted and known, by process."""
+        ...
+
+    def open_sockets(self) -> list[tuple[SocketSpec, socket]]:
+        """All listening sockets that are open, with their specs."""
         ...
 
     def describe_sockets(self) -> list[dict[str, object]]:

@@ -15,22 +15,27 @@ from dualstack.core.access import Verdict
 from dualstack.core.address import Address
 from dualstack.core.configuration import ExecTarget, ForwardTarget
 from dualstack.core.endpoint import Endpoint
+from dualstack.core.guesses import Guesses
 from dualstack.errors import DualstackError, WireError
 from dualstack.gateway.children import Children
-from dualstack.gateway.clients import shown
-from dualstack.gateway.dataplane.link import Link
+from dualstack.gateway.clients import client_of, shown
+from dualstack.gateway.dataplane.link import Link, Reason
 from dualstack.gateway.dataplane.plane import DataPlane
-from dualstack.gateway.forward.asking import ByDatagram, Turned, arrange
+from dualstack.gateway.forward.asking import Arranged, ByDatagram, Turned, arrange, part
 from dualstack.gateway.forward.associations import Associations
+from dualstack.gateway.forward.exchange import Exchange, ExchangeLink, receive
 from dualstack.gateway.log import Log
 from dualstack.gateway.policy import Policy
+from dualstack.gateway.ports import PortState
 from dualstack.gateway.proxied import ends_of, read_header, sockaddr_of
 from dualstack.gateway.reaching import reach
+from dualstack.gateway.repeats import Repeats
 from dualstack.gateway.total import Total
 from dualstack.gateway.watch.access_log import ended, target_text, unlinked
 from dualstack.gateway.watch.peers import hop_of
 from dualstack.gateway.watch.tally import Book
 from dualstack.kernel.streams import NO_ROOM, SockAddr, as_socket, reset
+from dualstack.wire.http1 import Plain
 from dualstack.wire.proxy_protocol import Ends
 
 if TYPE_CHECKING:
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["RunningService"]
 
 _LEAVING = "the gateway is leaving"
+_EMPTY_LINES_MAX = 8
 _PROXY_HEADER = "no whole PROXY header"
 
 
@@ -62,8 +68,12 @@ class RunningService:
         self._plane = plane
         self._children = children
         self._log = log
+        self._repeats = Repeats(asyncio.get_running_loop(), service=policy.service.name)
         self.associations = Associations(asyncio.get_running_loop(), log)
+        self.guesses = Guesses()
+        self._keeps_clients = True
         self._dialling: dict[asyncio.Task[None], Door] = {}
+        self._resting: dict[asyncio.Timeout, Door] = {}
 
     @property
     def name(self) -> str:
@@ -136,7 +146,7 @@ class RunningService:
         policy, since = self.policy, self._plane.now
         preface = policy.preface(client, peer, ends)
         try:
-            server = await reach(client, target, policy, self._plane, self.book)
+            server = await reach(client, target, policy, self._plane, self.book, peer=peer)
         except asyncio.CancelledError:
             self._lose(client, peer, door, _LEAVING, since)
             raise
@@ -149,15 +159,39 @@ class RunningService:
             link.started, link.hop = since, hop
 
     async def _forward(self, client: SocketType, peer: SockAddr, door: "Door", target: ForwardTarget) -> None:
-        policy, since = self.policy, self._plane.now
         sock = as_socket(client)
         sock.setblocking(False)
+        admitted_by, said = self.policy, b""
+        while (behind := await self._forward_one(sock, peer, door, target, said)) is not None:
+            said = await self._next_request(sock, door, behind)
+            if not said:
+                sock.close()
+                door.leave(peer)
+                return
+            if self.policy is not admitted_by:
+                # A reload may have changed who is let in, and what is asked of whom.
+                admitted_by = self.policy
+                if (why := self.denial(peer)) is not None or not isinstance(admitted_by.service.target, ForwardTarget):
+                    sock.close()
+                    door.leave(peer)
+                    self.refused(peer, why or "the service is no forward proxy any more")
+                    return
+                target = admitted_by.service.target
+
+    async def _forward_one(
+        self, sock: socket, peer: SockAddr, door: "Door", target: ForwardTarget, said: bytes
+    ) -> bytes | None:
+        """Serve one request; what came behind it where the client may ask again, None where its connection is over."""
+        policy, since = self.policy, self._plane.now
         try:
             arranged = await arrange(
                 sock,
                 target,
-                lambda wanted: reach(sock, wanted, policy, self._plane, self.book),
+                lambda wanted: reach(sock, wanted, policy, self._plane, self.book, peer=peer),
                 within_s=policy.service.handshake_timeout_s,
+                said=said,
+                guesses=self.guesses,
+                who=client_of(peer),
             )
         except asyncio.CancelledError:
             self._lose(sock, peer, door, _LEAVING, since)
@@ -166,18 +200,96 @@ class RunningService:
             sock.close()
             self._turned(peer, turned)
             self._over(door, peer, since, str(turned), turned.target)
-        else:
-            if isinstance(arranged, ByDatagram):
-                await self._associate(sock, peer, door, arranged)
-                return
-            hop = hop_of(arranged.server)
-            link = self._plane.relay(
-                *(sock, arranged.server, door),
-                peer=peer,
-                leftover=arranged.first,
-                idle_timeout_s=policy.service.idle_timeout_s,
-            )
-            link.started, link.hop, link.asked = since, hop, arranged.target
+            return None
+        if isinstance(arranged, ByDatagram):
+            await self._associate(sock, peer, door, arranged)
+            return None
+        if arranged.plain is not None:
+            return await self._exchange(sock, peer, door, arranged, arranged.plain, policy)
+        hop = hop_of(arranged.server)
+        link = self._plane.relay(
+            *(sock, arranged.server, door),
+            peer=peer,
+            leftover=arranged.first,
+            idle_timeout_s=policy.service.idle_timeout_s,
+        )
+        link.started, link.hop, link.asked = since, hop, arranged.target
+        return None
+
+    async def _exchange(  # noqa: PLR0917 - it goes on where `_forward_one` is
+        self, sock: socket, peer: SockAddr, door: "Door", arranged: Arranged, plain: Plain, policy: Policy
+    ) -> bytes | None:
+        task = asyncio.current_task()
+        link = ExchangeLink(door, peer, policy.service.idle_timeout_s, self._plane.now, task)
+        link.hop, link.asked = hop_of(arranged.server), arranged.target
+        exchange = Exchange(
+            sock, arranged.server, plain, link, may_ask_again=self._may_stay(door), pipes=self._plane.pipes
+        )
+        self._plane.enter(link)
+        may_ask_again = False
+        try:
+            may_ask_again = await exchange.run(arranged.first)
+        except asyncio.CancelledError:
+            exchange.reason = link.why or Reason.ABORTED
+            reset(sock)
+            reset(arranged.server)
+            if task is None or link.why is None or task.uncancel():
+                raise
+        finally:
+            arranged.server.close()
+            self._plane.leave(link, exchange.reason)
+            if not may_ask_again:
+                await self._end_exchange(sock, peer, door, exchange, plain)
+        if exchange.trouble:
+            self._turned(peer, Turned(arranged.target, exchange.trouble, is_refusal=exchange.status == 400))
+        return exchange.behind if may_ask_again else None
+
+    async def _end_exchange(self, sock: socket, peer: SockAddr, door: "Door", exchange: Exchange, plain: Plain) -> None:
+        """Close the client's connection; one that may still be sending gets to read its response before."""
+        try:
+            if exchange.reason is Reason.ENDED and (plain.keeps or not plain.body.is_over):
+                await part(sock, b"")
+        finally:
+            sock.close()
+            door.leave(peer)
+
+    async def _next_request(self, sock: socket, door: "Door", behind: bytes) -> bytes:
+        """The first bytes of a client's next request; none where it has no more, or is not served any longer."""
+        for _ in range(_EMPTY_LINES_MAX):
+            # RFC 9112 section 2.2: an empty line before a request is read over.
+            if said := behind.lstrip(b"\r\n"):
+                return said
+            if not self._may_stay(door) or not (behind := await self._rest(sock, door)):
+                break
+        return b""
+
+    async def _rest(self, sock: socket, door: "Door") -> bytes:
+        """What a client says that has asked something before; nothing where it leaves, stays silent, or is let go."""
+        try:
+            async with asyncio.timeout(self.policy.service.handshake_timeout_s) as patience:
+                self._resting[patience] = door
+                try:
+                    return await receive(sock)
+                finally:
+                    del self._resting[patience]
+        except OSError:
+            return b""  # TimeoutError is one
+
+    def _may_stay(self, door: "Door") -> bool:
+        """Whether a client may ask again on its connection."""
+        return self._keeps_clients and door.port.state is PortState.LISTENING
+
+    def retire(self) -> None:
+        """Serve no more requests on connections that are there: the service is in no configuration any more."""
+        self._keeps_clients = False
+        self.let_go_of_resting()
+
+    def let_go_of_resting(self, is_meant: Callable[[object], bool] = lambda _door: True) -> None:
+        """End the connections of clients that have asked something before and nothing now."""
+        now = asyncio.get_running_loop().time()
+        for patience, door in self._resting.items():
+            if is_meant(door):
+                patience.reschedule(now)
 
     async def _associate(self, client: socket, peer: SockAddr, door: "Door", asked: ByDatagram) -> None:
         since, reason = self._plane.now, "the association is over"
@@ -197,7 +309,7 @@ class RunningService:
             self.book.trouble(peer, turned.target, str(turned))
         event, write = ("refused", self._log.info) if turned.is_refusal else ("unreached", self._log.warning)
         where = {} if turned.target is None else {"target": turned.target}
-        write(event, service=self.name, peer=shown(peer), **where, why=str(turned))
+        self._repeats.say(write, event, turned.rule or str(turned), peer=shown(peer), **where, why=str(turned))
 
     def _spawn(
         self, argv: tuple[str, ...], client: SocketType, peer: SockAddr, door: "Door", ends: Ends | None
@@ -212,7 +324,7 @@ class RunningService:
                 return
             why = f"{argv[0]}: {error.strerror}"
             self.book.trouble(peer, self.policy.service.target, why)
-            self._log.warning("unreached", service=self.name, peer=shown(peer), why=why)
+            self._repeats.say(self._log.warning, "unreached", why, peer=shown(peer), why=why)
             self._over(door, peer, since, why)
 
     async def _spawn_later(
@@ -235,7 +347,7 @@ class RunningService:
     def refused(self, peer: SockAddr, why: str, *, rule: str = "") -> None:
         """Write down who was not let in, and why; `rule` is what it is counted by, where `why` says more."""
         self.book.rules.refused(peer, rule or why, why if rule else "")
-        self._log.info("refused", service=self.name, peer=shown(peer), why=why)
+        self._repeats.say(self._log.info, "refused", rule or why, peer=shown(peer), why=why)
 
     def write_down(self, link: Link, port: str) -> None:
         """A line of the access log, where there is one, for a link that is over."""
@@ -259,10 +371,15 @@ class RunningService:
     def _unreached(self, peer: SockAddr, why: str) -> None:
         target = self.policy.service.target
         self.book.trouble(peer, target, why)
-        self._log.warning("unreached", service=self.name, peer=shown(peer), target=target, why=why)
+        self._repeats.say(self._log.warning, "unreached", why, peer=shown(peer), target=target, why=why)
+
+    def say_the_rest(self) -> None:
+        """How many more there were of what was not said each time."""
+        self._repeats.close()
 
     async def finish_dialling(self, timeout_s: float, is_meant: Callable[[object], bool]) -> int:
         """Wait for the lookups of the doors that are meant, give up on those left; how many these were."""
+        self.let_go_of_resting(is_meant)
         tasks = [task for task, door in self._dialling.items() if is_meant(door)]
         if not tasks:
             return 0

@@ -11,7 +11,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -21,6 +20,7 @@ from typing import IO, cast
 
 from dualstack.core.address import Address
 from dualstack.errors import TrialError
+from dualstack.kernel.ourselves import our_code
 
 __all__ = ["Place", "answers", "furnish", "open_arena", "other_users"]
 
@@ -52,7 +52,7 @@ def open_arena(place: Place, task: Mapping[str, object]) -> Iterator[subprocess.
     if programs:
         raise TrialError(f"needs {' and '.join(programs)} (Debian: util-linux, iproute2), on Linux")
     mine = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    worker = [sys.executable, "-c", "from dualstack.kernel.trial_worker import main; main()"]
+    worker = our_code("from dualstack.kernel.trial_worker import main; main()")
     with subprocess.Popen(  # noqa: S603 - our own interpreter
         ["unshare", "--net", *mine, "--", *worker],  # noqa: S607 - found in PATH, as every program of the system
         stdin=subprocess.PIPE,

@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 from contextlib import suppress
+from socket import SocketType
 
 from dualstack.core.address import Address, SocketTuple
 from dualstack.core.outlet import FROM_ANYWHERE, Source
@@ -18,7 +19,6 @@ from dualstack.kernel.scopes import address_in
 __all__ = ["begin", "connect", "failure_of", "interface_names", "sockaddr_of", "socket_pair", "source_of"]
 
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
-_NON_BLOCKING = getattr(socket, "SOCK_NONBLOCK", 0)
 _UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY})
 # Linux answers a second connect(2) with how the first stands; elsewhere that may be an error of its own.
 _CAN_ASK_AGAIN = sys.platform == "linux"
@@ -36,7 +36,7 @@ def connect(
     Raises:
         OSError: nothing is left open.
     """
-    sock = socket.socket(_FAMILIES[address.version], socket.SOCK_STREAM)
+    sock = _new(address.version)
     try:
         sock.settimeout(timeout)
         if source is not None:
@@ -54,10 +54,9 @@ def begin(address: Address, port: int, source: Source) -> tuple[socket.socket, b
     Raises:
         OSError: it failed at once; nothing is left open.
     """
-    sock = socket.socket(_FAMILIES[address.version], socket.SOCK_STREAM | _NON_BLOCKING)
+    sock = _new(address.version)
     try:
-        if not _NON_BLOCKING:
-            sock.setblocking(False)
+        sock.setblocking(False)
         if source is not FROM_ANYWHERE:
             _bind(sock, address.version, source)
         where = sockaddr_of(address, port)
@@ -70,6 +69,14 @@ def begin(address: Address, port: int, source: Source) -> tuple[socket.socket, b
         sock.close()
         raise
     return sock, not result
+
+
+def _new(version: int) -> socket.socket:
+    """A socket that says it is TCP's: asyncio sends small segments at once (TCP_NODELAY) for those alone.
+
+    No flag stands in the type, since what gevent and PySocks put in the place of `socket.socket` knows none.
+    """
+    return socket.socket(_FAMILIES[version], socket.SOCK_STREAM, socket.IPPROTO_TCP)
 
 
 def _check(result: int) -> None:
@@ -94,17 +101,22 @@ def socket_pair() -> tuple[socket.socket, socket.socket]:
     return ends
 
 
-def _bind(sock: socket.socket, version: int, source: Source) -> None:
+def _bind(sock: SocketType, version: int, source: Source) -> None:
     if source.interface is not None:
         if not hasattr(socket, "SO_BINDTODEVICE"):
             raise OSError(errno.EOPNOTSUPP, f"this system cannot bind a socket to {source.interface}")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, source.interface.encode() + b"\0")
+    for level, option, value in source.options:
+        sock.setsockopt(level, option, value)
     if source.address is None and not source.port:
         return
     if not source.port:
         # The port is chosen at connect, for this one peer: 28,000 connections a peer, not in all.
         with suppress(OSError):
             sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+    elif sys.platform != "win32":
+        # Another attempt of the same race may have the port already; on Windows this would let strangers in.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     address = source.address or _ANY[version]
     sock.bind(sockaddr_of(address, source.port))
 
@@ -131,12 +143,18 @@ def source_of(address: Address, source: Source) -> Address | None:
     if address.is_loopback:
         return address
     try:
-        with socket.socket(_FAMILIES[address.version], socket.SOCK_DGRAM) as sock:
-            _bind(sock, address.version, Source(source.address, 0, source.interface))
-            sock.connect(sockaddr_of(address, _DISCARD))
-            name = sock.getsockname()
+        # Not of `socket.socket`, in whose place a program may have put one that goes by a proxy.
+        sock = SocketType(_FAMILIES[address.version], socket.SOCK_DGRAM)
+    except OSError:
+        return None
+    try:
+        _bind(sock, address.version, Source(source.address, 0, source.interface))
+        sock.connect(sockaddr_of(address, _DISCARD))
+        name = sock.getsockname()
     except (OSError, ValueError):
         return None
+    finally:
+        sock.close()
     return address_in(name)
 
 

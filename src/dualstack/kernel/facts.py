@@ -10,7 +10,7 @@ import re
 import socket
 import struct
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from dualstack.core.hostfacts import HostFacts, Interface
 from dualstack.kernel import netlink
 from dualstack.kernel.scopes import scoped_address
 
-__all__ = ["Ipv6Status", "configured_families", "ipv6_status", "read_facts", "system_name"]
+__all__ = ["Ipv6Status", "configured_families", "ipv6_status", "read_facts", "read_interfaces", "system_name"]
 
 # sys.platform without its number -> the names of core.stacks; what is not here keeps its own name.
 _SYSTEMS = {
@@ -43,6 +43,7 @@ _RTM_GETADDR = 22
 _IFADDRMSG = struct.Struct("=BBBBI")
 _IFA_ADDRESS = 1
 _IFA_LOCAL = 2
+_IFA_F_DADFAILED, _IFA_F_TENTATIVE = 0x08, 0x40
 
 _CAP_NET_BIND_SERVICE = 10  # include/uapi/linux/capability.h
 _NS_GET_USERNS = 0xB701  # include/uapi/linux/nsfs.h
@@ -110,7 +111,7 @@ def read_facts(*, listeners: bool = False, names: Mapping[str, tuple[Address, ..
         ipv6=status.ipv6,
         why_no_ipv6=status.why_no_ipv6,
         bindv6only=status.bindv6only,
-        interfaces=_interfaces(),
+        interfaces=read_interfaces(),
         listeners=read_listeners() if listeners else None,
         first_unprivileged_port=_first_unprivileged_port(),
         may_bind_low=_may_bind_low(),
@@ -126,7 +127,7 @@ def configured_families() -> frozenset[int]:
     if sys.platform == "linux":
         with suppress(OSError):
             found = _addresses_by_index()
-            addresses = (address for each in found.values() for address in each)
+            addresses = (address for each in found.values() for address, _ in each)
             return frozenset(address.version for address in addresses if address not in _LOOPBACKS)
     return frozenset(version for version, address in _GLOBAL.items() if _has_way(*address))
 
@@ -181,27 +182,40 @@ def _why_no_address(root: str) -> str:
     return why
 
 
-def _interfaces() -> tuple[Interface, ...]:
+def read_interfaces() -> tuple[Interface, ...]:
+    """The interfaces of this host, with their addresses where the system tells them; none where it tells nothing."""
     try:
-        addresses = _addresses_by_index() if sys.platform == "linux" else {}
-        return tuple(Interface(name, index, tuple(addresses.get(index, ()))) for index, name in socket.if_nameindex())
+        found = _addresses_by_index() if sys.platform == "linux" else {}
+        return tuple(_interface(name, index, found.get(index, ())) for index, name in socket.if_nameindex())
     except (OSError, AttributeError):
         # Forbidden here (seccomp), or a system without if_nameindex: not known.
         return ()
 
 
-def _addresses_by_index() -> dict[int, list[Address]]:
-    found: dict[int, list[Address]] = {}
+def _interface(name: str, index: int, found: Sequence[tuple[Address, int]]) -> Interface:
+    """A duplicate address stays tentative for ever (net/ipv6/addrconf.c: addrconf_dad_stop)."""
+    return Interface(
+        name,
+        index,
+        tuple(address for address, _ in found),
+        tentative=tuple(a for a, flags in found if flags & _IFA_F_TENTATIVE and not flags & _IFA_F_DADFAILED),
+        duplicate=tuple(address for address, flags in found if flags & _IFA_F_DADFAILED),
+    )
+
+
+def _addresses_by_index() -> dict[int, list[tuple[Address, int]]]:
+    """The addresses of each interface, each with its flags."""
+    found: dict[int, list[tuple[Address, int]]] = {}
     question = _IFADDRMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
     for answer in netlink.dump(_NETLINK_ROUTE, _RTM_GETADDR, question):
-        family, _, _, _, index = _IFADDRMSG.unpack_from(answer)
+        family, _, flags, _, index = _IFADDRMSG.unpack_from(answer)
         if family not in (socket.AF_INET, socket.AF_INET6):
             continue
         attributes = netlink.attributes(answer, _IFADDRMSG.size)
         # On a point-to-point link IFA_ADDRESS is the other end, and IFA_LOCAL is ours.
         packed = attributes.get(_IFA_LOCAL) or attributes.get(_IFA_ADDRESS)
         if packed is not None:
-            found.setdefault(index, []).append(scoped_address(packed, index))
+            found.setdefault(index, []).append((scoped_address(packed, index), flags))
     return found
 
 

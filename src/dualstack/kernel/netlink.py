@@ -1,14 +1,20 @@
-"""Ask the Linux kernel over netlink for a list: its addresses, its sockets.
+"""Ask the Linux kernel over netlink: for a list, such as its addresses or sockets, or for one thing, such as a route;
+or be told that something has changed.
 
-Dumps alone, read to the end; nothing is ever changed in the kernel.
+A dump is read to the end; nothing is ever changed in the kernel.
 """
 
+import errno
 import os
 import socket
 import struct
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-__all__ = ["attributes", "dump"]
+if TYPE_CHECKING:
+    from typing import Self
+
+__all__ = ["Notices", "ask", "attributes", "dump"]
 
 # include/uapi/linux/netlink.h
 _NLMSG_ERROR = 2
@@ -17,6 +23,10 @@ _NLM_F_REQUEST = 0x01
 _NLM_F_DUMP = 0x300
 _NLM_F_DUMP_INTR = 0x10
 _NLA_TYPE_MASK = 0x3FFF
+
+# include/uapi/linux/rtnetlink.h
+_NETLINK_ROUTE = 0
+_RTMGRP_LINK, _RTMGRP_IPV4_IFADDR, _RTMGRP_IPV6_IFADDR = 0x1, 0x10, 0x100
 
 _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port id
 _ATTRIBUTE = struct.Struct("=HH")  # length, type
@@ -46,6 +56,26 @@ def dump(protocol: int, kind: int, question: bytes) -> list[bytes]:
         if not changed:
             break
     return answers
+
+
+def ask(protocol: int, kind: int, question: bytes) -> bytes:
+    """The answer to one request, without its header.
+
+    Args:
+        protocol: as for `dump`.
+        kind: the type of the request, such as `RTM_GETROUTE`.
+        question: the body of the request.
+
+    Raises:
+        OSError: the kernel refused, with its errno.
+    """
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol) as netlink:
+        netlink.send(_HEADER.pack(_HEADER.size + len(question), kind, _NLM_F_REQUEST, 1, 0) + question)
+        for answer_kind, _, body in _messages(netlink.recv(_BUFFER_BYTES)):
+            if answer_kind == _NLMSG_ERROR:
+                _raise_refusal(body)
+            return body
+    return b""
 
 
 def attributes(body: bytes, start: int) -> dict[int, bytes]:
@@ -93,3 +123,57 @@ def _raise_refusal(body: bytes) -> None:
 
 def _aligned(length: int) -> int:
     return (length + 3) & ~3
+
+
+class Notices:
+    """Hears from the kernel that interfaces or addresses of this host have changed; what of it, it does not say.
+
+    Args:
+        groups: the multicast groups of rtnetlink(7), as a mask.
+
+    Raises:
+        OSError: netlink is forbidden here (seccomp, systemd's RestrictAddressFamilies).
+    """
+
+    def __init__(self, groups: int) -> None:
+        self._sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, _NETLINK_ROUTE)
+        try:
+            self._sock.bind((0, groups))
+        except BaseException:
+            self._sock.close()
+            raise
+
+    @classmethod
+    def of_addresses(cls) -> "Notices":
+        """Of addresses that come, go, or may be used from now on."""
+        return cls(_RTMGRP_IPV4_IFADDR | _RTMGRP_IPV6_IFADDR)
+
+    @classmethod
+    def of_interfaces(cls) -> "Notices":
+        """Of interfaces and their addresses."""
+        return cls(_RTMGRP_LINK | _RTMGRP_IPV4_IFADDR | _RTMGRP_IPV6_IFADDR)
+
+    def fileno(self) -> int:
+        """Readable once there is news."""
+        return self._sock.fileno()
+
+    def drain(self) -> None:
+        """Take all that has come, so that the next is news; too much of it (ENOBUFS) is news as well."""
+        while True:
+            try:
+                self._sock.recv(_BUFFER_BYTES)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._sock.close()
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -31,9 +31,10 @@ class Pipe:
         with suppress(OSError):
             fcntl.fcntl(self._write, fcntl.F_SETPIPE_SZ, size_bytes)
 
-    def fill(self, descriptor: int) -> int:
-        """Take what the socket has, as far as there is room; 0 is its end."""
-        moved = os.splice(descriptor, self._write, self._size, flags=_FLAGS)
+    def fill(self, descriptor: int, most: int | None = None) -> int:
+        """Take what the socket has, `most` bytes of it, as far as there is room; 0 is its end."""
+        size = self._size if most is None else min(most, self._size)
+        moved = os.splice(descriptor, self._write, size, flags=_FLAGS)
         self.held += moved
         return moved
 

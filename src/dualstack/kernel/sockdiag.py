@@ -21,14 +21,14 @@ from dualstack.core.hostfacts import Listener
 from dualstack.kernel import netlink
 from dualstack.kernel.scopes import scoped_address
 
-__all__ = ["read_listeners"]
+__all__ = ["read_connections", "read_listeners"]
 
 # include/uapi/linux/sock_diag.h, inet_diag.h
 _NETLINK_SOCK_DIAG = 4
 _SOCK_DIAG_BY_FAMILY = 20
 _INET_DIAG_SKV6ONLY = 11
-# struct inet_diag_req_v2 {family, protocol, ext, pad; states; struct inet_diag_sockid (48 bytes)}
-_REQUEST = struct.Struct("=BBBxI48x")
+# struct inet_diag_req_v2 {family, protocol, ext, pad; states; struct inet_diag_sockid (48 bytes): sport, ...}
+_REQUEST = struct.Struct("=BBBxI2s46x")
 # struct inet_diag_msg {family, state, timer, retrans; sport, dport (network order); src, dst; if; cookie;
 #                       expires, rqueue, wqueue, uid, inode}
 _MESSAGE = struct.Struct("=BBBB2s2s16s16sI8xIIIII")
@@ -36,6 +36,9 @@ _MESSAGE = struct.Struct("=BBBB2s2s16s16sI8xIIIII")
 # include/net/tcp_states.h. Bound TCP sockets that neither listen nor connect are told since Linux 6.8; older kernels
 # do not know the bit. A UDP socket is CLOSE when it is bound, ESTABLISHED when it is also connected: both hold a port.
 _TCP_ESTABLISHED, _TCP_CLOSE, _TCP_LISTEN, _TCP_BOUND_INACTIVE = 1, 7, 10, 13
+# SYN_SENT, SYN_RECV, FIN_WAIT1, FIN_WAIT2, TIME_WAIT, CLOSE_WAIT, LAST_ACK, CLOSING. Those that no process has open any
+# more, TIME_WAIT among them, have no inode.
+_CONNECTED = frozenset({_TCP_ESTABLISHED, 2, 3, 4, 5, 6, 8, 9, 11})
 _ASKED: tuple[tuple[str, int, frozenset[int]], ...] = (
     ("tcp", socket.IPPROTO_TCP, frozenset({_TCP_LISTEN, _TCP_BOUND_INACTIVE})),
     ("udp", socket.IPPROTO_UDP, frozenset({_TCP_ESTABLISHED, _TCP_CLOSE})),
@@ -63,27 +66,43 @@ def read_listeners(*, processes: bool = True) -> tuple[Listener, ...] | None:
     if sys.platform != "linux":
         return None
     try:
-        found = list(_sockets())
+        found = [each for proto, protocol, states in _ASKED for each in _sockets(proto, protocol, states)]
     except OSError:
         # Forbidden (seccomp), or a kernel without the inet_diag modules.
         return None
-    owners = _owners({inode for inode, _ in found}) if processes else {}
-    listeners = (_with_owner(listener, owners.get(inode)) for inode, listener in found)
+    listeners = _with_owners(found) if processes else [listener for _, listener in found]
     return tuple(sorted(listeners, key=lambda one: (one.proto, one.port, one.family, one.address, one.pid or 0)))
 
 
-def _sockets() -> Iterator[tuple[int, Listener]]:
-    """Each socket with its inode."""
-    for proto, protocol, states in _ASKED:
-        mask = sum(1 << state for state in states)
-        for family in (socket.AF_INET, socket.AF_INET6):
-            question = _REQUEST.pack(family, protocol, 0, mask)
-            for answer in netlink.dump(_NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY, question):
-                yield _read_socket(proto, answer)
+def read_connections(port: int) -> tuple[Listener, ...]:
+    """The TCP connections that have this port number here, those that linger among them; none where nobody tells."""
+    if sys.platform != "linux" or not port:
+        return ()
+    try:
+        found = list(_sockets("tcp", socket.IPPROTO_TCP, _CONNECTED, port))
+    except OSError:
+        # As above.
+        return ()
+    return tuple(sorted(_with_owners(found), key=lambda one: (one.lingers, one.family, one.address, one.peer)))
+
+
+def _sockets(proto: str, protocol: int, states: frozenset[int], port: int = 0) -> Iterator[tuple[int, Listener]]:
+    """Each socket with its inode, of one port number or, with 0, of all."""
+    mask = sum(1 << state for state in states)
+    for family in (socket.AF_INET, socket.AF_INET6):
+        question = _REQUEST.pack(family, protocol, 0, mask, port.to_bytes(2, "big"))
+        for answer in netlink.dump(_NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY, question):
+            yield _read_socket(proto, answer)
+
+
+def _with_owners(found: list[tuple[int, Listener]]) -> list[Listener]:
+    owners = _owners({inode for inode, _ in found})
+    return [_with_owner(listener, owners.get(inode)) for inode, listener in found]
 
 
 def _read_socket(proto: str, answer: bytes) -> tuple[int, Listener]:
-    family, _, _, _, port, _, source, _, interface, _, _, _, uid, inode = _MESSAGE.unpack_from(answer)
+    family, state, _, _, port, there, source, to, interface, _, _, _, uid, inode = _MESSAGE.unpack_from(answer)
+    is_connected = proto == "tcp" and state in _CONNECTED
     v6only = netlink.attributes(answer, _MESSAGE.size).get(_INET_DIAG_SKV6ONLY)
     return inode, Listener(
         proto=proto,
@@ -92,7 +111,14 @@ def _read_socket(proto: str, answer: bytes) -> tuple[int, Listener]:
         port=int.from_bytes(port, "big"),
         v6only=v6only == b"\1" if v6only else None,
         uid=uid,
+        peer=_peer(to[:4] if family == socket.AF_INET else to, interface, there) if is_connected else "",
+        lingers=is_connected and inode == 0,
     )
+
+
+def _peer(packed: bytes, interface: int, port: bytes) -> str:
+    address = scoped_address(packed, interface)
+    return f"{f'[{address}]' if address.version == 6 else address}:{int.from_bytes(port, 'big')}"
 
 
 def _owners(inodes: set[int]) -> dict[int, _Process]:

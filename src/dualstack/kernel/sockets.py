@@ -12,17 +12,18 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from dualstack.core.address import Address
-from dualstack.core.hostfacts import Listener
-from dualstack.core.oracle import Case, Sock, Step, predict
+from dualstack.core.bindable import why_not_there
+from dualstack.core.in_the_way import in_use, overlapping
+from dualstack.core.opening import whole
 from dualstack.core.sockaddr import SocketAddress
 from dualstack.core.socketspec import SocketSpec
-from dualstack.core.stacks import stack_named
 from dualstack.errors import ListenError
 from dualstack.kernel.backlog import BACKLOG
 from dualstack.kernel.datagrams import make_room, tell_who_was_asked
 
 __all__ = [
     "KEEPS_ITS_PORT",
+    "bind_alone",
     "closed_socket",
     "describe",
     "listen_again",
@@ -31,6 +32,10 @@ __all__ = [
     "stop_listening",
 ]
 
+_KINDS = {
+    "tcp": (socket.SOCK_STREAM, socket.IPPROTO_TCP),
+    "udp": (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
+}
 # Port 0 in both families: how often another number is tried where the second family has it taken.
 _SAME_PORT_TRIES = 32
 
@@ -67,7 +72,9 @@ def _open_all(specs: Sequence[SocketSpec], backlog: int, held: Collection[int]) 
         for spec in specs:
             key = (spec.service, spec.port_name)
             port = spec.port or numbers.get(key, 0)
-            sock = undo.enter_context(_open_one(spec, port, backlog, first=_is_first(spec, specs, held)))
+            sock = undo.enter_context(
+                _open_one(spec, port, backlog, first=_is_first(spec, specs, held), wanted=whole(spec, specs))
+            )
             if spec.port == 0:
                 numbers[key] = sock.getsockname()[1]
             opened.append(sock)
@@ -82,12 +89,13 @@ def _is_first(spec: SocketSpec, specs: Sequence[SocketSpec], held: Collection[in
     )
 
 
-def _open_one(spec: SocketSpec, port: int, backlog: int, *, first: bool) -> socket.socket:
+def _open_one(spec: SocketSpec, port: int, backlog: int, *, first: bool, wanted: SocketSpec) -> socket.socket:
     family = socket.AF_INET6 if spec.family == 6 else socket.AF_INET
-    kind = socket.SOCK_STREAM if spec.proto == "tcp" else socket.SOCK_DGRAM
+    # An accepted socket has the protocol of Python's listener, and asyncio sets TCP_NODELAY for those of TCP alone.
+    kind, protocol = _KINDS[spec.proto]
     with ExitStack() as undo:
         try:
-            sock = undo.enter_context(socket.socket(family, kind))
+            sock = undo.enter_context(socket.socket(family, kind, protocol))
             _set_options(sock, spec)
             if spec.shared and not first:
                 _share(sock)
@@ -98,9 +106,21 @@ def _open_one(spec: SocketSpec, port: int, backlog: int, *, first: bool) -> sock
             if spec.proto == "tcp":
                 sock.listen(backlog)
         except OSError as error:
-            raise ListenError(str(spec), _why(spec, error), errno=error.errno) from error
+            raise ListenError(str(spec), _why(spec, error, wanted), errno=error.errno) from error
         undo.pop_all()
     return sock
+
+
+def bind_alone(spec: SocketSpec, port: int = 0) -> None:
+    """Bind the address of `spec` as `open_sockets` would, to any free port or to `port`, and let go of it.
+
+    Raises:
+        OSError: the kernel's own: the address cannot be bound.
+    """
+    kind = socket.SOCK_STREAM if spec.proto == "tcp" else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET6 if spec.family == 6 else socket.AF_INET, kind) as sock:
+        _set_options(sock, spec)
+        sock.bind(socket_tuple(spec, port))
 
 
 @contextmanager
@@ -129,10 +149,23 @@ def _set_options(sock: socket.socket, spec: SocketSpec) -> None:
         make_room(sock)
         if spec.address.is_unspecified:
             tell_who_was_asked(sock)
+    if spec.freebind:
+        _bind_freely(sock)
     if spec.interface is not None:
         if not hasattr(socket, "SO_BINDTODEVICE"):
             raise OSError(errno.EOPNOTSUPP, f"this system cannot bind a socket to {spec.interface}")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, spec.interface.encode() + b"\0")
+
+
+# linux/in.h, linux/in6.h; Python names neither.
+_FREEBIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}
+
+
+def _bind_freely(sock: socket.socket) -> None:
+    """Let it be bound to an address that no interface has yet (ip(7), IP_FREEBIND)."""
+    if sys.platform != "linux":
+        raise OSError(errno.EOPNOTSUPP, "this system cannot bind an address that comes later")
+    sock.setsockopt(*_FREEBIND[socket.AddressFamily(sock.family)], 1)
 
 
 def _restartable(sock: socket.socket, *, shared: bool) -> None:
@@ -192,8 +225,6 @@ def listen_again(sock: socket.socket, spec: SocketSpec, *, backlog: int = BACKLO
 
 
 _REASONS = {
-    errno.EADDRINUSE: "address in use{by}; {remedy}",
-    errno.EADDRNOTAVAIL: "no interface of this host has that address; bind one that it has, or *",
     errno.EACCES: "no right to it; start as root or give CAP_NET_BIND_SERVICE, or use a port from 1024 on",
     errno.EPERM: "no right to it; start as root",
     errno.EAFNOSUPPORT: "this system makes no sockets of that family; bind an address of the other",
@@ -202,50 +233,48 @@ _REASONS = {
 }
 
 
-def _why(spec: SocketSpec, error: OSError) -> str:
+def _why(spec: SocketSpec, error: OSError, wanted: SocketSpec) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return _why_in_use(spec, wanted)
+    if error.errno == errno.EADDRNOTAVAIL:
+        from dualstack.kernel.facts import read_interfaces
+
+        return why_not_there(spec.address, "EADDRNOTAVAIL", read_interfaces())
     reason = _REASONS.get(error.errno or 0)
     if reason is None:
         return os.strerror(error.errno) if error.errno else str(error)
-    holder = _who_listens(spec) if error.errno == errno.EADDRINUSE else ""
-    return reason.format(by=f" by {holder}" if holder else "", remedy="stop it, or listen on another port or address")
+    return reason
 
 
-def _who_listens(spec: SocketSpec) -> str:
+def _why_in_use(spec: SocketSpec, wanted: SocketSpec) -> str:
     """Who is in the way of `spec`, as far as this process may know; we ourselves only where nobody else is."""
-    from dualstack.kernel.sockdiag import read_listeners
+    from dualstack.kernel.sockdiag import read_connections, read_listeners
 
-    found = read_listeners() or ()
-    in_the_way = [listener for listener in found if _is_in_the_way(listener, spec)]
-    others = [listener for listener in in_the_way if listener.pid != os.getpid()]
-    return ", ".join(map(str, others or in_the_way))
-
-
-def _is_in_the_way(other: Listener, spec: SocketSpec) -> bool:
-    if (other.port, other.proto) != (spec.port, spec.proto):
-        return False
-    sockets = (Sock(other.family, other.address, other.v6only), Sock(spec.family, spec.address, spec.v6only))
-    # Nobody but Linux tells who listens.
-    case = Case(stack_named("linux"), spec.proto, sockets, (Step("bind", 0), Step("bind", 1)))
-    return predict(case).steps[1].errno is not None
+    holders = overlapping(spec, read_listeners() or ())
+    others = [listener for listener in holders if listener.pid != os.getpid()]
+    is_held_by_a_connection = not holders and spec.proto == "tcp"
+    connections = overlapping(spec, read_connections(spec.port)) if is_held_by_a_connection else ()
+    return in_use(wanted, others or holders, connections)
 
 
 def closed_socket(spec: SocketSpec) -> socket.socket:
     """What stands for a socket of `spec` that is to be opened later, if ever."""
-    sock = socket.socket(
-        socket.AF_INET6 if spec.family == 6 else socket.AF_INET,
-        socket.SOCK_STREAM if spec.proto == "tcp" else socket.SOCK_DGRAM,
-    )
+    sock = socket.socket(socket.AF_INET6 if spec.family == 6 else socket.AF_INET, *_KINDS[spec.proto])
     sock.close()
     return sock
 
 
 def describe(sock: socket.socket) -> dict[str, object]:
-    """What a socket is, as the kernel tells: `family`, `address`, `port`, and `v6only` (None for IPv4)."""
+    """What a socket receives, as the kernel tells: `family`, `address`, `port`, and `v6only` (None for IPv4).
+
+    One that is bound to a mapped address receives IPv4 alone.
+    """
     name = sock.getsockname()
-    is_ipv6 = sock.family == socket.AF_INET6
+    address = Address(name).canonical
+    is_ipv6 = address.version == 6
     return {
-        "family": 6 if is_ipv6 else 4,
-        "address": str(Address(name)),
+        "family": address.version,
+        "address": str(address),
         "port": name[1],
         "v6only": bool(sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)) if is_ipv6 else None,
     }

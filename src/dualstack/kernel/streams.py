@@ -6,6 +6,7 @@ Never waits: what would block raises `BlockingIOError`, a connection under way i
 
 import errno
 import os
+import select
 import socket
 import struct
 from contextlib import suppress
@@ -19,6 +20,7 @@ __all__ = [
     "as_socket",
     "begin_connect",
     "error_of",
+    "is_ready",
     "new_socket",
     "reset",
     "without_delay",
@@ -60,6 +62,19 @@ def accept(listener: SocketType, family: int) -> tuple[SocketType, SockAddr]:
 def as_socket(sock: SocketType) -> socket.socket:
     """The same connection as the usual class, for who wants `makefile`, `dup` or a context manager."""
     return sock if isinstance(sock, socket.socket) else socket.socket(fileno=sock.detach())
+
+
+def is_ready(descriptor: int, *, to_read: bool, to_write: bool) -> bool:
+    """Whether the socket has bytes or an end to read, or room to write to, at this moment."""
+    if not (to_read or to_write):
+        return False
+    if not hasattr(select, "poll"):
+        # Windows, where select(2) takes descriptors of any number.
+        readable, writable, _ = select.select([descriptor] * to_read, [descriptor] * to_write, [], 0)
+        return bool(readable or writable)
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN * to_read | select.POLLOUT * to_write)
+    return bool(poll.poll(0))
 
 
 def new_socket(family: int, source: SockAddr | None = None, interface: str | None = None) -> SocketType:

@@ -4,7 +4,6 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +11,7 @@ from typing import cast
 
 from dualstack.core.address import Address
 from dualstack.core.prefix import Prefix
+from dualstack.core.suggestion import suggestion
 from dualstack.errors import AddressError, ConfigError
 from dualstack.kernel.tables import parse_table, read_text
 from dualstack.lab.faults import FAMILIES, Fault, parse_fault
@@ -278,5 +278,4 @@ _RANGES = {4: Prefix(Address("10.64.0.0"), 16), 6: Prefix(Address("2001:db8:64::
 
 
 def _hint(word: str, known: "Mapping[str, object] | tuple[str, ...] | list[str]") -> str:
-    close = get_close_matches(word, list(known), n=1)
-    return f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+    return suggestion(word, known)

@@ -9,9 +9,9 @@ each is to be told, and `Network` tells it.
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import Enum
 
+from dualstack.core.suggestion import listed, suggestion
 from dualstack.errors import ConfigError
 from dualstack.lab.wire import Shape
 
@@ -153,9 +153,7 @@ def parse_fault(text: str, hosts: Collection[str], where: str = "") -> Fault:
     words = text.split()
     kind = FAULTS.get(words[0]) if words else None
     if kind is None:
-        close = get_close_matches(words[0] if words else "", FAULTS, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(FAULTS)}"
-        raise ConfigError(where, f"fault {text!r}", f"unknown; {hint}")
+        raise ConfigError(where, f"fault {text!r}", f"unknown; {suggestion(words[0] if words else '', FAULTS)}")
     found: dict[str, object] = {}
     for word in words[1:]:
         key, value = _read(word)
@@ -190,9 +188,8 @@ def _checks(
     yield bool(fault.family) and fault.family not in kind.families, f"IPv{fault.family} has no such error"
     if kind.where is Where.LOOKUPS:
         return
-    known = ", ".join(hosts)
-    yield fault.host is None, f"which host? one of {known}"
-    yield fault.host not in hosts, f"there is no host {fault.host}; there are {known}"
+    yield fault.host is None, f"which host? one of {', '.join(hosts)}"
+    yield fault.host not in hosts, f"there is no host {fault.host}; there are {listed(fault.host or '', hosts)}"
 
 
 _EXAMPLES = {Takes.NOTHING: "", Takes.TIME: "300ms or 2s", Takes.SHARE: "10%"}

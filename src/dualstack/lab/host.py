@@ -5,13 +5,13 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TypeVar, cast
 
+from dualstack.kernel.ourselves import our_code
 from dualstack.lab.orders import Orders
 from dualstack.lab.process import Process
 
@@ -103,9 +103,11 @@ class Host:
         timeout: float | None = 30,
         env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a Python program given as text, indented as the code around it may be."""
-        program = [sys.executable, "-c", textwrap.dedent(code), *argv]
-        return self.run(program, check=check, timeout=timeout, env=env)
+        """Run a Python program given as text, indented as the code around it may be.
+
+        It imports what is installed and what PYTHONPATH names, and nothing from the working directory.
+        """
+        return self.run(our_code(textwrap.dedent(code), *argv), check=check, timeout=timeout, env=env)
 
     def call(self, function: Callable[..., T], *args: object, timeout: float = 30) -> T:
         """What `function(*args)` returns there, in a process of its own.

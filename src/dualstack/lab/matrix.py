@@ -4,13 +4,13 @@ Which protocol is on the wire is captured on both hosts, not assumed: ethertype 
 """
 
 import socket
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import cast
 
+from dualstack.kernel.ourselves import our_module
 from dualstack.lab.declaration import HOSTS, Declaration
 from dualstack.lab.network import Network
 from dualstack.lab.orders import NetworkError
@@ -271,6 +271,6 @@ def _gateway(network: Network) -> Iterator[_Gateway]:
     )
     path = "/run/gateway.toml"  # each host has its own
     host.run(["sh", "-c", f"cat > {path}"], stdin="".join(services))
-    argv = [sys.executable, "-m", "dualstack", "gateway", "--config", path, "--json", "--quiet"]
+    argv = our_module("dualstack", "gateway", "--config", path, "--json", "--quiet")
     with host.popen(argv) as process:
         yield _Gateway(process)

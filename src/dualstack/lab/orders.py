@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from dualstack.errors import DualstackError, ExitCode
+from dualstack.kernel.ourselves import our_module
 from dualstack.lab.keeper import PACKET_BYTES
 
 __all__ = ["NetworkError", "Orders"]
@@ -69,7 +70,7 @@ class Orders:
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PACKET_BYTES * 2)
                 # In a session of its own: Ctrl-C on the terminal is for us, and we end it.
                 self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                    [sys.executable, "-m", "dualstack.lab.keeper", str(theirs.fileno())],
+                    our_module("dualstack.lab.keeper", str(theirs.fileno())),
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     start_new_session=True,

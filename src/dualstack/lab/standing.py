@@ -9,12 +9,13 @@ import os
 import re
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from dualstack.core.suggestion import listed
 from dualstack.errors import ConfigError, DualstackError, ExitCode
+from dualstack.kernel.ourselves import our_module
 from dualstack.kernel.unix_sockets import connect_control_socket
 from dualstack.lab.orders import NetworkError
 
@@ -77,7 +78,8 @@ def named(name: str | None) -> str:
         raise NetworkError(f"which lab? --name one of {', '.join(names)}")
     if name is None or name not in names:
         which = "no lab is up" if name is None else f"no lab {name} is up"
-        raise NetworkError(f"{which}: `dualstack lab up` makes one")
+        others = f"; there are {listed(name or '', names)}" if names else ""
+        raise NetworkError(f"{which}: `dualstack lab up` makes one{others}")
     return name
 
 
@@ -113,7 +115,7 @@ def start(name: str, file: str | None) -> dict[str, object]:
         raise ConfigError("", "--name", f"{name!r}: letters, digits, dots, - and _, 32 at most")
     if name in living():
         raise NetworkError(f"lab {name} is up already; `dualstack lab down --name {name}` ends it")
-    argv = [sys.executable, "-m", "dualstack.lab.holder", name, *([file] if file else [])]
+    argv = our_module("dualstack.lab.holder", name, *([file] if file else []))
     # What it complains of must not hold our own standard error open.
     with (directory() / f"{name}.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(  # noqa: S603 - ourselves

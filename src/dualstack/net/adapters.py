@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from dualstack.core.address import Address
+from dualstack.core.outlet import SocketOption
 from dualstack.net.dial_blocking import create_connection
 from dualstack.net.dialer import GLOBAL_DEFAULT_TIMEOUT, Dialer
 from dualstack.net.listen import bind_socket, bind_sockets
@@ -26,7 +27,7 @@ def urllib3_connection(
     address: tuple[HostLike, PortLike],
     timeout: object = GLOBAL_DEFAULT_TIMEOUT,
     source_address: tuple[str, int] | None = None,
-    socket_options: Iterable[tuple[int, int, int | bytes]] | None = None,
+    socket_options: Iterable[SocketOption] | None = None,
     *,
     dialer: Dialer | None = None,
 ) -> socket.socket:
@@ -36,22 +37,15 @@ def urllib3_connection(
         address: host and port.
         timeout: seconds for all of it; what is no number and not None, such as urllib3's own default, is left out.
         source_address: `(host, port)` to bind before.
-        socket_options: arguments of `setsockopt`, set once it is connected.
+        socket_options: arguments of `setsockopt`, set before it is connected, as urllib3 does.
         dialer: the policy, for `functools.partial` to give.
 
     Raises:
-        DialError, LookupFailed, AddressError: as `create_connection` does.
+        DialError, LookupFailed, TargetError: as `create_connection` does.
     """
     is_left_out = timeout is not None and not isinstance(timeout, int | float)
     timeout = GLOBAL_DEFAULT_TIMEOUT if is_left_out else timeout
-    sock = create_connection(address, timeout, source_address, dialer=dialer)
-    try:
-        for level, option, value in socket_options or ():
-            sock.setsockopt(level, option, value)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+    return create_connection(address, timeout, source_address, socket_options=socket_options or (), dialer=dialer)
 
 
 class BothFamilies(socketserver.TCPServer):

@@ -14,7 +14,7 @@ from dualstack.core.resolution import SERVICES, Answer
 from dualstack.errors import DialError, LookupFailed
 from dualstack.net.dialer import Dialer
 from dualstack.net.lookups import system_table
-from dualstack.net.pool import POOL, LimitReachedError
+from dualstack.net.pool import POOL, LimitReachedError, why_late
 from dualstack.net.questions import ask
 from dualstack.net.targets import HostLike, PortLike, read_target
 
@@ -53,7 +53,7 @@ async def destinations(
     answers += await _first_answers(tasks, other_family_s) if tasks else []
     found = [candidate for answer in answers for candidate in answer.candidates]
     if not found:
-        raise _why_none(str(target), str(host), answers, timeout)
+        raise _why_none(str(target), str(host), answers, timeout, has_begun=any(map(_has_begun, tasks)))
     table = system_table() if dialer.policy is None else dialer.policy
     return tuple(ordered(found, table, first_family_count=dialer.timing.first_family_count))
 
@@ -75,6 +75,11 @@ async def _first_answers(tasks: Sequence[asyncio.Future[Answer]], other_family_s
     return [task.result() for task in tasks if task.done() and not task.cancelled() and not _was_late(task)]
 
 
+def _has_begun(task: "asyncio.Future[Answer]") -> bool:
+    error = None if task.cancelled() else task.exception()
+    return not isinstance(error, LimitReachedError) or error.has_begun
+
+
 def _was_late(task: "asyncio.Future[Answer]") -> bool:
     error = task.exception()
     if error is not None and not isinstance(error, LimitReachedError):
@@ -82,11 +87,13 @@ def _was_late(task: "asyncio.Future[Answer]") -> bool:
     return error is not None
 
 
-def _why_none(target: str, name: str, answers: list[Answer], timeout: float) -> DialError | LookupFailed:
+def _why_none(
+    target: str, name: str, answers: list[Answer], timeout: float, *, has_begun: bool
+) -> DialError | LookupFailed:
     for answer in answers:
         for left_out in answer.left_out:
             return DialError.of(target, f"{left_out.address}: {left_out.why}", errno=left_out.errno)
     for answer in answers:
         if answer.error is not None:
             return answer.error
-    return LookupFailed(name, f"no answer within {timeout:g} s", timed_out=True)
+    return LookupFailed(name, why_late(timeout, has_begun=has_begun), timed_out=True)

@@ -1,51 +1,31 @@
 """Connections for asyncio, raced: a connected socket, or streams.
 
-The race is `core.race`'s. Here it is driven without tasks: one future, `add_writer` for each attempt, one `call_at`,
-and the daemon threads of `net.pool` for lookups. A handshake of TLS has a task, since a loop has no other way to make
-one. Whatever ends the wait, cancellation included, closes all but the winner, which is closed too where nobody is
-left to take it. Only the selector's half of a loop is used, so uvloop does as well.
+`core.race` decides and `net.dial_loop` drives; here is what a caller may ask for, in asyncio's own words too.
 """
 
 import asyncio
-import errno
-import select
 import socket
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from dualstack.core.address import Address
-from dualstack.core.attempt import Action, Ask, Attempt, Start, Stop
-from dualstack.core.outlet import Outlet
-from dualstack.core.resolution import SERVICES, Answer, Lookup
-from dualstack.errors import AddressError
-from dualstack.kernel.attempts import begin, failure_of
-from dualstack.kernel.streams import error_of
+from dualstack.core.outlet import SocketOption
+from dualstack.errors import DialError, LookupFailed
 from dualstack.net.dial_literal import connect_literal
-from dualstack.net.dialer import DEFAULT_DIALER, Dialer, OnStep, SourceAddress, narrowed
+from dualstack.net.dial_loop import LoopDial, Streams
+from dualstack.net.dialer import DEFAULT_DIALER, Dialer, OnStep, narrowed
 from dualstack.net.plain import is_plain
-from dualstack.net.pool import POOL, Job, Outcome, value_of
-from dualstack.net.questions import Asked, Quick, ask
+from dualstack.net.questions import ask
+from dualstack.net.source import SourceAddress, local_end_async, version_of
 from dualstack.net.targets import HostLike, PortLike, Target, read_target
 
 if TYPE_CHECKING:
     import ssl as _ssl
 
-    from dualstack.net.dns_quick import QuickLookups
-
 __all__ = ["connect", "open_connection"]
-
-Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-Handshake: TypeAlias = Callable[[socket.socket], Awaitable[Streams]]
-
-_LONGEST_S = 86400.0
-_LOOK_EVERY_S = 0.005
-# Not every system has the number.
-_HANDSHAKE_FAILED = getattr(errno, "EPROTO", errno.EIO)
 
 
 async def connect(
@@ -55,17 +35,19 @@ async def connect(
     timeout: float | None = None,  # noqa: ASYNC109 - it counts in the threads of the lookups too
     source_address: SourceAddress | None = None,
     family: int = 0,
+    socket_options: Iterable[SocketOption] = (),
     dialer: Dialer | None = None,
     on_step: OnStep | None = None,
 ) -> socket.socket:
     """Connect to a host of whichever family, over every address it has.
 
     Args:
-        host: a name or an address.
+        host: a name or an address; nothing, or None, is this host's loopback.
         port: a number or a service's name.
         timeout: seconds for all of it, lookups included.
-        source_address: `(host, port)` to bind before.
-        family: 4 or 6 for one alone.
+        source_address: `(host, port)` to bind before; a name of this host too.
+        family: 4 or 6 for one alone, or one of `socket`'s.
+        socket_options: arguments of `setsockopt`, for each socket before it is connected.
         dialer: the policy; the default one shares its history with all who name none.
         on_step: told of each step as it happens.
 
@@ -75,28 +57,40 @@ async def connect(
     Raises:
         DialError: no address could be connected to.
         LookupFailed: the name has no address, or nobody says.
-        AddressError: host or port can be none.
+        TargetError: host or port can be none, or the source can be none.
     """
     target = read_target(host, port)
     dialer = dialer or DEFAULT_DIALER
-    has_wishes = bool(family) or source_address is not None or on_step is not None
+    options = tuple(socket_options)
+    has_wishes = bool(family or options) or source_address is not None or on_step is not None
     if is_plain(target, dialer, limit_s=timeout, has_wishes=has_wishes):
         made = await connect_literal(target, dialer, timeout)
         if made is not None:
             return made
-    return await _dial(target, timeout, source_address, family, dialer, on_step).run()
+    dial = await _dial(target, timeout, source_address, family, options, dialer, on_step)
+    return await dial.run()
 
 
 async def open_connection(
-    host: HostLike,
-    port: PortLike,
+    host: HostLike = None,
+    port: PortLike | None = None,
     *,
     limit: int = 1 << 16,
     ssl: "_ssl.SSLContext | bool | None" = None,
     server_hostname: str | None = None,
+    ssl_handshake_timeout: float | None = None,
+    ssl_shutdown_timeout: float | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - as above
     source_address: SourceAddress | None = None,
+    local_addr: SourceAddress | None = None,
     family: int = 0,
+    proto: int = 0,
+    flags: int = 0,
+    sock: socket.socket | None = None,
+    happy_eyeballs_delay: float | None = None,
+    interleave: int | None = None,
+    all_errors: bool = False,
+    socket_options: Iterable[SocketOption] = (),
     dialer: Dialer | None = None,
     on_step: OnStep | None = None,
 ) -> Streams:
@@ -106,320 +100,154 @@ async def open_connection(
     attempts go on.
 
     Args:
-        host: a name or an address.
+        host: a name or an address; nothing, or None, is this host's loopback.
         port: a number or a service's name.
         limit: of the reader's buffer, in bytes.
         ssl: a context, or True for the default one.
         server_hostname: the name in the certificate, where it is not `host`.
+        ssl_handshake_timeout: seconds for each handshake; 60 where it is left out.
+        ssl_shutdown_timeout: seconds for the end of TLS; 30 where it is left out.
         timeout: seconds for all of it, lookups and handshakes included.
-        source_address: `(host, port)` to bind before.
-        family: 4 or 6 for one alone.
+        source_address: `(host, port)` to bind before; a name of this host too.
+        local_addr: the same in asyncio's word.
+        family: 4 or 6 for one alone, or one of `socket`'s.
+        proto: TCP's number, or 0.
+        flags: of `getaddrinfo`: with AI_NUMERICHOST no name is looked up, and the others change nothing.
+        sock: one that is connected, for which there is no host, port or race.
+        happy_eyeballs_delay: the dialler's `attempt_delay`, for this connection.
+        interleave: its `first_family_count`.
+        all_errors: raise an `ExceptionGroup` of what happened to each address.
+        socket_options: arguments of `setsockopt`, for each socket before it is connected.
         dialer: the policy.
         on_step: told of each step as it happens.
 
     Raises:
-        DialError: no address could be connected to.
+        DialError: no address could be connected to; also an `SSLError` where no handshake succeeded anywhere.
         LookupFailed: the name has no address, or nobody says.
-        AddressError: host or port can be none.
+        TargetError: host or port can be none, or the source can be none.
+        ValueError: arguments that exclude each other.
     """
-    if not ssl:
-        sock = await connect(
-            host, port, timeout=timeout, source_address=source_address, family=family, dialer=dialer, on_step=on_step
-        )
-        try:
-            return await _streams(sock, limit)
-        except BaseException:
-            sock.close()
+    _check_arguments(bool(ssl), server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout, proto, family)
+    streams = partial(
+        _streams,
+        limit=limit,
+        ssl=ssl,
+        ssl_handshake_timeout=ssl_handshake_timeout,
+        ssl_shutdown_timeout=ssl_shutdown_timeout,
+    )
+    if sock is not None:
+        if host or port:
+            raise ValueError("host and port say where to connect, and sock is connected: give either")
+        return await streams(sock, server_hostname=server_hostname)
+    dialer = _by_asyncios_words(dialer or DEFAULT_DIALER, happy_eyeballs_delay, interleave)
+    target = _read_target(host, port, flags)
+    source = local_addr if source_address is None else source_address
+    options = tuple(socket_options)
+    try:
+        if not ssl:
+            made = await connect(
+                target.host,
+                target.port,
+                timeout=timeout,
+                source_address=source,
+                family=family,
+                socket_options=options,
+                dialer=dialer,
+                on_step=on_step,
+            )
+            return await _or_closed(streams, made)
+        dial = await _dial(target, timeout, source, family, options, dialer, on_step)
+        hostname = dial.hostname if server_hostname is None else server_hostname
+        dial.secure(partial(streams, server_hostname=hostname))
+        await dial.run()
+        return dial.streams()
+    except DialError as error:
+        group = error.__cause__
+        if not (all_errors and isinstance(group, ExceptionGroup)):
             raise
-    dial = _dial(read_target(host, port), timeout, source_address, family, dialer or DEFAULT_DIALER, on_step)
-    dial.secure(partial(_streams, limit=limit, ssl=ssl, server_hostname=server_hostname or dial.hostname))
-    await dial.run()
-    return dial.streams()
+    try:
+        raise group
+    finally:
+        del group
+
+
+def _check_arguments(  # noqa: PLR0917 - asyncio's own checks, in one place
+    is_tls: bool,  # noqa: FBT001 - as above
+    server_hostname: str | None,
+    handshake_timeout: float | None,
+    shutdown_timeout: float | None,
+    proto: int,
+    family: int,
+) -> None:
+    for name, value in (
+        ("server_hostname", server_hostname),
+        ("ssl_handshake_timeout", handshake_timeout),
+        ("ssl_shutdown_timeout", shutdown_timeout),
+    ):
+        if value is not None and not is_tls:
+            raise ValueError(f"{name} is only meaningful with ssl")
+    if proto not in {0, socket.IPPROTO_TCP}:
+        raise ValueError(f"proto {proto}: a connection is TCP's, {socket.IPPROTO_TCP}, or 0")
+    version_of(family)
+
+
+def _by_asyncios_words(dialer: Dialer, happy_eyeballs_delay: float | None, interleave: int | None) -> Dialer:
+    if happy_eyeballs_delay is not None:
+        dialer = replace(dialer, attempt_delay=happy_eyeballs_delay)
+    return dialer if interleave is None else replace(dialer, first_family_count=interleave)
+
+
+def _read_target(host: HostLike, port: PortLike | None, flags: int) -> Target:
+    target = read_target(host, "" if port is None else port)
+    if flags & socket.AI_NUMERICHOST and isinstance(target.host, str) and host:
+        raise LookupFailed(target.host, "it is no address, and no other may be looked up", errno=socket.EAI_NONAME)
+    return target
+
+
+async def _or_closed(streams: Callable[[socket.socket], Awaitable[Streams]], sock: socket.socket) -> Streams:
+    try:
+        return await streams(sock)
+    except BaseException:
+        sock.close()
+        raise
 
 
 async def _streams(
-    sock: socket.socket, limit: int, ssl: "_ssl.SSLContext | bool | None" = None, server_hostname: str | None = None
+    sock: socket.socket,
+    *,
+    limit: int,
+    ssl: "_ssl.SSLContext | bool | None" = None,
+    server_hostname: str | None = None,
+    ssl_handshake_timeout: float | None = None,
+    ssl_shutdown_timeout: float | None = None,
 ) -> Streams:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=limit, loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    transport, _ = await loop.create_connection(lambda: protocol, sock=sock, ssl=ssl, server_hostname=server_hostname)
+    transport, _ = await loop.create_connection(
+        lambda: protocol,
+        sock=sock,
+        ssl=ssl,
+        server_hostname=server_hostname,
+        ssl_handshake_timeout=ssl_handshake_timeout,
+        ssl_shutdown_timeout=ssl_shutdown_timeout,
+    )
     return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
-def _dial(  # noqa: PLR0917 - what the two functions share
+async def _dial(  # noqa: PLR0917 - what the two functions share
     target: Target,
-    timeout: float | None,
+    timeout: float | None,  # noqa: ASYNC109 - as above
     source_address: SourceAddress | None,
     family: int,
+    options: tuple[SocketOption, ...],
     dialer: Dialer,
     on_step: OnStep | None,
-) -> "_Dial":
-    outlet = narrowed(dialer.outlet, family, source_address)
+) -> LoopDial:
+    began = monotonic()
+    end = None
+    if source_address is not None or options:
+        end = replace(await local_end_async(source_address, limit_s=timeout), options=options)
+    outlet = narrowed(dialer.outlet, family, end)
     limit_s = inf if timeout is None else timeout
-    return _Dial(ask(target, outlet, dialer, monotonic(), limit_s=limit_s, on_step=on_step), target, outlet)
-
-
-class _Dial:
-    """One race, driven by an asyncio loop.
-
-    Args:
-        asked: the race and its questions.
-        target: where to.
-        outlet: what sockets are bound to.
-    """
-
-    def __init__(self, asked: Asked, target: Target, outlet: Outlet) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._asked = asked
-        self._race = asked.race
-        self._target = target
-        self._outlet = outlet
-        self._sockets: dict[int, socket.socket] = {}
-        self._jobs: list[Job[Answer]] = []
-        self._lookups: QuickLookups | None = None
-        self._over: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = inf
-        self._handshake: Handshake | None = None
-        self._shaking: dict[int, _Shaking] = {}
-        self._won: Streams | None = None
-
-    @property
-    def hostname(self) -> str:
-        """The name that a certificate has to be for."""
-        host = self._target.host
-        if isinstance(host, tuple):
-            host = host[0]
-        # A name may end with the root's dot, and no certificate has it (RFC 6125 section 6.4, RFC 6066 section 3).
-        return str(host.without_scope) if isinstance(host, Address) else host.removesuffix(".")
-
-    def secure(self, handshake: "Handshake") -> None:
-        """Make the race one for a handshake: `handshake(sock)` gives the streams over a connected socket."""
-        self._handshake = handshake
-
-    def streams(self) -> Streams:
-        """What the winning handshake made."""
-        assert self._won is not None  # noqa: S101 - asked for after `run` alone
-        return self._won
-
-    async def run(self) -> socket.socket:
-        """The connected socket.
-
-        Raises:
-            DialError, LookupFailed: there is none.
-        """
-        race = self._race
-        try:
-            for lookup, answer in self._asked.known:
-                self._tell(race.answered, lookup, answer)
-            for lookup in self._asked.lookups:
-                self._ask(lookup)
-            if not race.is_over:
-                self._over = self._loop.create_future()
-                self._set_timer()
-                await self._over
-            if race.error is not None:
-                raise race.error
-            assert race.winner is not None  # noqa: S101 - what is over without an error has a winner
-            number = race.winner.number
-            if number in self._shaking:
-                self._won = self._shaking.pop(number).streams
-            return self._sockets.pop(number)
-        finally:
-            ending = self._close()
-            if ending:
-                await asyncio.wait(ending)
-
-    def _ask(self, lookup: Lookup) -> None:
-        if self._asked.quick is None or lookup.family == SERVICES or not self._ask_quickly(lookup, self._asked.quick):
-            self._ask_pool(lookup)
-
-    def _ask_quickly(self, lookup: Lookup, quick: Quick) -> bool:
-        try:
-            if self._lookups is None or self._lookups.is_closed:
-                from dualstack.net.dns_quick import QuickLookups  # who asks the system does not pay for it
-
-                self._lookups = QuickLookups(quick.server, self._found, self._loop)
-            self._lookups.ask(lookup, lookup.name or quick.name)
-        except (OSError, NotImplementedError, ValueError):
-            return False
-        return True
-
-    def _found(self, lookup: Lookup, addresses: Sequence[Address] | None) -> None:
-        assert self._asked.quick is not None  # noqa: S101 - it has been asked so
-        answer = None if addresses is None else self._asked.quick.answer_of(lookup, addresses)
-        if answer is None:
-            self._ask_pool(lookup)
-        else:
-            self._tell(self._race.answered, lookup, answer)
-
-    def _ask_pool(self, lookup: Lookup) -> None:
-        self._jobs.append(POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup)))
-
-    def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
-        """In a thread of the pool: hand the answer to the loop."""
-        with suppress(RuntimeError):  # the loop is closed: too late
-            self._loop.call_soon_threadsafe(self._answered, lookup, outcome)
-
-    def _answered(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
-        if self._over is None or self._over.done():
-            return
-        try:
-            answer = value_of(outcome)
-        except Exception as error:  # noqa: BLE001 - a mistake of ours, which the caller gets to see
-            self._over.set_exception(error)
-            return
-        self._tell(self._race.answered, lookup, answer)
-
-    def _writable(self, number: int) -> None:
-        sock = self._sockets[number]
-        self._unwatch(sock)
-        error = error_of(sock)
-        if error:
-            del self._sockets[number]
-            sock.close()
-            self._tell(self._race.failed, number, *failure_of(error))
-        else:
-            self._tell(self._connected, number)
-
-    def _connected(self, number: int, now: float) -> list[Action]:
-        if self._handshake is None:
-            return self._race.connected(number, now)
-        self._race.progressed(number, now)
-        self._shaking[number] = shaking = _Shaking()
-        shaking.task = self._loop.create_task(self._shake(number, self._handshake, shaking))
-        return []
-
-    async def _shake(self, number: int, handshake: "Handshake", shaking: "_Shaking") -> None:
-        shaking.has_begun = True
-        sock = self._sockets[number]
-        try:
-            shaking.streams = await handshake(sock)
-        except OSError as error:
-            self._shaking.pop(number, None)
-            self._sockets.pop(number, None)
-            sock.close()
-            self._tell(self._race.failed, number, _HANDSHAKE_FAILED, f"TLS: {error}")
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            self._tell(self._race.connected, number)
-
-    def _tick(self) -> None:
-        self._timer, self._timer_at = None, inf
-        self._tell(self._race.tick)
-
-    def _tell(self, event: Callable[..., list[Action]], *facts: object) -> None:
-        """Tell the race what has happened, and do what it says; what a listener of steps raises is the caller's."""
-        try:
-            self._do(event(*facts, monotonic()))
-        except Exception as error:
-            if self._over is None:
-                raise
-            if not self._over.done():
-                self._over.set_exception(error)
-
-    def _do(self, actions: list[Action]) -> None:
-        todo = deque(actions)
-        while todo:
-            match todo.popleft():
-                case Start(attempt):
-                    todo.extend(self._start(attempt))
-                case Stop(number):
-                    self._let_go(number)
-                case Ask(lookup):
-                    self._ask(lookup)
-        if self._over is None or self._over.done():
-            return
-        if self._race.is_over:
-            self._over.set_result(None)
-        else:
-            self._set_timer()
-
-    def _start(self, attempt: Attempt) -> list[Action]:
-        address, port = attempt.candidate.address, attempt.candidate.port or self._target.port
-        try:
-            sock, is_connected = begin(address, port, self._outlet.sources[address.version])
-        except (OSError, AddressError) as error:
-            return self._race.failed(attempt.number, *failure_of(error), monotonic())
-        self._sockets[attempt.number] = sock
-        if is_connected:
-            return self._connected(attempt.number, monotonic())
-        self._watch(attempt.number, sock)
-        return []
-
-    def _watch(self, number: int, sock: socket.socket) -> None:
-        try:
-            self._loop.add_writer(sock.fileno(), self._writable, number)
-        except NotImplementedError:
-            # asyncio's proactor, the default on Windows, watches no socket of others: look at it now and then.
-            self._loop.call_later(_LOOK_EVERY_S, self._look, number, sock)
-
-    def _unwatch(self, sock: socket.socket) -> None:
-        try:  # noqa: SIM105 - suppress() costs as much as the call
-            self._loop.remove_writer(sock.fileno())
-        except NotImplementedError:
-            pass
-
-    def _look(self, number: int, sock: socket.socket) -> None:
-        if self._sockets.get(number) is not sock:
-            return
-        if any(select.select([], [sock], [sock], 0)):
-            self._writable(number)
-        else:
-            self._loop.call_later(_LOOK_EVERY_S, self._look, number, sock)
-
-    def _let_go(self, number: int) -> None:
-        """Close what is left of an attempt: the writer goes before the descriptor, which another may get next."""
-        sock = self._sockets.pop(number, None)
-        if sock is None:
-            return
-        shaking = self._shaking.get(number)
-        if shaking is None or shaking.task is None:
-            self._unwatch(sock)
-            sock.close()
-        elif shaking.streams is not None:
-            shaking.streams[1].transport.abort()
-            sock.close()
-        else:
-            shaking.task.cancel()
-            if not shaking.has_begun:
-                sock.close()
-
-    def _set_timer(self) -> None:
-        at = self._race.wake_at
-        if at == self._timer_at:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = at
-        delay_s = min(max(at - monotonic(), 0.0), _LONGEST_S)
-        self._timer = None if at == inf else self._loop.call_later(delay_s, self._tick)
-
-    def _close(self) -> list[asyncio.Task[None]]:
-        """Let go of all but the winner; the handshakes that are still to end."""
-        for job in self._jobs:
-            POOL.drop(job)
-        if self._lookups is not None:
-            self._lookups.close()
-        if self._timer is not None:
-            self._timer.cancel()
-        self._race.cancel(monotonic())
-        for number in list(self._sockets):
-            self._let_go(number)
-        ending = [shaking.task for shaking in self._shaking.values() if shaking.task is not None]
-        self._shaking.clear()
-        return ending
-
-
-class _Shaking:
-    """A handshake under way, or the streams that it made."""
-
-    __slots__ = ("has_begun", "streams", "task")
-
-    def __init__(self) -> None:
-        self.task: asyncio.Task[None] | None = None
-        self.has_begun = False
-        self.streams: Streams | None = None
+    return LoopDial(ask(target, outlet, dialer, began, limit_s=limit_s, on_step=on_step), target, outlet)

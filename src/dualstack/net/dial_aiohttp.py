@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from dualstack.errors import AddressError, LookupFailed
+from dualstack.errors import LookupFailed, TargetError
 from dualstack.net.dial import connect
 from dualstack.net.dialer import Dialer
 
@@ -66,10 +66,8 @@ class Connector(aiohttp.TCPConnector):
                 sock = await connect(
                     host, port, source_address=self._source(), family=FAMILIES[self._family], dialer=self.dialer
                 )
-        except LookupFailed as error:
+        except (LookupFailed, TargetError) as error:
             raise aiohttp.ClientConnectorDNSError(req.connection_key, error) from error
-        except AddressError as error:
-            raise client_error(req.connection_key, OSError(str(error))) from error
         except OSError as error:
             if error.errno is None and isinstance(error, asyncio.TimeoutError):
                 raise  # aiohttp's own limit, of which it makes its own error

@@ -7,7 +7,9 @@ One literal address needs no race: it is one plain call.
 
 import socket
 from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from math import inf
 from queue import Empty, SimpleQueue
@@ -16,16 +18,17 @@ from time import monotonic
 
 from dualstack.core.address import Address
 from dualstack.core.attempt import Action, Ask, Attempt, Start, Stop
-from dualstack.core.outlet import Outlet
+from dualstack.core.outlet import Outlet, SocketOption
 from dualstack.core.resolution import Answer, Lookup
 from dualstack.errors import AddressError, DialError
 from dualstack.kernel.attempts import begin, connect, failure_of, socket_pair
 from dualstack.kernel.streams import error_of
-from dualstack.net.dialer import DEFAULT_DIALER, GLOBAL_DEFAULT_TIMEOUT, Dialer, OnStep, SourceAddress, narrowed
-from dualstack.net.plain import failure, is_plain
+from dualstack.net.dialer import DEFAULT_DIALER, GLOBAL_DEFAULT_TIMEOUT, Dialer, OnStep, narrowed
+from dualstack.net.plain import failure, is_plain, raise_of
 from dualstack.net.pool import POOL, Job, Outcome, value_of
 from dualstack.net.questions import Asked, ask
-from dualstack.net.targets import HostLike, PortLike, Target, read_target
+from dualstack.net.source import SourceAddress, local_end
+from dualstack.net.targets import HostLike, PortLike, Target, read_pair
 
 try:
     from selectors import PollSelector as _Selector
@@ -44,46 +47,57 @@ def create_connection(
     *,
     all_errors: bool = False,
     family: int = 0,
+    socket_options: Iterable[SocketOption] = (),
     dialer: Dialer | None = None,
     on_step: OnStep | None = None,
 ) -> socket.socket:
     """Connect to a host of whichever family, as `socket.create_connection` does, over every address it has.
 
     Args:
-        address: host and port.
+        address: host and port; no host, or None, is this one's loopback.
         timeout: seconds for all of it, lookups included, and the timeout of the socket then; None is no limit, and
             left out it is `socket.getdefaulttimeout()`.
-        source_address: `(host, port)` to bind before.
+        source_address: `(host, port)` to bind before; a name of this host too.
         all_errors: raise an `ExceptionGroup` of what happened to each address, as `socket.create_connection` does.
-        family: 4 or 6 for one alone.
+        family: 4 or 6 for one alone, or one of `socket`'s.
+        socket_options: arguments of `setsockopt`, for each socket before it is connected.
         dialer: the policy; the default one shares its history with all who name none.
         on_step: told of each step as it happens.
 
     Raises:
         DialError: no address could be connected to.
         LookupFailed: the name has no address, or nobody says.
-        AddressError: host or port can be none.
+        TargetError: host or port can be none, or the source can be none.
 
     >>> with socket.create_server(("127.0.0.1", 0)) as server:
     ...     create_connection(server.getsockname()).close()
     """
-    target = read_target(*address[:2])
+    target = read_pair(address)
     dialer = dialer or DEFAULT_DIALER
     limit = _seconds(socket.getdefaulttimeout() if timeout is GLOBAL_DEFAULT_TIMEOUT else timeout)
-    has_wishes = bool(family) or source_address is not None or on_step is not None
-    if is_plain(target, dialer, limit_s=limit, has_wishes=has_wishes):
-        made = _plain(target, dialer, limit, all_errors=all_errors)
-        if made is not None:
-            return made
-    outlet = narrowed(dialer.outlet, family, source_address)
-    limit_s = inf if limit is None else limit
-    asked = ask(target, outlet, dialer, monotonic(), limit_s=limit_s, on_step=on_step)
+    options = tuple(socket_options)
+    has_wishes = bool(family or options) or source_address is not None or on_step is not None
     try:
-        sock = _Dial(asked, target.port, outlet).run()
+        if is_plain(target, dialer, limit_s=limit, has_wishes=has_wishes):
+            made = _plain(target, dialer, limit)
+            if made is not None:
+                return made
+        began = monotonic()
+        end = replace(local_end(source_address, timeout=limit), options=options) if has_wishes else None
+        outlet = narrowed(dialer.outlet, family, end)
+        limit_s = inf if limit is None else limit
+        sock = _Dial(ask(target, outlet, dialer, began, limit_s=limit_s, on_step=on_step), target.port, outlet).run()
     except DialError as error:
-        raise _as_asked(error, all_errors=all_errors) from error.__cause__
-    sock.settimeout(limit)
-    return sock
+        group = error.__cause__
+        if not (all_errors and isinstance(group, ExceptionGroup)):
+            raise
+    else:
+        sock.settimeout(limit)
+        return sock
+    try:
+        raise group
+    finally:
+        del group
 
 
 def _seconds(timeout: object) -> float | None:
@@ -96,7 +110,7 @@ def _seconds(timeout: object) -> float | None:
     return float(timeout)
 
 
-def _plain(target: Target, dialer: Dialer, limit: float | None, *, all_errors: bool) -> socket.socket | None:
+def _plain(target: Target, dialer: Dialer, limit: float | None) -> socket.socket | None:
     """The one call that a literal address needs; None where a translator may have another way."""
     assert isinstance(target.host, Address)  # noqa: S101 - it is plain
     started = monotonic()
@@ -104,15 +118,12 @@ def _plain(target: Target, dialer: Dialer, limit: float | None, *, all_errors: b
         return connect(target.host, target.port, timeout=limit)
     except OSError as error:
         failed = failure(target, target.host, dialer, error, monotonic() - started)
-    if failed is not None:
-        raise _as_asked(failed, all_errors=all_errors) from failed.__cause__
+    try:
+        if failed is not None:
+            raise failed
+    finally:
+        del failed  # a frame that holds what it raises is garbage that only the collector finds
     return None
-
-
-def _as_asked(error: Exception, *, all_errors: bool) -> Exception:
-    if all_errors and isinstance(error, DialError) and isinstance(error.__cause__, ExceptionGroup):
-        return error.__cause__
-    return error
 
 
 class _Dial:
@@ -151,7 +162,7 @@ class _Dial:
             while not race.is_over:
                 self._wait(race.wake_at - monotonic())
             if race.error is not None:
-                raise race.error
+                raise_of(race)
             assert race.winner is not None  # noqa: S101 - what is over without an error has a winner
             return self._sockets.pop(race.winner.number)
         finally:
@@ -159,7 +170,9 @@ class _Dial:
 
     def _ask(self, lookup: Lookup) -> None:
         self._unanswered += 1
-        self._jobs.append(POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup)))
+        self._jobs.append(
+            POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup), self._asked.asker)
+        )
 
     def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
         """In a thread of the pool: put the answer where it is waited for."""

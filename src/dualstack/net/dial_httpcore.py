@@ -1,16 +1,18 @@
 """Connections for httpcore, and so for httpx, raced. Needs httpcore, and nothing else here does.
 
 >>> import httpx  # doctest: +SKIP
->>> client = httpx.Client(transport=raced(httpx.HTTPTransport()))  # doctest: +SKIP
+>>> client = raced(httpx.Client())  # doctest: +SKIP
 
 A connection is httpcore's own stream over our socket; TLS, pools and proxies are httpcore's.
 """
 
 import socket
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from urllib.request import getproxies, proxy_bypass
 
 import anyio.abc
 import httpcore
@@ -19,7 +21,8 @@ import httpcore
 from httpcore._backends.anyio import AnyIOStream
 from httpcore._backends.sync import SyncStream
 
-from dualstack.errors import AddressError, LookupFailed
+from dualstack.core.outlet import SocketOption
+from dualstack.errors import LookupFailed
 from dualstack.net.dial import connect
 from dualstack.net.dial_blocking import create_connection
 from dualstack.net.dialer import Dialer
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncBackend", "Backend", "raced"]
 
 Options: TypeAlias = Iterable[httpcore.SOCKET_OPTION] | None
-Transport = TypeVar("Transport", "httpx.HTTPTransport", "httpx.AsyncHTTPTransport")
+Made = TypeVar("Made", "httpx.Client", "httpx.AsyncClient", "httpx.HTTPTransport", "httpx.AsyncHTTPTransport")
 
 
 class Backend(httpcore.SyncBackend):
@@ -57,8 +60,10 @@ class Backend(httpcore.SyncBackend):
             httpcore.ConnectError, httpcore.ConnectTimeout: none does; its context is our own error.
         """
         with _errors_of_httpcore():
-            sock = create_connection((host, port), timeout, local_address, dialer=self._dialer)
-            return SyncStream(_prepared(sock, socket_options))
+            sock = create_connection(
+                (host, port), timeout, local_address, socket_options=_with_no_delay(socket_options), dialer=self._dialer
+            )
+            return SyncStream(sock)
 
 
 class AsyncBackend(httpcore.AnyIOBackend):
@@ -86,8 +91,14 @@ class AsyncBackend(httpcore.AnyIOBackend):
         """
         with _errors_of_httpcore():
             dial = _dial_trio if _is_trio() else connect
-            sock = await dial(host, port, timeout=timeout, source_address=local_address, dialer=self._dialer)
-            _prepared(sock, socket_options)
+            sock = await dial(
+                host,
+                port,
+                timeout=timeout,
+                source_address=local_address,
+                socket_options=_with_no_delay(socket_options),
+                dialer=self._dialer,
+            )
             try:
                 return AnyIOStream(await anyio.abc.SocketStream.from_socket(sock))
             except BaseException:
@@ -95,19 +106,51 @@ class AsyncBackend(httpcore.AnyIOBackend):
                 raise
 
 
-def raced(transport: Transport, dialer: Dialer | None = None) -> Transport:
-    """The same transport of httpx, whose connections are ours from now on.
+def raced(made: Made, dialer: Dialer | None = None, *, direct: bool = False) -> Made:
+    """The same client or transport of httpx, whose connections are ours from now on, those to its proxies too.
+
+    A client goes by the proxies of its environment, as httpx has it. A transport that its user hands to a client does
+    not, whoever made it: where there is such a proxy, that is warned of.
 
     Args:
-        transport: an `httpx.HTTPTransport` or `httpx.AsyncHTTPTransport`, with whatever options.
+        made: an `httpx.Client` or `httpx.AsyncClient`, or a transport of either, with whatever options.
         dialer: the policy; the default one shares its history with all who name none.
+        direct: a transport's proxies are its own `proxy=...` or none, whatever the environment says.
     """
-    pool = transport._pool  # noqa: SLF001 - httpx has no other way to its network backend
+    if hasattr(made, "_transport"):
+        # httpx has no other way to them; None is how a client says: as all others, by no proxy.
+        transports = [transport for transport in (made._transport, *made._mounts.values()) if transport is not None]  # noqa: SLF001
+        for transport in transports:
+            _take_over(transport, dialer)
+        return made
+    if not (direct or isinstance(getattr(made, "_pool", None), _PROXIES)):
+        _warn_of_proxies()
+    if not _take_over(made, dialer):
+        raise TypeError(f"{made!r}: no transport of httpx that makes connections")
+    return made
+
+
+_PROXIES = (httpcore.HTTPProxy, httpcore.AsyncHTTPProxy, httpcore.SOCKSProxy, httpcore.AsyncSOCKSProxy)
+
+
+def _take_over(transport: object, dialer: Dialer | None) -> bool:
+    """Whether it makes connections, which are ours from now on; one that calls a WSGI application makes none."""
+    pool = getattr(transport, "_pool", None)
     if isinstance(pool, httpcore.AsyncConnectionPool):
-        pool._network_backend = AsyncBackend(dialer)  # noqa: SLF001 - the same
+        pool._network_backend = AsyncBackend(dialer)  # noqa: SLF001 - as above
+    elif isinstance(pool, httpcore.ConnectionPool):
+        pool._network_backend = Backend(dialer)  # noqa: SLF001 - as above
     else:
-        pool._network_backend = Backend(dialer)  # noqa: SLF001 - the same
-    return transport
+        return False
+    return True
+
+
+def _warn_of_proxies() -> None:
+    found = [scheme for scheme in ("http", "https", "all") if scheme in getproxies()]
+    if found and not proxy_bypass("*"):
+        names = ", ".join(f"{scheme.upper()}_PROXY" for scheme in found)
+        text = f"{names} is set, and a transport goes direct: write raced(httpx.Client()), proxy=... or direct=True"
+        warnings.warn(text, RuntimeWarning, stacklevel=3)
 
 
 def _is_trio() -> bool:
@@ -121,30 +164,31 @@ async def _dial_trio(
     *,
     timeout: float | None,  # noqa: ASYNC109 - it counts in the threads of the lookups too
     source_address: str | None,
+    socket_options: tuple[SocketOption, ...],
     dialer: Dialer | None,
 ) -> socket.socket:
     from dualstack.net.dial_trio import open_tcp_stream
 
-    stream = await open_tcp_stream(host, port, timeout=timeout, source_address=source_address, dialer=dialer)
+    stream = await open_tcp_stream(
+        host, port, timeout=timeout, source_address=source_address, socket_options=socket_options, dialer=dialer
+    )
     return socket.socket(fileno=stream.socket.detach())
 
 
-def _prepared(sock: socket.socket, options: Options) -> socket.socket:
-    """The socket with these options, and with that which httpcore always sets."""
-    try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for option in options or ():
-            sock.setsockopt(*option)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+def _with_no_delay(options: Options) -> tuple[SocketOption, ...]:
+    """The caller's options, and the one that httpcore always sets."""
+    return (*(_as_ours(option) for option in options or ()), (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1))
+
+
+def _as_ours(option: httpcore.SOCKET_OPTION) -> SocketOption:
+    level, name, value = option[0], option[1], option[2]
+    return level, name, value if isinstance(value, int) else bytes(value or b"")
 
 
 @contextmanager
 def _errors_of_httpcore() -> Iterator[None]:
     try:
         yield
-    except (OSError, AddressError) as error:
+    except OSError as error:
         is_late = isinstance(error, TimeoutError) or (isinstance(error, LookupFailed) and error.timed_out)
         raise (httpcore.ConnectTimeout if is_late else httpcore.ConnectError)(str(error)) from error

@@ -27,8 +27,11 @@ async def connect_literal(target: Target, dialer: Dialer, limit_s: float | None)
         return None
     except OSError as error:
         failed = failure(target, target.host, dialer, error, monotonic() - started)
-    if failed is not None:
-        raise failed
+    try:
+        if failed is not None:
+            raise failed
+    finally:
+        del failed  # a frame that holds what it raises is garbage that only the collector finds
     return None
 
 

@@ -5,24 +5,28 @@ thread of trio's own would be waited for. Cancelled at any point it leaves nothi
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from math import inf
 from socket import socket as _socket
 from time import monotonic
+from typing import NoReturn
 
 import trio
 
 from dualstack.core.attempt import Action, Ask, Attempt, Start, Stop
-from dualstack.core.outlet import Outlet
+from dualstack.core.outlet import Outlet, SocketOption
 from dualstack.core.resolution import Answer, Lookup
 from dualstack.errors import AddressError
 from dualstack.kernel.attempts import begin, failure_of
 from dualstack.kernel.streams import error_of
-from dualstack.net.dialer import DEFAULT_DIALER, Dialer, OnStep, SourceAddress, narrowed
+from dualstack.net.dialer import DEFAULT_DIALER, Dialer, OnStep, narrowed
+from dualstack.net.plain import raise_of
 from dualstack.net.pool import POOL, Failure, Job, Outcome, Value
 from dualstack.net.questions import Asked, ask
+from dualstack.net.source import LocalEnd, SourceAddress, local_end, read_source
 from dualstack.net.targets import HostLike, PortLike, read_target
 
 __all__ = ["open_tcp_stream"]
@@ -35,36 +39,48 @@ async def open_tcp_stream(
     timeout: float | None = None,  # noqa: ASYNC109 - it counts in the threads of the lookups too
     source_address: SourceAddress | None = None,
     family: int = 0,
+    socket_options: Iterable[SocketOption] = (),
     dialer: Dialer | None = None,
     on_step: OnStep | None = None,
 ) -> trio.SocketStream:
     """Connect to a host of whichever family, over every address it has.
 
     Args:
-        host: a name or an address.
+        host: a name or an address; nothing, or None, is this host's loopback.
         port: a number or a service's name.
         timeout: seconds for all of it, lookups included.
-        source_address: `(host, port)` to bind before.
-        family: 4 or 6 for one alone.
+        source_address: `(host, port)` to bind before; a name of this host too.
+        family: 4 or 6 for one alone, or one of `socket`'s.
+        socket_options: arguments of `setsockopt`, for each socket before it is connected.
         dialer: the policy; the default one shares its history with all who name none.
         on_step: told of each step as it happens.
 
     Raises:
         DialError: no address could be connected to.
         LookupFailed: the name has no address, or nobody says.
-        AddressError: host or port can be none.
+        TargetError: host or port can be none, or the source can be none.
     """
     await trio.lowlevel.checkpoint_if_cancelled()
     target = read_target(host, port)
     dialer = dialer or DEFAULT_DIALER
-    outlet = narrowed(dialer.outlet, family, source_address)
-    asked = ask(target, outlet, dialer, monotonic(), limit_s=inf if timeout is None else timeout, on_step=on_step)
+    began = monotonic()
+    end = replace(await _local_end(source_address, timeout), options=tuple(socket_options))
+    outlet = narrowed(dialer.outlet, family, end)
+    asked = ask(target, outlet, dialer, began, limit_s=inf if timeout is None else timeout, on_step=on_step)
     sock = await _Dial(asked, target.port, outlet).run()
     try:
         return trio.SocketStream(trio.socket.from_stdlib_socket(sock))
     except BaseException:
         sock.close()
         raise
+
+
+async def _local_end(source: SourceAddress | None, limit_s: float | None) -> LocalEnd:
+    """A name is looked up in a thread, which is left to itself where nobody waits any more."""
+    read = read_source(source)
+    if isinstance(read, LocalEnd):
+        return read
+    return await trio.to_thread.run_sync(partial(local_end, source, timeout=limit_s), abandon_on_cancel=True)
 
 
 class _Dial:
@@ -99,13 +115,23 @@ class _Dial:
                 await self._race_on()
                 self._nursery.cancel_scope.cancel()
             # What is raised in a nursery comes out of it as a group.
-            if error := self._broken or race.error:
-                raise error
+            if self._broken is not None:
+                self._raise_broken()
+            if race.error is not None:
+                raise_of(race)
             assert race.winner is not None  # noqa: S101 - what is over without an error has a winner
             return self._sockets.pop(race.winner.number)
         finally:
             for number in list(self._sockets):
                 self._let_go(number)
+
+    def _raise_broken(self) -> NoReturn:
+        error, self._broken = self._broken, None
+        assert error is not None  # noqa: S101 - it is asked for then
+        try:
+            raise error
+        finally:
+            del error
 
     async def _race_on(self) -> None:
         try:
@@ -130,7 +156,9 @@ class _Dial:
             self._tell(self._race.tick)
 
     def _ask(self, lookup: Lookup) -> None:
-        self._jobs.append(POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup)))
+        self._jobs.append(
+            POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup), self._asked.asker)
+        )
 
     def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
         """In a thread of the pool: hand the answer to trio."""

@@ -7,34 +7,51 @@ import os
 import socket as _socket_module
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from socket import if_nametoindex, socket
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
-from dualstack.core.address import Address
 from dualstack.core.embedded import nat64_prefix
 from dualstack.core.history import History
 from dualstack.core.order import Candidate, Known
-from dualstack.core.outlet import ANYWHERE, FAMILY_NAMES, Outlet, Source
+from dualstack.core.outlet import ANYWHERE, FAMILY_NAMES, Outlet
 from dualstack.core.policy_table import PolicyTable
 from dualstack.core.race import Race
 from dualstack.core.resolution import Lookup
 from dualstack.core.steps import DialStep
 from dualstack.core.timing import Timing
-from dualstack.errors import AddressError
+from dualstack.errors import AddressError, TargetError
 from dualstack.net.lookups import system_table
 from dualstack.net.names import Resolver, ServiceResolver
+from dualstack.net.source import LocalEnd, SourceAddress, read_source, version_of
 from dualstack.net.targets import Target
 
 if TYPE_CHECKING:
     import ssl
     from asyncio import StreamReader, StreamWriter
+    from typing import TypedDict, Unpack
 
     from dualstack.core.access import AccessList
+    from dualstack.core.outlet import SocketOption
     from dualstack.net.targets import HostLike, PortLike
+
+    class AsynciosWords(TypedDict, total=False):
+        """What `dualstack.open_connection` takes besides."""
+
+        ssl_handshake_timeout: float | None
+        ssl_shutdown_timeout: float | None
+        local_addr: SourceAddress | None
+        proto: int
+        flags: int
+        sock: socket | None
+        happy_eyeballs_delay: float | None
+        interleave: int | None
+        all_errors: bool
+        socket_options: Iterable[SocketOption]
+
 
 __all__ = ["DEFAULT_DIALER", "GLOBAL_DEFAULT_TIMEOUT", "Dialer", "OnStep", "SharedHistory", "SourceAddress", "narrowed"]
 
@@ -42,7 +59,6 @@ __all__ = ["DEFAULT_DIALER", "GLOBAL_DEFAULT_TIMEOUT", "Dialer", "OnStep", "Shar
 GLOBAL_DEFAULT_TIMEOUT: object = getattr(_socket_module, "_GLOBAL_DEFAULT_TIMEOUT")  # noqa: B009 - it has no type
 
 OnStep: TypeAlias = Callable[[DialStep], object]
-SourceAddress: TypeAlias = tuple[str, int] | str | Address
 
 
 class _Fork:
@@ -175,6 +191,8 @@ class Dialer:
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
+        if isinstance(self.nat64, str):
+            raise AddressError(self.nat64, f"the prefixes are a list, of which this is one: write [{self.nat64!r}]")
         if self.nat64 is not None:
             set_field(self, "nat64", tuple(self.nat64))
         set_field(self, "name_servers", self.resolver if isinstance(self.resolver, ServiceResolver) else None)
@@ -224,6 +242,7 @@ class Dialer:
         deadline: float = inf,
         name: str | None = None,
         on_step: OnStep | None = None,
+        asked: Collection[Lookup] | None = None,
     ) -> Race:
         """The machine for one connection by this policy."""
         return Race(
@@ -236,6 +255,7 @@ class Dialer:
             memory=self.history,
             name=name,
             on_step=on_step,
+            asked=asked,
         )
 
     def create_connection(
@@ -246,13 +266,21 @@ class Dialer:
         *,
         all_errors: bool = False,
         family: int = 0,
+        socket_options: "Iterable[SocketOption]" = (),
         on_step: OnStep | None = None,
     ) -> socket:
         """`dualstack.create_connection` by this policy."""
         from dualstack.net.dial_blocking import create_connection
 
         return create_connection(
-            address, timeout, source_address, all_errors=all_errors, family=family, dialer=self, on_step=on_step
+            address,
+            timeout,
+            source_address,
+            all_errors=all_errors,
+            family=family,
+            socket_options=socket_options,
+            dialer=self,
+            on_step=on_step,
         )
 
     async def connect(
@@ -263,19 +291,27 @@ class Dialer:
         timeout: float | None = None,  # noqa: ASYNC109 - it counts in the lookups too
         source_address: "SourceAddress | None" = None,
         family: int = 0,
+        socket_options: "Iterable[SocketOption]" = (),
         on_step: OnStep | None = None,
     ) -> socket:
         """`dualstack.connect` by this policy."""
         from dualstack.net.dial import connect
 
         return await connect(
-            host, port, timeout=timeout, source_address=source_address, family=family, dialer=self, on_step=on_step
+            host,
+            port,
+            timeout=timeout,
+            source_address=source_address,
+            family=family,
+            socket_options=socket_options,
+            dialer=self,
+            on_step=on_step,
         )
 
     async def open_connection(
         self,
-        host: "HostLike",
-        port: "PortLike",
+        host: "HostLike" = None,
+        port: "PortLike | None" = None,
         *,
         limit: int = 1 << 16,
         ssl: "ssl.SSLContext | bool | None" = None,
@@ -284,6 +320,7 @@ class Dialer:
         source_address: "SourceAddress | None" = None,
         family: int = 0,
         on_step: OnStep | None = None,
+        **asyncios: "Unpack[AsynciosWords]",
     ) -> "tuple[StreamReader, StreamWriter]":
         """`dualstack.open_connection` by this policy."""
         from dualstack.net.dial import open_connection
@@ -299,40 +336,42 @@ class Dialer:
             family=family,
             dialer=self,
             on_step=on_step,
+            **asyncios,
         )
 
 
-def narrowed(outlet: Outlet, family: int, source: "SourceAddress | None") -> Outlet:
-    """`outlet` for one family, or from one source, alone.
+def narrowed(outlet: Outlet, family: int, source: "SourceAddress | LocalEnd | None") -> Outlet:
+    """`outlet` for one family, or from one source, alone; a source's name has been looked up before.
 
     Raises:
         AddressError: the source is no address.
-        ValueError: the family is none of 4, 6 and 0.
+        ValueError: the family is none of 4, 6 and 0, nor one of `socket`'s.
     """
     if not family and source is None:
         return outlet
-    if family not in {0, 4, 6}:
-        raise ValueError(f"family {family}: 4, 6, or 0 for both")
+    version = version_of(family)
     sources, why = outlet.sources, outlet.why
-    if source is not None:
-        bound, port = _read_source(source)
-        if bound is not None:
-            why = f"{FAMILY_NAMES[bound.version]} alone can be dialled from {bound}"
-            sources = {version: own for version, own in sources.items() if version == bound.version}
-        sources = {version: Source(bound, port, own.interface) for version, own in sources.items()}
-    if family:
-        why = why or f"{FAMILY_NAMES[family]} alone is asked for"
-        sources = {version: own for version, own in sources.items() if version == family}
+    end = source if isinstance(source, LocalEnd) else _literal(source)
+    if end.addresses:
+        bound = {address.version: address for address in end.addresses}
+        names = " and ".join(FAMILY_NAMES[each] for each in bound)
+        why = f"{names} alone can be dialled from {' and '.join(map(str, end.addresses))}"
+        sources = {each: replace(own, address=bound[each]) for each, own in sources.items() if each in bound}
+    if end.port or end.options:
+        sources = {each: replace(own, port=end.port, options=end.options) for each, own in sources.items()}
+    if version:
+        why = why or f"{FAMILY_NAMES[version]} alone is asked for"
+        sources = {each: own for each, own in sources.items() if each == version}
     return replace(outlet, sources=MappingProxyType(dict(sources)), why=why)
 
 
-def _read_source(source: "SourceAddress") -> tuple[Address | None, int]:
-    if isinstance(source, tuple):
-        port = source[1]
-        if type(port) is not int or not 0 <= port <= 65535:
-            raise AddressError(port, "a port to connect from is 0 to 65535")
-        return (None if source[0] in {"", "*"} else Address(source).canonical), port
-    return Address(source).canonical, 0
+def _literal(source: "SourceAddress | None") -> LocalEnd:
+    read = read_source(source)
+    if isinstance(read, LocalEnd):
+        return read
+    raise TargetError(
+        read[0], "a dialler's source is an IPv4 or IPv6 address; a name goes to its functions, as source_address"
+    )
 
 
 DEFAULT_DIALER = Dialer()

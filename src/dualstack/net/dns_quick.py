@@ -1,7 +1,9 @@
 """The ordinary lookup on an asyncio loop, without a thread: a datagram to the first name server for each family.
 
-Whatever is out of the ordinary goes to the pool, where `DnsResolver` does all that it takes: a server that says nothing
-for a second, an error, an answer cut short, a name that search domains come before. Nothing is decided here but that.
+That there is no such name is an ordinary answer too, unless search domains come after. Whatever is out of the ordinary
+goes to the pool, where `DnsResolver` does all that it takes: a server that says nothing for a second, an error, an
+answer cut short, a name that search domains come before, or after it where neither family has an address. Nothing is
+decided here but that.
 """
 
 import asyncio
@@ -15,7 +17,7 @@ from dualstack.core.resolution import Lookup
 from dualstack.kernel.attempts import sockaddr_of
 from dualstack.kernel.datagrams import connected
 from dualstack.net.names import NameServer
-from dualstack.wire.dns import query, read
+from dualstack.wire.dns import Reply, query, read
 
 if TYPE_CHECKING:
     from socket import SocketType
@@ -43,14 +45,25 @@ class QuickLookups:
         told: hears each answer, once.
         loop: whose reader and timer it is.
         patience_s: how long it waits for all of them.
+        is_final: no search domain comes after the target's own name.
 
     Raises:
         OSError, NotImplementedError: there can be no such socket, or this loop watches none; nothing is left open.
     """
 
     def __init__(
-        self, server: NameServer, told: Told, loop: asyncio.AbstractEventLoop, *, patience_s: float = PATIENCE_S
+        self,
+        server: NameServer,
+        told: Told,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        patience_s: float = PATIENCE_S,
+        is_final: bool = True,
     ) -> None:
+        self._has_edns = server.has_edns
+        self._is_final = is_final
+        self._missing: list[Lookup] = []
+        self._exists = False
         self._told = told
         self._loop = loop
         self._asked: list[_Asked] = []
@@ -71,7 +84,7 @@ class QuickLookups:
             OSError, ValueError: it cannot be.
         """
         assert self._sock is not None  # noqa: S101 - nobody asks of what is closed
-        question = query(int.from_bytes(urandom(2), "big"), name, lookup.family)
+        question = query(int.from_bytes(urandom(2), "big"), name, lookup.family, edns=self._has_edns)
         self._sock.send(question)
         self._asked.append(_Asked(lookup, question))
 
@@ -107,11 +120,31 @@ class QuickLookups:
             self._asked.remove(asked)
             if not self._asked:
                 self.close()
-            self._told(asked.lookup, reply.addresses if reply.is_ordinary else None)
+            self._take(asked.lookup, reply)
             return
+
+    def _take(self, lookup: Lookup, reply: Reply) -> None:
+        """Tell what is known by this answer: of a family that lacks an address, once the other's is there."""
+        is_own = lookup.name is None
+        self._exists = self._exists or (is_own and bool(reply.addresses))
+        if reply.addresses or not (reply.is_ordinary or reply.is_missing):
+            self._told(lookup, reply.addresses or None)
+        elif self._is_final or not is_own:
+            self._told(lookup, ())
+        else:
+            self._missing.append(lookup)
+        if self._exists or not self._asked:
+            self._tell_missing()
+
+    def _tell_missing(self) -> None:
+        """The name exists without them, or a search domain may have it, which is for the pool to see."""
+        missing, self._missing = self._missing, []
+        for lookup in missing:
+            self._told(lookup, () if self._exists else None)
 
     def _give_up(self) -> None:
         asked, self._asked = self._asked, []
         self.close()
         for each in asked:
             self._told(each.lookup, None)
+        self._tell_missing()

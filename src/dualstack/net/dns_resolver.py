@@ -4,39 +4,46 @@
 >>> Dialer(resolver=DnsResolver(["192.0.2.53"]), service="https").knows_services
 True
 
-The hosts file comes first whatever nsswitch.conf says. Servers, search domains and `options ndots` are resolv.conf's,
-read again when it changes. Nothing else of the system's is asked: no mDNS, NIS, LDAP. Nothing is cached.
+The hosts file comes first whatever nsswitch.conf says. Servers, search domains and options (`ndots`, `timeout`,
+`attempts`, `rotate`, `use-vc`) are resolv.conf's, read again when it changes. Both families are asked of one full name,
+and the first that has either is meant. Nothing else of the system's is asked: no mDNS, NIS, LDAP. Nothing is cached.
 """
 
 import socket
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from io import StringIO
 from pathlib import Path
+from time import monotonic
 from typing import Any, cast
 
 import dns.exception
+import dns.message
 import dns.name
-import dns.nameserver
-import dns.resolver
+import dns.rcode
 from dns.rdtypes.svcbbase import ParamKey
 
 from dualstack.core.address import Address
 from dualstack.core.endpoint import parse_target
+from dualstack.core.outlet import FAMILY_NAMES
+from dualstack.core.resolv_conf import ResolvConf, candidates
 from dualstack.core.service_records import ServiceRecord
-from dualstack.errors import AddressError
-from dualstack.net.hosts import HostsFile, ParsedFile, addresses_in_hosts_file
-from dualstack.net.names import AddressInfo, NameServer
+from dualstack.errors import AddressError, LookupFailed
+from dualstack.net.dns_exchange import Answered, Exchange, Unanswered
+from dualstack.net.files import ParsedFile
+from dualstack.net.hosts import HostsFile, addresses_in_hosts_file
+from dualstack.net.names import LOOPBACKS, AddressInfo, NameServer, is_localhost
+from dualstack.net.search import Found, is_missing, worst
+from dualstack.net.system_names import RESOLV_CONF, resolv_conf_of_this_host
+from dualstack.wire.dns import read
 
 __all__ = ["DnsResolver"]
 
-_RESOLV_CONF = Path("/etc/resolv.conf")
 _PORT = 53
-_TYPES = {6: "AAAA", 4: "A"}
+_VERSIONS: dict[int, tuple[int, ...]] = {socket.AF_UNSPEC: (6, 4), socket.AF_INET6: (6,), socket.AF_INET: (4,)}
+_RECORD_TYPES = {"SVCB": 64, "HTTPS": 65}
 # The resolver of this host, where resolv.conf(5) names no other.
-_HERE = "127.0.0.1"
-# RFC 9715: what goes through without fragments.
-_PAYLOAD_BYTES = 1232
+_HERE = Address("127.0.0.1")
+# How long a server has where resolv.conf says nothing of it; the C library waits for 5 s.
+_PATIENCE_S = 2.0
 
 
 class DnsResolver:
@@ -44,8 +51,8 @@ class DnsResolver:
 
     Args:
         servers: their addresses, with a port where it is not 53; those of resolv.conf by default.
-        lifetime: seconds for one question, all servers and repetitions together.
-        resolv_conf: whose servers and search domains count.
+        lifetime: seconds for one name, all servers, repetitions and search domains together.
+        resolv_conf: whose servers, search domains and options count.
         hosts: what the hosts file says.
 
     Raises:
@@ -57,7 +64,7 @@ class DnsResolver:
         servers: Iterable[str] = (),
         *,
         lifetime: float = 10.0,
-        resolv_conf: Path = _RESOLV_CONF,
+        resolv_conf: Path = RESOLV_CONF,
         hosts: HostsFile = addresses_in_hosts_file,
     ) -> None:
         self._servers = tuple(map(_server, servers))
@@ -65,6 +72,7 @@ class DnsResolver:
         self._hosts = hosts
         self._configured = ParsedFile(resolv_conf, self._parse)
         self._unconfigured = self._parse("")
+        self.files = (self._configured, *hosts.files)
 
     def getaddrinfo(  # noqa: PLR0917 - the signature it has in socket
         self,
@@ -75,7 +83,7 @@ class DnsResolver:
         proto: int = 0,
         flags: int = 0,
     ) -> list[AddressInfo]:
-        """As `socket.getaddrinfo`, each family by itself; what is no name is read by the system.
+        """As `socket.getaddrinfo`; what is no name is read by the system.
 
         Raises:
             socket.gaierror: there is no such name, no address of that family, or no server answers.
@@ -83,15 +91,11 @@ class DnsResolver:
         name = host.decode() if isinstance(host, bytes) else host
         if name is None or flags & socket.AI_NUMERICHOST or _is_address(name):
             return _read(host, port, (family, type, proto, flags))
-        families = [6, 4] if family == socket.AF_UNSPEC else [6 if family == socket.AF_INET6 else 4]
-        found: list[AddressInfo] = []
-        for version in families:
-            try:
-                for address in self._addresses(name, version):
-                    found += _read(str(address), port, (0, type, proto, flags | socket.AI_NUMERICHOST))
-            except socket.gaierror:
-                if not found and version == families[-1]:
-                    raise
+        families = _VERSIONS.get(family, (4,))
+        hints = (0, type, proto, flags & ~socket.AI_CANONNAME | socket.AI_NUMERICHOST)
+        found = [info for address in self._addresses(name, families) for info in _read(str(address), port, hints)]
+        if flags & socket.AI_CANONNAME:
+            found[0] = (*found[0][:3], name, found[0][4])
         return found
 
     def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]:  # noqa: ANN401 - what socket takes
@@ -99,20 +103,31 @@ class DnsResolver:
         return socket.getnameinfo(sockaddr, flags)
 
     def in_hosts_file(self, name: str) -> tuple[Address, ...]:
-        """The addresses of a name that no server is asked for."""
-        return self._hosts.of(name)
+        """The addresses of a name that no server is asked for, as of the last look at the file."""
+        return self._hosts.of_at_hand(name)
 
     def server_for(self, name: str) -> NameServer | None:
         """The first server, where it may be asked for the name as it stands: no search domain comes before."""
-        resolver = self._resolver()
-        ndots = 1 if resolver.ndots is None else resolver.ndots
-        if not name.endswith(".") and name.count(".") < ndots:
+        conf, exchange = self._at_hand
+        if exchange.uses_tcp or candidates(name, conf)[:1] != (f"{name.removesuffix('.')}.",):
             return None
-        first = resolver.nameservers[0]
-        if isinstance(first, dns.nameserver.Do53Nameserver):
-            return NameServer(Address(first.address), first.port)
-        # resolv.conf may have what dnspython reads and we do not: the address of a server over HTTPS.
-        return NameServer(Address(first), _PORT) if isinstance(first, str) and _is_address(first) else None
+        first = exchange.servers[0]
+        return first if exchange.has_edns(first) else first._replace(has_edns=False)
+
+    def candidates(self, name: str) -> Sequence[str]:
+        """The full names that it may mean, as of the last look at resolv.conf."""
+        return candidates(name, self._at_hand[0])
+
+    def addresses(self, name: str, family: int) -> tuple[Address, ...]:
+        """The addresses of a full name, of one family.
+
+        Raises:
+            LookupFailed: there are none, no server answers (`timed_out`), or none of them can (EAI_AGAIN).
+        """
+        (found,) = self._asked(name, (family,), monotonic() + self._lifetime)
+        if isinstance(found, LookupFailed):
+            raise found
+        return found
 
     def records(self, name: str, kind: str) -> Sequence[ServiceRecord]:
         """The HTTPS or SVCB records of a name, be they none.
@@ -120,45 +135,91 @@ class DnsResolver:
         Raises:
             socket.gaierror: no server answers.
         """
-        try:
-            answer = self._resolver().resolve(name, kind, search=True, lifetime=self._lifetime)
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-            return ()
-        except dns.exception.DNSException as error:
-            raise socket.gaierror(socket.EAI_AGAIN, _words(error)) from error
-        return [_record(_text(answer.canonical_name), rdata) for rdata in answer]
+        conf, exchange = self._now()
+        deadline = monotonic() + self._lifetime
+        for candidate in candidates(name, conf):
+            (answer,) = exchange.ask([(candidate, _RECORD_TYPES[kind])], deadline)
+            if isinstance(answer, Unanswered):
+                raise socket.gaierror(socket.EAI_AGAIN, answer.why)
+            found = _records_in(answer)
+            if found:
+                return found
+        return ()
 
-    def _addresses(self, name: str, version: int) -> list[Address]:
-        known = [address for address in self.in_hosts_file(name) if address.version == version]
+    def _addresses(self, name: str, families: Sequence[int]) -> list[Address]:
+        """The addresses of a name as people write it: the hosts file's, or those of the first full name that exists."""
+        if is_localhost(name):
+            return [address for address in LOOPBACKS if address.version in families]
+        known = [address for address in self._hosts.of(name) if address.version in families]
         if known:
             return known
-        try:
-            answer = self._resolver().resolve(name, _TYPES[version], search=True, lifetime=self._lifetime)
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer) as error:
-            raise socket.gaierror(socket.EAI_NONAME, _words(error)) from error
-        except dns.exception.DNSException as error:
-            raise socket.gaierror(socket.EAI_AGAIN, _words(error)) from error
-        return [Address(rdata.address) for rdata in answer]
+        deadline = monotonic() + self._lifetime
+        answers: list[Found] = []
+        for candidate in candidates(name, self._now()[0]):
+            answers += (new := self._asked(candidate, families, deadline))
+            if not is_missing(new):
+                break
+        found = [address for answer in answers if not isinstance(answer, LookupFailed) for address in answer]
+        if found:
+            return found
+        raise worst(answers)
 
-    def _resolver(self) -> dns.resolver.Resolver:
+    def _asked(self, name: str, families: Sequence[int], deadline: float) -> list[Found]:
+        try:
+            answers = self._now()[1].ask([(name, family) for family in families], deadline)
+        except ValueError as error:
+            return [LookupFailed(name, str(error), errno=socket.EAI_NONAME) for _ in families]
+        return [_found(name, family, answer) for family, answer in zip(families, answers, strict=True)]
+
+    def _now(self) -> tuple[ResolvConf, Exchange]:
         return self._configured() or self._unconfigured
 
-    def _parse(self, resolv_conf: str) -> dns.resolver.Resolver:
-        resolver = dns.resolver.Resolver(configure=False)
-        resolver.use_edns(0, 0, _PAYLOAD_BYTES)
-        resolver.nameservers = [_HERE]
-        with suppress(dns.resolver.NoResolverConfiguration, ValueError):
-            resolver.read_resolv_conf(StringIO(resolv_conf))
-        if self._servers:
-            resolver.nameservers = list(self._servers)
-        return resolver
+    @property
+    def _at_hand(self) -> tuple[ResolvConf, Exchange]:
+        return self._configured.at_hand or self._unconfigured
+
+    def _parse(self, text: str) -> tuple[ResolvConf, Exchange]:
+        conf = resolv_conf_of_this_host(text)
+        named = self._servers or tuple(NameServer(address, _PORT) for address in conf.servers)
+        exchange = Exchange(
+            named or (NameServer(_HERE, _PORT),),
+            timeout_s=conf.timeout_s or _PATIENCE_S,
+            attempts=conf.attempts,
+            rotates=conf.rotates,
+            uses_tcp=conf.uses_tcp,
+        )
+        return conf, exchange
 
 
-def _server(text: str) -> dns.nameserver.Nameserver:
+def _found(name: str, family: int, answer: Answered | Unanswered) -> Found:
+    """What an answer means."""
+    if isinstance(answer, Unanswered):
+        return LookupFailed(name, answer.why, errno=socket.EAI_AGAIN, timed_out=not answer.was_failed)
+    reply = read(answer.packet, answer.question, family)
+    if reply is None:
+        return LookupFailed(name, "the server's answer cannot be read", errno=socket.EAI_AGAIN)
+    if reply.addresses:
+        return reply.addresses
+    why = "there is no such name" if reply.is_missing else f"it has no {FAMILY_NAMES[family]} address"
+    return LookupFailed(name, why, errno=socket.EAI_NONAME)
+
+
+def _records_in(answer: Answered) -> list[ServiceRecord]:
+    try:
+        message = dns.message.from_wire(answer.packet)
+        if not isinstance(message, dns.message.QueryMessage) or message.rcode() != dns.rcode.NOERROR:
+            return []
+        chain = message.resolve_chaining()
+    except dns.exception.DNSException as error:
+        raise socket.gaierror(socket.EAI_AGAIN, f"the server's answer cannot be read: {_words(error)}") from error
+    return [_record(_text(chain.canonical_name), rdata) for rdata in chain.answer or ()]
+
+
+def _server(text: str) -> NameServer:
     endpoint = parse_target(text, port=_PORT)
     if not isinstance(endpoint.host, Address):
         raise AddressError(text, "a name server is given by its address")
-    return dns.nameserver.Do53Nameserver(str(endpoint.host), endpoint.port)
+    return NameServer(endpoint.host, endpoint.port)
 
 
 def _is_address(name: str) -> bool:

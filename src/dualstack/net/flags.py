@@ -22,7 +22,7 @@ from dualstack.kernel.facts import configured_families
 if TYPE_CHECKING:
     from dualstack.net.names import AddressInfo, Resolver
 
-__all__ = ["look_up"]
+__all__ = ["NO_ADDRESS", "look_up"]
 
 _MAPPED = getattr(socket, "AI_V4MAPPED", 0)
 _ALL = getattr(socket, "AI_ALL", 0)
@@ -35,7 +35,7 @@ _VERSIONS: dict[int, frozenset[int]] = {
     socket.AF_INET6: frozenset({6}),
 }
 # What says that a host has no address of the family asked for.
-_NO_ADDRESS = frozenset(
+NO_ADDRESS = frozenset(
     getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY") if hasattr(socket, name)
 )
 
@@ -95,7 +95,7 @@ def _or_nothing(ask: "Callable[[int], list[AddressInfo]]", family: int) -> "list
     try:
         return ask(family)
     except socket.gaierror as error:
-        if error.errno not in _NO_ADDRESS:
+        if error.errno not in NO_ADDRESS:
             raise
         return []
 

@@ -1,16 +1,12 @@
 """The names of this host's hosts file, read again when it changes."""
 
-import os
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from dualstack.core.address import Address
-from dualstack.core.hosts_file import comes_first, parse_hosts
+from dualstack.core.hosts_file import Hosts, comes_first, is_followed_by_dns_alone, parse_hosts
+from dualstack.net.files import ParsedFile
 
-__all__ = ["HostsFile", "ParsedFile", "addresses_in_hosts_file"]
-
-T = TypeVar("T")
+__all__ = ["HostsFile", "addresses_in_hosts_file"]
 
 
 class HostsFile:
@@ -22,43 +18,39 @@ class HostsFile:
     """
 
     def __init__(self, hosts: Path = Path("/etc/hosts"), nsswitch: Path = Path("/etc/nsswitch.conf")) -> None:
-        self._names: ParsedFile[Mapping[str, tuple[Address, ...]]] = ParsedFile(hosts, parse_hosts)
-        self._comes_first = ParsedFile(nsswitch, comes_first)
+        self._names: ParsedFile[Hosts] = ParsedFile(hosts, parse_hosts)
+        self._sources = ParsedFile(nsswitch, lambda text: (comes_first(text), is_followed_by_dns_alone(text)))
+        self.files = (self._names, self._sources)
 
     def __call__(self, name: str) -> tuple[Address, ...]:
         """The addresses of a name; none where the file does not have it, or is not asked first."""
-        return self.of(name) if self._comes_first() else ()
+        self._look()
+        return self.at_hand(name)
 
     def of(self, name: str) -> tuple[Address, ...]:
         """The addresses of a name, whatever nsswitch.conf says."""
-        names = self._names()
+        self._look()
+        return self.of_at_hand(name)
+
+    def at_hand(self, name: str) -> tuple[Address, ...]:
+        """As `__call__`, as of the last look at the files."""
+        sources = self._sources.at_hand
+        return self.of_at_hand(name) if sources is not None and sources[0] else ()
+
+    def of_at_hand(self, name: str) -> tuple[Address, ...]:
+        """As `of`, as of the last look at the files."""
+        names = self._names.at_hand
         return () if names is None else names.get(name.lower().removesuffix("."), ())
 
+    @property
+    def is_followed_by_dns_alone(self) -> bool:
+        """Whether name servers alone are asked for what the file has not, as of the last look at the files."""
+        sources = self._sources.at_hand
+        return sources is not None and sources[1]
 
-class ParsedFile(Generic[T]):
-    """What a file means, parsed once for each state of it; None where it cannot be read.
-
-    Args:
-        path: of the file.
-        parse: reads its text.
-    """
-
-    def __init__(self, path: Path, parse: Callable[[str], T]) -> None:
-        self._path = path
-        self._parse = parse
-        self._kept: tuple[tuple[int, ...], T | None] = ((), None)
-
-    def __call__(self) -> T | None:
-        """What it means now."""
-        try:
-            status = os.stat(self._path)  # noqa: PTH116 - Path.stat costs as much again
-            state = (status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev)
-            if self._kept[0] != state:
-                text = self._path.read_text(encoding="utf-8", errors="replace")
-                self._kept = state, self._parse(text)
-        except OSError:
-            return None
-        return self._kept[1]
+    def _look(self) -> None:
+        for file in self.files:
+            file()
 
 
 addresses_in_hosts_file = HostsFile()

@@ -5,27 +5,28 @@ is one socket where the system has that. The planner is imported when a socket i
 `import asyncio` does.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from dualstack.errors import AddressError, ConfigError, ListenError
 from dualstack.kernel.backlog import BACKLOG
 
 if TYPE_CHECKING:
-    import asyncio
     import socket
-    import ssl as _ssl
-    from collections.abc import Awaitable, Callable
-    from typing import Self
+    from collections.abc import Callable, Sequence
 
     from dualstack.core.address import Address
     from dualstack.core.hostfacts import HostFacts
     from dualstack.core.planner import Plan
 
-__all__ = ["Server", "bind_socket", "bind_sockets", "plan_listen", "start_server"]
+__all__ = ["Where", "bind_socket", "bind_sockets", "plan_listen"]
+
+
+Where: TypeAlias = "str | int | Sequence[str] | None"
+"""A listen text, or several; a port number for both families; None for both families, as nothing is."""
 
 
 def bind_sockets(
-    where: str | int,
+    where: Where,
     *,
     port: int | None = None,
     v6only: bool = False,
@@ -36,10 +37,10 @@ def bind_sockets(
     """Listening, non-blocking TCP sockets for a listen text: `*:143`, `*, [::]` with `port`, `localhost:0`, `8080`.
 
     Args:
-        where: the text, or a port number for both families.
+        where: the text, or several; a port number, or None, for both families.
         port: the number of items that have none.
         v6only: `[::]` and `*` take IPv6 alone.
-        family: 4 or 6 for that family alone, 0 for what the text says.
+        family: 4 or 6, or one of `socket`'s, for that family alone; 0 for what the text says.
         sockets: `auto` and `pair` make two sockets for both families, `single` makes one where the system can.
         backlog: connections that may wait to be accepted.
 
@@ -61,7 +62,7 @@ def bind_sockets(
 
 
 def bind_socket(
-    where: str | int, *, port: int | None = None, v6only: bool = False, backlog: int = BACKLOG
+    where: Where, *, port: int | None = None, v6only: bool = False, backlog: int = BACKLOG
 ) -> "socket.socket":
     """One listening socket for a framework that takes one: both families on it where the text means both.
 
@@ -78,101 +79,8 @@ def bind_socket(
     return _open(made, backlog)[0]
 
 
-async def start_server(
-    client_connected_cb: "Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]",
-    where: str | int,
-    *,
-    port: int | None = None,
-    v6only: bool = False,
-    sockets: str = "auto",
-    backlog: int = BACKLOG,
-    limit: int = 2**16,
-    ssl: "_ssl.SSLContext | None" = None,
-    start_serving: bool = True,
-) -> "Server":
-    """`asyncio.start_server` for a listen text; returns a `Server` over all of its sockets.
-
-    Args:
-        client_connected_cb: called with a reader and a writer for each connection.
-        where: as for `bind_sockets`.
-        port: likewise.
-        v6only: likewise.
-        sockets: likewise.
-        backlog: likewise.
-        limit: the reader's buffer, bytes.
-        ssl: a context for TLS.
-        start_serving: accept at once.
-
-    Raises:
-        AddressError, ConfigError, ListenError: as `bind_sockets` says.
-    """
-    import asyncio
-    from contextlib import ExitStack
-
-    opened = bind_sockets(where, port=port, v6only=v6only, sockets=sockets, backlog=backlog)
-    with ExitStack() as undo:
-        for sock in opened:
-            undo.callback(sock.close)
-        servers = []
-        for sock in opened:
-            server = await asyncio.start_server(
-                client_connected_cb, sock=sock, backlog=backlog, limit=limit, ssl=ssl, start_serving=start_serving
-            )
-            undo.callback(server.close)
-            servers.append(server)
-        undo.pop_all()
-    return Server(tuple(servers))
-
-
-class Server:
-    """Several `asyncio.Server`s, one a socket, as one."""
-
-    def __init__(self, servers: "tuple[asyncio.Server, ...]") -> None:
-        self._servers = servers
-
-    @property
-    def sockets(self) -> "tuple[socket.socket, ...]":
-        """The listening sockets."""
-        return tuple(sock for server in self._servers for sock in server.sockets)
-
-    def is_serving(self) -> bool:
-        """Whether every socket accepts."""
-        return all(server.is_serving() for server in self._servers)
-
-    async def start_serving(self) -> None:
-        """Accept on all sockets."""
-        for server in self._servers:
-            await server.start_serving()
-
-    async def serve_forever(self) -> None:
-        """Accept until cancelled; then all sockets are closed."""
-        import asyncio
-
-        try:
-            await asyncio.gather(*(server.serve_forever() for server in self._servers))
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """Stop listening; connections go on."""
-        for server in self._servers:
-            server.close()
-
-    async def wait_closed(self) -> None:
-        """Until all servers are closed."""
-        for server in self._servers:
-            await server.wait_closed()
-
-    async def __aenter__(self) -> "Self":
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.close()
-        await self.wait_closed()
-
-
 def plan_listen(
-    where: str | int,
+    where: Where,
     *,
     port: int | None = None,
     v6only: bool = False,
@@ -180,10 +88,11 @@ def plan_listen(
     sockets: str = "auto",
     protocol: str = "tcp",
     name: str = "listen",
+    tell: "Callable[[str], None]" = lambda _text: None,
 ) -> "Plan":
     """What `bind_sockets` or `open_datagram` opens, with notes for people: a family that is off, items merged.
 
-    `name` is what the plan calls it.
+    `name` is what the plan calls it. A tentative address is waited for, 3 s at most; `tell` hears of it before.
 
     Raises:
         AddressError, ConfigError: as `bind_sockets` says.
@@ -191,24 +100,45 @@ def plan_listen(
     from dualstack.core.configuration import Configuration, Service, Sockets
     from dualstack.core.endpoint import parse_listen
     from dualstack.core.narrowing import narrowed
-    from dualstack.core.planner import claims_of, plan_claims
+    from dualstack.core.planner import bind_asks, claims_of, plan_claims
     from dualstack.net.services import service_port
 
     modes = [mode.value for mode in Sockets]
     if sockets not in modes:
         raise ConfigError("", "sockets", f"{sockets!r}: expected one of {', '.join(modes)}")
-    if family not in {0, 4, 6}:
-        raise ConfigError("", "family", f"{family!r}: expected 4 or 6 for that family alone, or 0")
-    if port is not None and type(port) is not int:
+    family = _version_of(family)
+    if port is not None and (isinstance(port, bool) or not isinstance(port, int)):
         raise AddressError(port, "the port beside a text is a whole number, such as 80")
-    text = str(where)
+    port = None if port is None else int(port)  # a member of an IntEnum too
+    text = _text_of(where)
     endpoints = parse_listen(text, port=port, service=service_port)
     if family:
         endpoints = narrowed(endpoints, family)
     service = Service(name, listen=endpoints, protocol=protocol, v6only=v6only or family == 6, sockets=Sockets(sockets))
     facts = _quick_facts(tuple(endpoint.host for endpoint in endpoints if isinstance(endpoint.host, str)))
-    claims = list(claims_of(Configuration((service,)), service, facts))
-    return plan_claims(claims, facts, auto=Sockets.PAIR)
+    config = Configuration((service,))
+    if asks := bind_asks(config, facts):
+        from dualstack.kernel.bind_answers import with_answers
+
+        facts = with_answers(facts, asks, tell=tell)
+    return plan_claims(list(claims_of(config, service, facts)), facts, auto=Sockets.PAIR)
+
+
+def _version_of(family: int) -> int:
+    from dualstack.net.source import version_of
+
+    try:
+        return version_of(family)
+    except ValueError:
+        raise ConfigError("", "family", f"{family!r}: expected 4 or 6 for that family alone, or 0") from None
+
+
+def _text_of(where: Where) -> str:
+    if where is None:
+        return ""
+    if isinstance(where, int):
+        return str(where if isinstance(where, bool) else int(where))
+    return where if isinstance(where, str) else ", ".join(where)
 
 
 def _quick_facts(names: tuple[str, ...]) -> "HostFacts":

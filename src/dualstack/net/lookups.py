@@ -7,11 +7,21 @@ datagram sockets that tell the sources, and, where a host has no way to IPv4, th
 import socket
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
 from dualstack.core.address import Address
-from dualstack.core.outlet import IPV4ONLY_ARPA, Outlet, Source, SourceOf, candidates, discovered_prefixes
+from dualstack.core.outlet import (
+    IPV4ONLY_ARPA,
+    LeftOut,
+    Outlet,
+    Source,
+    SourceOf,
+    candidates,
+    discovered_prefixes,
+    why_left_out,
+)
 from dualstack.core.policy_table import DEFAULT_TABLE, PolicyTable, parse_gai_conf
 from dualstack.core.prefix import Prefix
 from dualstack.core.resolution import Answer
@@ -19,8 +29,20 @@ from dualstack.errors import LookupFailed
 from dualstack.kernel.attempts import source_of as kernel_source_of
 from dualstack.kernel.facts import ipv6_status
 from dualstack.net.names import Resolver, addresses_in, getaddrinfo
+from dualstack.net.translators import TRANSLATORS
 
-__all__ = ["Ipv6Here", "RememberedSources", "SystemTable", "answer_of", "families_to_ask", "look_up", "system_table"]
+__all__ = [
+    "Ipv6Here",
+    "RememberedSources",
+    "SystemTable",
+    "answer_of",
+    "families_to_ask",
+    "judges_translators",
+    "look_up",
+    "looked_up",
+    "system_table",
+    "why_not_now",
+]
 
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _SOMEWHERE = Address("2001:db8::1")
@@ -40,13 +62,30 @@ def look_up(name: str, family: int, outlet: Outlet, resolver: Resolver, *, disco
         resolver: whoever is asked.
         discover: where IPv4 has no way, look for a translator's prefix (RFC 7050).
     """
+
+    def find() -> tuple[Address, ...]:
+        return addresses_in(getaddrinfo(name, None, _FAMILIES[family], socket.SOCK_STREAM, resolver=resolver))
+
+    return looked_up(find, outlet, resolver, discover=discover)
+
+
+def looked_up(find: Callable[[], tuple[Address, ...]], outlet: Outlet, resolver: Resolver, *, discover: bool) -> Answer:
+    """What a lookup of one family means; `find` makes it."""
     try:
-        addresses = addresses_in(getaddrinfo(name, None, _FAMILIES[family], socket.SOCK_STREAM, resolver=resolver))
+        addresses = find()
     except LookupFailed as error:
         # The resolver has waited for servers that do not answer: that is what failed, not the name.
         error.timed_out = error.timed_out or error.errno == socket.EAI_AGAIN
-        return Answer(error=error)
+        return Answer(error=_without_frames(error))
     return answer_of(addresses, outlet, resolver, discover=discover)
+
+
+def _without_frames(error: LookupFailed) -> LookupFailed:
+    """The error without the frames of the thread that met it: they lead back to the answer that it is put into."""
+    link: BaseException | None = error
+    while link is not None:
+        link = link.with_traceback(None).__context__
+    return error
 
 
 def answer_of(
@@ -60,12 +99,33 @@ def answer_of(
     """Addresses that are known, with their sources: the kernel's, where `source_of` is nobody else."""
     source_of = source_of or remembered_source_of
     given = tuple(addresses)
-    chosen, left_out = candidates(given, outlet, source_of)
+    if discover and judges_translators(given, outlet):
+        TRANSLATORS.look(partial(_discover, outlet, resolver, source_of))
+    known = _known_to(outlet)
+    chosen, left_out = candidates(given, outlet, source_of, known)
     if discover and not outlet.nat64 and any(found.family == 4 and found.source is None for found in chosen):
         prefixes = _discover(outlet, resolver, source_of)
         if prefixes:
-            chosen, left_out = candidates(given, replace(outlet, nat64=prefixes), source_of)
+            TRANSLATORS.learn(prefixes)
+            chosen, left_out = candidates(given, replace(outlet, nat64=prefixes), source_of, known)
     return Answer(chosen, left_out)
+
+
+def judges_translators(addresses: Iterable[Address], outlet: Outlet) -> bool:
+    """Whether it matters to rules, and is not known, by which translators IPv4 may be reached from here."""
+    if outlet.access is None or outlet.nat64 or not TRANSLATORS.is_stale:
+        return False
+    return any(address.canonical.version == 6 and not address.is_loopback for address in addresses)
+
+
+def why_not_now(address: Address, outlet: Outlet) -> LeftOut | None:
+    """Why an address that was let pass at its lookup is not dialled now; None where it is."""
+    return None if outlet.access is None else why_left_out(address, outlet, _known_to(outlet))
+
+
+def _known_to(outlet: Outlet) -> tuple[Prefix, ...]:
+    """The translators that judge; without rules nothing is judged."""
+    return () if outlet.access is None else TRANSLATORS.known
 
 
 def _discover(outlet: Outlet, resolver: Resolver, source_of: SourceOf) -> tuple[Prefix, ...]:

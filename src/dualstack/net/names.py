@@ -22,14 +22,15 @@ from math import inf
 from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 from dualstack.core.address import Address, SocketTuple
-from dualstack.core.endpoint import Wildcard, parse_host
+from dualstack.core.endpoint import Wildcard, bracketed, parse_host
 from dualstack.core.service_records import ServiceRecord
 from dualstack.errors import AddressError, LookupFailed
 from dualstack.kernel.scopes import address_in
 from dualstack.net import flags as _flags
-from dualstack.net.pool import POOL, LimitReachedError
+from dualstack.net.pool import POOL, LimitReachedError, why_late
 
 __all__ = [
+    "FAMILIES",
     "LOOPBACKS",
     "AddressInfo",
     "NameServer",
@@ -66,10 +67,20 @@ class Resolver(Protocol):
 
 
 class NameServer(NamedTuple):
-    """Where a name server is."""
+    """Where a name server is.
+
+    Args:
+        address: its address.
+        port: its port.
+        has_edns: it has not said that it cannot read EDNS.
+    """
 
     address: Address
     port: int
+    has_edns: bool = True
+
+    def __str__(self) -> str:
+        return f"{bracketed(self.address)}:{self.port}"
 
 
 @runtime_checkable
@@ -94,7 +105,7 @@ class ServiceResolver(Resolver, Protocol):
 
 
 _NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
-_FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
+FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
 LOOPBACKS = (Address("::1"), Address("127.0.0.1"))  # in the order of RFC 6724
 _EAI_SYSTEM = getattr(socket, "EAI_SYSTEM", socket.EAI_FAIL)  # Windows has none
 
@@ -263,7 +274,7 @@ def known_addresses(name: str, *, family: int = 0) -> tuple[Address, ...] | None
     Raises:
         LookupFailed, AddressError: as `resolve` does.
     """
-    if family not in _FAMILIES:
+    if family not in FAMILIES:
         raise ValueError(f"family {family}: 4, 6, or 0 for both")
     host = parse_host(name)
     if isinstance(host, Wildcard):
@@ -330,7 +341,7 @@ def _reverse(sockaddr: SocketTuple, flags: int, resolver: Resolver) -> _Question
 
 def _stream_lookup(name: str, family: int, resolver: Resolver) -> _Question[list[AddressInfo]]:
     # One kind of socket: each address comes once.
-    return _forward(name, None, (_FAMILIES[family], socket.SOCK_STREAM, 0, 0), resolver)
+    return _forward(name, None, (FAMILIES[family], socket.SOCK_STREAM, 0, 0), resolver)
 
 
 def _answer(question: _Question[T], timeout: float | None) -> T:
@@ -354,8 +365,9 @@ async def _answer_async(question: _Question[T], timeout: float | None) -> T:  # 
 def _as_lookup_failed(text: str, timeout: float | None) -> Iterator[None]:
     try:
         yield
-    except LimitReachedError:
-        raise LookupFailed(text, f"no answer within {timeout:g} s", timed_out=True) from None
+    except LimitReachedError as error:
+        why = why_late(timeout or 0.0, has_begun=error.has_begun)
+        raise LookupFailed(text, why, timed_out=True) from None
     except socket.gaierror as error:
         raise LookupFailed(text, error.strerror or str(error), errno=error.errno or socket.EAI_FAIL) from error
     except (OSError, RuntimeError) as error:

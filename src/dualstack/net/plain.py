@@ -1,14 +1,19 @@
-"""One literal address by the default policy: it needs no race, and what goes wrong with it is one attempt's error."""
+"""One literal address by the default policy: it needs no race, and what goes wrong with it is one attempt's error.
+
+And how what went wrong is raised, with a race or without: so that no ring of references is left of it.
+"""
 
 from errno import ENETUNREACH, ETIMEDOUT
+from typing import NoReturn
 
 from dualstack.core.address import Address
+from dualstack.core.race import Race
 from dualstack.core.steps import DialStep, Kind
 from dualstack.errors import AttemptFailed, DialError
 from dualstack.net.dialer import Dialer
 from dualstack.net.targets import Target
 
-__all__ = ["failure", "is_plain"]
+__all__ = ["failure", "is_plain", "raise_of"]
 
 
 def is_plain(target: Target, dialer: Dialer, *, limit_s: float | None, has_wishes: bool) -> bool:
@@ -29,7 +34,7 @@ def failure(target: Target, address: Address, dialer: Dialer, error: OSError, el
     if number == ENETUNREACH and address.version == 4 and dialer.discovers:
         return None
     why = error.strerror or f"no answer within {elapsed_s:.3g} s"
-    tried = AttemptFailed(str(address), number, why, elapsed_s=elapsed_s)
+    tried = AttemptFailed.of(str(address), number, why, elapsed_s=elapsed_s)
     failed = DialError.of(str(target), attempts=((str(address), tried),))
     facts = {"number": 0, "address": address, "source": None}
     failed.steps = (
@@ -38,3 +43,13 @@ def failure(target: Target, address: Address, dialer: Dialer, error: OSError, el
     )
     failed.elapsed_s = elapsed_s
     return failed
+
+
+def raise_of(race: Race) -> NoReturn:
+    """Raise what a race has ended with, held by no frame and no machine when it is handled: nothing to collect."""
+    error = race.take_error()
+    assert error is not None  # noqa: S101 - it has ended with one
+    try:
+        raise error
+    finally:
+        del error

@@ -12,11 +12,14 @@ from dualstack.core.address import Address
 from dualstack.core.outlet import FAMILY_NAMES, Outlet
 from dualstack.core.race import Race
 from dualstack.core.resolution import SERVICES, Answer, Lookup
+from dualstack.core.turns import MYSELF, Asker
 from dualstack.errors import DialError, LookupFailed
 from dualstack.net.dialer import Dialer, OnStep
-from dualstack.net.hosts import addresses_in_hosts_file
-from dualstack.net.lookups import answer_of, families_to_ask, look_up
+from dualstack.net.lookups import answer_of, families_to_ask, judges_translators, looked_up
 from dualstack.net.names import LOOPBACKS, NameServer, is_localhost
+from dualstack.net.pool import current_asker
+from dualstack.net.search import Namer, Plain, Search
+from dualstack.net.system_names import SYSTEM_NAMES
 from dualstack.net.targets import Target
 
 __all__ = ["Asked", "ask"]
@@ -38,6 +41,7 @@ class Asked(NamedTuple):
         known: what is known at once, for the lookup beside it.
         lookups: what is to be asked at once.
         quick: how a loop may make a lookup of addresses by itself; None where it may not.
+        asker: for whom all of it is.
     """
 
     race: Race
@@ -45,6 +49,7 @@ class Asked(NamedTuple):
     known: Sequence[tuple[Lookup, Answer]] = ()
     lookups: Sequence[Lookup] = ()
     quick: "Quick | None" = None
+    asker: Asker = MYSELF
 
 
 class Quick(NamedTuple):
@@ -54,11 +59,15 @@ class Quick(NamedTuple):
         server: who is asked.
         name: the target's.
         answer_of: what addresses mean; None where the pool has to find out more.
+        asked: where to enter what the server is asked.
+        is_final: no search domain comes after the name as it stands.
     """
 
     server: NameServer
     name: str
     answer_of: Callable[[Lookup, Sequence[Address]], Answer | None]
+    asked: set[Lookup]
+    is_final: bool = True
 
 
 def ask(
@@ -73,35 +82,42 @@ def ask(
         raise DialError.of(str(target), outlet.why or "no family may be dialled", errno=EAFNOSUPPORT)
     if limit_s <= 0:
         raise DialError.of(str(target), "its deadline is past already", errno=ETIMEDOUT)
-    begin = partial(dialer.race, target, now=now, deadline=now + limit_s, on_step=on_step)
+    asked: set[Lookup] = set()
+    begin = partial(dialer.race, target, now=now, deadline=now + limit_s, on_step=on_step, asked=asked)
     resolver = socket if dialer.resolver is None else dialer.resolver
     addresses, name = _known(target, outlet, dialer)
     if addresses:
         answer = answer_of(addresses, outlet, resolver, discover=False)
-        if dialer.discovers and _has_no_way(answer):
+        if dialer.discovers and (_has_no_way(answer) or judges_translators(addresses, outlet)):
             return Asked(
                 begin((_ALL,), name=name),
                 lambda _: answer_of(addresses, outlet, resolver, discover=True),
                 lookups=[_ALL],
+                asker=current_asker(),
             )
         return Asked(begin((_ALL,), name=name), _nothing_to_find, known=[(_ALL, answer)])
     if name is None:
         raise DialError(str(target), "no address is given", errno=EINVAL)
-    lookups = [_OWN[family] for family in families_to_ask(outlet, now)]
+    families = families_to_ask(outlet, now)
+    lookups = [_OWN[family] for family in families]
     if dialer.service is not None:
         lookups.insert(0, _SERVICES)
     return Asked(
         begin(lookups, name=name),
-        partial(_find, name, target, outlet, dialer),
+        partial(_find, Search(name, families, namer_of(dialer)), target, outlet, dialer, asked),
         lookups=lookups,
-        quick=_quick(name, outlet, dialer),
+        quick=_quick(name, outlet, dialer, asked),
+        asker=current_asker(),
     )
 
 
-def _quick(name: str, outlet: Outlet, dialer: Dialer) -> Quick | None:
+def _quick(name: str, outlet: Outlet, dialer: Dialer, asked: set[Lookup]) -> Quick | None:
     """Where a name server may be asked on the spot: it is one that the resolver names for this name."""
     server = None if dialer.name_servers is None else dialer.name_servers.server_for(name)
-    return None if server is None else Quick(server, name, partial(_quick_answer, name, outlet, dialer))
+    if server is None:
+        return None
+    is_final = len(namer_of(dialer).candidates(name) or ()) <= 1
+    return Quick(server, name, partial(_quick_answer, name, outlet, dialer), asked, is_final)
 
 
 def _quick_answer(
@@ -111,11 +127,15 @@ def _quick_answer(
         why = f"it has no {FAMILY_NAMES[lookup.family]} address"
         return Answer(error=LookupFailed(lookup.name or name, why, errno=EAI_NONAME))
     answer = answer_of(addresses, outlet, socket, discover=False)
-    return None if dialer.discovers and _has_no_way(answer) else answer
+    has_more_to_ask = dialer.discovers and (_has_no_way(answer) or judges_translators(addresses, outlet))
+    return None if has_more_to_ask else answer
 
 
-def _find(name: str, target: Target, outlet: Outlet, dialer: Dialer, lookup: Lookup) -> Answer:
+def _find(  # noqa: PLR0917 - it is made for the pool, which gives the lookup
+    search: Search, target: Target, outlet: Outlet, dialer: Dialer, asked: set[Lookup], lookup: Lookup
+) -> Answer:
     """Make one lookup, as long as the resolver takes."""
+    asked.add(lookup)
     resolver = socket if dialer.resolver is None else dialer.resolver
     if lookup.family == SERVICES:
         from dualstack.net.service_lookup import look_up_services  # who wants no services does not pay for it
@@ -123,8 +143,10 @@ def _find(name: str, target: Target, outlet: Outlet, dialer: Dialer, lookup: Loo
         assert dialer.service is not None  # noqa: S101 - it is asked for its sake
         assert dialer.name_servers is not None  # noqa: S101 - the dialler has seen to it
         servers, discover = dialer.name_servers, dialer.discovers
-        return look_up_services(name, target.port, dialer.service, outlet, servers, discover=discover)
-    return look_up(lookup.name or name, lookup.family, outlet, resolver, discover=dialer.discovers)
+        return look_up_services(search, target.port, dialer.service, outlet, servers, discover=discover)
+    if lookup.name is not None:
+        search = Search(search.full(lookup.name), (lookup.family,), namer_of(dialer))
+    return looked_up(partial(search.addresses, lookup.family), outlet, resolver, discover=dialer.discovers)
 
 
 def _nothing_to_find(lookup: Lookup) -> Answer:
@@ -151,16 +173,13 @@ def _known(target: Target, outlet: Outlet, dialer: Dialer) -> tuple[tuple[Addres
 
 def _in_hosts_file(name: str, outlet: Outlet, dialer: Dialer) -> tuple[Address, ...]:
     """The addresses of a name that the system would ask nobody for; none where none of them may be dialled."""
-    addresses = _hosts_file_of(dialer)(name)
+    who = SYSTEM_NAMES if dialer.resolver is None else dialer.name_servers
+    addresses = () if who is None else who.in_hosts_file(name)
     return addresses if any(address.version in outlet.sources for address in addresses) else ()
 
 
-def _hosts_file_of(dialer: Dialer) -> Callable[[str], tuple[Address, ...]]:
-    """Where the dialler's names stand that need no lookup; a resolver of the caller's own has its own idea of that."""
+def namer_of(dialer: Dialer) -> Namer:
+    """Who is asked; a resolver of the caller's own finds out by itself what a name means."""
     if dialer.resolver is None:
-        return addresses_in_hosts_file
-    return _in_no_file if dialer.name_servers is None else dialer.name_servers.in_hosts_file
-
-
-def _in_no_file(_name: str) -> tuple[Address, ...]:
-    return ()
+        return SYSTEM_NAMES
+    return dialer.resolver if isinstance(dialer.resolver, Namer) else Plain(dialer.resolver)

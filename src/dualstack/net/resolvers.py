@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from dualstack.errors import AddressError
+from dualstack.net.extras import install_command
 from dualstack.net.names import Resolver
 
 __all__ = ["DNS", "SYSTEM", "resolver_named"]
@@ -31,5 +32,6 @@ def _dns(texts: tuple[str, ...]) -> Resolver:
     try:
         from dualstack.net.dns_resolver import DnsResolver
     except ModuleNotFoundError as error:
-        raise AddressError(shown, "asking name servers takes dnspython: pip install 'dualstack[dns]'") from error
+        how = install_command(["dnspython"])
+        raise AddressError(shown, f"asking name servers takes dnspython, the extra dualstack[dns]: {how}") from error
     return DnsResolver(() if texts == (DNS,) else texts)

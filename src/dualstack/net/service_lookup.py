@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import partial
 from socket import EAI_AGAIN, gaierror
 
 from dualstack.core.outlet import LeftOut, Outlet
@@ -10,6 +11,7 @@ from dualstack.core.service_records import Query, ServiceRecord, followed, judge
 from dualstack.errors import LookupFailed
 from dualstack.net.lookups import answer_of
 from dualstack.net.names import ServiceResolver
+from dualstack.net.search import Search
 from dualstack.net.services import service_port
 
 __all__ = ["look_up_services"]
@@ -19,25 +21,41 @@ _HTTPS_PORT = 443
 
 
 def look_up_services(
-    name: str, port: int, service: str, outlet: Outlet, resolver: ServiceResolver, *, discover: bool
+    search: Search, port: int, service: str, outlet: Outlet, resolver: ServiceResolver, *, discover: bool
 ) -> Answer:
     """Ask for the services of a target, following aliases, as long as the resolver takes.
 
     Args:
-        name: the target's, in ASCII.
+        search: for the target's name: the records are those of the full name that has the addresses.
         port: the target's.
         service: such as https.
         outlet: what may be dialled, and from where.
         resolver: whoever is asked.
         discover: where IPv4 has no way, look for a translator's prefix.
     """
-    query = query_of(name, port, service, _default_port(service))
-    try:
-        records = followed(query, name, lambda asked: _shuffled(resolver.records(asked, query.kind)))
-    except gaierror as error:
-        why = error.strerror or str(error)
-        failed = LookupFailed(query.name, why, errno=error.errno or EAI_AGAIN, timed_out=error.errno == EAI_AGAIN)
-        return Answer(error=failed)
+    for name in map(_without_dot, search.places()):
+        query = query_of(name, port, service, _default_port(service))
+        try:
+            records = followed(query, name, partial(_records, search, query.kind, resolver))
+        except gaierror as error:
+            why = error.strerror or str(error)
+            failed = LookupFailed(query.name, why, errno=error.errno or EAI_AGAIN, timed_out=error.errno == EAI_AGAIN)
+            return Answer(error=failed)
+        if records:
+            break
+    return _answer(name, query, records, outlet, resolver, discover=discover)
+
+
+def _answer(
+    name: str,
+    query: Query,
+    records: Sequence[ServiceRecord],
+    outlet: Outlet,
+    resolver: ServiceResolver,
+    *,
+    discover: bool,
+) -> Answer:
+    """What the records of a name mean for a connection."""
     left_out: list[LeftOut] = []
     services: list[Service] = []
     for record, why_not in judged(records):
@@ -64,9 +82,14 @@ def _whose(record: ServiceRecord, query: Query, host: str) -> str | None:
     return None if is_own else name
 
 
-def _shuffled(records: Sequence[ServiceRecord]) -> list[ServiceRecord]:
+def _records(search: Search, kind: str, resolver: ServiceResolver, name: str) -> list[ServiceRecord]:
     """RFC 9460 section 2.4.1: those alike in priority are taken at random."""
+    records = resolver.records(search.full(name), kind)
     return random.sample(records, len(records))
+
+
+def _without_dot(name: str) -> str:
+    return name.removesuffix(".")
 
 
 def _default_port(service: str) -> int | None:

@@ -1,22 +1,23 @@
 """What a caller wants to reach, as a value: checked before anything is looked up or opened."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import lru_cache
 from typing import TypeAlias
 
 from dualstack.core.address import Address
 from dualstack.core.endpoint import Wildcard, bracketed, parse_host, parse_port
 from dualstack.core.idna import ascii_name
-from dualstack.errors import AddressError
+from dualstack.errors import AddressError, TargetError
 from dualstack.kernel.attempts import interface_names
 from dualstack.net.services import service_port
 
-__all__ = ["HostLike", "PortLike", "Target", "read_target"]
+__all__ = ["HostLike", "PortLike", "Target", "read_pair", "read_target"]
 
-HostLike: TypeAlias = str | bytes | Address | Sequence[str | Address]
-"""A name or an address; or several addresses that are one host's."""
+HostLike: TypeAlias = str | bytes | Address | Sequence[str | Address] | None
+"""A name or an address; several addresses that are one host's; nothing, or None, for this host's loopback."""
 
 PortLike: TypeAlias = str | bytes | int
 
@@ -40,6 +41,33 @@ class Target:
         return ", ".join(f"{bracketed(host)}:{self.port}" for host in hosts)
 
 
+def read_pair(address: object) -> Target:
+    """Read the `(host, port)` of `socket.create_connection`; what `getsockname` gives for IPv6 too.
+
+    Raises:
+        TargetError: it is none, or neither can be dialled; the message has the remedy.
+    """
+    if type(address) is tuple and len(address) == 2:
+        return read_target(*address)
+    if isinstance(address, Sequence) and not isinstance(address, str | bytes):
+        if len(address) == 4 and address[3]:
+            host = f"{address[0]}%{address[3]}" if "%" not in address[0] else address[0]
+            return read_target(host, address[1])
+        if len(address) in {2, 4}:
+            return read_target(*address[:2])
+    raise TargetError(address, f"an address is a pair of host and port{_as_pair(address)}")
+
+
+def _as_pair(address: object) -> str:
+    """The remedy for who wrote both in one text."""
+    if not isinstance(address, str):
+        return ', such as ("mail.example", 143)'
+    host, colon, port = address.rpartition(":")
+    if not (colon and port.isdecimal()) or (":" in host and not host.startswith("[")):
+        host, port = address, "80"
+    return f': write ("{host.strip("[]")}", {port})'
+
+
 def read_target(host: HostLike, port: PortLike) -> Target:
     """Read what a caller wrote.
 
@@ -48,15 +76,30 @@ def read_target(host: HostLike, port: PortLike) -> Target:
         port: a number, or a service's name.
 
     Raises:
-        AddressError: neither can be dialled; the message has the remedy.
+        TargetError: neither can be dialled; the message has the remedy.
     """
+    try:
+        return _read(host, port)
+    except AddressError as error:
+        raise TargetError(error.value, error.why) from None
+
+
+def _read(host: HostLike, port: PortLike) -> Target:
     number = _read_port(port)
     address = _quick_address(host) if type(host) is str else None
     if address is not None:
         return Target(address, number)
+    if host is None or (isinstance(host, str | bytes) and not host):
+        return Target(_THIS_HOST, number)
     if isinstance(host, str | bytes | Address):
         return Target(_read_host(host), number)
+    if not isinstance(host, Iterable):
+        raise AddressError(host, "a host is a name or an address, or several addresses")
     return Target(tuple(map(_read_address, host)), number)
+
+
+# As getaddrinfo(3) has it for no host: both loopbacks, which nobody has to be asked for.
+_THIS_HOST = "localhost"
 
 
 def _read_address(text: str | Address) -> Address:
@@ -85,8 +128,6 @@ _ALL_ONES = 0x7F
 def _read_host(host: str | bytes | Address) -> Address | str:
     if isinstance(host, bytes):
         host = host.decode("latin-1")
-    if not isinstance(host, Address) and not host:
-        raise AddressError("", "the host is empty: write a name or an address")
     read = host if isinstance(host, Address) else _parsed(host)
     if isinstance(read, str):
         return read
@@ -122,6 +163,8 @@ def _check_scope(address: Address, scope: str) -> None:
 
 
 def _read_port(port: PortLike) -> int:
+    if isinstance(port, IntEnum):
+        port = int(port)
     if type(port) is int:
         if 0 < port <= _PORT_MAX:
             return port

@@ -14,6 +14,7 @@ from dualstack.core.address import Address
 from dualstack.core.endpoint import Endpoint, Wildcard, parse_host
 from dualstack.core.sockaddr import SocketAddress
 from dualstack.errors import AddressError
+from dualstack.wire.http1 import Plain
 
 __all__ = ["Associate", "Event", "Handshake", "IsUser", "Outcome", "Refusal", "Say", "Wish", "read_destination"]
 
@@ -42,10 +43,14 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The client wants to be connected to `target`; `first` is what the server gets before what comes later."""
+    """The client wants to be connected to `target`; `first` is what the server gets before what comes later.
+
+    `plain` is there where no more than one request goes to that server, and its end is to be found.
+    """
 
     target: Endpoint
     first: bytes = b""
+    plain: Plain | None = None
 
 
 @dataclass(frozen=True, slots=True)

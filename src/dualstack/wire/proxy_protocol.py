@@ -2,7 +2,8 @@
 
 A reader says how many bytes it wants, so that nobody reads past the header and what follows stays in the socket: a
 child of `exec:` gets it there. Headers are written with IPv4 never mapped, unless the two ends are of two families;
-then both are IPv6. What a header says is believed by whoever called, who knows the sender.
+then both are IPv6. A line whose ends are of two families is read too, for nginx writes such. What a header says is
+believed by whoever called, who knows the sender.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ _LINE_MAX = 107  # section 2.1, with the CRLF
 # The shortest line that may follow each beginning: nothing behind it belongs to the header.
 _SHORTEST: Mapping[bytes, int] = MappingProxyType(
     {
-        b"PROXY TCP4 ": len(b"PROXY TCP4 0.0.0.0 0.0.0.0 0 0\r\n"),
+        b"PROXY TCP4 ": len(b"PROXY TCP4 :: 0.0.0.0 0 0\r\n"),
         b"PROXY TCP6 ": len(b"PROXY TCP6 :: :: 0 0\r\n"),
         b"": len(b"PROXY UNKNOWN\r\n"),
     }
@@ -81,7 +82,7 @@ class Reader:
         """Version 1: how many bytes more, at least, the line has."""
         held = self._held
         if not held.startswith(b"PROXY "[: len(held)]):
-            raise WireError(_PROTOCOL, f"it begins with {held[:12]!r}")
+            raise WireError(_PROTOCOL, f"it begins with {_shown(held[:12])}")
         line, end, _ = held.partition(_CRLF)
         if end:
             self.ends = _read_line(line)
@@ -111,15 +112,20 @@ def _read_line(line: bytes) -> Ends | None:
     if words[1] == "UNKNOWN":
         return None
     if len(words) != 6 or words[1] not in _FAMILIES:
-        raise WireError(_PROTOCOL, f"{line!r} is not PROXY TCP4 or TCP6, two addresses and two ports")
+        raise WireError(_PROTOCOL, f"{_shown(line)} is not PROXY TCP4 or TCP6, two addresses and two ports")
     try:
         addresses = [Address(word) for word in words[2:4]]
         ports = [parse_port(word) for word in words[4:]]
     except AddressError as error:
         raise WireError(_PROTOCOL, str(error)) from None
-    if any(address.version != _FAMILIES[words[1]] or address.scope for address in addresses):
-        raise WireError(_PROTOCOL, f"{line!r}: an address is none of {words[1]}")
+    # nginx writes the family of one end, and the other as it is: TCP4 with an IPv6 end, TCP6 with an IPv4 one.
+    if all(address.version != _FAMILIES[words[1]] for address in addresses) or any(each.scope for each in addresses):
+        raise WireError(_PROTOCOL, f"{_shown(line)}: an address is none of {words[1]}")
     return Ends(*(SocketAddress(a.canonical, port) for a, port in zip(addresses, ports, strict=True)))
+
+
+def _shown(content: bytes) -> str:
+    return ascii(content.decode("latin-1"))
 
 
 def _read_binary(held: bytes) -> Ends | None:

@@ -225,7 +225,7 @@ def reply_size(start: bytes) -> int:
         WireError: it is not; the message has the reply's name.
     """
     if len(start) < 4 or start[0] != VERSION or start[3] not in SIZES:
-        raise WireError("SOCKS5", f"{start!r} is no answer that can be read")
+        raise WireError("SOCKS5", f"{start.decode('latin-1')!a} is no answer that can be read")
     if start[1] != Reply.SUCCEEDED:
         name = Reply(start[1]).name if start[1] in set(Reply) else str(start[1])
         raise WireError("SOCKS5", f"the proxy says {name.lower().replace('_', ' ')}")

@@ -144,6 +144,52 @@ async def test_a_byte_either_way_starts_the_idle_time_anew(world: World) -> None
     assert (await gate.over.get()).reason is Reason.IDLE
 
 
+async def test_bytes_that_waited_in_a_pause_are_no_silence(world: World) -> None:
+    """As after SIGCONT: all delays are over, and the loop tells of that before it tells of the bytes."""
+    gate = world.open(idle_timeout_s=60)
+    client, server = await world.pair()
+    silent, _ = await world.pair()
+    await world.move(0)
+    for source, sink in [(client, server), (server, client)]:
+        source.send(b"x")
+        world.loop.ahead_s += 3600
+        world.plane._look_at_silent_links()
+        assert await world.read(sink, 1) == b"x"
+    assert (await gate.over.get()).reason is Reason.IDLE
+    assert await world.outcome(silent) == "reset"
+    assert len(world.plane.links) == 1
+    await world.move(66)
+    assert (await gate.over.get()).reason is Reason.IDLE
+
+
+async def test_an_end_that_waited_in_a_pause_is_no_silence(world: World) -> None:
+    gate = world.open(idle_timeout_s=60)
+    client, server = await world.pair()
+    await world.move(0)
+    server.close()
+    client.close()
+    world.loop.ahead_s += 3600
+    world.plane._look_at_silent_links()
+    assert (await gate.over.get()).reason in {Reason.ENDED, Reason.CLIENT_RESET, Reason.SERVER_RESET}
+
+
+async def test_what_waited_to_be_written_in_a_pause_is_no_silence(world: World) -> None:
+    gate = world.open(idle_timeout_s=60)
+    client, server = await world.pair()
+    held = await world.fill(server)
+    heard = len(client.recv(held))
+    while True:
+        try:
+            heard += len(client.recv(held))
+        except BlockingIOError:
+            break
+    world.loop.ahead_s += 3600
+    world.plane._look_at_silent_links()
+    server.close()
+    assert heard + len(await world.read(client)) == held
+    assert gate.over.empty()
+
+
 async def test_without_a_server_the_client_is_reset(world: World) -> None:
     world.back.close()
     nobody = world.listening(socket.AF_INET)

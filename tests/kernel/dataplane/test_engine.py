@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import resource
+import select
 import socket
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,6 @@ from dualstack.gateway.dataplane.engine import Engine
 from dualstack.gateway.dataplane.link import Reason
 
 if TYPE_CHECKING:
-    import select
     from pathlib import Path
 
     from tests.kernel.dataplane.conftest import World
@@ -236,3 +236,20 @@ class FullEpoll:
 
     def register(self, *_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+async def test_a_server_that_answered_in_a_pause_has_answered(world: World) -> None:
+    back = world.deaf()
+    gate = world.open(back, idle_timeout_s=60, connect_timeout_s=30)
+    client = await world.client()
+    await world.until(lambda: bool(world.plane.links))
+    await world.move(0)
+    back.accept()[0].close()
+    # The kernel asks once more, and the loop has no turn meanwhile.
+    assert select.select([back], [], [], 20)[0]
+    world.loop.ahead_s += 3600
+    world.plane._look_at_silent_links()
+    server = await world.server(back)
+    await world.send(client, b"hello")
+    assert await world.read(server, 5) == b"hello"
+    assert gate.over.empty()

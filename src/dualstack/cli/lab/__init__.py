@@ -25,7 +25,7 @@ __all__ = ["command"]
 Examples:
   dualstack lab matrix
   dualstack lab run slow-resolver.toml
-  dualstack lab up && dualstack lab exec client6 curl http://server.test/ ; dualstack lab down
+  dualstack lab up && dualstack lab exec client6 -- curl http://server.test/ ; dualstack lab down
 
 Needs no right of root where users may have namespaces. Nothing that runs in a lab reaches anything outside of it.
 """,

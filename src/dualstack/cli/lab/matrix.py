@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dualstack.cli.output import console, json_option, print_document
+from dualstack.cli.choices import OneOf
+from dualstack.cli.output import console, json_option, print_boxes, print_document
 from dualstack.errors import ExitCode
 from dualstack.lab.matrix import CLIENTS, SERVERS, VARIANTS, Box, Matrix, Rows, measure
 
@@ -31,7 +32,7 @@ Exit status: 0 every box works through the gateway, 1 one does not, 69 or 77 the
     "--variant",
     "variants",
     multiple=True,
-    type=click.Choice(list(VARIANTS)),
+    type=OneOf(list(VARIANTS)),
     help="What to measure; all but kernel-plain where none is named.",
 )
 @json_option()
@@ -85,24 +86,19 @@ def _print(measured: Matrix) -> None:
 
 
 def _print_figure(title: str, figures: "Mapping[str, Rows | None]") -> None:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SQUARE, title=title, title_justify="left", show_lines=True)
-    table.add_column("")
-    for server in SERVERS:
-        table.add_column(server.title, justify="center", max_width=18)
+    boxes = []
     for row, client in enumerate(CLIENTS):
-        cells = []
+        cells = [Text(client.title)]
         for column in range(len(SERVERS)):
             told = {p: _cell(rows[row][column]) for p, rows in figures.items() if rows}
             alike = len(set(told.values())) == 1
             lines = [text if alike else f"{p.upper()} {text}" for p, text in told.items()]
             style = "red" if all("(no)" in text for text in told.values()) else "green"
             cells.append(Text("\n".join(dict.fromkeys(lines)), style=style))
-        table.add_row(client.title, *cells)
-    console().print(table)
+        boxes.append(cells)
+    print_boxes(["", *(server.title for server in SERVERS)], boxes, title=title)
 
 
 def _cell(box: Box) -> str:

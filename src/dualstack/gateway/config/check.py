@@ -1,18 +1,22 @@
 """`gateway --check`: what a configuration means, on this host or on another system, before anything is opened."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 
 from dualstack.core.configuration import Configuration
+from dualstack.core.foreseen import Conflict
 from dualstack.core.hostfacts import HostFacts
-from dualstack.core.planner import Plan, plan, planned_sock
+from dualstack.core.in_the_way import in_use_by_connections
+from dualstack.core.opening import planned_sock
+from dualstack.core.planner import Plan, plan
 from dualstack.core.socket_text import Labelled
 from dualstack.core.stacks import STACKS, Stack
 from dualstack.gateway.config.planning import gather_facts
 from dualstack.gateway.config.unreached import Unreached, unreached_targets
 from dualstack.gateway.ports import describe_socket
 from dualstack.gateway.privileges import user_entry
+from dualstack.kernel.bind_answers import connections_in_the_way
 
 __all__ = ["Check", "check", "plan_document", "planned_sockets"]
 
@@ -29,7 +33,14 @@ class Check:
         return replace(self, plan=replace(self.plan, notes=(*notes, *self.plan.notes)))
 
 
-def check(config: Configuration, *, system: str | None, lookup: bool, timeout_s: float) -> Check:
+def check(
+    config: Configuration,
+    *,
+    system: str | None,
+    lookup: bool,
+    timeout_s: float,
+    tell: Callable[[str], None] = lambda _text: None,
+) -> Check:
     """Plan `config` for this host, with who listens here now; or for any host of `system`.
 
     Args:
@@ -37,15 +48,31 @@ def check(config: Configuration, *, system: str | None, lookup: bool, timeout_s:
         system: a name of `core.stacks`; None is this host as it is.
         lookup: whether names are looked up.
         timeout_s: for each name.
+        tell: hears what is waited for.
 
     Raises:
         ConfigError: it cannot mean anything there.
     """
-    here = asyncio.run(gather_facts(config, listeners=system is None, timeout_s=timeout_s, lookup=lookup))
+    is_here = system is None
+    here = asyncio.run(
+        gather_facts(config, listeners=is_here, timeout_s=timeout_s, lookup=lookup, here=is_here, tell=tell)
+    )
     if system is None and config.user is not None:
         user_entry(config.user, config.where)
     facts = here if system is None else facts_of_any(system, here)
-    return Check(plan(config, facts), tuple(unreached_targets(config, facts)) if lookup else ())
+    planned = plan(config, facts)
+    if is_here:
+        planned = replace(planned, conflicts=(*planned.conflicts, *_held_by_connections(planned)))
+    return Check(planned, tuple(unreached_targets(config, facts)) if lookup else ())
+
+
+def _held_by_connections(planned: Plan) -> Iterator[Conflict]:
+    """Port numbers that the system has given to connections out, or that those of before still hold."""
+    known = {conflict.a for conflict in planned.conflicts}
+    for spec in planned.sockets:
+        shown = f"{spec} ({spec.service})"
+        if shown not in known and (holders := connections_in_the_way(spec)):
+            yield Conflict(shown, None, "EADDRINUSE", "bind", f"address in use by {in_use_by_connections(holders)}")
 
 
 def facts_of_any(system: str, here: HostFacts) -> HostFacts:

@@ -8,7 +8,6 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -32,8 +31,9 @@ from dualstack.core.configuration import (
     UnixTarget,
 )
 from dualstack.core.embedded import Nat64
-from dualstack.core.endpoint import parse_host, parse_listen, parse_port, parse_target
+from dualstack.core.endpoint import Wildcard, parse_host, parse_listen, parse_port, parse_target
 from dualstack.core.prefix import Prefix
+from dualstack.core.suggestion import suggestion
 from dualstack.errors import AddressError, ConfigError, RuleError
 from dualstack.gateway.config.page_address import page_endpoints
 from dualstack.gateway.config.tables import TABLES, File, PortTable, ServiceTable, configuration_keys
@@ -82,8 +82,7 @@ def _explain(text: str, path: str, raw: object) -> tuple[str, str]:
     if unknown:
         table = next((t for prefix, t in TABLES.items() if path.lstrip(".").startswith(prefix)), File)
         known = list(table.__struct_fields__)
-        close = get_close_matches(unknown[1], known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known keys are {', '.join(known)}"
+        hint = suggestion(unknown[1], known, otherwise="known keys are")
         return _join(_named(path, raw), unknown[1]), f"unknown key; {hint}"
     missing = re.fullmatch(r"Object missing required field `(.+)`", text)
     if missing:
@@ -193,7 +192,10 @@ def _port(name: str, raw: object, where: str) -> Port:
     if table.v6only and isinstance(bind, Address) and bind.canonical.version == 4:
         why = f"{table.bind} is IPv4, and IPv6 alone leaves nothing of it; bind an IPv6 address or leave the key out"
         raise ConfigError(where, f"ports.{name}.v6only", why)
-    return Port(name, bind, v6only=table.v6only, interface=table.interface)
+    if table.freebind and (isinstance(bind, Wildcard) or (isinstance(bind, Address) and bind.is_unspecified)):
+        why = f"{table.bind} is any address, and one of them comes later; bind that one or leave the key out"
+        raise ConfigError(where, f"ports.{name}.freebind", why)
+    return Port(name, bind, v6only=table.v6only, interface=table.interface, freebind=table.freebind)
 
 
 def _check_name(name: str, where: str, key: str) -> None:

@@ -2,15 +2,17 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.hostfacts import HostFacts
-from dualstack.core.planner import Plan, plan
+from dualstack.core.planner import Plan, bind_asks, plan
 from dualstack.errors import ConfigError, LookupFailed
 from dualstack.gateway.config.unreached import unreached_targets
 from dualstack.gateway.log import Log
+from dualstack.kernel.bind_answers import with_answers
 from dualstack.kernel.facts import read_facts
 from dualstack.net.names import resolve_async
 from dualstack.net.resolvers import resolver_named
@@ -64,11 +66,21 @@ def _names_to_look_up(config: Configuration) -> tuple[set[str], set[str]]:
 
 
 async def gather_facts(
-    config: Configuration, *, listeners: bool = False, timeout_s: float = 5.0, lookup: bool = True
+    config: Configuration,
+    *,
+    listeners: bool = False,
+    timeout_s: float = 5.0,
+    lookup: bool = True,
+    here: bool = True,
+    tell: Callable[[str], None] = lambda _text: None,
 ) -> HostFacts:
     """The facts of this host, with every name of `config` that was found within `timeout_s`.
 
-    Names to listen on are always looked up: without them there is no plan.
+    Names to listen on are always looked up: without them there is no plan. With `here`, the kernel is asked about every
+    address to listen on, and a tentative one waited for; `tell` hears of it before.
+
+    Raises:
+        ConfigError: `config` cannot be planned on this host.
     """
     listen, targets = _names_to_look_up(config)
     resolver = resolver_named(config.resolver) or socket
@@ -80,4 +92,7 @@ async def gather_facts(
             return name, ()
 
     names = dict(await asyncio.gather(*(found(name) for name in (listen | targets if lookup else listen))))
-    return read_facts(listeners=listeners, names=names)
+    facts = read_facts(listeners=listeners, names=names)
+    if not here:
+        return facts
+    return await asyncio.to_thread(with_answers, facts, bind_asks(config, facts), tell=tell)

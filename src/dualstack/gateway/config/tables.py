@@ -22,6 +22,7 @@ class PortTable(Struct, forbid_unknown_fields=True, kw_only=True):
     bind: Annotated[str, Meta(description="the address that the port is bound to; * is none: both families")] = "*"
     v6only: Annotated[bool, Meta(description="with bind = '::', IPv6 alone")] = False
     interface: Annotated[str | None, Meta(description="the one interface that the port uses")] = None
+    freebind: Annotated[bool, Meta(description="bind the address though no interface has it yet; Linux alone")] = False
 
 
 class ServiceTable(Struct, forbid_unknown_fields=True, kw_only=True):

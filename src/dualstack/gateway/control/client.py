@@ -1,23 +1,14 @@
 """Speaks to a running gateway over its control socket."""
 
+import errno
 import http.client
 import json
-import os
-from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from dualstack.errors import ControlError, ExitCode
 from dualstack.kernel.unix_sockets import connect_control_socket
 
-__all__ = ["default_control_path", "request"]
-
-
-def default_control_path() -> str | None:
-    """Where a gateway's control socket is unless it is told otherwise; None where there is no such place."""
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        return "/run/dualstack.sock"
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    return str(Path(runtime, "dualstack.sock")) if runtime else None
+__all__ = ["request"]
 
 
 def request(path: str, verb: str, name: str | None = None, **query: str) -> dict[str, object]:
@@ -48,7 +39,12 @@ def request(path: str, verb: str, name: str | None = None, **query: str) -> dict
     answer = _answer(path, body)
     if response.status == http.client.OK:
         return answer
-    raise RefusedError(str(answer.get("error", response.reason)), unknown=response.status != http.client.CONFLICT)
+    number = answer.get("errno")
+    raise RefusedError(
+        str(answer.get("error", response.reason)),
+        unknown=response.status != http.client.CONFLICT,
+        errno=number if isinstance(number, int) else None,
+    )
 
 
 _STRANGER = "what answers there is none of this kind; name its socket with --control"
@@ -67,14 +63,19 @@ def _answer(path: str, body: bytes) -> dict[str, object]:
 class RefusedError(ControlError):
     """The gateway answers no."""
 
-    def __init__(self, message: str, *, unknown: bool) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, unknown: bool, errno: int | None = None) -> None:
+        super().__init__(message, errno=errno)
         self.unknown = unknown
 
     @property
     def exit_code(self) -> ExitCode:  # type: ignore[override]
-        """78 where the question is wrong, 69 where the port cannot."""
-        return ExitCode.WRONG_VALUE if self.unknown else ExitCode.UNAVAILABLE
+        """78 where the question is wrong; where the port cannot, 77 for a right that is missing, else 69."""
+        if self.unknown:
+            return ExitCode.WRONG_VALUE
+        return ExitCode.NO_RIGHT if self.errno in _NO_RIGHT else ExitCode.UNAVAILABLE
+
+
+_NO_RIGHT = {errno.EACCES, errno.EPERM}
 
 
 class _UnixConnection(http.client.HTTPConnection):

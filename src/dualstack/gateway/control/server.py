@@ -8,27 +8,31 @@
 It changes ports and nothing else.
 """
 
-import asyncio
+import errno
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from dualstack.errors import ConfigError, ControlError, ListenError
 from dualstack.gateway.config.file import checked_unix_path
+from dualstack.gateway.http_listener import Application, Bounds, HttpListener
+from dualstack.gateway.log import Log
 from dualstack.gateway.served import Served
 from dualstack.kernel.unix_sockets import connect_control_socket, open_control_socket
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["Control", "inheritance_name"]
+__all__ = ["BOUNDS", "Control", "inheritance_name"]
+
+BOUNDS = Bounds(connections=16, per_client=16, answer_s=4000.0)
+"""Of it: its clients are one user's. A drain is an answer that takes its time; the command waits for an hour."""
 
 
 def inheritance_name(path: str) -> str:
@@ -43,27 +47,35 @@ class Control:
         gateway: whose ports it is about.
         path: where the socket is made.
         sock: it, where the gateway before this one has made it.
+        log: where it says what troubles it.
+        bounds: see there.
 
     Raises:
         ControlError: another gateway answers there, or the socket cannot be made.
         AddressError: the path is longer than the system takes.
     """
 
-    def __init__(self, gateway: Served, path: str, sock: socket.socket | None = None) -> None:
+    def __init__(
+        self,
+        gateway: Served,
+        path: str,
+        sock: socket.socket | None = None,
+        *,
+        log: Log | None = None,
+        bounds: Bounds = BOUNDS,
+    ) -> None:
         self._gateway = gateway
         self._path = Path(path)
-        self._is_left = False
+        self.is_left = False
         self._sock = sock or _claim(self._path)
         self._inode = self._path.stat().st_ino
-        config = uvicorn.Config(
-            self._application(), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        self._listener = HttpListener(
+            "control", cast("Application", self._application()), [self._sock], bounds, log or Log()
         )
-        self._server = _Server(config)
-        self._serving: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Answer from now on."""
-        self._serving = asyncio.get_running_loop().create_task(self._server.serve(sockets=[self._sock]))
+        self._listener.start()
 
     @property
     def inheritance(self) -> tuple[str, Sequence[socket.socket]]:
@@ -72,16 +84,14 @@ class Control:
 
     async def leave(self) -> None:
         """As `Beside.leave`."""
-        self._is_left = True
+        self.is_left = True
         await self.close()
 
     async def close(self) -> None:
         """Answer no more, and take the socket's file away where it is still ours."""
-        if self._serving is not None:
-            self._server.should_exit = True
-            await self._serving
+        await self._listener.close()
         self._sock.close()
-        if self._is_left:
+        if self.is_left:
             return
         with suppress(FileNotFoundError, PermissionError):
             # PermissionError: the gateway has become another user; the next one replaces the stale socket.
@@ -105,20 +115,29 @@ class Control:
             cut = await self._do(name, verb, request)
         except ConfigError as error:
             return JSONResponse({"error": error.why}, status_code=404)
-        except ListenError as error:
+        except (ListenError, ControlError) as error:
             return JSONResponse({"error": str(error), "errno": error.errno}, status_code=409)
         except ValueError as error:
             return JSONResponse({"error": str(error)}, status_code=400)
         ports = await self._gateway.list_ports()
         return JSONResponse({"port": next(p for p in ports if _is_named(p, name)), "cut": cut})
 
+    def _refuse_to_lose(self, name: str, *, release: bool) -> None:
+        """A port that could not be opened again is not closed for a restart."""
+        why = self._gateway.why_no_restart(name, release=release)
+        if why:
+            remedy = "leave --release out, which keeps it, or restart the gateway" if release else "restart the gateway"
+            raise ControlError(f"port {name} was not restarted: {why}; {remedy}", errno=errno.EACCES)
+
     async def _do(self, name: str, verb: str, request: "Request") -> int:
         drain = request.query_params.get("drain")
         cut = 0
         if verb not in {"stop", "start", "restart"}:
             raise ValueError(f"no verb {verb!r}; there are stop, start, restart")
+        release = request.query_params.get("release") == "1"
+        if verb == "restart":
+            self._refuse_to_lose(name, release=release)
         if verb in {"stop", "restart"}:
-            release = request.query_params.get("release") == "1"
             cut = await self._gateway.stop_port(
                 name, drain_s=None if drain is None else _drain_s(drain), release=release
             )
@@ -136,14 +155,6 @@ def _drain_s(text: str) -> float:
     if not drain_s >= 0:
         raise ValueError(f"drain is a number of seconds, not {text}")
     return drain_s
-
-
-class _Server(uvicorn.Server):
-    """Without signal handlers: the gateway has its own."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def _claim(path: Path) -> socket.socket:

@@ -430,6 +430,8 @@ class DatagramPlane:
 
     def _expire(self, relay: Relay) -> None:
         relay.alarm = None
+        # What came in a pause of the process is no silence: as in `dataplane.plane`.
+        self._watcher.look()
         self._look_at_clock()
         for flow in relay.table.expired(self._now):
             self._leave(flow)

@@ -5,11 +5,13 @@ ten seconds of it. The addresses are in the connector's order.
 """
 
 from dualstack.core.endpoint import Endpoint
+from dualstack.core.turns import Asker
 from dualstack.errors import DialError
 from dualstack.gateway.dataplane.link import Hop
 from dualstack.gateway.policy import Policy
 from dualstack.gateway.routes import hop_to
 from dualstack.net.destinations import destinations
+from dualstack.net.pool import asked_by
 
 __all__ = ["Whereabouts"]
 
@@ -41,7 +43,8 @@ class Whereabouts:
         if not isinstance(target, Endpoint):
             raise DialError(str(target), "datagrams go to host:port alone")
         dialer, limit_s = policy.dialer, policy.service.connect_timeout_s
-        found = await destinations(str(target.host), target.port, dialer, timeout=limit_s)
+        with asked_by(Asker(policy.service.name)):
+            found = await destinations(str(target.host), target.port, dialer, timeout=limit_s)
         sources = dialer.outlet.sources
         self._hops = tuple(hop_to(each.address, target.port, sources[each.family]) for each in found)
         self._policy, self._until = policy, now + _LOOKUP_HOLDS_S

@@ -88,6 +88,9 @@ class Link(ABC):
         "started",
     )
 
+    client_stays = False
+    """Whether the client's connection goes on when the link is over."""
+
     def __init__(self, gate: "Gate", peer: SockAddr, idle_timeout_s: float, now: float) -> None:
         self.gate = gate
         self.peer = peer

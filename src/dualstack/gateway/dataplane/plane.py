@@ -10,11 +10,15 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from math import inf
 from socket import SocketType, socket
+from typing import TYPE_CHECKING
 
 from dualstack.gateway.dataplane.deadlines import Deadlines
 from dualstack.gateway.dataplane.link import Gate, Link, Reason, Target
 from dualstack.gateway.dataplane.shortage import Shortage
 from dualstack.kernel.streams import SockAddr
+
+if TYPE_CHECKING:
+    from dualstack.kernel.pipes import PipePool
 
 __all__ = ["DataPlane", "data_plane"]
 
@@ -23,13 +27,15 @@ class DataPlane(ABC):
     """Accepts, connects and relays TCP and Unix stream connections on one asyncio loop.
 
     A listening socket stays its owner's; sockets of connections are the plane's once they are given to it. `now` is
-    the loop's time when the plane last had something to do, `shortage` what is known of descriptors that are short.
+    the loop's time when the plane last had something to do, `shortage` what is known of descriptors that are short,
+    `pipes` what large amounts may go through, None where there are none.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.now = loop.time()
         self.shortage = Shortage(loop)
+        self.pipes: PipePool | None = None
         self._links: set[Link] = set()
         self._deadlines: Deadlines[Link] = Deadlines()
         self._alarm: asyncio.TimerHandle | None = None
@@ -72,6 +78,17 @@ class DataPlane(ABC):
     @abstractmethod
     async def room(self) -> None:
         """Wait until there may be descriptors again, for one who found none; new clients wait longer."""
+
+    def enter(self, link: Link) -> None:
+        """Know of a link whose bytes another moves: it is seen, found silent, and cut with all others."""
+        self._refresh()
+        self._begin(link)
+        self.remind(link, link.idle_timeout_s)
+
+    def leave(self, link: Link, reason: Reason) -> None:
+        """A link that was entered is over, and its sockets are dealt with."""
+        self._refresh()
+        self._end(link, reason, link.errno)
 
     def leaving(self, client: SocketType, action: Callable[[], object]) -> AbstractContextManager[object]:  # noqa: ARG002
         """Within this, `action` is called when `client` resets its connection, where the system tells.
@@ -170,15 +187,28 @@ class DataPlane(ABC):
     def _look_at_silent_links(self) -> None:
         self._alarm = None
         self._refresh()
-        for link in self._deadlines.take_due(self.now):
+        due = self._deadlines.take_due(self.now)
+        for link in due:
             link.due = None
+        if due:
+            self._catch_up()
+        for link in due:
             if link.reason is None:
                 self._look_at(link)
         self._set_alarm()
 
+    def _catch_up(self) -> None:  # noqa: B027 - asyncio's transports are asked one by one
+        """See to what waits already, before who was silent is judged.
+
+        After a pause of the process (SIGSTOP, a suspended machine) every delay is over, and the loop may tell of that
+        first: epoll_wait(2) fails with EINTR, and Python, whose time is up too, takes it for "nothing has happened".
+        """
+
     def _look_at(self, link: Link) -> None:
         """Act on a link whose time is up: it was silent too long, or less long than it seemed."""
         silent_s = self.now - link.active
+        if link.due is not None:
+            return
         if silent_s >= link.idle_timeout_s:
             link.over(Reason.IDLE)
         else:

@@ -18,6 +18,7 @@ from dualstack.kernel.streams import (
     NO_ROOM,
     SockAddr,
     as_socket,
+    is_ready,
     new_socket,
     reset,
     without_delay,
@@ -26,6 +27,8 @@ from dualstack.kernel.streams import (
 __all__ = ["ProtocolRelay"]
 
 _ROOM_RETRY_S = 0.1
+# The loop tells of it in its next turn.
+_NEWS_S = 0.1
 _EARLY_BYTES = 64 << 10
 
 
@@ -82,6 +85,15 @@ class Half(Flow, asyncio.Protocol):
             self.other.transport.write_eof()
         return True
 
+    def has_news(self) -> bool:
+        """Whether bytes wait to be read, or can be written, of which the loop has not told yet."""
+        transport = self.transport
+        return is_ready(
+            transport.get_extra_info("socket").fileno(),
+            to_read=transport.is_reading(),
+            to_write=transport.get_write_buffer_size() > 0,
+        )
+
     def pause_writing(self) -> None:
         """Stop reading from the other side: this one is full."""
         if self.other is not None:
@@ -89,6 +101,7 @@ class Half(Flow, asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """Go on reading from the other side."""
+        self.link.active = self.link.plane.time()
         if self.other is not None:
             self.other.transport.resume_reading()
 
@@ -226,6 +239,12 @@ class ProtocolRelay(DataPlane):
         self.shortage.met()
         self.shortage.let_go()
         await asyncio.sleep(_ROOM_RETRY_S)
+
+    def _look_at(self, link: Link) -> None:
+        if isinstance(link, TransportLink) and any(half.has_news() for half in link.halves):
+            self.remind(link, _NEWS_S)
+        else:
+            super()._look_at(link)
 
     async def _until_all_is_kept(self) -> None:
         """Rest from accepting, until those who were accepted have what they need."""

@@ -6,8 +6,9 @@ waiting for what the others hold.
 """
 
 import asyncio
-import os
 from typing import TYPE_CHECKING
+
+from dualstack.gateway.reserve import Reserve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +34,7 @@ class Shortage:
         self._loop = loop
         self._last = 0.0
         self._alarm: asyncio.TimerHandle | None = None
-        self._kept: list[int] = []
-        self.keep()
+        self._reserve = Reserve(_KEPT)
 
     def met(self) -> None:
         """There was none."""
@@ -49,17 +49,11 @@ class Shortage:
 
     def let_go(self) -> None:
         """Give what is kept to whoever asks next."""
-        while self._kept:
-            os.close(self._kept.pop())
+        self._reserve.let_go()
 
     def keep(self) -> bool:
         """Keep as many again; whether there are so many."""
-        try:
-            while len(self._kept) < _KEPT:
-                self._kept.append(os.open(os.devnull, os.O_RDONLY))
-        except OSError:
-            return False
-        return True
+        return self._reserve.keep()
 
     def close(self) -> None:
         """Keep nothing, and tell nothing any more."""

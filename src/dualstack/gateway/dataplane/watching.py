@@ -27,6 +27,10 @@ class Watch(Protocol):
         """Call it no more; before the descriptor is closed."""
         ...
 
+    def look(self) -> None:
+        """Tell now of what waits already."""
+        ...
+
     def close(self) -> None:
         """Watch nothing."""
         ...
@@ -45,7 +49,7 @@ class EpollWatch:
         self._on_turn = on_turn
         self._epoll = select.epoll()
         self._actions: dict[int, Callable[[], object]] = {}
-        loop.add_reader(self._epoll.fileno(), self._turn)
+        loop.add_reader(self._epoll.fileno(), self.look)
 
     def add(self, descriptor: int, action: Callable[[], object]) -> None:
         """As `Watch.add`."""
@@ -64,7 +68,8 @@ class EpollWatch:
             self._epoll.close()
         self._actions.clear()
 
-    def _turn(self) -> None:
+    def look(self) -> None:
+        """As `Watch.look`."""
         actions = self._actions
         for _ in range(_ROUNDS):
             events = self._epoll.poll(0, _EVENTS)
@@ -90,23 +95,28 @@ class LoopWatch:
     def __init__(self, loop: asyncio.AbstractEventLoop, on_turn: Callable[[], object]) -> None:
         self._loop = loop
         self._on_turn = on_turn
-        self._watched: set[int] = set()
+        self._watched: dict[int, Callable[[], object]] = {}
 
     def add(self, descriptor: int, action: Callable[[], object]) -> None:
         """As `Watch.add`."""
-        self._watched.add(descriptor)
+        self._watched[descriptor] = action
         self._loop.add_reader(descriptor, self._act, action)
 
     def drop(self, descriptor: int) -> None:
         """As `Watch.drop`."""
         if descriptor in self._watched:
-            self._watched.remove(descriptor)
+            del self._watched[descriptor]
             self._loop.remove_reader(descriptor)
 
     def close(self) -> None:
         """As `Watch.close`."""
         for descriptor in list(self._watched):
             self.drop(descriptor)
+
+    def look(self) -> None:
+        """As `Watch.look`."""
+        for action in list(self._watched.values()):
+            self._act(action)
 
     def _act(self, action: Callable[[], object]) -> None:
         self._on_turn()

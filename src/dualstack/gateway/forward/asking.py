@@ -16,14 +16,16 @@ from types import MappingProxyType
 from dualstack.core.address import Address
 from dualstack.core.configuration import ForwardTarget, ProxyProtocol
 from dualstack.core.endpoint import Endpoint
+from dualstack.core.guesses import Guesses
 from dualstack.core.sockaddr import SocketAddress
 from dualstack.core.steps import Kind
 from dualstack.errors import DialError, DualstackError, LookupFailed
 from dualstack.gateway.watch.tally import rules_behind
 from dualstack.wire import socks4, socks5
-from dualstack.wire.handshake import Associate, Handshake, IsUser, Outcome, Refusal, Say, Wish
+from dualstack.wire.handshake import Associate, Handshake, Outcome, Refusal, Say, Wish
+from dualstack.wire.http1 import Plain
 
-__all__ = ["Arranged", "ByDatagram", "Turned", "arrange"]
+__all__ = ["Arranged", "ByDatagram", "Turned", "arrange", "part"]
 
 # How long a client that was refused may take to read why, and how much it may still say meanwhile.
 _PARTING_S = 1.0
@@ -35,11 +37,12 @@ Dial = Callable[[Endpoint], Awaitable[socket]]
 
 @dataclass(frozen=True, slots=True)
 class Arranged:
-    """The server that a client asked for, connected, and what it gets first."""
+    """The server that a client asked for, connected, and what it gets first; `plain` where that is one request."""
 
     server: socket
     first: bytes
     target: Endpoint
+    plain: Plain | None = None
 
 
 class Turned(DualstackError):  # noqa: N818 - somebody was turned away, which may be as it should
@@ -86,11 +89,20 @@ class ByDatagram:
 
     async def turned(self, client: socket, outcome: Outcome, why: str) -> Turned:
         """Tell the client that there is no association."""
-        await _part(client, self.handshake.failed(outcome))
+        await part(client, self.handshake.failed(outcome))
         return Turned(None, why)
 
 
-async def arrange(client: socket, target: ForwardTarget, dial: Dial, *, within_s: float) -> Arranged | ByDatagram:
+async def arrange(
+    client: socket,
+    target: ForwardTarget,
+    dial: Dial,
+    *,
+    within_s: float,
+    said: bytes = b"",
+    guesses: Guesses | None = None,
+    who: str = "",
+) -> Arranged | ByDatagram:
     """Hear what the client wants, connect to it, and tell the client; its socket stays the caller's.
 
     A client of datagrams is heard alone: what becomes of it is the caller's.
@@ -100,17 +112,25 @@ async def arrange(client: socket, target: ForwardTarget, dial: Dial, *, within_s
         target: the protocols and the users.
         dial: connects, or raises.
         within_s: for the client's own part.
+        said: what it has said already.
+        guesses: the wrong passwords of all clients; an answer to another is put off.
+        who: the client, as these are counted.
 
     Raises:
         Turned: there is no connection, and the client knows.
     """
+    login = _Login(target, guesses or Guesses(), who)
     try:
         async with asyncio.timeout(within_s):
-            handshake, wish = await _hear(client, target)
+            handshake, wish = await _hear(client, target, login, said)
     except TimeoutError:
         raise Turned(None, f"no request within {within_s:g} s") from None
     except OSError as error:
         raise Turned(None, f"the client left: {error.strerror}") from None
+    if isinstance(wish, Refusal):
+        await login.put_off()
+        await part(client, wish.answer)
+        raise Turned(None, wish.why)
     if isinstance(wish, Associate):
         return ByDatagram(handshake, wish)
     server = await _reach(client, handshake, wish, dial)
@@ -123,33 +143,31 @@ async def arrange(client: socket, target: ForwardTarget, dial: Dial, *, within_s
         if isinstance(error, OSError):
             raise Turned(wish.target, f"the client left: {error.strerror}") from None
         raise
-    return Arranged(server, wish.first, wish.target)
+    return Arranged(server, wish.first, wish.target, wish.plain)
 
 
-async def _hear(client: socket, target: ForwardTarget) -> tuple[Handshake, Wish | Associate]:
+async def _hear(
+    client: socket, target: ForwardTarget, login: "_Login", said: bytes
+) -> tuple[Handshake, Wish | Associate | Refusal]:
     loop = asyncio.get_running_loop()
     handshake: Handshake | None = None
-    while content := await loop.sock_recv(client, _READ_BYTES):
-        handshake = handshake or _handshake(content[0], target)
+    while content := said or await loop.sock_recv(client, _READ_BYTES):
+        said = b""
+        handshake = handshake or _handshake(content[0], target, login)
         for event in handshake.receive(content):
-            match event:
-                case Say(answer):
-                    await loop.sock_sendall(client, answer)
-                case Wish() | Associate():
-                    return handshake, event
-                case Refusal(answer, why):
-                    await _part(client, answer)
-                    raise Turned(None, why)
+            if not isinstance(event, Say):
+                return handshake, event
+            await loop.sock_sendall(client, event.content)
     raise Turned(None, "it left without a request")
 
 
-def _handshake(first: int, target: ForwardTarget) -> Handshake:
+def _handshake(first: int, target: ForwardTarget, login: "_Login") -> Handshake:
     """Whose protocol begins with this byte.
 
     Raises:
         Turned: none that is served.
     """
-    is_user = _is_user(target) if target.users else None
+    is_user = login if target.users else None
     served = target.protocols
     if first == socks5.VERSION and ProxyProtocol.SOCKS5 in served:
         return socks5.Socks5(is_user)
@@ -162,14 +180,35 @@ def _handshake(first: int, target: ForwardTarget) -> Handshake:
     raise Turned(None, f"no protocol served here begins with byte 0x{first:02x}")
 
 
-def _is_user(target: ForwardTarget) -> IsUser:
-    passwords = {name.encode(): password.encode() for name, password in target.users}
+class _Login:
+    """Judges one client's name and password, and has the answer to a wrong one wait.
 
-    def is_user(name: bytes, password: bytes) -> bool:
+    Args:
+        target: has the users.
+        guesses: the wrong ones of all clients.
+        who: the client, as these are counted.
+    """
+
+    def __init__(self, target: ForwardTarget, guesses: Guesses, who: str) -> None:
+        self._users = target.users
+        self._guesses = guesses
+        self._who = who
+        self._was_wrong = False
+
+    def __call__(self, name: bytes, password: bytes) -> bool:
+        """Whether it is a user's; a client with too many wrong ones waiting is not heard."""
+        passwords = {user.encode(): word.encode() for user, word in self._users}
         # Time tells nothing of a password, nor whether there is such a name.
-        return hmac.compare_digest(passwords.get(name, b""), password) and name in passwords
+        is_right = hmac.compare_digest(passwords.get(name, b""), password) and name in passwords
+        self._was_wrong = not is_right or self._guesses.is_full(self._who)
+        return not self._was_wrong
 
-    return is_user
+    async def put_off(self) -> None:
+        """Wait before a wrong one is answered, the longer the more there were."""
+        if self._was_wrong:
+            loop = asyncio.get_running_loop()
+            with self._guesses.wrong(self._who, loop.time()) as delay_s:
+                await asyncio.sleep(delay_s)
 
 
 async def _reach(client: socket, handshake: Handshake, wish: Wish, dial: Dial) -> socket:
@@ -177,7 +216,7 @@ async def _reach(client: socket, handshake: Handshake, wish: Wish, dial: Dial) -
         return await dial(wish.target)
     except (DualstackError, OSError) as error:
         outcome = _outcome(error)
-        await _part(client, handshake.failed(outcome))
+        await part(client, handshake.failed(outcome))
         is_refusal = outcome is Outcome.DENIED
         rule = f"reach: {rules_behind(error.steps)}" if isinstance(error, DialError) else ""
         raise Turned(wish.target, str(error), is_refusal=is_refusal, rule=rule) from None
@@ -207,7 +246,7 @@ _OUTCOMES: Mapping[int | None, Outcome] = MappingProxyType(
 )
 
 
-async def _part(client: socket, answer: bytes) -> None:
+async def part(client: socket, answer: bytes) -> None:
     """Send the last words, and read on a little: a close with bytes unread is a reset, which may overtake them."""
     loop = asyncio.get_running_loop()
     try:

@@ -24,13 +24,15 @@ from dualstack.core.address import Address, SocketTuple
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.flows import FlowLimits, FlowTable
 from dualstack.core.sockaddr import SocketAddress
+from dualstack.core.turns import Asker
 from dualstack.errors import DialError, DualstackError, WireError
 from dualstack.gateway.clients import client_of, shown
 from dualstack.gateway.dataplane.link import Hop
 from dualstack.gateway.forward.asking import ByDatagram
-from dualstack.gateway.forward.ways import NO_WAY, Way, failure, hops_to, place_of
+from dualstack.gateway.forward.ways import NO_WAY, Way, failure, hops_to, may_still_be_sent_to, place_of
 from dualstack.kernel.datagrams import make_room, send_behind, tell_of_undelivered, unconnected, undelivered
 from dualstack.kernel.streams import NO_ROOM, SockAddr
+from dualstack.net.pool import asked_by
 from dualstack.wire.socks5_udp import header, header_size, read_header
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ _WAITING_MAX = 4
 _HELD_BYTES_MAX = 1 << 12
 # How long a target that cannot be sent to is not asked about again.
 _BLOCKED_S = 1.0
+# How long an address that was let pass is sent to before it is judged again.
+_JUDGED_S = 1.0
 
 
 class Association:
@@ -141,11 +145,21 @@ class Association:
             return
         if way is None:
             counts.dropped += 1
-        elif way.sock is not None:
+        elif way.sock is not None and self._is_allowed_still(way):
             self._ways.asked(way, self._all.now)
             self._send(way, datagram[cut:])
         else:
             self._keep_for_later(way, datagram[cut:])
+
+    def _is_allowed_still(self, way: Way) -> bool:
+        """Judge a conversation again now and then; one that may not go on is begun anew, and so denied and told."""
+        now = self._all.now
+        if now >= way.judged_until:
+            if not may_still_be_sent_to(way.sockaddr, self._policy):
+                self._leave_place(way)
+                return False
+            way.judged_until = now + _JUDGED_S
+        return True
 
     def _begin(self, written: bytes) -> Way | None:
         """A way to a target that was not asked yet; None where there is no room for one.
@@ -184,7 +198,8 @@ class Association:
         assert isinstance(way.key, bytes)  # noqa: S101 - `Way` says so
         target = read_header(bytes(3) + way.key)
         try:
-            way.hops = await hops_to(target, self._policy)
+            with asked_by(Asker(self.service.name, client_of(self._peer))):
+                way.hops = await hops_to(target, self._policy)
         except (DualstackError, OSError) as error:
             self._block(way, target, error)
         finally:
@@ -227,6 +242,7 @@ class Association:
                     return False
                 continue
             way.sockaddr, way.said = hop.address, said
+            way.judged_until = self._all.now + _JUDGED_S
             way.place = place_of(hop.address)
             self._by_end[(*way.place, hop.address[1])] = way
             self._asked[way.place] += 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dualstack.core.access import AccessList, Verdict
 from dualstack.core.address import Address
+from dualstack.core.embedded import Nat64
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.flows import Flow
 from dualstack.errors import DialError
@@ -19,6 +20,8 @@ from dualstack.gateway.policy import Policy
 from dualstack.gateway.routes import hop_to
 from dualstack.kernel.streams import SockAddr
 from dualstack.net.destinations import destinations
+from dualstack.net.lookups import why_not_now
+from dualstack.net.translators import TRANSLATORS
 from dualstack.wire.socks5_udp import header
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
     from dualstack.core.order import Candidate
 
-__all__ = ["NO_WAY", "Way", "failure", "hops_to", "place_of"]
+__all__ = ["NO_WAY", "Way", "failure", "hops_to", "may_still_be_sent_to", "place_of"]
 
 NO_WAY = frozenset(
     {errno.EACCES, errno.EADDRNOTAVAIL, errno.EHOSTUNREACH, errno.EINVAL, errno.ENETUNREACH, errno.EPERM}
@@ -42,7 +45,7 @@ class Way(Flow):
     another address.
     """
 
-    __slots__ = ("blocked_until", "held", "hops", "lookup", "place", "said", "sock", "sockaddr")
+    __slots__ = ("blocked_until", "held", "hops", "judged_until", "lookup", "place", "said", "sock", "sockaddr")
 
     def __init__(self, key: bytes) -> None:
         super().__init__(key, "")
@@ -54,6 +57,7 @@ class Way(Flow):
         self.held: list[bytes] = []
         self.lookup: asyncio.Task[None] | None = None
         self.blocked_until = 0.0
+        self.judged_until = 0.0
 
 
 async def hops_to(target: Endpoint, policy: Policy) -> tuple[tuple[Hop, bytes | None], ...]:
@@ -62,10 +66,10 @@ async def hops_to(target: Endpoint, policy: Policy) -> tuple[tuple[Hop, bytes | 
     Raises:
         DialError, LookupFailed, AddressError: there are none.
     """
-    dialer, limit_s = policy.dialer_to(target), policy.service.connect_timeout_s
+    dialer, limit_s = policy.dialer_to(target, by_datagram=True), policy.service.connect_timeout_s
     found = await destinations(str(target.host), target.port, dialer, timeout=limit_s)
-    one_host = _one_host(policy.service.nat64)
-    allowed = [each for each in found if one_host.check(each.address).verdict is Verdict.ALLOW]
+    one_host, known = _one_host(policy.service.nat64), Nat64(TRANSLATORS.known)
+    allowed = [each for each in found if one_host.check_through(each.address, known).verdict is Verdict.ALLOW]
     if not allowed:
         raise DialError(str(target), f"{found[0].address} is not one host's", errno=errno.EACCES)
     sources = dialer.outlet.sources
@@ -106,6 +110,12 @@ def place_of(sockaddr: SockAddr) -> tuple[object, ...]:
     host, scope = sockaddr[0], sockaddr[3:]
     assert isinstance(host, str)  # noqa: S101 - datagrams go to internet sockets alone
     return (inet_pton(AF_INET6 if ":" in host else AF_INET, host), *scope)
+
+
+def may_still_be_sent_to(sockaddr: SockAddr, policy: Policy) -> bool:
+    """Whether an address that was let pass still is: it may have become this host's own, or a translator's."""
+    assert isinstance(sockaddr, tuple)  # noqa: S101 - datagrams go to internet sockets alone
+    return why_not_now(Address(sockaddr), policy.dialer.outlet) is None
 
 
 def _meant(address: Address) -> Address:

@@ -13,7 +13,7 @@ import pickle
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from socket import SHUT_RDWR, socket
+from socket import SHUT_RDWR, SHUT_WR, socket
 
 from dualstack.kernel.inheritance import adopt_any
 from dualstack.kernel.rights import DESCRIPTORS_MAX, receive_with, send_with
@@ -133,6 +133,11 @@ class Channel:
             await told.wait()
         finally:
             forget(self._sock)
+
+    def say_no_more(self) -> None:
+        """The other end sees the end of what is said; what it still says is heard."""
+        with suppress(OSError):
+            self._sock.shutdown(SHUT_WR)
 
     def end(self) -> None:
         """Both ends see the end; this one is still to be closed."""

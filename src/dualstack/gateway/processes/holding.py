@@ -10,6 +10,7 @@ from socket import socket
 from dualstack.core.configuration import Configuration
 from dualstack.core.socketspec import SocketSpec
 from dualstack.gateway.ports import PortState, describe_socket
+from dualstack.kernel.bound_device import Hearing, hearing
 
 __all__ = ["Held", "HeldPort", "held_ports_of"]
 
@@ -21,6 +22,11 @@ class Held:
     planned: SocketSpec
     spec: SocketSpec
     sockets: list[socket]
+
+    @property
+    def is_bound_to_one_before(self) -> bool:
+        """As `Listening.is_bound_to_one_before`."""
+        return any(hearing(sock, self.spec) is Hearing.ANEW for sock in self.sockets)
 
     def is_for(self, worker: int) -> bool:
         """Whether the worker serves it: flows of UDP stick to one process, so an inherited socket has one."""
@@ -53,6 +59,12 @@ class HeldPort:
     def is_inherited(self) -> bool:
         """Whether a service manager holds a socket of it."""
         return any(each.spec.inherited for each in self.held)
+
+    def lost_by_a_stop(self, *, release: bool) -> list[SocketSpec]:
+        """As `NamedPort.lost_by_a_stop`."""
+        release = release and not self.is_inherited
+        own = [each.spec for each in self.held if each.sockets and not each.spec.inherited]
+        return [spec for spec in own if release or spec.proto == "udp"]
 
     def describe(self, connections: int) -> dict[str, object]:
         """As `NamedPort.describe`."""

@@ -52,12 +52,19 @@ def main(descriptor: int) -> None:
         (its,) = descriptors
         # What is here now stays as it is, so that no worker copies it.
         gc.freeze()
-        if os.fork() == 0:
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(its)
+            tell({"born": 0, "why": error.strerror})
+            continue
+        if pid == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             sock.close()
             run_worker(adopt_any(its))
             return
         os.close(its)
+        tell({"born": pid})
 
 
 def _orders(sock: socket) -> Iterator[tuple[Document, list[int]]]:

@@ -4,37 +4,44 @@ Each worker gets a socket of its own for every one that is planned (SO_REUSEPORT
 over them by their addresses and ports, and a UDP flow stays with one. A worker that dies is replaced and its successor
 gets the same sockets; who waited in them waits a moment longer. One that dies at once is replaced after a while, and
 each time after a longer one.
+
+Every worker is asked again and again whether it lives, and nothing that is asked of one waits much longer than that
+answer may take: one that hangs, stopped or spinning, is ended and replaced as one that has died.
 """
 
 import asyncio
 import sys
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from socket import socket
 from typing import TypeVar, cast
 
 from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration
 from dualstack.core.division import part_of
 from dualstack.core.socketspec import SocketSpec
+from dualstack.core.suggestion import listed
 from dualstack.errors import ConfigError, DualstackError, ListenError
 from dualstack.gateway.config.planning import gather_facts, mention_what_needs_a_restart, report, working_plan
 from dualstack.gateway.log import Log
 from dualstack.gateway.ports import PortState, describe_socket, with_real_port
 from dualstack.gateway.processes.channel import packed
-from dualstack.gateway.processes.hands import Hand, Nursery, WorkerGone
+from dualstack.gateway.processes.hands import ANSWER_S, Hand, Nursery, WorkerGone
 from dualstack.gateway.processes.holding import Held, HeldPort, held_ports_of
+from dualstack.gateway.processes.restarts import Restarts
 from dualstack.gateway.processes.supply import Supply, held_ports
 from dualstack.gateway.processes.upgrade import Heritage
+from dualstack.gateway.regain import why_lost
 
 __all__ = ["Supervisor"]
 
 T = TypeVar("T")
 
-_BACK_OFF_S = 0.1
-_BACK_OFF_MAX_S = 10.0
-# How long a worker may take to begin, on a machine that is busy, and to end when it is told to do so at once.
-_BEGIN_S = 60.0
+_LOOK_AGAIN_S = 0.1
+_BEAT_S = 2.0
+# How long a worker may take to begin, or to serve another configuration, on a machine that is busy; to end at once.
+_BEGIN_S = 20.0
 _END_S = 2.0
 
 
@@ -53,7 +60,6 @@ class Supervisor:
     ) -> None:
         self.config = config
         self.page: tuple[str, ...] = ()
-        self._settled_s = settled_s
         self._log = log
         self._supply = supply or Supply()
         self._count = config.workers
@@ -62,8 +68,10 @@ class Supervisor:
         self._names: Mapping[str, tuple[Address, ...]] = {}
         self._nursery = Nursery(self._ended)
         self._hands: dict[int, Hand] = {}
-        self._hurried = dict.fromkeys(range(self._count), 0)
+        self._departed: set[Hand] = set()
+        self._restarts = Restarts(settled_s, asyncio.get_running_loop().time)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._longest_drain_s = 0.0
         self._is_leaving = False
 
     async def open(self) -> None:
@@ -77,7 +85,7 @@ class Supervisor:
             why = "only Linux spreads the clients of a port over processes; leave the key out"
             raise ConfigError(self.config.where, "workers", why)
         self._nursery.start()
-        facts = await gather_facts(self.config)
+        facts = await gather_facts(self.config, tell=self._tell)
         planned = self._supply.settle(working_plan(self.config, facts), self.config.where, at_start=True)
         with ExitStack() as undo:
             held = self._opened(planned.sockets)
@@ -90,6 +98,9 @@ class Supervisor:
             undo.pop_all()
         self._supply.let_go()
         report(self._log, self.config, planned, facts)
+
+    def _tell(self, why: str) -> None:
+        self._log.info("waiting", why=why)
 
     def _opened(self, specs: Sequence[SocketSpec]) -> list[Held]:
         own = held_ports(each.sockets for each in self._held)
@@ -107,6 +118,8 @@ class Supervisor:
         stopped: Iterable[str] = (),
     ) -> None:
         self.config, self._held, self._names = config, held, names
+        # Connections of a service that a reload took away go on as long as it said.
+        self._longest_drain_s = max(self._longest_drain_s, *(service.drain_s for service in config.services))
         self._ports = held_ports_of(config, held, self._ports, stopped)
 
     # Workers.
@@ -117,11 +130,24 @@ class Supervisor:
         Raises:
             DualstackError, OSError: it cannot.
         """
-        hand = Hand(number, await self._nursery.fork(), self._gone)
-        # From here on it is told of every change, after this.
-        self._hands[number] = hand
-        async with asyncio.timeout(_BEGIN_S):
-            await self._hand_over(hand, self._held)
+        await self._set_to_work(await self._fork(number))
+
+    async def _fork(self, number: int) -> Hand:
+        sock, pid = await self._nursery.fork()
+        # From here on it is told of every change, after what it is told first.
+        hand = self._hands[number] = Hand(number, pid, sock, self._gone)
+        return hand
+
+    async def _set_to_work(self, hand: Hand) -> None:
+        await self._hand_over(hand, self._held)
+        self._begin(self._look_after(hand))
+
+    async def _look_after(self, hand: Hand) -> None:
+        """Ask it whether it lives, until it does not."""
+        with suppress(WorkerGone):
+            while True:
+                await hand.ask("beat")
+                await asyncio.sleep(_BEAT_S)
 
     async def _hand_over(self, hand: Hand, fresh: Iterable[Held]) -> None:
         """Tell a worker what to serve, with its sockets of `fresh`, which it has not got yet."""
@@ -131,16 +157,16 @@ class Supervisor:
         # The plan's number may be 0: a worker has the real one from its socket, or from here.
         specs = [each.planned if each.sockets else replace(each.planned, port=each.spec.port) for each in mine]
         stopped = [port.name for port in self._ports.values() if port.state is not PortState.LISTENING]
-        answer = await hand.ask(
+        await hand.ask(
             "take",
             [new[mine[index]] for index in brought],
+            within_s=_BEGIN_S,
             share=packed((part_of(self.config, self._count), specs, dict(self._names), stopped)),
             brought=brought,
             worker=hand.number,
             log=self._log.form,
             quiet=self._log.quiet,
         )
-        hand.pid = cast("dict[str, int]", answer)["pid"]
 
     def _ended(self, pid: int, status: int) -> None:
         if not self._is_leaving or status:
@@ -152,12 +178,16 @@ class Supervisor:
         if self._hands.get(hand.number) is not hand:
             return
         del self._hands[hand.number]
-        if self._is_leaving or hand.is_leaving:
-            return
-        lived_s = asyncio.get_running_loop().time() - hand.born
-        tries = self._hurried[hand.number] = 0 if lived_s >= self._settled_s else self._hurried[hand.number] + 1
-        delay_s = 0.0 if tries <= 1 else min(_BACK_OFF_S * 2.0**tries, _BACK_OFF_MAX_S)
-        self._begin(self._replace(hand.number, delay_s))
+        if hand.unanswered:
+            self._log.error("worker silent", worker=hand.number, pid=hand.pid, asked=hand.unanswered, done="killed")
+        self._departed.add(hand)
+        self._begin(self._bury(hand))
+        if not self._is_leaving:
+            self._begin(self._replace(hand.number, self._restarts.delay_s(hand.number, hand.born)))
+
+    async def _bury(self, hand: Hand) -> None:
+        await hand.ended()
+        self._departed.discard(hand)
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -167,16 +197,20 @@ class Supervisor:
     async def _replace(self, number: int, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
         try:
-            await self._bring_up(number)
+            hand = await self._fork(number)
         except (DualstackError, OSError) as error:
             self._log.error("worker not started", worker=number, why=str(error) or type(error).__name__)
-            if (hand := self._hands.get(number)) is not None:
-                hand.kill()
-            elif not isinstance(error, WorkerGone):
-                self._hurried[number] += 1
-                self._begin(self._replace(number, min(_BACK_OFF_S * 2.0 ** self._hurried[number], _BACK_OFF_MAX_S)))
+            now = asyncio.get_running_loop().time()
+            self._begin(self._replace(number, self._restarts.delay_s(number, born=now)))
+            return
+        try:
+            await self._set_to_work(hand)
+        except (DualstackError, OSError) as error:
+            self._log.error("worker not started", worker=number, why=str(error) or type(error).__name__)
+            # Its end is heard as that of any other, and it is replaced for that.
+            hand.kill()
         else:
-            self._log.info("worker started", worker=number, pid=self._hands[number].pid)
+            self._log.info("worker started", worker=number, pid=hand.pid)
 
     async def _of_all(self, asked: Iterable[Coroutine[None, None, T]]) -> list[T]:
         """The answers of all workers that live to give one; the first error that is another's is raised at the end."""
@@ -186,8 +220,8 @@ class Supervisor:
                 raise answer
         return [answer for answer in answers if not isinstance(answer, BaseException)]
 
-    async def _ask_all(self, do: str, **more: object) -> list[object]:
-        return await self._of_all([hand.ask(do, (), **more) for hand in list(self._hands.values())])
+    async def _ask_all(self, do: str, *, within_s: float = ANSWER_S, **more: object) -> list[object]:
+        return await self._of_all([hand.ask(do, (), within_s=within_s, **more) for hand in list(self._hands.values())])
 
     # What a gateway does.
 
@@ -197,10 +231,10 @@ class Supervisor:
         Raises:
             ConfigError, ListenError: it cannot run; what ran before runs on.
         """
-        facts = await gather_facts(config)
+        facts = await gather_facts(config, tell=self._tell)
         planned = self._supply.settle(working_plan(config, facts), config.where, at_start=False)
         mention_what_needs_a_restart(self._log, self.config, config)
-        old = {each.planned.identity: each for each in self._held}
+        old = {each.planned.identity: each for each in self._held if not each.is_bound_to_one_before}
         fresh = [spec for spec in planned.sockets if spec.identity not in old]
         opened = dict(zip(fresh, self._opened(fresh), strict=True))
         held = [opened.get(spec) or _again(old[spec.identity], spec) for spec in planned.sockets]
@@ -226,7 +260,7 @@ class Supervisor:
         try:
             return self._ports[name.casefold()]
         except KeyError:
-            known = ", ".join(port.name for port in self._ports.values())
+            known = listed(name, [port.name for port in self._ports.values()])
             raise ConfigError("", "", f"no port {name!r}; there are: {known}") from None
 
     async def stop_port(self, name: str, *, drain_s: float | None = None, release: bool = False) -> int:
@@ -244,9 +278,18 @@ class Supervisor:
         if port.is_inherited:
             # They have one socket between them, and it must not be shut down twice: one after the other.
             for hand in list(self._hands.values()):
-                await self._of_all([hand.ask("stop", name=port.name, drain_s=None, release=False)])
-        cut = await self._ask_all("stop", name=port.name, drain_s=drain_s, release=release)
+                await self._of_all([hand.ask("stop", (), name=port.name, drain_s=None, release=False)])
+        within_s = ANSWER_S + (drain_s or 0.0)
+        cut = await self._ask_all("stop", within_s=within_s, name=port.name, drain_s=drain_s, release=release)
         return sum(cast("list[int]", cut))
+
+    def why_no_restart(self, name: str, *, release: bool) -> str:
+        """As `Gateway.why_no_restart`.
+
+        Raises:
+            ConfigError: no such port.
+        """
+        return why_lost(self._port_named(name).lost_by_a_stop(release=release))
 
     async def start_port(self, name: str) -> None:
         """As `Gateway.start_port`, in every worker.
@@ -266,6 +309,7 @@ class Supervisor:
             await self._of_all([self._start_in(hand, port, closed) for hand in list(self._hands.values())])
         except ListenError as error:
             port.state, port.error = PortState.FAILED, str(error)
+            self._log.error("port failed", port=port.name, why=str(error))
             await self._ask_all("stop", name=port.name, drain_s=None, release=False)
             raise
 
@@ -287,6 +331,10 @@ class Supervisor:
         """What each worker says of itself; one that has died takes its counts with it."""
         return cast("list[dict[str, object]]", await self._ask_all("snapshot"))
 
+    def open_sockets(self) -> list[tuple[SocketSpec, socket]]:
+        """As `Gateway.open_sockets`: of those that the workers share out, one for all."""
+        return [(each.spec, each.sockets[0]) for each in self._held if each.sockets]
+
     def describe_sockets(self) -> list[dict[str, object]]:
         """As `Gateway.describe_sockets`: those that were planned, however many stand for each."""
         return [describe_socket(each.spec) for each in self._held]
@@ -300,7 +348,7 @@ class Supervisor:
         """Return once every worker's data plane has seen an event made for it."""
         if len(await self._ask_all("beat")) < self._count:
             # One has died just now: its successor is on the way, and then everybody is asked again.
-            await asyncio.sleep(_BACK_OFF_S)
+            await asyncio.sleep(_LOOK_AGAIN_S)
             await self.beat()
 
     def heritage(self) -> Heritage:
@@ -324,7 +372,7 @@ class Supervisor:
         """As `Gateway.drain`, in every worker."""
         self._leave()
         hands = list(self._hands.values())
-        cut = await self._of_all([hand.ask("leave") for hand in hands])
+        cut = await self._ask_all("leave", within_s=ANSWER_S + self._longest_drain_s)
         await asyncio.gather(*(hand.ended() for hand in hands))
         return sum(cast("list[int]", cut))
 
@@ -335,10 +383,11 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(_end(hand) for hand in list(self._hands.values())))
+        await asyncio.gather(*(hand.ended() for hand in list(self._departed)))
         for each in self._held:
             each.close()
         self._supply.close()
-        self._nursery.close()
+        await self._nursery.close()
 
 
 def _again(held: Held, spec: SocketSpec) -> Held:
@@ -349,10 +398,6 @@ def _again(held: Held, spec: SocketSpec) -> Held:
 
 async def _end(hand: Hand) -> None:
     """End a worker, be it by force."""
-    try:
-        async with asyncio.timeout(_END_S):
-            await hand.ask("end")
-            await hand.ended()
-    except (TimeoutError, DualstackError):
-        hand.kill()
-        await hand.ended()
+    with suppress(DualstackError):
+        await hand.ask("end", within_s=_END_S)
+    await hand.ended()

@@ -8,7 +8,6 @@ open meanwhile, so nobody is refused. A successor that ends or is silent before 
 import asyncio
 import os
 import subprocess
-import sys
 from collections.abc import Iterable, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from dualstack.errors import ControlError
 from dualstack.gateway.processes.channel import Channel, Document, Frames, frames, packed, unpacked
 from dualstack.gateway.processes.supply import Supply
 from dualstack.kernel.inheritance import adopt_any
+from dualstack.kernel.ourselves import our_command_again
 from dualstack.kernel.rights import receive_with, send_with
 from dualstack.kernel.unix_sockets import socket_pair
 
@@ -28,6 +28,7 @@ __all__ = ["Heritage", "Predecessor", "Successor"]
 _VARIABLE = "DUALSTACK_UPGRADE"
 # A machine may be busy, names slow to be looked up; nobody waits but who asked for it.
 _READY_S = 60.0
+_RELIEVED_S = 10.0
 
 _Inventory: TypeAlias = tuple[list[tuple[SocketSpec, int]], list[str], list[str], list[tuple[str, int]]]
 
@@ -121,6 +122,8 @@ class Predecessor:
         if self._sock is None:
             return
         with self._sock, suppress(OSError):
+            # One that hangs keeps nobody from serving.
+            self._sock.settimeout(_RELIEVED_S)
             for content, _ in frames({"ready": os.getpid()}):
                 send_with(self._sock, content, ())
             receive_with(self._sock)
@@ -140,8 +143,21 @@ class Successor:
         return self._process.pid
 
     @classmethod
-    async def start(cls, heritage: Heritage, environment: dict[str, str]) -> "Successor":
+    async def start(
+        cls,
+        heritage: Heritage,
+        environment: dict[str, str],
+        *,
+        command: tuple[str, list[str]] | None = None,
+        ready_s: float = _READY_S,
+    ) -> "Successor":
         """Start it, and wait until it serves.
+
+        Args:
+            heritage: what it gets.
+            environment: variables that it gets beside ours.
+            command: the program and its words; those that started us by default.
+            ready_s: how long it may take.
 
         Raises:
             ControlError: it does not; it has ended.
@@ -149,11 +165,12 @@ class Successor:
         """
         ours, its = socket_pair()
         channel = Channel(ours)
+        program, argv = our_command_again() if command is None else command
         with its:
             try:
                 process = subprocess.Popen(  # noqa: ASYNC220, S603 - it starts at once: the command that started us
-                    sys.orig_argv,
-                    executable=sys.executable,
+                    argv,
+                    executable=program,
                     pass_fds=[its.fileno()],
                     env={**os.environ, **environment, _VARIABLE: str(its.fileno())},
                 )
@@ -162,20 +179,20 @@ class Successor:
                 raise
         made = cls(process, channel)
         try:
-            await made._serves(heritage)
+            await made._serves(heritage, ready_s)
         except BaseException:
             await made._give_up()
             raise
         return made
 
-    async def _serves(self, heritage: Heritage) -> None:
+    async def _serves(self, heritage: Heritage, ready_s: float) -> None:
         document, sockets = heritage.packed()
         try:
-            async with asyncio.timeout(_READY_S):
+            async with asyncio.timeout(ready_s):
                 await self._channel.send(document, sockets)
                 said = await self._channel.receive()
         except TimeoutError:
-            raise ControlError(f"the new program does not serve within {_READY_S:g} s") from None
+            raise ControlError(f"the new program does not serve within {ready_s:g} s") from None
         except OSError as error:
             raise ControlError(f"the new program does not listen: {error.strerror}") from error
         if not said:

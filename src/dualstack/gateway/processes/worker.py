@@ -19,7 +19,6 @@ from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.log import Log, open_log
 from dualstack.gateway.processes.channel import Channel, Document, unpacked
-from dualstack.gateway.watch.access_log import AccessLog
 from dualstack.kernel.sockets import closed_socket
 
 __all__ = ["Share", "run_worker"]
@@ -111,15 +110,15 @@ class _Worker:
         """End everything now."""
         if self._gateway is not None:
             await self._gateway.close()
-        if self._log is not None and self._log.access is not None:
-            self._log.access.close()
+        if self._log is not None:
+            self._log.close()
 
     async def _take(self, document: Document, sockets: list[socket]) -> object:
         config, specs, names, stopped = cast("Share", unpacked(document["share"]))
         if self._gateway is None:
             self._log = _NumberedLog(open_log(str(document["log"]), quiet=bool(document["quiet"])), document["worker"])
             if config.access_log is not None:
-                self._log.access = AccessLog(config.access_log, str(document["log"]))
+                self._log.open_access(config.access_log)
             self._gateway = Gateway(config, data_plane(asyncio.get_running_loop()), self._log)
         elif self._log is not None:
             self._log.reopen_access()
@@ -173,6 +172,7 @@ class _NumberedLog(Log):
     def __init__(self, log: Log, number: object) -> None:
         self._log = log
         self._number = number
+        self.form, self.writer = log.form, log.writer
 
     def info(self, event: str, **facts: object) -> None:
         self._log.info(event, **facts, worker=self._number)

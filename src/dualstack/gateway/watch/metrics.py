@@ -4,36 +4,60 @@ Every label has few values: names of the configuration, families, and rules up t
 one. Addresses of clients and targets are never labels.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from dualstack.gateway.watch.slices import at_once
 from dualstack.gateway.watch.snapshot import Service, Snapshot
 
-__all__ = ["exposition"]
+__all__ = ["exposing", "exposition"]
 
 
 def exposition(shot: Snapshot, accept: str = "") -> tuple[bytes, str]:
     """The metrics and their content type, in the format that `accept` asks for."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(shot))
+    work, content_type = exposing(shot, accept)
+    return at_once(work), content_type
+
+
+def exposing(shot: Snapshot, accept: str = "") -> tuple[Generator[None, None, bytes], str]:
+    """The same as work that can be left in between."""
     encode, content_type = choose_encoder(accept)
-    return encode(registry), content_type
+    return _exposed(shot, encode), content_type
 
 
-class _Collector(Collector):
-    def __init__(self, shot: Snapshot) -> None:
-        self._shot = shot
+# OpenMetrics ends so, and each of our parts does.
+_END = b"# EOF\n"
+
+
+def _exposed(shot: Snapshot, encode: Callable[[CollectorRegistry], bytes]) -> Generator[None, None, bytes]:
+    parts = []
+    for metric in _metrics(shot):
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_One(metric))
+        parts.append(encode(registry))
+        yield
+    has_end = parts[0].endswith(_END)
+    return b"".join(part.removesuffix(_END) for part in parts) + (_END if has_end else b"")
+
+
+class _One(Collector):
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
 
     def collect(self) -> Iterable[Metric]:
-        """All of it."""
-        yield from _of_gateway(self._shot)
-        yield from _of_connections(self._shot.services)
-        yield from _of_trouble(self._shot.services)
-        yield from _of_datagrams(self._shot.services)
+        """It."""
+        yield self._metric
+
+
+def _metrics(shot: Snapshot) -> Iterator[Metric]:
+    yield from _of_gateway(shot)
+    yield from _of_connections(shot.services)
+    yield from _of_trouble(shot.services)
+    yield from _of_datagrams(shot.services)
 
 
 def _counter(name: str, help_text: str, *labels: str) -> CounterMetricFamily:
@@ -58,6 +82,10 @@ def _of_gateway(shot: Snapshot) -> Iterator[Metric]:
     shortages = _counter("descriptor_shortages", "How often a worker had no descriptor left.")
     shortages.add_metric([], shot.shortages)
     yield shortages
+    lost = _counter("log_lines_lost", "Lines that nobody read in time, or that the disk had no room for.", "log")
+    for each in shot.lost:
+        lost.add_metric([each.log], each.lines)
+    yield lost
     listening = _gauge("port_listening", "Whether a port listens: 1, or 0 where it is stopped or failed.", "port")
     for port in shot.ports:
         listening.add_metric([port.name], port.state == "listening")

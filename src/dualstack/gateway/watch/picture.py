@@ -4,8 +4,7 @@ What links that are open have moved is added here, so that counting costs a conn
 """
 
 import os
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from time import monotonic, time
 
@@ -34,8 +33,11 @@ __all__ = ["picture"]
 
 _TEXT_MAX = 300
 _LESSONS_MAX = 64
+_LINKS_A_SLICE = 256
+_NOTHING_LOST: Mapping[str, int] = {}
 
-Live = Mapping[tuple[Tally, WayKey], Way]
+Open = Mapping[Tally, list[Link]]
+"""The links that are open, by tally."""
 
 
 def picture(
@@ -48,8 +50,9 @@ def picture(
     shortage: Shortage,
     started: float,
     loop_time: float,
-) -> to.Snapshot:
-    """The gateway now.
+    lost: Mapping[str, int] = _NOTHING_LOST,
+) -> Generator[None, None, to.Snapshot]:
+    """The gateway now, made in slices: what is said of one service is of one moment.
 
     Args:
         services: those it runs, each with what its UDP counted where it is one.
@@ -60,39 +63,52 @@ def picture(
         shortage: of descriptors.
         started: when the gateway began.
         loop_time: the clock of the links.
+        lost: how many lines were lost, by log.
     """
-    live = _live(links)
-    to_wall = time() - loop_time
-    found = [_service(service, counts, live, to_wall) for service, counts in services]
-    found += [_service(service, None, live, to_wall, is_leaving=True) for service in leaving]
-    here = list(ports)
+    now, to_wall = time(), time() - loop_time
+    here = [(service, counts, False) for service, counts in services]
+    here += [(service, None, True) for service in leaving]
+    known = list(ports)
+    are_open = yield from _by_tally(list(links))
+    found = []
+    for service, counts, is_leaving in here:
+        found.append(_service(service, counts, are_open, to_wall, is_leaving=is_leaving))
+        yield
+    said = yield from _ports(known)
     return to.Snapshot(
-        time(),
+        now,
         started,
         version("dualstack"),
         services=found,
-        ports=_ports(here),
+        ports=said,
         history=_history(history),
         short_now=int(shortage.is_on),
         shortages=shortage.episodes,
+        lost=[to.Lost(log, lines) for log, lines in lost.items()],
     )
 
 
-def _live(links: Iterable[Link]) -> Live:
-    """What is open, by tally and way."""
-    live: dict[tuple[Tally, WayKey], Way] = {}
-    for link in list(links):
+def _by_tally(links: list[Link]) -> Generator[None, None, Open]:
+    found: dict[Tally, list[Link]] = {}
+    for number, link in enumerate(links):
         if isinstance(link.gate, Door):
-            key = link.gate.tally, way_of(link)
-            way = live.get(key)
-            if way is None:
-                way = live[key] = Way()
-            way.add(link)
-    return live
+            found.setdefault(link.gate.tally, []).append(link)
+        if number % _LINKS_A_SLICE == 0:
+            yield
+    return found
+
+
+def _ways_of(links: Iterable[Link]) -> Mapping[WayKey, Way]:
+    """What is open still; who has left since is in the tally."""
+    ways: dict[WayKey, Way] = {}
+    for link in links:
+        if link.reason is None:
+            ways.setdefault(way_of(link), Way()).add(link)
+    return ways
 
 
 def _service(
-    service: RunningService, counts: Counts | None, live: Live, to_wall: float, *, is_leaving: bool = False
+    service: RunningService, counts: Counts | None, are_open: Open, to_wall: float, *, is_leaving: bool
 ) -> to.Service:
     asked, book = service.policy.service, service.book
     return to.Service(
@@ -102,7 +118,7 @@ def _service(
         is_leaving,
         list(asked.access),
         list(asked.reach),
-        [_on_port(tally, live) for tally in book.tallies.values()],
+        [_on_port(tally, are_open.get(tally, ())) for tally in book.tallies.values()],
         [to.Rule(_cut(rule), each.count, each.at, shown(each.peer)) for rule, each in book.rules.by_rule.items()],
         [to.Refusal(at, shown(peer), _cut(rule), _cut(why)) for at, peer, rule, why in book.rules.latest],
         book.unreached,
@@ -121,11 +137,11 @@ def _cut(text: str) -> str:
     return text if len(text) <= _TEXT_MAX else f"{text[: _TEXT_MAX - 1]}…"
 
 
-def _on_port(tally: Tally, live: Live) -> to.OnPort:
+def _on_port(tally: Tally, links: Iterable[Link]) -> to.OnPort:
     clients = [
         to.Client(family, came - left, came) for family, came, left in zip(CLIENTS, tally.came, tally.left, strict=True)
     ]
-    open_now = {key: way for (whose, key), way in live.items() if whose is tally}
+    open_now = _ways_of(links)
     ways = [_way(key, tally.ways.get(key), open_now.get(key)) for key in dict.fromkeys((*tally.ways, *open_now))]
     return to.OnPort(tally.port, clients, sorted(ways, key=lambda way: (way.client, way.target)))
 
@@ -205,23 +221,19 @@ def _prefix(text: str) -> str:
     return f"{text}/64" if ":" in text else f"{text}/24"
 
 
-def _ports(ports: list[NamedPort]) -> list[to.Port]:
+def _ports(ports: list[NamedPort]) -> Generator[None, None, list[to.Port]]:
     open_now = tuple(
         listening.spec for port in ports if port.state is PortState.LISTENING for listening in port.listenings
     )
-    said = _said(open_now)
-    return [
-        to.Port(
-            port.name,
-            port.bind,
-            port.state.value,
-            port.services,
-            port.connections,
-            port.error,
-            [said.get(listening.spec) or _silent(listening.spec) for listening in port.listenings],
+    said = yield from _said_of(open_now)
+    found = []
+    for port in ports:
+        sockets = [said.get(listening.spec) or _silent(listening.spec) for listening in port.listenings]
+        found.append(
+            to.Port(port.name, port.bind, port.state.value, port.services, port.connections, port.error, sockets)
         )
-        for port in ports
-    ]
+        yield
+    return found
 
 
 def _silent(spec: SocketSpec) -> to.Socket:
@@ -229,24 +241,45 @@ def _silent(spec: SocketSpec) -> to.Socket:
     return to.Socket(spec.service, spec.port_name, str(spec), spec.proto, "nothing", spec.why, spec.rule)
 
 
-@lru_cache(maxsize=8)
-def _said(specs: tuple[SocketSpec, ...]) -> Mapping[SocketSpec, to.Socket]:
+_latest_said: list[tuple[tuple[SocketSpec, ...], Mapping[SocketSpec, to.Socket]]] = []
+
+
+def _said_of(specs: tuple[SocketSpec, ...]) -> Generator[None, None, Mapping[SocketSpec, to.Socket]]:
     """What the oracle says of the sockets that are open, beside each other; asked anew when they change alone."""
+    for known, said in _latest_said:
+        if known == specs:
+            return said
+    fresh = yield from _said(specs)
+    _latest_said[:] = [(specs, fresh)]
+    return fresh
+
+
+def _said(specs: tuple[SocketSpec, ...]) -> Generator[None, None, Mapping[SocketSpec, to.Socket]]:
+    said: dict[SocketSpec, to.Socket] = {}
+    by_number: dict[tuple[str, int], list[SocketSpec]] = {}
+    for spec in specs:
+        by_number.setdefault((spec.proto, spec.port), []).append(spec)
+    for group in by_number.values():
+        said.update(_said_of_number(tuple(group)))
+        yield
+    return said
+
+
+def _said_of_number(specs: tuple[SocketSpec, ...]) -> Iterator[tuple[SocketSpec, to.Socket]]:
+    """Of the sockets of one port number: no others are in each other's way."""
 
     def planned(stack: Stack) -> tuple[Labelled, ...]:
         return tuple(Labelled(str(spec), spec.proto, spec.port, planned_sock(spec, stack)) for spec in specs)
 
-    said: dict[SocketSpec, to.Socket] = {}
     for each in explain(planned, Settings(stack_named(system_name()))):
-        mine = [spec for spec in specs if (spec.proto, spec.port) == (each.case.proto, each.sockets[0].port)]
-        for index, (spec, receives) in enumerate(zip(mine, each.families, strict=True)):
+        for index, (spec, receives) in enumerate(zip(specs, each.families, strict=True)):
             reached = [
                 to.Reached(str(client), f"appears as {receiver.peer}")
                 for client, delivery in zip(each.clients, each.prediction.deliveries, strict=True)
                 for receiver in delivery.receivers
                 if receiver.socket == index
             ]
-            said[spec] = to.Socket(
-                spec.service, spec.port_name, str(spec), spec.proto, receives, spec.why, spec.rule, reached
+            yield (
+                spec,
+                to.Socket(spec.service, spec.port_name, str(spec), spec.proto, receives, spec.why, spec.rule, reached),
             )
-    return said

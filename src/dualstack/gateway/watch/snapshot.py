@@ -13,6 +13,7 @@ __all__ = [
     "Datagrams",
     "Dial",
     "Lesson",
+    "Lost",
     "OnPort",
     "Port",
     "Reached",
@@ -215,6 +216,13 @@ class Lesson(Struct):
     failed: list[str] = field(default_factory=list)
 
 
+class Lost(Struct):
+    """Lines of a log that nobody read in time, or that the disk had no room for."""
+
+    log: str
+    lines: int = 0
+
+
 class Snapshot(Struct):
     """The whole; `short_now` workers have no descriptor left at this moment, which has happened `shortages` times."""
 
@@ -227,6 +235,7 @@ class Snapshot(Struct):
     history: list[Lesson] = field(default_factory=list)
     short_now: int = 0
     shortages: int = 0
+    lost: list[Lost] = field(default_factory=list)
     version: int = 1
 
     def now(self, family: str) -> int:

@@ -14,6 +14,7 @@ from dualstack.gateway.watch.snapshot import (
     Client,
     Datagrams,
     Lesson,
+    Lost,
     OnPort,
     Port,
     Rule,
@@ -22,7 +23,7 @@ from dualstack.gateway.watch.snapshot import (
     Way,
 )
 
-__all__ = ["as_document", "read_snapshot", "total"]
+__all__ = ["as_document", "read_snapshot", "total", "with_lost"]
 
 _LATEST = 16
 
@@ -50,8 +51,17 @@ def total(documents: Sequence[Mapping[str, object]]) -> dict[str, object]:
             _merged((each for shot in shots for each in shot.history), attrgetter("source", "destination"), _lesson),
             sum(shot.short_now for shot in shots),
             sum(shot.shortages for shot in shots),
+            _merged((each for shot in shots for each in shot.lost), attrgetter("log"), _sum(Lost, "lines")),
         )
     )
+
+
+def with_lost(document: Mapping[str, object], lost: Mapping[str, int]) -> Snapshot:
+    """A snapshot of all workers, with the lines that the process beside them has lost."""
+    shot = read_snapshot(document)
+    own = [Lost(log, lines) for log, lines in lost.items()]
+    shot.lost = _merged([*shot.lost, *own], attrgetter("log"), _sum(Lost, "lines"))
+    return shot
 
 
 def as_document(shot: Snapshot) -> dict[str, object]:

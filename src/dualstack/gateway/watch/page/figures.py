@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-__all__ = ["ago", "clock", "count", "counted", "duration", "milliseconds", "rate", "size"]
+__all__ = ["ago", "clock", "count", "counted", "duration", "milliseconds", "percentage", "rate", "size"]
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -46,6 +46,20 @@ def rate(number: float) -> str:
     ('0/s', '0.25/s', '123/s')
     """
     return f"{number:.3g}/s" if number < 1000 else f"{count(round(number))}/s"
+
+
+def percentage(part: float, whole: float) -> str:
+    """A part of a whole; what is little is not nothing, and what is not all is not all.
+
+    >>> percentage(1, 3), percentage(1, 1000), percentage(999, 1000), percentage(0, 0)
+    ('33 %', '<1 %', '>99 %', '0 %')
+    """
+    if not part or not whole:
+        return "0 %"
+    percent = round(100 * part / whole)
+    if percent == 0:
+        return "<1 %"
+    return ">99 %" if percent == 100 and part < whole else f"{percent} %"
 
 
 def duration(seconds: float) -> str:

@@ -4,9 +4,9 @@ from html import escape
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["Child", "Markup", "element", "joined"]
+__all__ = ["Child", "Markup", "around", "element", "joined"]
 
 
 class Markup(str):
@@ -18,7 +18,7 @@ class Markup(str):
 Child: TypeAlias = "str | int | Markup | Iterable[Child] | None"
 """A text, HTML, nothing, or several."""
 
-_VOID = frozenset({"link", "meta"})
+_VOID = frozenset({"input", "link", "meta"})
 
 
 def element(tag: str, /, *children: Child, **attributes: str | float | bool | None) -> Markup:
@@ -33,6 +33,13 @@ def element(tag: str, /, *children: Child, **attributes: str | float | bool | No
     if tag in _VOID:
         return Markup(f"<{tag}{written}>")
     return Markup(f"<{tag}{written}>{joined(*children)}</{tag}>")
+
+
+def around(tag: str, pieces: "Iterable[Markup]", /, **attributes: str | float | bool | None) -> "Iterator[Markup]":
+    """One element in pieces, for what is long; `attributes` as `element` has them."""
+    yield Markup(f"<{tag}{''.join(_attribute(key, value) for key, value in attributes.items())}>")
+    yield from pieces
+    yield Markup(f"</{tag}>")
 
 
 def joined(*children: Child) -> Markup:

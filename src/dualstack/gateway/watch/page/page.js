@@ -1,17 +1,20 @@
 "use strict";
-// Every second the page is fetched anew and what differs is changed in place: no text is ever made into markup by
-// hand, nothing jumps, and the focus stays where it is. Nothing is fetched while nobody looks.
+// Every second, or as often as it says itself, the page is fetched anew and what differs is changed in place: no text is
+// ever made into markup by hand, nothing jumps, and the focus stays where it is. Nothing is fetched while nobody looks.
 (() => {
-  const EVERY_MS = 1000;
   const PATIENCE_MS = 5000;
+  const TYPING_MS = 250;
   const PARTS = ["state", "live"];
   const pause = document.getElementById("pause");
   const stale = document.getElementById("stale");
+  const everyMs = () => 1000 * (Number(document.getElementById("live").dataset.every) || 1);
   let timer = 0;
+  let typing = 0;
   let isPaused = false;
 
-  // Whoever opened or closed a <details> decides, not the page that comes.
-  const theirs = (element, name) => element.tagName === "DETAILS" && name === "open";
+  // Whoever opened or closed a <details>, typed or chose decides, not the page that comes.
+  const THEIRS = { DETAILS: "open", INPUT: "value", OPTION: "selected" };
+  const theirs = (element, name) => THEIRS[element.tagName] === name;
 
   function takeAttributes(from, to) {
     for (const { name } of [...to.attributes]) {
@@ -44,11 +47,13 @@
   }
 
   async function renew() {
+    const where = `/${location.search}`;
     try {
-      const answer = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+      const answer = await fetch(where, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
       if (!answer.ok) throw new Error(String(answer.status));
       const next = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (isPaused) return;
+      // Somebody has chosen otherwise meanwhile, or wants to read in peace.
+      if (isPaused || where !== `/${location.search}`) return;
       for (const id of PARTS) become(document.getElementById(id), next.getElementById(id));
       document.title = next.title;
       stale.hidden = true;
@@ -63,7 +68,7 @@
     timer = setTimeout(async () => {
       await renew();
       goOn();
-    }, EVERY_MS);
+    }, everyMs());
   }
 
   pause.hidden = false;
@@ -73,6 +78,28 @@
     pause.textContent = isPaused ? "Go on" : "Pause";
     goOn();
   });
+
+  async function choose(form) {
+    const asked = [...new FormData(form)].filter(([, value]) => value);
+    const query = new URLSearchParams(asked).toString();
+    history.replaceState(null, "", query ? `/?${query}` : "/");
+    clearTimeout(timer);
+    await renew();
+    goOn();
+  }
+
+  const isChoice = (event) => event.target.closest("#choice") !== null;
+  document.addEventListener("input", (event) => {
+    if (!isChoice(event)) return;
+    clearTimeout(typing);
+    typing = setTimeout(choose, TYPING_MS, event.target.form);
+  });
+  document.addEventListener("submit", (event) => {
+    if (!isChoice(event)) return;
+    event.preventDefault();
+    choose(event.target);
+  });
+
   document.addEventListener("visibilitychange", goOn);
   goOn();
 })();

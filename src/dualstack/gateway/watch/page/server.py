@@ -8,34 +8,40 @@
 
 import asyncio
 import socket
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
-import uvicorn
 from starlette.applications import Starlette
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from dualstack.core.endpoint import Endpoint
+from dualstack.gateway.http_listener import Application, Bounds, HttpListener
+from dualstack.gateway.log import Log
+from dualstack.gateway.watch.metrics import exposing
+from dualstack.gateway.watch.page.choice import Choice
 from dualstack.gateway.watch.page.guard import Guard
-from dualstack.gateway.watch.page.view import page
+from dualstack.gateway.watch.page.pages import Body, Pages
 from dualstack.gateway.watch.page.watch import Source, Watch
+from dualstack.gateway.watch.slices import in_slices
 from dualstack.net.listen import bind_sockets
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["Page", "application", "inheritance_name"]
+__all__ = ["BOUNDS", "Page", "application", "inheritance_name"]
 
 _FILES: Mapping[str, str] = {
     "style.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-_REQUESTS_MAX = 64
+
+BOUNDS = Bounds(answer_s=30.0)
+"""Of the page."""
 
 
 class Page:
@@ -46,6 +52,8 @@ class Page:
         source: gives the snapshots.
         hosts: names by which it may be asked for.
         sockets: its sockets, where the process before this one has opened them.
+        log: where it says what troubles it.
+        bounds: see there.
 
     Raises:
         ListenError: it cannot listen there.
@@ -58,25 +66,15 @@ class Page:
         *,
         hosts: Iterable[str] = (),
         sockets: Sequence[socket.socket] = (),
+        log: Log | None = None,
+        bounds: Bounds = BOUNDS,
     ) -> None:
         self._watch = Watch(source)
         self._where = where
         self.sockets = list(sockets) or bind_sockets(_listen_text(where))
-        config = uvicorn.Config(
-            Guard(application(self._watch), hosts),
-            http="h11",
-            ws="none",
-            interface="asgi3",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=_REQUESTS_MAX,
-            timeout_graceful_shutdown=1,
-        )
-        self._server = _Server(config)
-        self._tasks: list[asyncio.Task[None]] = []
+        guarded = Guard(cast("Application", application(self._watch)), hosts)
+        self._listener = HttpListener("page", guarded, self.sockets, bounds, log or Log())
+        self._sampling: asyncio.Task[None] | None = None
 
     @property
     def addresses(self) -> list[str]:
@@ -94,31 +92,19 @@ class Page:
 
     def start(self) -> None:
         """Answer from now on."""
-        loop = asyncio.get_running_loop()
-        self._tasks = [
-            loop.create_task(self._server.serve(sockets=self.sockets)),
-            loop.create_task(self._watch.go_on()),
-        ]
+        self._listener.start()
+        self._sampling = asyncio.get_running_loop().create_task(self._watch.go_on())
 
     async def close(self) -> None:
         """Answer no more."""
-        if self._tasks:
-            serving, sampling = self._tasks
-            sampling.cancel()
-            self._server.should_exit = True
-            await serving
+        if self._sampling is not None:
+            self._sampling.cancel()
             with suppress(asyncio.CancelledError):
-                await sampling
+                await self._sampling
+            self._sampling = None
+        await self._listener.close()
         for sock in self.sockets:
             sock.close()
-
-
-class _Server(uvicorn.Server):
-    """Without signal handlers: the gateway has its own."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def _listen_text(where: Sequence[Endpoint]) -> str:
@@ -137,25 +123,33 @@ def _authority(sock: socket.socket) -> str:
 
 def application(watch: Watch) -> Starlette:
     """The page as an ASGI application, still without its guard."""
+    pages = Pages(watch)
 
-    async def first(_request: "Request") -> HTMLResponse:
-        shot = await watch.now()
-        return HTMLResponse(page(shot, watch.lately(shot)))
+    async def first(request: "Request") -> Response:
+        return _answer(request, await pages.of(Choice.of(request.url.query)), "text/html; charset=utf-8")
 
-    async def snapshot(_request: "Request") -> Response:
+    async def snapshot(request: "Request") -> Response:
         shot = await watch.now()
-        document = {**msgspec.to_builtins(shot), "samples": msgspec.to_builtins(watch.lately(shot))}
-        return Response(msgspec.json.encode(document), media_type="application/json")
+        fields = {name: getattr(shot, name) for name in shot.__struct_fields__}
+        content = msgspec.json.encode({**fields, "samples": watch.lately(shot)})
+        return _answer(request, Body.of(content), "application/json")
 
     async def metrics(request: "Request") -> Response:
-        from dualstack.gateway.watch.metrics import exposition
-
-        body, content_type = exposition(await watch.now(), request.headers.get("accept", ""))
-        return Response(body, headers={"content-type": content_type})
+        work, content_type = exposing(await watch.now(), request.headers.get("accept", ""))
+        return _answer(request, Body.of(await in_slices(work)), content_type)
 
     routes = [Route("/", first), Route("/snapshot.json", snapshot), Route("/metrics", metrics)]
     files_of_ours = (_file(name, kind) for name, kind in _FILES.items())
     return Starlette(routes=[*routes, *files_of_ours], exception_handlers={ValueError: _nobody_tells})
+
+
+def _answer(request: "Request", body: Body, content_type: str) -> Response:
+    """The body, compressed for who takes that."""
+    headers = {"content-type": content_type, "vary": "accept-encoding"}
+    taken = (each.partition(";")[0].strip() for each in request.headers.get("accept-encoding", "").split(","))
+    if "gzip" in taken:
+        return Response(body.zipped, headers={**headers, "content-encoding": "gzip"})
+    return Response(body.plain, headers=headers)
 
 
 async def _nobody_tells(_request: "Request", _error: Exception) -> Response:

@@ -12,12 +12,12 @@ from time import monotonic
 from msgspec import Struct
 
 from dualstack.gateway.watch.snapshot import Snapshot
-from dualstack.gateway.watch.totals import read_snapshot, total
+from dualstack.gateway.watch.totals import read_snapshot
 
 __all__ = ["EVERY_S", "Sample", "Source", "Watch"]
 
-Source = Callable[[], Awaitable[Mapping[str, object]]]
-"""Gives the document of a snapshot: of this process, or of all workers."""
+Source = Callable[[], Awaitable[Snapshot | Mapping[str, object]]]
+"""Gives a snapshot, or the document of one: of this process, or of all workers."""
 
 EVERY_S = 5.0
 _SAMPLES = 180
@@ -69,6 +69,7 @@ class Watch:
         self._clock = clock
         self._shot: Snapshot | None = None
         self._made_at = 0.0
+        self._looking = asyncio.Lock()
 
     async def now(self) -> Snapshot:
         """The gateway, at most a second ago.
@@ -76,10 +77,12 @@ class Watch:
         Raises:
             ValueError: nobody tells: no worker is there at this moment.
         """
-        if self._shot is None or self._clock() - self._made_at > _HOLDS_S:
-            self._shot = read_snapshot(total([await self._source()]))
-            self._made_at = self._clock()
-        return self._shot
+        async with self._looking:
+            if self._shot is None or self._clock() - self._made_at > _HOLDS_S:
+                made = await self._source()
+                self._shot = made if isinstance(made, Snapshot) else read_snapshot(made)
+                self._made_at = self._clock()
+            return self._shot
 
     async def sample(self) -> None:
         """Take one sample."""

@@ -1,0 +1,97 @@
+"""Whether an address is this host's own or on one of its links: asked of the kernel, now.
+
+Linux is asked for the route, as it would be at a connection: a local route is to the host itself, be it for an address
+on an interface or for a whole range (AnyIP), one without a gateway is to a link. So nothing is remembered that changes,
+policy rules and tables count, and the answer takes some 20 microseconds. Elsewhere an address is this host's if a
+socket can be bound to it, and links are not known.
+"""
+
+import errno
+import socket
+import struct
+import sys
+
+from dualstack.core.address import Address
+from dualstack.core.reach import Near
+from dualstack.kernel import netlink
+from dualstack.kernel.streams import NO_ROOM
+
+__all__ = ["why_near"]
+
+# include/uapi/linux/rtnetlink.h: struct rtmsg
+# {family, dst_len, src_len, tos, table, protocol, scope, type; flags}
+_RTMSG = struct.Struct("=BBBBBBBBI")
+_ATTRIBUTE = struct.Struct("=HH")
+_NETLINK_ROUTE = 0
+_RTM_GETROUTE = 26
+_RTM_F_FIB_MATCH = 0x2000
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_MULTIPATH, _RTA_VIA = 1, 4, 5, 9, 18
+_RTN_UNICAST = 1
+# RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST, RTN_MULTICAST: this host, or this host too, answers.
+_OWN = frozenset({2, 3, 4, 5})
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+# A route without a gateway that takes in more is a way out, such as a tunnel's, and no link with neighbours.
+_LINK_LENGTH_MIN = {4: 8, 6: 16}
+
+
+def why_near(address: Address) -> Near | None:
+    """Whether an address is this host's, or on a link of it; None where it is neither.
+
+    Args:
+        address: unmapped, without a zone.
+
+    Raises:
+        OSError: there is no descriptor to ask with.
+    """
+    try:
+        return _by_route(address) if sys.platform == "linux" else _by_bind(address)
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
+        # No route to it, or none may be asked for (seccomp): then a connection fails by itself, or a bind tells.
+        return _by_bind(address)
+
+
+def _by_route(address: Address) -> Near | None:
+    kind, _, attributes = _route(address, 0)
+    if kind in _OWN:
+        return Near(is_own=True)
+    if kind != _RTN_UNICAST or attributes.keys() & {_RTA_GATEWAY, _RTA_VIA, _RTA_MULTIPATH}:
+        return None
+    # The first answer is about the one address; this one has the prefix.
+    _, length, attributes = _route(address, _RTM_F_FIB_MATCH)
+    if length < _LINK_LENGTH_MIN[address.version]:
+        return None
+    return Near(is_own=False, where=f"{_network(address, length)}/{length}{_interface(attributes)}")
+
+
+def _route(address: Address, flags: int) -> tuple[int, int, dict[int, bytes]]:
+    packed = address.packed
+    question = _RTMSG.pack(_FAMILIES[address.version], len(packed) * 8, 0, 0, 0, 0, 0, 0, flags)
+    question += _ATTRIBUTE.pack(_ATTRIBUTE.size + len(packed), _RTA_DST) + packed
+    answer = netlink.ask(_NETLINK_ROUTE, _RTM_GETROUTE, question)
+    _, length, _, _, _, _, _, kind, _ = _RTMSG.unpack_from(answer)
+    return kind, length, netlink.attributes(answer, _RTMSG.size)
+
+
+def _network(address: Address, length: int) -> Address:
+    host_bits = len(address.packed) * 8 - length
+    return Address.from_int(address.value >> host_bits << host_bits, address.version)
+
+
+def _interface(attributes: dict[int, bytes]) -> str:
+    try:
+        return f" on {socket.if_indextoname(int.from_bytes(attributes[_RTA_OIF], sys.byteorder))}"
+    except (KeyError, OSError):
+        return ""
+
+
+def _by_bind(address: Address) -> Near | None:
+    try:
+        with socket.socket(_FAMILIES[address.version], socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))
+    except OSError as error:
+        if error.errno in NO_ROOM or error.errno == errno.EMFILE:
+            raise
+        return None
+    return Near(is_own=True)
