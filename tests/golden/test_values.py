@@ -7,7 +7,7 @@ import pkgutil
 import dualstack
 
 FLOORS = ("core", "wire", "net", "kernel", "gateway")
-# What lives and changes: counts, records, ports and processes. All else is a value; a module's private records are its own.
+# What lives and changes: counts, ports and processes. All else is a value; a module's private records are its own.
 CHANGES = {
     "core.coverage.Settlement",
     "core.linux_tcp.Remembered",
