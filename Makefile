@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: install run test lint mutate bench bench-udp bench-connect bench-addresses foreign-suites soak wheel clean
+.PHONY: install run test lint mutate bench bench-udp bench-connect bench-addresses bench-lab foreign-suites soak wheel clean
 
 install: $(VENV)/.installed
 run: install
@@ -54,6 +54,9 @@ foreign-suites: $(VENV)/.installed
 
 bench-addresses: $(VENV)/.dev
 	$(BIN)/python -m bench.addresses $(ARGS)
+
+bench-lab: $(VENV)/.dev
+	$(BIN)/python -m bench.lab
 
 # What a change touches, broken one line at a time, in a copy: see docs/reference/mutation.md.
 mutate: $(VENV)/.dev
