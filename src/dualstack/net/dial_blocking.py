@@ -27,7 +27,7 @@ from dualstack.net.dialer import DEFAULT_DIALER, GLOBAL_DEFAULT_TIMEOUT, Dialer,
 from dualstack.net.lookups import check_still
 from dualstack.net.plain import failure, is_plain, raise_of
 from dualstack.net.pool import POOL, Job, Outcome, value_of
-from dualstack.net.questions import Asked, ask
+from dualstack.net.questions import Asked, ask, files_for
 from dualstack.net.source import SourceAddress, local_end
 from dualstack.net.targets import HostLike, PortLike, Target, read_pair
 
@@ -84,6 +84,9 @@ def create_connection(
             if made is not None:
                 return made
         began = monotonic()
+        files = files_for(target, dialer)
+        if files is not None:
+            files.look()
         end = replace(local_end(source_address, timeout=limit), options=options) if has_wishes else None
         outlet = narrowed(dialer.outlet, family, end)
         limit_s = inf if limit is None else limit
