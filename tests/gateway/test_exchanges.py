@@ -475,6 +475,18 @@ def test_a_client_that_rests_is_let_go_of_when_its_port_is_drained() -> None:
     exchanged(scenario)
 
 
+def test_a_client_that_rests_is_cut_where_nothing_is_waited_for() -> None:
+    async def scenario(r: Running, site: Site) -> None:
+        async with client(r) as resting:
+            resting.say(get(site))
+            assert await resting.response()
+            await r.gateway.services["p"].finish_dialling(0, lambda _door: True)
+            assert await resting.rest() == b""
+            assert r.gateway.port_named("p").connections == 0
+
+    exchanged(scenario)
+
+
 def test_a_client_is_cut_with_its_exchange() -> None:
     async def waits(_site: Site, reader: asyncio.StreamReader, _writer: object, _head: bytes) -> None:
         await reader.read()
