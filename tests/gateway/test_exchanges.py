@@ -8,7 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from support.gateway import SOON, Running, ended, run, running, until
+from dualstack.gateway.config.file import parse
+from dualstack.gateway.daemon import Gateway
+from dualstack.gateway.dataplane.protocol_relay import ProtocolRelay
+from support.gateway import SOON, Events, Running, ended, run, running, until
 from support.sites import Answer, Site
 
 
@@ -517,8 +520,6 @@ def test_an_exchange_that_is_silent_too_long_is_over() -> None:
 
 def test_a_client_whose_rules_changed_is_judged_again_at_its_next_request() -> None:
     async def scenario(r: Running, site: Site) -> None:
-        from dualstack.gateway.config.file import parse
-
         async with client(r) as asking:
             asking.say(get(site))
             assert await asking.response()
@@ -549,3 +550,29 @@ def test_each_exchange_is_counted_by_itself() -> None:
             assert r.gateway.port_named("p").connections == 1
 
     exchanged(scenario)
+
+
+def test_exchanges_are_the_same_where_there_is_no_epoll() -> None:
+    size = 4 << 20
+
+    async def answer(_site: Site, _reader: object, writer: asyncio.StreamWriter, _head: bytes) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size) + b"not of the response")
+
+    async def scenario() -> None:
+        events = Events()
+        gateway = Gateway(parse(proxy(), "test.toml"), ProtocolRelay(asyncio.get_running_loop()), events)
+        async with Site("a", answer) as site:
+            try:
+                await gateway.open()
+                async with client(Running(gateway, events, 0)) as asking:
+                    for _ in range(3):
+                        asking.say(get(site))
+                        assert await asking.response() == (
+                            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nVia: 1.1 dualstack\r\n\r\n" % size,
+                            bytes(size),
+                        )
+                assert len(site.heads) == 3
+            finally:
+                await gateway.close()
+
+    run(scenario)
