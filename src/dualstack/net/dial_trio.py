@@ -23,6 +23,7 @@ from dualstack.errors import AddressError
 from dualstack.kernel.attempts import begin, failure_of
 from dualstack.kernel.streams import error_of
 from dualstack.net.dialer import DEFAULT_DIALER, Dialer, OnStep, narrowed
+from dualstack.net.lookups import check_still
 from dualstack.net.plain import raise_of
 from dualstack.net.pool import POOL, Failure, Job, Outcome, Value
 from dualstack.net.questions import Asked, ask, files_for
@@ -210,6 +211,7 @@ class _Dial:
     def _start(self, attempt: Attempt) -> list[Action]:
         address, port = attempt.candidate.address, attempt.candidate.port or self._port
         try:
+            check_still(address, self._outlet)
             sock, is_connected = begin(address, port, self._outlet.sources[address.version])
         except (OSError, AddressError) as error:
             return self._race.failed(attempt.number, *failure_of(error), monotonic())

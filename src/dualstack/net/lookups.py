@@ -38,6 +38,7 @@ __all__ = [
     "RememberedSources",
     "SystemTable",
     "answer_of",
+    "check_still",
     "families_to_ask",
     "judges_translators",
     "look_up",
@@ -123,6 +124,17 @@ def judges_translators(addresses: Iterable[Address], outlet: Outlet) -> bool:
 def why_not_now(address: Address, outlet: Outlet) -> LeftOut | None:
     """Why an address that was let pass at its lookup is not dialled now; None where it is."""
     return None if outlet.access is None else why_left_out(address, outlet, _known_to(outlet))
+
+
+def check_still(address: Address, outlet: Outlet) -> None:
+    """Judge an address again as it is dialled: since its lookup it may have become this host's own, or a translator's.
+
+    Raises:
+        OSError: it is let pass no more.
+    """
+    refused = why_not_now(address, outlet)
+    if refused is not None:
+        raise OSError(refused.errno, refused.why)
 
 
 def _known_to(outlet: Outlet) -> tuple[Prefix, ...]:

@@ -119,7 +119,7 @@ async def arrange(
     Raises:
         Turned: there is no connection, and the client knows.
     """
-    login = _Login(target, guesses or Guesses(), who)
+    login = _Login(target, Guesses() if guesses is None else guesses, who)
     try:
         async with asyncio.timeout(within_s):
             handshake, wish = await _hear(client, target, login, said)
