@@ -105,12 +105,12 @@ class Place:
     def pip(self, *arguments: str) -> None:
         """Run it here."""
         command = [str(self.python), "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
-        subprocess.run(command, check=True)  # noqa: S603
+        subprocess.run(command, check=True)
 
     def unpack(self) -> None:
         """The source of the very release that is installed."""
         show = [str(self.python), "-c", f"import importlib.metadata as m; print(m.version({self.suite.name!r}))"]
-        version = subprocess.run(show, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
+        version = subprocess.run(show, check=True, capture_output=True, text=True).stdout.strip()
         archives = self.folder / "archives"
         wanted = f"{self.suite.name}=={version}"
         self.pip("download", "--no-deps", "--no-binary", ":all:", "--dest", str(archives), wanted)
@@ -157,7 +157,7 @@ class Place:
             *self.suite.tests.split(),
         ]
         with report.with_suffix(".log").open("w") as log:
-            subprocess.run(command, cwd=self.source, env=environment, check=False, stdout=log, stderr=log)  # noqa: S603
+            subprocess.run(command, cwd=self.source, env=environment, check=False, stdout=log, stderr=log)
         return _read(report)
 
 
