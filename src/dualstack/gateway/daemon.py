@@ -155,6 +155,7 @@ class Gateway:
     def _let_in_by(self, listening: Listening, service: RunningService, port: NamedPort) -> None:
         """Put another service behind a socket that stays; who came in before stays with the one before."""
         if listening.door.service is service and listening.door.port is port:
+            self._ears.settle(listening.sock, listening.door)
             return
         listening.door = Door(service, port)
         if port.state is PortState.LISTENING:

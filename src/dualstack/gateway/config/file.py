@@ -245,14 +245,24 @@ def _service(table: ServiceTable, index: int, where: str) -> Service:
         reach=tuple(table.reach),
         nat64=tuple(table.nat64),
         idle_timeout_s=inf if table.idle_timeout is None else table.idle_timeout,
+        is_unbounded=_is_unbounded(table),
+        keepalive_s=table.keepalive,
         connect_timeout_s=table.connect_timeout,
         handshake_timeout_s=table.handshake_timeout,
         max_connections=table.max_connections,
         max_per_client=table.max_per_client,
+        max_rate_per_client=table.max_rate_per_client,
+        max_children=table.max_children,
         drain_s=table.drain,
         proxy_in=tuple(table.proxy_in),
         proxy_out=table.proxy_out,
     )
+
+
+def _is_unbounded(table: ServiceTable) -> bool:
+    """UDP has timeouts of its own, and the connection of a child is the child's."""
+    is_streams = table.protocol == "tcp" and not (table.to or "").startswith("exec:")
+    return is_streams and table.idle_timeout is None
 
 
 def _refuse_streams_only(table: ServiceTable, where: str, key: str) -> None:
