@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dualstack.gateway.log import open_log
+from dualstack.gateway.log import Log, open_log
 
 Lines = Callable[[], list[str]]
 
@@ -34,7 +34,9 @@ def test_text_has_time_level_event_and_facts(lines: Lines) -> None:
 def test_json_is_one_object_a_line(lines: Lines) -> None:
     log = open_log("json")
     log.warning("refused", peer="[::1]:5", why="rule: deny any")
-    (line,) = lines()
+    log.warning("refused", target="bücher.example")
+    line, other = lines()
+    assert "bücher.example" in other
     assert json.loads(line) | {"time": ""} == {
         "time": "",
         "level": "warning",
@@ -45,7 +47,9 @@ def test_json_is_one_object_a_line(lines: Lines) -> None:
 
 
 def test_quiet_leaves_warnings_and_errors(lines: Lines) -> None:
+    assert (Log().quiet, open_log().quiet) == (False, False)
     log = open_log(quiet=True)
+    assert log.quiet
     log.info("note", why="x")
     log.warning("link", to="y")
     assert [line.split(" ", 1)[1] for line in lines()] == ["warning link to=y"]
@@ -65,12 +69,12 @@ def test_the_access_log_on_standard_error_is_in_order_with_the_log(capfd: pytest
     log = open_log()
     log.open_access("-")
     assert log.access is not None
-    for number in range(3):
+    for number in range(20):
         log.info("event", n=number)
         log.access.write({"n": number})
     log.flush()
     said = [line.split(" ", 1)[1] for line in capfd.readouterr().err.splitlines()]
-    assert said == [line for n in range(3) for line in (f"info event n={n}", f"connection n={n}")]
+    assert said == [line for n in range(20) for line in (f"info event n={n}", f"connection n={n}")]
     assert log.lost == {"events": 0, "connections": 0}
     log.close()
 
