@@ -99,7 +99,9 @@ class Page:
 
     def __init__(self, name: str, network: Network, directory: Path) -> None:
         self.name, self.directory = name, directory
-        self._host = None if name == LAB else routed_host(network) if name == PING else plain_host(network, OWN.get(name, ()))
+        self._host = (
+            None if name == LAB else routed_host(network) if name == PING else plain_host(network, OWN.get(name, ()))
+        )
         if name == NAMES and self._host is not None:
             deaf_name_server(self._host)
         self.serving = ExitStack()
