@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from dualstack.lab.host import Host
 from dualstack.lab.network import Network, why_no_network
 from support.document_hosts import deaf_name_server, plain_host, routed_host, serve
 from support.documents import Block, Shown, blocks_of, difference, pages
@@ -99,7 +98,9 @@ class Page:
 
     def __init__(self, name: str, network: Network, directory: Path) -> None:
         self.name, self.directory = name, directory
-        self._host = None if name == LAB else routed_host(network) if name == PING else plain_host(network, OWN.get(name, ()))
+        self._host = (
+            None if name == LAB else routed_host(network) if name == PING else plain_host(network, OWN.get(name, ()))
+        )
         if name == NAMES and self._host is not None:
             deaf_name_server(self._host)
         self.serving = ExitStack()
