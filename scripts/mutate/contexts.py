@@ -127,6 +127,8 @@ def _moved(digest: str, source: str) -> dict[int, int]:
     """Where the lines of a kept text are in the file today."""
     now = (ROOT / source).read_text().splitlines()
     before = (KEPT / "sources" / digest).read_text().splitlines()
+    if before == now:
+        return {n: n for n in range(1, len(now) + 1)}
     matched = difflib.SequenceMatcher(None, before, now, autojunk=False).get_matching_blocks()
     return {block.a + n + 1: block.b + n + 1 for block in matched for n in range(block.size)}
 

@@ -69,11 +69,9 @@ class Mutant:
         """The floor that it is of."""
         return self.source.split("/")[2]
 
-    def text(self) -> str:
-        """The whole file, broken."""
-        broken: str | None = MutationVisitor.mutate_code(
-            (ROOT / self.source).read_text(), _operators()[self.operator], self.occurrence
-        )
+    def broken(self, original: str) -> str:
+        """The whole file with this change."""
+        broken: str | None = MutationVisitor.mutate_code(original, _operators()[self.operator], self.occurrence)
         assert broken is not None, self
         # Cosmic Ray puts a space before a number: `{1` becomes `{ 2`, which reads as well.
         return broken

@@ -1,4 +1,4 @@
-"""Plain HTTP through the proxy: each request where it belongs, and no byte of it anywhere else (issue 10, 1.1)."""
+"""Plain HTTP through the proxy: each request where it belongs, and no byte of it anywhere else."""
 
 import asyncio
 import base64

@@ -6,13 +6,14 @@ import click
 
 from dualstack.cli.choices import OneOf
 from dualstack.cli.output import Seconds, print_document, print_table
-from dualstack.cli.serving import run_gateway, serving_options
+from dualstack.cli.serving import in_log, run_gateway, serving_options
 from dualstack.core.domino_toml import domino_toml
 from dualstack.core.socketspec import SocketSpec
 from dualstack.core.stacks import STACKS
 from dualstack.errors import ExitCode
 from dualstack.gateway.config.check import Check, check, plan_document
 from dualstack.gateway.config.domino import given_options, load_domino, load_either, load_to_run
+from dualstack.gateway.config.file import form_of_log
 from dualstack.gateway.config.tables import configuration_keys
 from dualstack.gateway.control.places import default_control_path
 from dualstack.gateway.service_units import UNITS, installed_program, unit_text
@@ -99,9 +100,8 @@ def command(
         return _print_check(checked.with_notes(file.all_notes), as_json=as_json)
     if system is not None or no_lookup:
         raise click.UsageError("--os and --no-lookup go with --check")
-    file = load_to_run(path, given)
-    for note in () if quiet else file.notes:
-        click.echo(f"dualstack: {note}", err=True)
+    with in_log(lambda: log or form_of_log(path)):
+        file = load_to_run(path, given)
     run_gateway(
         file.configuration,
         as_json=as_json,
@@ -112,6 +112,7 @@ def command(
         workers=workers,
         page=page,
         access_log=access_log,
+        notes=file.notes,
     )
     return None
 

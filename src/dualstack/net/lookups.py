@@ -28,14 +28,17 @@ from dualstack.core.resolution import Answer
 from dualstack.errors import LookupFailed
 from dualstack.kernel.attempts import source_of as kernel_source_of
 from dualstack.kernel.facts import ipv6_status
+from dualstack.net.files import FRESH_S
 from dualstack.net.names import Resolver, addresses_in, getaddrinfo
 from dualstack.net.translators import TRANSLATORS
 
 __all__ = [
+    "LOOKS",
     "Ipv6Here",
     "RememberedSources",
     "SystemTable",
     "answer_of",
+    "check_still",
     "families_to_ask",
     "judges_translators",
     "look_up",
@@ -123,6 +126,17 @@ def why_not_now(address: Address, outlet: Outlet) -> LeftOut | None:
     return None if outlet.access is None else why_left_out(address, outlet, _known_to(outlet))
 
 
+def check_still(address: Address, outlet: Outlet) -> None:
+    """Judge an address again as it is dialled: since its lookup it may have become this host's own, or a translator's.
+
+    Raises:
+        OSError: it is let pass no more.
+    """
+    refused = why_not_now(address, outlet)
+    if refused is not None:
+        raise OSError(refused.errno, refused.why)
+
+
 def _known_to(outlet: Outlet) -> tuple[Prefix, ...]:
     """The translators that judge; without rules nothing is judged."""
     return () if outlet.access is None else TRANSLATORS.known
@@ -208,6 +222,11 @@ def families_to_ask(outlet: Outlet, now: float, *, ipv6_here: Callable[[float], 
     return families
 
 
+def see_ipv6() -> None:
+    """Look whether IPv6 is on, so that nobody has to within the time that a look at files counts."""
+    _ipv6_here(monotonic() + 2 * FRESH_S)
+
+
 class SystemTable:
     """The policy table of this host, read once, as the C library does (gai.conf(5): reload is off by default).
 
@@ -230,3 +249,6 @@ class SystemTable:
 
 
 system_table = SystemTable()
+
+LOOKS: tuple[Callable[[], object], ...] = (see_ipv6, system_table)
+"""What every connection goes by, whoever is asked for names."""
