@@ -80,6 +80,7 @@ def _run(tests: list[str], told: Path, each_s: float) -> None:
     import pytest
 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it, and so would all below
     os.setsid()
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))  # a loop without end may fill lists
     log = os.open("../log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
