@@ -17,7 +17,20 @@ from pathlib import Path
 PR_SET_CHILD_SUBREAPER = 36
 MOST_BYTES = 6 << 30
 # What is slow to import, and neither ours nor a plugin of pytest, which pytest must be the first to import.
-READY = ("asyncio", "click", "h11", "hypothesis", "msgspec", "pytest", "rich.console", "rich.table", "trio", "uvicorn")
+READY = (
+    *(
+        "asyncio",
+        "click",
+        "dns.message",
+        "dns.resolver",
+        "h11",
+        "hypothesis",
+        "importlib.metadata",
+        "msgspec",
+        "pytest",
+    ),
+    *("rich.console", "rich.table", "starlette.applications", "trio", "uvicorn"),
+)
 EARLY = "pytest.PytestAssertRewriteWarning"  # they are ready before pytest would have read them
 
 
