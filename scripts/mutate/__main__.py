@@ -148,8 +148,8 @@ class Bench:
     def outcome(self, mutant: Mutant, known: contexts.Contexts, budget_s: float) -> Outcome:
         """Break the copy, ask its tests, mend it."""
         began = time.monotonic()
-        original = (ROOT / mutant.source).read_text()
-        broken = mutant.text()
+        original = (self._copy / mutant.source).read_text()
+        broken = mutant.broken(original)
         change, diff = _compared(original, broken, mutant)
         if reason := reason_for(mutant, change):
             return Outcome(mutant, "equivalent", reason, diff, 0.0)

@@ -207,12 +207,10 @@ def test_a_keeper_that_is_killed_ends_the_lab_and_its_owner_is_told(tmp_path: Pa
             host = network.host("one")
             sleeper = host.popen(["sleep", "1000"])
             watched = [os.pidfd_open(pid) for pid in (network.pid, parent_of(network.pid), sleeper.pid)]
-            started = time.monotonic()
             os.kill(network.pid if whom.startswith("the first") else parent_of(network.pid), signal.SIGKILL)
             assert sleeper.wait(20) == -signal.SIGKILL
             for each in watched[:1] if whom.startswith("the first") else watched[1:]:
                 assert has_ended(each)
-            assert time.monotonic() - started < 20
             with pytest.raises(NetworkError, match="the lab has ended"):
                 host.run(["true"])
             with pytest.raises(NetworkError, match="has ended"):

@@ -260,6 +260,13 @@ def test_four_of_them_answer_for_ipv4_as_properties(member: str, passing: str, f
     assert not getattr(Address(failing), member)
 
 
+@pytest.mark.parametrize(("own", "beside"), [("a", "b"), ("b", "a"), ("2", "10"), ("10", "2")])
+def test_two_scopes_are_one_too_many_in_either_order(own: str, beside: str) -> None:
+    with pytest.raises(AddressError, match=f"two scopes, {own} and {beside}"):
+        Address(f"fe80::1%{own}", beside)
+    assert Address(f"fe80::1%{own}", own) == Address("fe80::1", own) == Address(f"fe80::1%{own}")
+
+
 @pytest.mark.parametrize("text", ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"])
 @pytest.mark.parametrize("spec", ["", "s", ">30", "^30s", ".5", "x", "#x", "X", "b", "#_b", "n", "_n"])
 def test_a_format_is_that_of_the_standard_librarys_addresses(text: str, spec: str) -> None:

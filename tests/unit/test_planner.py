@@ -461,3 +461,23 @@ def test_on_windows_sockets_exclude_strangers_unless_they_share_with_our_own() -
     both = planned(service("all", "*:143"), service("one", "10.0.0.1:143"), system="windows")
     assert [planned_sock(spec, STACKS["windows"]).exclusive for spec in both.sockets] == [False, False]
     assert both.conflicts == ()
+
+
+def test_any_address_of_a_target_leads_into_the_loop_and_the_listener_there_is_named() -> None:
+    """The name's first address is nobody's here; its second is the second listener's on that number."""
+    here = (Interface("eth0", 2, tuple(map(Address, ("10.0.0.1", "10.0.0.2", "10.0.0.3")))),)
+    made = planned(
+        service("other", "10.0.0.3:143"),
+        service("imap", "10.0.0.2:143", "me.test:143"),
+        interfaces=here,
+        names={"me.test": (Address("10.0.0.1"), Address("10.0.0.2"), Address("10.0.0.3"))},
+    )
+    assert [(c.a, c.b, c.errno) for c in made.conflicts] == [
+        ("me.test:143 (target of imap)", "10.0.0.2:143 (imap)", "ELOOP")
+    ]
+
+
+def test_a_target_whose_addresses_nobody_of_ours_hears_is_no_loop() -> None:
+    here = (Interface("eth0", 2, tuple(map(Address, ("10.0.0.1", "10.0.0.2")))),)
+    assert planned(service("imap", "10.0.0.2:143", "10.0.0.1:143"), interfaces=here).conflicts == ()
+    assert planned(service("imap", "10.0.0.2:143", "10.0.0.2:144"), interfaces=here).conflicts == ()

@@ -41,7 +41,7 @@ from dualstack.kernel.tables import parse_table, read_text
 from dualstack.net.resolvers import resolver_named
 from dualstack.net.services import service_port
 
-__all__ = ["checked_unix_path", "load", "parse", "parse_target_text"]
+__all__ = ["checked_unix_path", "form_of_log", "load", "parse", "parse_target_text"]
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
@@ -54,6 +54,15 @@ def load(path: str | Path) -> Configuration:
         ConfigError: it cannot be read, is no TOML, or a key or value is wrong.
     """
     return parse(read_text(path), str(path))
+
+
+def form_of_log(path: str | Path) -> str:
+    """What the file says of the log's form, whatever else may be wrong in it; `text` where it says nothing."""
+    try:
+        asked = parse_table(read_text(path), str(path)).get("log") if Path(path).is_file() else None
+    except ConfigError:
+        return "text"
+    return "json" if asked == "json" else "text"
 
 
 def parse(text: str, where: str) -> Configuration:
