@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Self
 
 from dualstack.gateway.config.file import parse
 from dualstack.gateway.config.page_address import page_endpoints
@@ -30,7 +31,7 @@ class Callbacks:
     def __init__(self) -> None:
         self.times_s: list[float] = []
 
-    def __enter__(self) -> "Callbacks":
+    def __enter__(self) -> Self:
         self._run = asyncio.events.Handle._run  # noqa: SLF001 - asyncio tells nobody how long a callback took
         times_s, run = self.times_s, self._run
 
