@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text_format
@@ -223,3 +224,10 @@ def test_what_was_drawn_of_workers_may_be_asked_for_while_they_work() -> None:
             assert first.services == second.services
 
     run(scenario)
+
+
+@pytest.mark.parametrize("kind", [Datagrams, Client, Way])
+def test_what_nobody_counted_is_nothing(kind: type[Datagrams | Client | Way]) -> None:
+    names = {"family": "ipv4", "client": "ipv4", "target": "ipv4"}
+    made = kind(**{name: value for name, value in names.items() if name in kind.__struct_fields__})
+    assert {value for value in msgspec.to_builtins(made).values() if not isinstance(value, str)} == {0}

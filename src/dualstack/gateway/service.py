@@ -177,10 +177,15 @@ class RunningService:
         sock.setblocking(False)
         admitted_by, said = self.policy, b""
         while (behind := await self._forward_one(sock, peer, door, target, said)) is not None:
-            said = await self._next_request(sock, door, behind)
+            said = b""
+            try:
+                said = await self._next_request(sock, door, behind)
+            finally:
+                # It has none, or nobody waits for it any more.
+                if not said:
+                    sock.close()
+                    door.leave(peer)
             if not said:
-                sock.close()
-                door.leave(peer)
                 return
             if self.policy is not admitted_by:
                 # A reload may have changed who is let in, and what is asked of whom.

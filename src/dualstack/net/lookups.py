@@ -6,6 +6,7 @@ datagram sockets that tell the sources, and, where a host has no way to IPv4, th
 
 import socket
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -84,11 +85,16 @@ def looked_up(find: Callable[[], tuple[Address, ...]], outlet: Outlet, resolver:
 
 
 def _without_frames(error: LookupFailed) -> LookupFailed:
-    """The error without the frames of the thread that met it: they lead back to the answer that it is put into."""
+    """The same error, that nothing here holds, and no frame of the thread that met it leads to.
+
+    Raised again elsewhere, it would else be one of a ring.
+    """
     link: BaseException | None = error
     while link is not None:
         link = link.with_traceback(None).__context__
-    return error
+    again = copy(error)
+    again.__cause__ = error.__cause__
+    return again
 
 
 def answer_of(

@@ -21,6 +21,7 @@ from dualstack.core.sockaddr import SocketAddress
 from dualstack.core.steps import Kind
 from dualstack.errors import DialError, DualstackError, ExitCode, LookupFailed
 from dualstack.gateway.watch.tally import rules_behind
+from dualstack.net.flags import NO_ADDRESS
 from dualstack.wire import socks4, socks5
 from dualstack.wire.handshake import Associate, Handshake, Outcome, Refusal, Say, Wish
 from dualstack.wire.http1 import Plain
@@ -225,7 +226,9 @@ async def _reach(client: socket, handshake: Handshake, wish: Wish, dial: Dial) -
 def _outcome(error: DualstackError | OSError) -> Outcome:
     if isinstance(error, LookupFailed):
         # That nobody says whether there is such a name is not that there is none.
-        return Outcome.TIMED_OUT if error.exit_code is ExitCode.TIMEOUT else Outcome.NO_NAME
+        if error.exit_code is ExitCode.TIMEOUT:
+            return Outcome.TIMED_OUT
+        return Outcome.NO_NAME if error.errno in NO_ADDRESS else Outcome.FAILED
     if not isinstance(error, DialError):
         return Outcome.FAILED
     if error.errno == EACCES and not any(_is_attempt(step) for step in error.steps):
