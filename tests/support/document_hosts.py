@@ -1,4 +1,4 @@
-"""The hosts and servers that the documents speak of: `mail.example` and its like, a router, a name server that is deaf."""
+"""The hosts and servers that the documents speak of: `mail.example` and its like, a router, a deaf name server."""
 
 import sys
 from collections.abc import Iterable
@@ -16,6 +16,7 @@ NAMES = {
     "irc.example": ("2001:db8::67", "192.0.2.67"),
     "example.org": ("2001:db8::a", "192.0.2.10"),
     "ipv6-only.example": ("2001:db8::6",),
+    "tls.example": ("2001:db8::443", "192.0.2.44"),
 }
 # IPv6 to IMAP of mail.example is dropped, as by many a firewall.
 DROPPED = """

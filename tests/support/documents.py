@@ -10,19 +10,18 @@ __all__ = ["ROOT", "Block", "Shown", "blocks_of", "difference", "pages"]
 ROOT = Path(__file__).parents[2]
 
 # What differs from run to run: times, numbers of ports and processes, dates. Widths of columns follow from these.
-_VARYING = "|".join(
-    (
-        r"\d+\.\d+ m?s\b",
-        r"\b\d+\.\d{3,}\b",
-        r":\d{5}\b",
-        r"pid \d+",
-        r"\d\d/\d\d/\d{4} +\d\d:\d\d:\d\d [AP]M",
-        r"\w+day, \w+ \d\d, \d{4} \d\d:\d\d:\d\d-\S+",
-        r"\d{4}-\d\d-\d\dT[\d:.]+Z",
-        r"\d+(?:\.\d+)? s\b",
-        r"─+",
-    )
+_VARIES = (
+    r"\d+\.\d+ m?s\b",
+    r"\b\d+\.\d{3,}\b",
+    r":\d{5}\b",
+    r"pid \d+",
+    r"\d\d/\d\d/\d{4} +\d\d:\d\d:\d\d [AP]M",
+    r"\w+day, \w+ \d\d, \d{4} \d\d:\d\d:\d\d-\S+",
+    r"\d{4}-\d\d-\d\dT[\d:.]+Z",
+    r"\d+(?:\.\d+)? s\b",
+    r"─+",
 )
+_VARYING = "|".join(_VARIES)
 _ANYTHING = "..."
 
 

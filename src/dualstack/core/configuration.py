@@ -10,7 +10,7 @@ from math import inf
 from dualstack.core.address import Address
 from dualstack.core.endpoint import Endpoint, Wildcard
 from dualstack.core.forwarding import implied_rules
-from dualstack.core.suggestion import listed
+from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError
 
 __all__ = [
@@ -216,6 +216,6 @@ class Configuration:
         """
         port = self.ports_by_key.get(name.casefold())
         if port is None:
-            known = listed(name, [port.name for port in self.ports])
+            known = those_known(name, [port.name for port in self.ports])
             raise ConfigError(self.where, key, f"no [ports.{name}]; there are: {known}")
         return port

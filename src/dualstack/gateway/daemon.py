@@ -16,7 +16,7 @@ from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration, ForwardTarget, Service
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.socketspec import SocketSpec
-from dualstack.core.suggestion import listed
+from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError, ListenError
 from dualstack.gateway.children import Children
 from dualstack.gateway.config.planning import gather_facts, mention_what_needs_a_restart, report, working_plan
@@ -224,7 +224,7 @@ class Gateway:
         try:
             return self.ports[name.casefold()]
         except KeyError:
-            known = listed(name, [port.name for port in self.ports.values()])
+            known = those_known(name, [port.name for port in self.ports.values()])
             raise ConfigError("", "", f"no port {name!r}; there are: {known}") from None
 
     async def stop_port(self, name: str, *, drain_s: float | None = None, release: bool = False) -> int:

@@ -22,7 +22,7 @@ from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration
 from dualstack.core.division import part_of
 from dualstack.core.socketspec import SocketSpec
-from dualstack.core.suggestion import listed
+from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError, DualstackError, ListenError
 from dualstack.gateway.config.planning import gather_facts, mention_what_needs_a_restart, report, working_plan
 from dualstack.gateway.log import Log
@@ -261,7 +261,7 @@ class Supervisor:
         try:
             return self._ports[name.casefold()]
         except KeyError:
-            known = listed(name, [port.name for port in self._ports.values()])
+            known = those_known(name, [port.name for port in self._ports.values()])
             raise ConfigError("", "", f"no port {name!r}; there are: {known}") from None
 
     async def stop_port(self, name: str, *, drain_s: float | None = None, release: bool = False) -> int:
