@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: install run test lint mutate bench bench-udp bench-connect bench-addresses bench-lab wheel clean
+.PHONY: install run test lint mutate bench bench-udp bench-connect bench-addresses bench-lab foreign-suites soak wheel clean
 
 install: $(VENV)/.installed
 run: install
@@ -30,6 +30,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_samples.py
 
 bench: $(VENV)/.dev
 	@scripts/system-packages bench
@@ -42,6 +43,14 @@ bench-udp: $(VENV)/.dev
 bench-connect: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python scripts/dev_requirements.py bench)
 	$(BIN)/python -m bench.connect $(ARGS)
+
+# Nothing lost, nothing wrong, descriptors and memory flat: see bench/soak/__main__.py.
+soak: $(VENV)/.dev
+	$(BIN)/python -m bench.soak $(ARGS)
+
+# Other people's tests, as they are and with our functions in the place of theirs: what differs is printed. It takes long.
+foreign-suites: $(VENV)/.installed
+	$(BIN)/python scripts/foreign_suites.py $(ARGS)
 
 bench-addresses: $(VENV)/.dev
 	$(BIN)/python -m bench.addresses $(ARGS)
@@ -68,4 +77,4 @@ wheel: $(VENV)/.installed
 	dist/venv/bin/dualstack relay --help >/dev/null
 
 clean:
-	rm -rf $(VENV) .venv-* build dist .mutate .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* .foreign build dist .mutate .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

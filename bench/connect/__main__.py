@@ -8,7 +8,8 @@ ratios. The name `dual.example` has ::1 and 127.0.0.1: as root the benchmark run
     pair      both addresses, known            refused  the name, and nobody listens on ::1
     silent    the name, and ::1 drops what comes: the first connection, and the median of the nine after it
 
-The lab's hosts are 2 ms apart, and what is broken there is in `bench.connect.lab`. `--only` measures one of the two.
+The lab's hosts are 2 ms apart, and what is broken there is in `bench.connect.lab`; small exchanges are in
+`bench.connect.exchanges`. `--only` measures one of the three.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
+from bench.connect.exchanges import exchanges, exchanges_report
 from bench.connect.lab import LIMIT_S, Lab, as_json, broken_networks, by_name, by_name_report
 from bench.connect.lab import report as lab_report
 from bench.connect.peers import OURS, OURS_ASYNC, PROGRAMS, RAW, Peer, forget, installed
@@ -83,14 +85,16 @@ def _with_hosts_of_our_own() -> int:
 
 
 def _measure(options: argparse.Namespace, peers: list[Peer]) -> int:
-    figures, broken = ({}, {}) if options.only == "lab" else _on_loopback(options, peers)
-    lab: Lab = {} if options.only == "loopback" else _in_the_lab(options, peers)
+    figures, broken = ({}, {}) if options.only in {"lab", "exchanges"} else _on_loopback(options, peers)
+    small = exchanges(options.rounds) if options.only in {None, "loopback", "exchanges"} else {}
+    lab: Lab = {} if options.only in {"loopback", "exchanges"} else _in_the_lab(options, peers)
     named = by_name(peers, options.rounds) if lab and not options.scenario else {}
     if options.json:
         document = {
             "version": 1,
             "figures": figures,
             "broken": broken,
+            "exchanges": small,
             "lab": as_json(lab),
             "by_name": named,
             "machine": _machine(),
@@ -98,10 +102,11 @@ def _measure(options: argparse.Namespace, peers: list[Peer]) -> int:
         print(json.dumps(document, indent=1, default=vars))
         return 0
     on_loopback = _report(figures, broken) if figures else ""
+    in_exchanges = exchanges_report(small) if small else ""
     in_lab = "\n\n".join([lab_report(lab), *([by_name_report(named)] if named else [])]) if lab else ""
-    print(*filter(None, (on_loopback, in_lab)), sep="\n\n")
+    print(*filter(None, (on_loopback, in_exchanges, in_lab)), sep="\n\n")
     if options.markdown:
-        options.markdown.write_text(_page(on_loopback, in_lab))
+        options.markdown.write_text(_page(on_loopback, in_exchanges, in_lab))
     return 0
 
 
@@ -235,7 +240,7 @@ def _machine() -> dict[str, str]:
     return versions
 
 
-def _page(on_loopback: str, in_lab: str) -> str:
+def _page(on_loopback: str, in_exchanges: str, in_lab: str) -> str:
     head = [
         "# How fast connections are",
         "",
@@ -252,6 +257,15 @@ def _page(on_loopback: str, in_lab: str) -> str:
         on_loopback,
         "",
     ]
+    small = [
+        "## Small exchanges",
+        "",
+        "Two short writes and an answer of two more, over the loopback: where TCP_NODELAY is off at either end, each",
+        "waits for the other, as the last line has it. asyncio sets it for sockets that say they are TCP's; ours do.",
+        "",
+        in_exchanges,
+        "",
+    ]
     lab = [
         "## On broken networks",
         "",
@@ -266,7 +280,7 @@ def _page(on_loopback: str, in_lab: str) -> str:
         "",
     ]
     versions = [f"- {name}: {text}" for name, text in _machine().items()]
-    parts = [*(loopback if on_loopback else []), *(lab if in_lab else [])]
+    parts = [*(loopback if on_loopback else []), *(small if in_exchanges else []), *(lab if in_lab else [])]
     return "\n".join([*head, *parts, "## The versions", "", *versions, ""])
 
 
@@ -274,7 +288,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.connect", description=__doc__)
     parser.add_argument("--rounds", type=int, default=25, help="how often everything is measured (%(default)s)")
     parser.add_argument("--times", type=int, default=100, help="connections in a row (%(default)s)")
-    parser.add_argument("--only", choices=["loopback", "lab"], help="one of the two halves")
+    parser.add_argument("--only", choices=["loopback", "exchanges", "lab"], help="one part alone")
     parser.add_argument("--lab-rounds", type=int, default=3, help="how often the lab's are measured (%(default)s)")
     parser.add_argument("--scenario", default="", metavar="TEXT", help="of the lab's, those with this in their title")
     parser.add_argument("--json", action="store_true", help="all figures as JSON")

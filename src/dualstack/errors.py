@@ -392,6 +392,10 @@ class LookupFailed(DualstackError, socket.gaierror):  # noqa: N818 - what failed
     def __str__(self) -> str:
         return str(self.args[1])
 
+    def __reduce__(self) -> tuple[object, ...]:
+        again = partial(type(self), self.query, self.why, errno=self.errno or socket.EAI_AGAIN)
+        return again, (), {"timed_out": self.timed_out, "steps": self.steps}
+
     @property
     def exit_code(self) -> ExitCode:  # type: ignore[override]
         """75 where nobody has said whether there is such a name, else 69."""

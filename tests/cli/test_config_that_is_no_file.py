@@ -25,7 +25,7 @@ def make_large(path: Path) -> None:
 
 NO_FILES: list[tuple[Callable[[Path], object], str]] = [
     (os.mkfifo, "cannot be read: it is a FIFO; name a regular file"),
-    (Path.mkdir, "cannot be read: it is a directory; name a regular file"),
+    (Path.mkdir, "cannot be read: Is a directory; name a file that can be"),
     (lambda path: path.symlink_to("/dev/zero"), "cannot be read: it is a device; name a regular file"),
     (make_socket, "cannot be read: it is a socket; name a regular file"),
     (make_large, "is larger than 16 MiB, which no file of ours is; name the right one, or divide it"),

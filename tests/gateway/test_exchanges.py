@@ -1,14 +1,21 @@
-"""Plain HTTP through the proxy: each request where it belongs, and no byte of it anywhere else (issue 10, 1.1)."""
+"""Plain HTTP through the proxy: each request where it belongs, and no byte of it anywhere else."""
 
 import asyncio
 import base64
 import random
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from math import inf
 
 import pytest
 
-from support.gateway import SOON, Running, ended, run, running, until
+from dualstack.gateway.config.file import parse
+from dualstack.gateway.daemon import Gateway
+from dualstack.gateway.dataplane.protocol_relay import ProtocolRelay
+from dualstack.gateway.forward.exchange import Exchange, ExchangeLink
+from dualstack.wire.http1 import Plain, Sized
+from support.gateway import SOON, Events, Running, ended, run, running, until
 from support.sites import Answer, Site
 
 
@@ -475,6 +482,18 @@ def test_a_client_that_rests_is_let_go_of_when_its_port_is_drained() -> None:
     exchanged(scenario)
 
 
+def test_a_client_that_rests_is_cut_where_nothing_is_waited_for() -> None:
+    async def scenario(r: Running, site: Site) -> None:
+        async with client(r) as resting:
+            resting.say(get(site))
+            assert await resting.response()
+            await r.gateway.services["p"].finish_dialling(0, lambda _door: True)
+            assert await resting.rest() == b""
+            assert r.gateway.port_named("p").connections == 0
+
+    exchanged(scenario)
+
+
 def test_a_client_is_cut_with_its_exchange() -> None:
     async def waits(_site: Site, reader: asyncio.StreamReader, _writer: object, _head: bytes) -> None:
         await reader.read()
@@ -505,8 +524,6 @@ def test_an_exchange_that_is_silent_too_long_is_over() -> None:
 
 def test_a_client_whose_rules_changed_is_judged_again_at_its_next_request() -> None:
     async def scenario(r: Running, site: Site) -> None:
-        from dualstack.gateway.config.file import parse
-
         async with client(r) as asking:
             asking.say(get(site))
             assert await asking.response()
@@ -537,3 +554,119 @@ def test_each_exchange_is_counted_by_itself() -> None:
             assert r.gateway.port_named("p").connections == 1
 
     exchanged(scenario)
+
+
+def test_exchanges_are_the_same_where_there_is_no_epoll() -> None:
+    size = 4 << 20
+
+    async def answer(_site: Site, _reader: object, writer: asyncio.StreamWriter, _head: bytes) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size) + b"not of the response")
+
+    async def scenario() -> None:
+        events = Events()
+        gateway = Gateway(parse(proxy(), "test.toml"), ProtocolRelay(asyncio.get_running_loop()), events)
+        async with Site("a", answer) as site:
+            try:
+                await gateway.open()
+                async with client(Running(gateway, events, 0)) as asking:
+                    for _ in range(3):
+                        asking.say(get(site))
+                        assert await asking.response() == (
+                            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nVia: 1.1 dualstack\r\n\r\n" % size,
+                            bytes(size),
+                        )
+                assert len(site.heads) == 3
+            finally:
+                await gateway.close()
+
+    run(scenario)
+
+
+def test_what_a_client_sends_ahead_is_kept_to_a_bound() -> None:
+    """Else one that sends requests without end, to a server that is slow, would have the proxy keep them all."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        (client_end, client_sock), (server_end, server_sock) = socket.socketpair(), socket.socketpair()
+        with client_end, client_sock, server_end, server_sock:
+            for sock in (client_sock, server_sock):
+                sock.setblocking(False)
+            behind = b"x" * (1 << 16)
+            for _ in range(3):
+                client_end.send(b"y" * 1000)
+                plain = Plain(b"GET", Sized(0), behind)
+                link = ExchangeLink(Unwatched(), "", inf, loop.time(), None)
+                exchange = Exchange(client_sock, server_sock, plain, link)
+                loop.call_later(0.05, server_end.send, b"HTTP/1.1 204 No Content\r\n\r\n")
+                assert await exchange.run(b"GET / HTTP/1.1\r\n\r\n")
+                assert exchange.behind == behind
+            assert client_end.recv(100).startswith(b"HTTP/1.1 204 ")
+
+    run(scenario)
+
+
+class Unwatched:
+    """A gate that nobody stands at."""
+
+    def admit(self, _client: object, _peer: object) -> None:
+        raise AssertionError("nobody comes in")
+
+    def closed(self, _link: object) -> None:
+        raise AssertionError("no link ends")
+
+
+class Ready:
+    """An end that is always ready: it says this, and takes everything."""
+
+    def __init__(self, silent: socket.socket, *said: bytes) -> None:
+        self._silent = silent
+        self._said = list(said)
+        self.got = 0
+
+    def recv(self, _most: int) -> bytes:
+        return self._said.pop(0) if self._said else b""
+
+    def send(self, content: bytes) -> int:
+        self.got += len(content)
+        return len(content)
+
+    def shutdown(self, _how: int) -> None:
+        pass
+
+    def fileno(self) -> int:
+        return self._silent.fileno()
+
+
+CHUNKS = b"".join(b"1\r\na\r\n" for _ in range(1000))
+
+
+@pytest.mark.parametrize(
+    ("plain", "up", "down"),
+    [
+        (Plain(b"GET", Sized(0)), (), (b"HTTP/1.1 200 OK\r\nContent-Length: 6500000\r\n\r\n", *[bytes(65000)] * 100)),
+        (Plain(b"GET", Sized(0)), (), (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *[CHUNKS] * 100)),
+        (Plain(b"GET", Sized(0)), (), (b"HTTP/1.1 103 Hints\r\n\r\n",) * 100),
+        (Plain(b"POST", Sized(6500000)), (bytes(65000),) * 100, (b"HTTP/1.1 200 OK\r\n",) + (b"a: b\r\n",) * 100),
+    ],
+    ids=["sized", "chunked", "interim", "up"],
+)
+def test_two_ends_that_are_always_ready_leave_the_loop_to_others_too(
+    plain: Plain, up: tuple[bytes, ...], down: tuple[bytes, ...]
+) -> None:
+    async def scenario() -> None:
+        loop, turns = asyncio.get_running_loop(), 0
+
+        def count() -> None:
+            nonlocal turns
+            turns += 1
+            loop.call_soon(count)
+
+        loop.call_soon(count)
+        one, other = socket.socketpair()
+        with one, other:
+            link = ExchangeLink(Unwatched(), "", inf, loop.time(), None)
+            exchange = Exchange(Ready(one, *up), Ready(other, *down), plain, link)  # type: ignore[arg-type]
+            await exchange.run(b"head")
+        assert turns >= 20, exchange.trouble
+
+    run(scenario)

@@ -1,12 +1,14 @@
 """Whom the gateway asks for the names of its targets: the key `resolver`."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from dualstack.errors import ConfigError
 from dualstack.gateway.config.file import parse
 from dualstack.gateway.daemon import gather_facts
+from dualstack.lab.faults import Fault
 from dualstack.lab.zone import Zone
 from support.dialling import pool_rests
 from support.gateway import run, running, service
@@ -68,3 +70,24 @@ def test_a_resolver_that_cannot_be_is_refused(text: str) -> None:
 )
 def test_what_may_stand_there(text: str, expected: tuple[str, ...]) -> None:
     assert parse(f"{text}\n" + service("a", to="www.test:1"), "file.toml").resolver == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "faults", "expected"),
+    [
+        ("nowhere.test", (), b"HTTP/1.1 502 "),
+        ("www.test", (Fault("lookup-servfail"),), b"HTTP/1.1 504 "),
+        ("www.test", (Fault("lookup-nxdomain"),), b"HTTP/1.1 502 "),
+    ],
+)
+def test_a_proxy_tells_no_such_name_from_no_answer(name: str, faults: tuple[Fault, ...], expected: bytes) -> None:
+    async def scenario() -> None:
+        with NameServer(replace(ZONE, faults=faults)) as server:
+            text = f'resolver = "{server.address}"\n' + service("a").replace(
+                "to = '127.0.0.1:BEHIND'", 'forward = ["http-connect"]\nreach = ["allow any"]'
+            )
+            async with running(text) as r:
+                asked = f"CONNECT {name}:80 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+                assert (await r.ask("a", text=asked)).startswith(expected)
+
+    run(scenario)

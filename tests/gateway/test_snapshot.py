@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+from time import time
 
 import pytest
 
@@ -54,6 +55,7 @@ def test_bytes_of_an_open_connection_are_counted_and_stay_when_it_ends() -> None
 def test_a_mapped_client_counts_as_ipv4_and_is_shown_unmapped() -> None:
     async def scenario() -> None:
         async with running(service("a", "*:0", sockets='"single"')) as r:
+            began = time()
             await r.ask("a", "127.0.0.1")
             await ended(r, "a", 0)
             shot = seen(r)
@@ -63,6 +65,9 @@ def test_a_mapped_client_counts_as_ipv4_and_is_shown_unmapped() -> None:
             assert over.target == f"127.0.0.1:{r.behind}"
             assert over.way == "ipv4 to ipv4"
             assert over.reason == "both sides ended"
+            # Told by the wall's clock, to a second that is the same on both.
+            assert began - 1 <= over.time <= time() + 1
+            assert 0 <= over.duration_s <= time() - began + 1
 
     run(scenario)
 
@@ -105,7 +110,9 @@ def test_the_connectors_race_is_told_with_its_winner() -> None:
             assert dial.target == f"localhost:{r.behind}"
             assert [each.outcome for each in dial.tries][-1] == "won"
             assert dial.other.startswith("IPv6")
-            assert seen(r).history
+            lessons = {lesson.destination: lesson for lesson in seen(r).history}
+            assert lessons["127.0.0.0/24"].source == "127.0.0.0/24"
+            assert lessons.keys() <= {"127.0.0.0/24", "::/64"}
 
     run(scenario)
 

@@ -91,6 +91,23 @@ def test_no_worker_is_alive_after_the_close() -> None:
     run(scenario)
 
 
+def test_ports_are_listed_while_a_reload_gives_the_gateway_other_ones() -> None:
+    """One worker is slow with its answer, and by then there is a port more."""
+
+    async def scenario() -> None:
+        async with supervised(service("a", "127.0.0.1:0")) as r:
+            slow = await hang_one(r)
+            listing = asyncio.create_task(r.ports())
+            wider = service("a", "127.0.0.1:0") + service("b", "127.0.0.1:0")
+            reloading = asyncio.create_task(r.gateway.reload(r.parse(wider)))
+            await until(lambda: "b" in r.gateway._ports)
+            os.kill(slow, signal.SIGCONT)
+            assert set(await listing) == {"a", "b"}
+            await reloading
+
+    run(scenario)
+
+
 def test_a_worker_that_is_killed_at_once_is_no_end_of_its_number() -> None:
     async def scenario() -> None:
         async with supervised(service("a", "127.0.0.1:0")) as r:

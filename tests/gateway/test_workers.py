@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dualstack.errors import ConfigError, ListenError
+from dualstack.gateway.watch.totals import read_snapshot
 from support.free_port import free_port
 from support.gateway import Echo, UdpClient, run, service, udp_service
 from support.load import connections_of, is_alive
@@ -25,7 +26,7 @@ def test_both_workers_serve_both_families_and_their_connections_are_one_count() 
             assert all(shares), "the kernel gives each its part"
             assert (await r.ports())["a"]["connections"] == 24
             told = await r.gateway.snapshots()
-            assert [port["connections"] for each in told for port in each["ports"]] == shares
+            assert [each.ports[0].connections for each in map(read_snapshot, told)] == shares
             for _, writer in held:
                 writer.close()
 

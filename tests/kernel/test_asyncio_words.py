@@ -274,3 +274,20 @@ def test_a_dialler_takes_the_same() -> None:
     with Servers() as servers:
         servers.accept("127.0.0.1", "::1")
         assert asyncio.run(connect(servers.port)) == "127.0.0.7"
+
+
+def test_a_program_may_put_ours_in_the_place_of_asyncios(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (asyncio, asyncio.streams):
+        monkeypatch.setattr(module, "start_server", dualstack.start_server)
+        monkeypatch.setattr(module, "open_connection", dualstack.open_connection)
+    monkeypatch.setattr(socket, "create_connection", dualstack.create_connection)
+
+    async def exchange() -> bytes:
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+            where = server.sockets[0].getsockname()
+            socket.create_connection(where).close()
+            reader, writer = await asyncio.open_connection(*where)
+            with closing(writer):
+                return await reader.read()
+
+    assert asyncio.run(exchange()) == b""

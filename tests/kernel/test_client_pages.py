@@ -69,4 +69,4 @@ def test_what_the_page_tells_reaches_a_server_of_either_family(
 
 
 def test_the_page_has_a_block_for_each_library() -> None:
-    assert len(BLOCKS) == 12
+    assert len(BLOCKS) == 13

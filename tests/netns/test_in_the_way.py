@@ -129,6 +129,15 @@ def test_beside_a_stranger_of_one_family_the_other_is_named_and_can_be_had(
             pass
 
 
+@pytest.mark.root
+def test_a_target_that_a_local_route_gives_to_this_host_is_a_loop_too(namespace: MakeNamespace) -> None:
+    host = namespace()
+    host.run(["ip", "route", "add", "local", "192.0.2.0/24", "dev", "lo"])
+    refused = dualstack("relay", "*:5000", "192.0.2.9:5000", host=host)
+    assert refused.returncode == 78
+    assert "192.0.2.9:5000 (target of relay) is our own listener [::]:5000" in refused.stderr
+
+
 @pytest.mark.parametrize("target", ["127.0.0.1:5000", "localhost:5000"])
 def test_a_loop_tells_what_to_change_of_ours_and_leaves_the_server_where_it_is(
     namespace: MakeNamespace, target: str

@@ -545,3 +545,71 @@ print(json.dumps(found))
 
 def test_a_hop_limit_is_set_for_hosts_and_for_groups(namespace: "MakeNamespace", asker: Asker) -> None:
     assert library(HOP_LIMITS, namespace(), asker) == [7, 7, 7, 7]
+
+
+DNS64 = """
+import socket
+import dns.message, dns.rrset
+KNOWN = {
+    ("ipv4only.arpa.", "AAAA"): "2001:db8:64::c000:aa",
+    ("ipv4only.arpa.", "A"): "192.0.0.170",
+    ("four.example.", "A"): "198.51.100.1",
+}
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+print("up", flush=True)
+while True:
+    packet, client = server.recvfrom(4096)
+    query = dns.message.from_wire(packet)
+    asked = query.question[0]
+    reply = dns.message.make_response(query)
+    kind = dns.rdatatype.to_text(asked.rdtype)
+    found = KNOWN.get((asked.name.to_text(), kind))
+    if found:
+        reply.answer.append(dns.rrset.from_text(asked.name, 60, "IN", kind, found))
+    server.sendto(reply.to_wire(), client)
+"""
+
+
+@pytest.fixture
+def behind_a_translator(namespace: "MakeNamespace") -> "Host":
+    """A host that has IPv6 alone, and a network whose translator answers at 2001:db8:64::/96."""
+    host = namespace(resolv_conf="nameserver 127.0.0.1\n")
+    for address in ("2001:db8:64::c633:6401/128", "2001:db8::1/64"):
+        host.run(["ip", "address", "add", address, "dev", "lo"])
+    host.run(["ip", "-6", "route", "add", "default", "dev", "lo"])
+    server = host.popen([sys.executable, "-c", DNS64])
+    assert server.stdout is not None
+    assert server.stdout.readline() == "up\n"
+    return host
+
+
+@pytest.mark.parametrize("target", ["198.51.100.1", "four.example"])
+def test_an_ipv4_address_without_a_way_is_asked_through_a_translator_as_connect_does(
+    behind_a_translator: "Host", asker: Asker, target: str
+) -> None:
+    said = only(asker.json(behind_a_translator, target, *QUICK))
+    assert (said["address"], said["synthesised_from"]) == ("2001:db8:64::c633:6401", "198.51.100.1")
+    assert (said["sent"], said["received"]) == (2, 2)
+    done = asker.ping(behind_a_translator, target, *QUICK)
+    assert f"asking {target} (2001:db8:64::c633:6401 for 198.51.100.1) 2 times" in done.stdout
+
+
+def test_asked_for_ipv4_alone_it_is_not(behind_a_translator: "Host", asker: Asker) -> None:
+    done = asker.ping(behind_a_translator, "four.example", "-4", *QUICK)
+    assert done.returncode == 69
+    assert "2001:db8" not in done.stdout
+
+
+def ping_of_both_kinds(target: str) -> "list[list[object]]":
+    import asyncio
+
+    from dualstack import ping, ping_async
+
+    reports = [ping(target, count=1, timeout_s=5), asyncio.run(ping_async(target, count=1, timeout_s=5))]
+    return [[str(each.address), each.received] for report in reports for each in report.addresses]
+
+
+def test_the_functions_do_so_too(behind_a_translator: "Host") -> None:
+    RAW.settle(behind_a_translator)
+    assert behind_a_translator.call(ping_of_both_kinds, "four.example") == [["2001:db8:64::c633:6401", 1]] * 2

@@ -5,7 +5,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-__all__ = ["CERTIFICATE", "client_context", "server_context"]
+__all__ = ["CERTIFICATE", "KEY_AND_CERTIFICATE", "client_context", "server_context"]
 
 _KEY = """\
 -----BEGIN PRIVATE KEY-----
@@ -27,6 +27,7 @@ BAMCA0cAMEQCIBi7EUxVFg26BDn25UO0rIa3cXJcHi5Wmt8lwIQqAhNaAiAWFtr1
 jO8UBBJUTJZZNaT1INru2TwKfaDVVinAz3BZ+A==
 -----END CERTIFICATE-----
 """
+KEY_AND_CERTIFICATE = _KEY + CERTIFICATE
 
 
 @cache
@@ -35,7 +36,7 @@ def server_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as files:
         pair = Path(files, "pair.pem")
-        pair.write_text(_KEY + CERTIFICATE)
+        pair.write_text(KEY_AND_CERTIFICATE)
         context.load_cert_chain(pair)
     return context
 

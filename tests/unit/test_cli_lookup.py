@@ -56,7 +56,7 @@ def test_what_needs_no_resolver_is_printed_a_line_each(argv: Sequence[str], line
         (["fe80::1%"], AddressError, ExitCode.WRONG_VALUE),
         (["*"], AddressError, ExitCode.WRONG_VALUE),
         (["a b"], AddressError, ExitCode.WRONG_VALUE),
-        (["bücher.example"], AddressError, ExitCode.WRONG_VALUE),
+        (["\uff11\uff12\uff17.0.0.1"], AddressError, ExitCode.WRONG_VALUE),
         (["mail.example", "--numeric"], LookupFailed, ExitCode.UNAVAILABLE),
         (["192.0.2.1", "-6"], LookupFailed, ExitCode.UNAVAILABLE),
         (["fe80::1%nonesuch"], LookupFailed, ExitCode.UNAVAILABLE),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dualstack.core.configuration import Configuration, Service
+from dualstack.core.configuration import Configuration, ExecTarget, Service
 from dualstack.core.division import part_of
 
 
@@ -18,4 +18,11 @@ def test_a_worker_gets_its_part_of_a_limit(limit: int | None, workers: int, part
     mine = part_of(whole, workers)
     first, second = mine.services
     assert (first.max_connections, first.max_per_client, mine.max_connections) == (part, part, part)
+    assert second == whole.services[1]
+
+
+def test_a_worker_gets_its_part_of_a_rate_and_of_the_children() -> None:
+    whole = Configuration((Service("a", ExecTarget(("cat",)), max_rate_per_client=3.0), Service("b")), workers=4)
+    first, second = part_of(whole, 4).services
+    assert (first.max_rate_per_client, first.max_children) == (0.75, 16)
     assert second == whole.services[1]

@@ -123,12 +123,15 @@ def test_a_host_or_port_that_is_none_is_what_either_caller_catches() -> None:
         DialError.of("h:1", "late", attempts=(("::1", REFUSED_AT),), errno=errno.ETIMEDOUT),
         DialError.of("h:1", attempts=(("::1", REFUSED_AT),)),
         TargetError("x", "no address"),
+        LookupFailed("n", "late", timed_out=True),
+        LookupFailed("n", "none", errno=socket.EAI_NONAME),
     ],
 )
 def test_an_error_goes_to_another_process_whole(error: OSError) -> None:
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     assert type(again) is type(error)
     assert (str(again), again.errno, again.args) == (str(error), error.errno, error.args)
+    assert getattr(again, "timed_out", None) == getattr(error, "timed_out", None)
     assert str(getattr(again, "attempts", ())) == str(getattr(error, "attempts", ()))
 
 

@@ -100,3 +100,17 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     assert look("here") == (Address("192.0.2.11"),)
     nsswitch.write_text("hosts: dns files\n")
     assert look("here") == ()
+
+
+def test_what_has_an_address_is_counted_and_nothing_else() -> None:
+    names = parse_hosts(HOSTS)
+    assert len(names) == len(list(names)) == 6
+    assert "router" in set(names)
+
+
+def test_each_line_of_a_big_file_is_a_name_and_no_address_is_read_before_somebody_asks() -> None:
+    lines = "".join(f"0.0.0.0 ads{number}.example\n" for number in range(20_000))
+    names = parse_hosts(f"{lines}nonsense bad.example\n2001:db8::1 ads7.example\n")
+    assert names._texts["bad.example"] == "nonsense"
+    assert [str(address) for address in names["ads7.example"]] == ["2001:db8::1", "0.0.0.0"]
+    assert "bad.example" not in names

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dualstack.core.suggestion import closest, listed, suggestion
+from dualstack.core.suggestion import closest, suggestion, those_known
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,6 @@ def test_a_suggestion_is_one_word_or_all_that_are_known() -> None:
 
 
 def test_a_list_has_all_and_then_what_may_be_meant() -> None:
-    assert listed("srver", iter(["client", "server"])) == "client, server; did you mean server?"
-    assert listed("x", ["client", "server"]) == "client, server"
-    assert listed("x", []) == "none"
+    assert those_known("srver", iter(["client", "server"])) == "client, server; did you mean server?"
+    assert those_known("x", ["client", "server"]) == "client, server"
+    assert those_known("x", []) == "none"

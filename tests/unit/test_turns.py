@@ -60,13 +60,20 @@ def test_two_services_that_take_all_they_may_leave_places() -> None:
     assert list(begun(turns)) == ["good"]
 
 
-def test_a_client_alone_has_32_and_fewer_the_more_are_taken() -> None:
+def test_a_client_alone_has_nearly_half_and_leaves_two_hundred_others_theirs() -> None:
     turns: Turns[str] = Turns()
-    crowd(turns, 1, 100)
-    assert len(list(begun(turns))) == 32
+    crowd(turns, 1, PLACES)
+    assert len(list(begun(turns))) == 448
+    for client in range(200):
+        for number in range(2):
+            turns.add(f"other-{client}-{number}", Asker("proxy", f"198.51.100.{client}"))
+    assert len(list(begun(turns))) == 400
+
+
+def test_beside_others_a_client_has_32_and_fewer_the_more_are_taken() -> None:
+    turns: Turns[str] = Turns()
     crowd(turns, 2, 100)
-    list(begun(turns))
-    turns.add("a", Asker("proxy", "third"))
+    assert len(list(begun(turns))) == 64
     for number in range(20):
         turns.add(f"third-{number}", Asker("proxy", "third"))
     assert len(list(begun(turns))) == (PLACES - 64) // 128
@@ -75,6 +82,8 @@ def test_a_client_alone_has_32_and_fewer_the_more_are_taken() -> None:
 def test_what_is_abandoned_gives_its_place_up_but_only_so_often() -> None:
     turns: Turns[str] = Turns()
     one = Asker("proxy", "192.0.2.1")
+    turns.add("another's", Asker("proxy", "192.0.2.9"))
+    turns.begin()
     made = 0
     for number in range(1000):
         turns.add(str(number), one)
@@ -82,7 +91,7 @@ def test_what_is_abandoned_gives_its_place_up_but_only_so_often() -> None:
             break
         turns.abandon(one)
         made += 1
-    assert made == 64
+    assert made == 63
     turns.add("good", Asker("proxy", "192.0.2.2"))
     assert "good" in list(begun(turns))
 

@@ -8,7 +8,7 @@ import click
 from dualstack.cli.output import json_option, print_json, print_table
 from dualstack.core.access import AccessList, Decision, Verdict
 from dualstack.core.address import Address
-from dualstack.core.suggestion import listed
+from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError, ExitCode
 
 __all__ = ["command"]
@@ -78,7 +78,7 @@ def _rules_of(path: str, name: str, *, reach: bool) -> tuple[tuple[str, ...], tu
     for service in services:
         if service.name.casefold() == name.casefold():
             return (service.reach if reach else service.access), service.nat64
-    names = listed(name, [service.name for service in services])
+    names = those_known(name, [service.name for service in services])
     raise ConfigError(path, "services", f"no service is called {name!r}; there are {names}")
 
 

@@ -6,15 +6,17 @@ import click
 
 from dualstack.cli.choices import OneOf
 from dualstack.cli.output import Seconds, print_document, print_table
-from dualstack.cli.serving import run_gateway, serving_options
+from dualstack.cli.serving import in_log, run_gateway, serving_options
 from dualstack.core.domino_toml import domino_toml
 from dualstack.core.socketspec import SocketSpec
 from dualstack.core.stacks import STACKS
 from dualstack.errors import ExitCode
 from dualstack.gateway.config.check import Check, check, plan_document
 from dualstack.gateway.config.domino import given_options, load_domino, load_either, load_to_run
+from dualstack.gateway.config.file import form_of_log
 from dualstack.gateway.config.tables import configuration_keys
 from dualstack.gateway.control.places import default_control_path
+from dualstack.gateway.service_units import UNITS, installed_program, unit_text
 
 __all__ = ["command"]
 
@@ -27,6 +29,7 @@ Examples:
   dualstack gateway --config gateway.toml              run it; SIGHUP reloads, SIGTERM drains, SIGUSR2 upgrades
   dualstack gateway --config gateway.toml --check      the sockets it opens and why, and what stands in the way
   dualstack gateway --config gateway.toml --check --os openbsd --json
+  dualstack gateway --unit service                     a unit for systemd, with the path of this program
   dualstack gateway --help-config                      every key with its type, default and meaning
   dualstack gateway --config notes.ini --to nrpc=10.0.0.5:1352 --to smtp=10.0.0.5:25    Domino's own file
   dualstack gateway --config notes.ini --to smtp=10.0.0.5:25 --without nrpc --to-toml   the same as TOML
@@ -58,6 +61,7 @@ A configuration:
 )
 @click.option("--without", multiple=True, metavar="SERVICE", help="With a notes.ini: leave a service out.")
 @click.option("--to-toml", is_flag=True, help="With a notes.ini: print it as TOML and end.")
+@click.option("--unit", type=OneOf(list(UNITS)), help="Print the unit for systemd that runs this program, and end.")
 @click.option("--help-config", is_flag=True, help="Print the keys of a configuration and end.")
 @serving_options
 def command(
@@ -71,6 +75,7 @@ def command(
     number: tuple[str, ...],
     without: tuple[str, ...],
     to_toml: bool,
+    unit: str | None,
     help_config: bool,
     as_json: bool,
     quiet: bool,
@@ -82,6 +87,9 @@ def command(
     """Run the ports, services and links of a configuration, or --check what they mean."""
     if help_config:
         return _print_keys(as_json=as_json)
+    if unit is not None:
+        click.echo(unit_text(unit, installed_program()), nl=False)
+        return None
     given = given_options(to, number, without)
     if to_toml:
         click.echo(domino_toml(load_domino(path, given)), nl=False)
@@ -92,9 +100,8 @@ def command(
         return _print_check(checked.with_notes(file.all_notes), as_json=as_json)
     if system is not None or no_lookup:
         raise click.UsageError("--os and --no-lookup go with --check")
-    file = load_to_run(path, given)
-    for note in () if quiet else file.notes:
-        click.echo(f"dualstack: {note}", err=True)
+    with in_log(lambda: log or form_of_log(path)):
+        file = load_to_run(path, given)
     run_gateway(
         file.configuration,
         as_json=as_json,
@@ -105,6 +112,7 @@ def command(
         workers=workers,
         page=page,
         access_log=access_log,
+        notes=file.notes,
     )
     return None
 

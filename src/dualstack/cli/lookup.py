@@ -9,6 +9,7 @@ import click
 from dualstack.cli.output import Seconds, family_options, json_option, print_document
 from dualstack.core.address import Address
 from dualstack.core.endpoint import parse_host
+from dualstack.core.idna import ascii_name
 from dualstack.errors import DualstackError, ExitCode, LookupFailed
 from dualstack.net.names import Resolver, addresses_in, getaddrinfo, getnameinfo, known_addresses
 
@@ -91,12 +92,13 @@ def look_up(
         LookupFailed: it is a name without an answer, or has no address of `family`.
         AddressError: it is neither a name nor an address.
     """
+    query = ascii_name(query)
     known = known_addresses(query, family=family)
     host = parse_host(query)
     if isinstance(host, Address):
         return _reverse(host.canonical, timeout=timeout, numeric=numeric, resolver=resolver)
     if known is not None:
-        return Answer("localhost", tuple(map(str, known)))
+        return Answer(host if isinstance(host, str) else None, tuple(map(str, known)))
     if numeric:
         raise LookupFailed(query, "a name, and --numeric asks no resolver", errno=socket.EAI_NONAME)
     found = getaddrinfo(

@@ -15,6 +15,7 @@ from dualstack.core.pinging import Lost, PingEvent, Reply, ReplyKind, Schedule, 
 from dualstack.errors import DualstackError, ExitCode
 from dualstack.net.names import resolve
 from dualstack.net.ping import PingSession
+from dualstack.net.ping_ways import PingWays, ping_ways
 
 __all__ = ["command"]
 
@@ -101,28 +102,36 @@ def command(
         own = None if source is None else Address(source).canonical
         wishes = PingWishes(Schedule(count, interval, timeout, size), family, interface, own, ttl)
         addresses = resolve(host, timeout=_LOOKUP_TIMEOUT_S, family=family)
-        report = _ping(host, addresses, wishes, speaker)
+        ways = ping_ways(addresses, wishes, timeout_s=_LOOKUP_TIMEOUT_S)
+        report = _ping(host, ways, wishes, speaker)
     except DualstackError as error:
         if not as_json:
             raise
-        print_document(_as_json(PingReport(host, (), time.monotonic() - started), str(error)))
+        print_document(_as_json(PingReport(host, (), time.monotonic() - started), PingWays(()), str(error)))
         return error.exit_code
     if as_json:
-        print_document(_as_json(report, None))
+        print_document(_as_json(report, ways, None))
     else:
         _print_summary(report)
         _say_who_did_not(report)
     return ExitCode.YES if report.is_answered else ExitCode.NO if report.is_sent else ExitCode.UNAVAILABLE
 
 
-def _ping(host: str, addresses: Iterable[Address], wishes: PingWishes, speaker: "_Speaker") -> PingReport:
-    with PingSession(host, addresses, wishes, on_event=speaker.heard) as session:
-        speaker.starts(host, session.plan.targets, wishes.schedule)
+def _ping(host: str, ways: PingWays, wishes: PingWishes, speaker: "_Speaker") -> PingReport:
+    with PingSession(host, ways.addresses, wishes, on_event=speaker.heard) as session:
+        targets = [_with_meant(address, ways) for address in session.plan.targets]
+        speaker.starts(host, targets, wishes.schedule)
         try:
             session.run()
         except KeyboardInterrupt:
             speaker.interrupted()
         return session.report()
+
+
+def _with_meant(address: Address, ways: PingWays) -> str:
+    """The address, and whom a translator makes of it."""
+    meant = ways.meant.get(address)
+    return str(address) if meant is None else f"{address} for {meant}"
 
 
 class _Speaker:
@@ -132,9 +141,9 @@ class _Speaker:
         self._timeout_s = timeout_s
         self._is_quiet = is_quiet
 
-    def starts(self, host: str, targets: Iterable[Address], schedule: Schedule) -> None:
+    def starts(self, host: str, targets: Iterable[str], schedule: Schedule) -> None:
         """Say what is asked of whom."""
-        asked = ", ".join(map(str, targets))
+        asked = ", ".join(targets)
         times = "once" if schedule.count == 1 else f"{schedule.count} times"
         self._say(f"asking {host}{'' if asked == host else f' ({asked})'} {times}, {schedule.size_bytes} bytes each")
 
@@ -218,18 +227,19 @@ def _say_who_did_not(report: PingReport) -> None:
         click.echo(f"dualstack: no answer from {', '.join(silent)}", err=True)
 
 
-def _as_json(report: PingReport, error: str | None) -> dict[str, object]:
+def _as_json(report: PingReport, ways: PingWays, error: str | None) -> dict[str, object]:
     return {
         "host": report.host,
-        "addresses": [_address_as_json(each) for each in report.addresses],
+        "addresses": [_address_as_json(each, ways.meant.get(each.address)) for each in report.addresses],
         "elapsed_s": round(report.elapsed_s, 6),
         "error": error,
     }
 
 
-def _address_as_json(report: AddressReport) -> dict[str, object]:
+def _address_as_json(report: AddressReport, meant: Address | None) -> dict[str, object]:
     return {
         "address": str(report.address),
+        "synthesised_from": None if meant is None else str(meant),
         "family": report.address.version,
         "sent": report.sent,
         "received": report.received,

@@ -22,12 +22,13 @@ Examples:
 @click.argument("listen")
 @click.argument("target")
 @click.option("--udp", is_flag=True, help="Relay datagrams instead of connections.")
+@click.option("--max-children", type=click.IntRange(min=1), default=64, help="Children of exec:COMMAND at a time.")
 @service_options("TARGET")
-def command(listen: str, target: str, *, udp: bool, options: ServiceOptions) -> None:
+def command(listen: str, target: str, *, udp: bool, max_children: int, options: ServiceOptions) -> None:
     """Accept on LISTEN, of whichever family, and connect to TARGET, of whichever family.
 
     LISTEN is a list such as '*:143', '[::1]:8080', '*, [::]' with --port. TARGET is HOST:PORT, unix:/PATH or
     exec:COMMAND. With --udp it is HOST:PORT alone, and what is said of connections holds for flows: a client, and the
     address that it asked.
     """
-    options.run("relay", listen, parse_target_text(target), protocol="udp" if udp else "tcp")
+    options.run("relay", listen, parse_target_text(target), protocol="udp" if udp else "tcp", max_children=max_children)

@@ -35,6 +35,8 @@ class ServiceOptions:
     connect_timeout: float
     max_connections: int | None
     max_per_client: int | None
+    max_rate_per_client: float | None
+    keepalive: float
     drain: float
     control: str | None
     workers: int | None
@@ -53,6 +55,7 @@ class ServiceOptions:
         protocol: str = "tcp",
         nat64: tuple[str, ...] = (),
         handshake_timeout_s: float = 10.0,
+        max_children: int = 64,
     ) -> None:
         """Run the service until a signal ends it."""
         endpoints = parse_listen(listen, port=self.port, service=service_port)
@@ -72,6 +75,9 @@ class ServiceOptions:
             handshake_timeout_s=handshake_timeout_s,
             max_connections=self.max_connections,
             max_per_client=self.max_per_client,
+            max_rate_per_client=self.max_rate_per_client,
+            max_children=max_children,
+            keepalive_s=self.keepalive,
             drain_s=self.drain,
         )
         run_gateway(
@@ -111,6 +117,10 @@ def service_options(target: str) -> Callable[[F], F]:
         click.option("--connect-timeout", type=_DURATION, default=30.0, help=f"Seconds to reach {target}."),
         click.option("--max-connections", type=_COUNT, help="Connections at a time; more are refused."),
         click.option("--max-per-client", type=_COUNT, help="The same of one client; a /64 is one."),
+        click.option("--max-rate-per-client", type=_RATE, help="New connections a second of one client."),
+        click.option(
+            "--keepalive", type=_DURATION, default=60.0, help="Seconds without a byte until a side is asked for a sign."
+        ),
         click.option("--drain", type=Seconds(min=0), default=30.0, help="Seconds for connections to end on SIGTERM."),
         click.option("--control", metavar="PATH", help="Open a control socket for `dualstack ports`."),
         serving_options,
@@ -131,4 +141,5 @@ def service_options(target: str) -> Callable[[F], F]:
 
 
 _DURATION = Seconds(min=0, min_open=True)
+_RATE = click.FloatRange(min=0, min_open=True)
 _COUNT = click.IntRange(min=1)

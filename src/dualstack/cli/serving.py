@@ -1,6 +1,7 @@
 """What `relay` and `gateway` share: run it, and say on standard output that it is ready."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -10,12 +11,13 @@ from dualstack.cli.choices import OneOf
 from dualstack.cli.output import print_json
 from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration
+from dualstack.errors import DualstackError, ExitCode
 from dualstack.gateway.config.page_address import page_endpoints
 from dualstack.gateway.log import open_log
 from dualstack.gateway.runner import run
 from dualstack.gateway.served import Served
 
-__all__ = ["run_gateway", "serving_options"]
+__all__ = ["in_log", "run_gateway", "serving_options"]
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -51,8 +53,12 @@ def run_gateway(
     access_log: str | None = None,
     control: str | None = None,
     load: Callable[[], Configuration] | None = None,
+    notes: Iterable[str] = (),
 ) -> None:
-    """Run `config` until a signal ends it; `workers`, `page` and `access_log` instead of what it says."""
+    """Run `config` until a signal ends it; `workers`, `page` and `access_log` instead of what it says.
+
+    `notes` are told first, to whom is not quiet.
+    """
     given = {"workers": workers, "page": None if page is None else page_endpoints(page), "access_log": access_log}
     options = {key: value for key, value in given.items() if value is not None}
 
@@ -66,9 +72,30 @@ def run_gateway(
     def meant(written: Configuration) -> Configuration:
         return replace(written, **options) if options else written  # type: ignore[arg-type]
 
-    log_to = open_log(log or config.log, quiet=quiet)
     again = None if load is None else lambda: meant(load())
-    run(meant(config), log_to, ready=ready, load=again, control=control)
+    with in_log(lambda: log or config.log):
+        log_to = open_log(log or config.log, quiet=quiet)
+        for note in notes:
+            if log_to.form == "json":
+                log_to.info("note", why=note)
+            elif not quiet:
+                click.echo(f"dualstack: {note}", err=True)
+        run(meant(config), log_to, ready=ready, load=again, control=control)
+
+
+@contextmanager
+def in_log(form: Callable[[], str]) -> Iterator[None]:
+    """What ends it within is the log's last line, where that is JSON: who reads it by a program reads no other form."""
+    try:
+        yield
+    except (DualstackError, OSError) as error:
+        if form() != "json":
+            raise
+        code = error.exit_code if isinstance(error, DualstackError) else ExitCode.UNAVAILABLE
+        log = open_log("json")
+        log.error("ended", why=str(error), exit_code=int(code))  # noqa: TRY400 - it is no logger, and a trace says less
+        log.close()
+        raise click.exceptions.Exit(code) from error
 
 
 def _print_ready(gateway: Served, control: str | None) -> None:

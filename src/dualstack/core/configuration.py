@@ -10,7 +10,7 @@ from math import inf
 from dualstack.core.address import Address
 from dualstack.core.endpoint import Endpoint, Wildcard
 from dualstack.core.forwarding import implied_rules
-from dualstack.core.suggestion import listed
+from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError
 
 __all__ = [
@@ -125,6 +125,10 @@ class Service:
         v6only: with `listen`, IPv6 alone on `[::]`.
         handshake_timeout_s: for what a client has to say first, to a forward proxy or in a PROXY header.
         idle_timeout_s: a connection without a byte for so long is ended.
+        is_unbounded: nobody has said that a silent connection may stay for ever, and it may.
+        keepalive_s: after so long without a byte each side is asked whether it is still there; off is `inf`.
+        max_children: how many children of an `exec:` target may live at a time.
+        max_rate_per_client: new connections a second from one client.
         drain_s: how long connections may go on after the end was asked for.
         proxy_in: prefixes of the senders whose connections begin with a PROXY header.
         proxy_out: the version of the PROXY header that the target gets; None sends none.
@@ -145,10 +149,14 @@ class Service:
     reach: tuple[str, ...] = ()
     nat64: tuple[str, ...] = ()
     idle_timeout_s: float = inf
+    is_unbounded: bool = False
+    keepalive_s: float = 60.0
     connect_timeout_s: float = 30.0
     handshake_timeout_s: float = 10.0
     max_connections: int | None = None
     max_per_client: int | None = None
+    max_rate_per_client: float | None = None
+    max_children: int = 64
     drain_s: float = 30.0
     proxy_in: tuple[str, ...] = ()
     proxy_out: int | None = None
@@ -208,6 +216,6 @@ class Configuration:
         """
         port = self.ports_by_key.get(name.casefold())
         if port is None:
-            known = listed(name, [port.name for port in self.ports])
+            known = those_known(name, [port.name for port in self.ports])
             raise ConfigError(self.where, key, f"no [ports.{name}]; there are: {known}")
         return port

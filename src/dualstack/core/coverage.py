@@ -31,8 +31,8 @@ class Claim:
     build: Sockets = Sockets.AUTO
     interface: str | None = None
     name: str = field(default="", compare=False)
-    freebind: bool = field(default=False, compare=False)
-    is_bindable: bool = field(default=False, compare=False)
+    freebind: bool = False
+    is_bindable: bool = False
 
     @property
     def is_wildcard(self) -> bool:

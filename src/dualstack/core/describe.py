@@ -12,6 +12,7 @@ from types import MappingProxyType
 from dualstack.core.address import Address
 from dualstack.core.embedded import Embedded, Nat64, embedded_ipv4
 from dualstack.core.endpoint import Host, ServiceNumber, Wildcard, bracketed, parse_host, parse_host_port
+from dualstack.core.idna import ascii_name
 from dualstack.core.in6 import IN6_TESTS
 from dualstack.core.inet_aton import legacy_ipv4
 from dualstack.core.registry import classes_of, is_public
@@ -147,8 +148,9 @@ def _is_like_endpoint(text: str) -> bool:
 
 
 def _of_endpoint(text: str, nat64: Nat64 | None, service: ServiceNumber | None) -> Description:
+    name, colon, rest = text.partition(":")
     try:
-        host, port = parse_host_port(text, service=service)
+        host, port = parse_host_port(f"{ascii_name(name)}{colon}{rest}", service=service)
     except AddressError as error:
         return Description(input=text, family=Family.ENDPOINT_INVALID, error=error.why)
     shown = bracketed(host.canonical if isinstance(host, Address) else host)
@@ -188,10 +190,12 @@ def _of_name(text: str, error: AddressError) -> Description:
     if not text or text.isdecimal() or not _NOT_IN_NAMES.isdisjoint(text):
         return Description(input=text, error=error.why)
     try:
-        parse_host(text)
+        written = ascii_name(text)
+        parse_host(written)
     except AddressError as no_name:
         return Description(input=text, error=no_name.why)
-    return Description(input=text, family=Family.NAME, classes=("name",), public=Public.RESOLVE)
+    asked = None if text.isascii() else written
+    return Description(input=text, family=Family.NAME, canonical=asked, classes=("name",), public=Public.RESOLVE)
 
 
 _NOT_IN_NAMES = frozenset(":%/")

@@ -16,7 +16,7 @@ from dualstack.core.configuration import Configuration, Port, Service, Target
 from dualstack.core.domino_keys import NRPC, NRPC_NUMBER, SERVERS, Server
 from dualstack.core.endpoint import Wildcard, parse_host_port
 from dualstack.core.notes_ini import NotesIni, Setting
-from dualstack.core.suggestion import listed
+from dualstack.core.suggestion import those_known
 from dualstack.errors import AddressError, ConfigError
 
 __all__ = ["Domino", "Given", "domino"]
@@ -237,7 +237,7 @@ class _Reading:
     def _port_named(self, name: str, setting: Setting) -> Port:
         port = self._ports.get(name.casefold())
         if port is None:
-            known = listed(name, [port.name for port in self._ports.values()])
+            known = those_known(name, [port.name for port in self._ports.values()])
             raise self._wrong(setting, f"there is no port {name!r}; there are: {known}")
         return port
 
@@ -246,7 +246,7 @@ class _Reading:
         for name in (*self._given.targets, *self._given.without):
             if name not in self._known:
                 raise ConfigError(
-                    "", "", f"no service {name!r} in {self._where}; there are: {listed(name, self._known)}"
+                    "", "", f"no service {name!r} in {self._where}; there are: {those_known(name, self._known)}"
                 )
         known = [server.name for server in SERVERS]
         for name in self._given.numbers:

@@ -27,6 +27,7 @@ __all__ = [
     "ServiceNumber",
     "Wildcard",
     "bracketed",
+    "is_localhost",
     "parse_host",
     "parse_host_port",
     "parse_listen",
@@ -155,8 +156,30 @@ def parse_host(text: str) -> Host:
     """
     host_text, port_text = _split(text)
     if port_text is not None:
-        raise AddressError(text, f"a port has no place here: write {host_text or Wildcard.ANY}")
+        raise AddressError(text, f"a port has no place here: write {host_text or _without_port(text)}")
     return _read_host(text, host_text)
+
+
+def _without_port(text: str) -> str:
+    """What to write for a number alone, which inet_aton(3) reads as an address."""
+    legacy = legacy_ipv4(text)
+    return "* for every address" if legacy is None else f"* for every address; {_meant(legacy.address)}"
+
+
+def _meant(address: Address) -> str:
+    if address.is_unspecified:
+        return f"if {address} is meant, write that; if this host, 127.0.0.1"
+    return f"if {address} is meant, write that"
+
+
+def is_localhost(name: str) -> bool:
+    """Whether it is a name of this host's loopback that nobody is asked for (RFC 6761 section 6.3).
+
+    >>> is_localhost("localhost."), is_localhost("shop.LOCALHOST"), is_localhost("notlocalhost")
+    (True, True, False)
+    """
+    name = name.casefold().removesuffix(".")
+    return name == "localhost" or name.endswith(".localhost")
 
 
 def parse_port(text: str, *, service: ServiceNumber | None = None) -> int:
@@ -265,14 +288,15 @@ def _read_plain(host: str) -> Host:
     """IPv4 or a name: what ends in a number is IPv4 or nothing, as a name's last label is never one (RFC 3696)."""
     legacy = legacy_ipv4(host)
     if legacy is not None:
-        raise AddressError(host, f"an old {legacy.form.value} form of IPv4: if {legacy.address} is meant, write that")
+        raise AddressError(host, f"an old {legacy.form.value} form of IPv4: {_meant(legacy.address)}")
     if "%" in host or _ENDS_IN_NUMBER.search(host):
         return Address(host)
     return _checked_name(host)
 
 
 _ENDS_IN_NUMBER = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?$")
-_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+# What the C library and curl pass on: RFC 1123 section 2.1, and the _ and the last - that names have in the field.
+_LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}")
 _NAME_MAX = 253  # RFC 1035 section 2.3.4 as text, without the last dot
 
 
@@ -291,4 +315,4 @@ def _why_no_label(label: str) -> str:
         return "no name: two dots with nothing between them, or a dot in front"
     if len(label) > 63:
         return f"no name: {label[:12]}... has more than 63 characters between two dots"
-    return f"no name: {label!r} is not made of letters, digits, _ and inner hyphens"
+    return f"no name: {label!r} is not made of letters, digits, _ and hyphens behind them"

@@ -216,8 +216,10 @@ def _instead(
     fails = [outcome for outcome in prediction.steps if outcome.errno not in {None, UNKNOWN, SKIPPED}]
     yield from (f"another address: {outcome.why}" for outcome in fails if outcome.against is None)
     if any(outcome.against is not None for outcome in fails):
-        yield _remedy(settings, sockets, case)
+        yield _remedy(settings, sockets, case) or _NO_OPTION
         yield from _in_one_program(settings, sockets)
+    elif any(outcome.errno is UNKNOWN and outcome.against is not None for outcome in prediction.steps):
+        yield from filter(None, (_remedy(settings, sockets, case),))
     unset = [each for each in sockets if each.sock.family == 6 and each.sock.v6only is None]
     for each in unset:
         if each.sock.address.is_unspecified and any(other.differences for other in elsewhere):
@@ -243,11 +245,14 @@ def _in_one_program(settings: Settings, sockets: Sequence[Labelled]) -> Iterator
 
 
 def _remedy(settings: Settings, sockets: Sequence[Labelled], case: Case) -> str:
-    """The first change with which no socket is in the way of another, tried on the oracle."""
+    """The first change with which none is in the way of another, tried on the oracle; empty where none is known."""
     for what, change in _REMEDIES:
         changed = [change(each) for each in sockets]
         tried = replace(case, sockets=tuple(each.sock for each in changed), destinations=(), sources=())
         if all(outcome.errno is None or outcome.against is None for outcome in predict(tried).steps):
             texts = " ".join(f"'{each.written}'" for each in changed)
             return f"{what}: dualstack explain {texts} --os {settings.stack.name}"
-    return "another port number or other addresses: no option lets these stand side by side"
+    return ""
+
+
+_NO_OPTION = "another port number or other addresses: no option lets these stand side by side"

@@ -136,7 +136,7 @@ def loops(config: Configuration, specs: Sequence[SocketSpec], facts: HostFacts) 
 def _met(target: Endpoint, own: Sequence[SocketSpec], service: Service, facts: HostFacts) -> SocketSpec | None:
     """The first of our own sockets that a connection to `target` would reach."""
     stack = stack_named(facts.system)
-    local = {address for interface in facts.interfaces for address in interface.addresses}
+    local = {address for interface in facts.interfaces for address in interface.addresses} | facts.own
     here = tuple(address for address in target_addresses(target, facts) if address in local or address.is_loopback)
     sockets = tuple(planned_sock(replace(spec, shared=True), stack) for spec in own)
     case = Case(stack, service.protocol, sockets, opening(service.protocol, range(len(own))), destinations=here)

@@ -82,6 +82,7 @@ class HostFacts:
         names: listening names that were looked up for the plan.
         answers: what the kernel said to a bind of each address alone: the errno's name, None where it was bound. What
             was not asked is worked out from the interfaces.
+        own: addresses of targets that are this host's by its routes, though no interface may have them.
     """
 
     system: str = "linux"
@@ -94,3 +95,4 @@ class HostFacts:
     may_bind_low: bool = True
     names: Mapping[str, tuple[Address, ...]] = field(default_factory=lambda: MappingProxyType({}))
     answers: Mapping[BindAsk, str | None] = field(default_factory=lambda: MappingProxyType({}))
+    own: frozenset[Address] = frozenset()

@@ -1,17 +1,26 @@
-"""International names in the ASCII form that resolvers know (RFC 5891), label by label.
+"""International names in the ASCII form that resolvers know, label by label, as curl and browsers ask for them.
 
-Only what every version of IDNA reads alike is encoded. A label that mapping alone makes ASCII (full-width digits,
-the Kelvin sign), one with a character that IDNA 2003 and 2008 disagree on (the sharp s, the final sigma, the joiners),
-and the dots of other scripts are refused: they are how one name, or an address, passes for another.
+With the package `idna` (the extra of that name) each label is mapped by UTS 46, not transitional: the sharp s, the
+final sigma and the joiners are letters of their own, as IDNA 2008 has them (RFC 5891).
+Without it only what every version of IDNA reads alike is encoded, and such a letter is refused.
+
+Either way, a label that mapping alone makes ASCII (full-width digits, the Kelvin sign), and the dots of other scripts,
+are refused: they are how one name, or an address, passes for another.
 """
+
+from collections.abc import Callable
 
 from dualstack.errors import AddressError
 
 __all__ = ["ascii_name"]
 
 _DOTS = "\u3002\uff0e\uff61"  # RFC 3490 section 3.1 takes them for a dot
-_DEVIATIONS = "\u00df\u03c2\u200c\u200d"  # UTS 46 section 7, table 1
+_DEVIATIONS = "\u00df\u1e9e\u03c2\u200c\u200d"  # UTS 46 section 7, table 1, and the capital sharp s
+_JOINERS = "\u200c\u200d"
 _ACE = "xn--"
+_LABEL_MAX = 63
+# UTS 46 section 4.1 leaves what else ASCII has to the caller.
+_ASCII_IN_LABELS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 def ascii_name(name: str) -> str:
@@ -27,16 +36,60 @@ def ascii_name(name: str) -> str:
         return name
     if any(dot in name for dot in _DOTS):
         raise AddressError(name, "it has a dot of another script in it: write a plain one")
-    return ".".join(label if label.isascii() else _encoded(name, label) for label in name.split("."))
+    encode = _encoder()
+    return ".".join(label if label.isascii() else _encoded(name, label, encode) for label in name.split("."))
 
 
-def _encoded(name: str, label: str) -> str:
-    if any(character in label for character in _DEVIATIONS):
-        raise AddressError(name, f"{label!r} has a character that is read in two ways: write the name's xn-- form")
+def _encoder() -> Callable[[str, str], str]:
     try:
-        encoded = label.encode("idna").decode("ascii")
-    except UnicodeError as error:
-        raise AddressError(name, f"{label!r} is no part of an international name: {error}") from None
+        import idna  # noqa: F401 - its tables are read where somebody writes such a name, and nowhere else
+    except ImportError:
+        return _encoded_alike
+    return _encoded_by_uts46
+
+
+def _encoded(name: str, label: str, encode: Callable[[str, str], str]) -> str:
+    encoded = encode(name, label)
     if not encoded.startswith(_ACE):
         raise AddressError(name, f"{label!r} only looks international: if {encoded} is meant, write that")
+    if len(encoded) > _LABEL_MAX:
+        raise _no_part(name, label, f"it has more than {_LABEL_MAX} characters as {encoded[:12]}...")
     return encoded
+
+
+def _encoded_by_uts46(name: str, label: str) -> str:
+    """UTS 46 section 4, with CheckBidi and CheckJoiners; of ASCII only what names are made of."""
+    import idna
+
+    try:
+        mapped = idna.uts46_remap(label, std3_rules=False, transitional=False)
+        if mapped.isascii():
+            return mapped
+        idna.check_nfc(mapped)
+        idna.check_initial_combiner(mapped)
+        idna.check_bidi(mapped)
+    except (idna.IDNAError, ValueError) as error:
+        raise _no_part(name, label, str(error)) from None
+    for place, character in enumerate(mapped):
+        if character.isascii() and character not in _ASCII_IN_LABELS:
+            raise _no_part(name, label, f"{character!r} is in no name")
+        if character in _JOINERS and not idna.valid_contextj(mapped, place):
+            raise _no_part(name, label, f"a joiner, U+{ord(character):04X}, joins nothing there")
+    if mapped.startswith(("-", _ACE)):
+        raise _no_part(name, label, "it begins with a hyphen, or with xn-- and is none")
+    return _ACE + mapped.encode("punycode").decode("ascii")
+
+
+def _encoded_alike(name: str, label: str) -> str:
+    """By Python's own tables, those of IDNA 2003 (RFC 3490)."""
+    if any(character in label for character in _DEVIATIONS):
+        why = "has a character that is read in two ways: write the name's xn-- form, or install dualstack[idna]"
+        raise AddressError(name, f"{label!r} {why}")
+    try:
+        return label.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise _no_part(name, label, str(error)) from None
+
+
+def _no_part(name: str, label: str, why: str) -> AddressError:
+    return AddressError(name, f"{label!r} is no part of an international name: {why}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from dualstack.core.address import Address
-from dualstack.core.endpoint import Endpoint, Wildcard
+from dualstack.core.endpoint import Endpoint, Wildcard, is_localhost
 from dualstack.errors import AddressError
 
 __all__ = ["narrowed"]
@@ -34,7 +34,7 @@ def _host(endpoint: Endpoint, family: int) -> Address | str | Wildcard:
     if isinstance(host, Wildcard) or host == _ANY[6]:
         return _ANY[family]
     if isinstance(host, str):
-        return _LOOPBACK[family] if host.casefold() == "localhost" else host
+        return _LOOPBACK[family] if is_localhost(host) else host
     if host.canonical.version != family:
         raise AddressError(str(endpoint), f"is IPv{host.canonical.version}, and IPv{family} alone is asked for")
     return host

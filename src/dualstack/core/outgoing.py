@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from dualstack.core.address import Address
 from dualstack.core.configuration import BOTH, Configuration, Link, Port
-from dualstack.core.endpoint import Endpoint, Wildcard
+from dualstack.core.endpoint import Endpoint, Wildcard, is_localhost
 from dualstack.core.hostfacts import HostFacts
 from dualstack.errors import AddressError
 
@@ -41,7 +41,7 @@ def dialable_families(
     """
     bind = port.bind
     if isinstance(bind, str):
-        found = LOOPBACKS if bind.casefold() == "localhost" else names.get(bind, ())
+        found = LOOPBACKS if is_localhost(bind) else names.get(bind, ())
         return frozenset(address.canonical.version for address in found) or BOTH
     if isinstance(bind, Wildcard):
         return frozenset({6}) if port.v6only else BOTH
@@ -102,6 +102,6 @@ def target_addresses(target: Endpoint, facts: HostFacts) -> tuple[Address, ...]:
         if host.is_unspecified:
             return (LOOPBACKS[0] if host.version == 4 else LOOPBACKS[1],)
         return (host.canonical,)
-    if isinstance(host, Wildcard) or host.casefold() == "localhost":
+    if isinstance(host, Wildcard) or is_localhost(host):
         return LOOPBACKS
     return facts.names.get(host, ())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration, ExecTarget, Port, Service, Sockets, UnixTarget
 from dualstack.core.coverage import Claim, settle
-from dualstack.core.endpoint import Endpoint, Wildcard
+from dualstack.core.endpoint import Endpoint, Wildcard, is_localhost
 from dualstack.core.foreseen import Conflict, foreseen, loops
 from dualstack.core.hostfacts import BindAsk, HostFacts
 from dualstack.core.opening import opening, planned_sock
@@ -148,7 +148,7 @@ def _hosts(host: Address | str | Wildcard, where: str, key: str, facts: HostFact
         return (host.canonical,)
     if isinstance(host, Wildcard):
         return (host,)
-    if host.casefold() == "localhost":
+    if is_localhost(host):
         return LOOPBACKS
     found = facts.names.get(host)
     if not found:
@@ -230,7 +230,7 @@ def _on_this_host(claims: Sequence[Claim], facts: HostFacts, notes: list[str]) -
 def _is_absent_loopback(claim: Claim, facts: HostFacts) -> bool:
     """Where IPv6 is off altogether, more is said than that `::1` is absent."""
     ask = _ask(claim)
-    is_loopback = claim.name.casefold() == "localhost" and (facts.ipv6 or claim.host == LOOPBACKS[0])
+    is_loopback = is_localhost(claim.name) and (facts.ipv6 or claim.host == LOOPBACKS[0])
     return is_loopback and ask is not None and facts.answers.get(ask) == "EADDRNOTAVAIL"
 
 

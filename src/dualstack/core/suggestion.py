@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["closest", "listed", "suggestion"]
+__all__ = ["closest", "suggestion", "those_known"]
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
@@ -28,10 +28,10 @@ def suggestion(word: str, known: Iterable[str], *, otherwise: str = "there are")
     return f"{otherwise} {', '.join(known)}" if known else "there are none"
 
 
-def listed(word: str, known: Iterable[str]) -> str:
+def those_known(word: str, known: Iterable[str]) -> str:
     """All that are known, and which of them may have been meant: what follows `there are`.
 
-    >>> listed("srver", ["client", "server"])
+    >>> those_known("srver", ["client", "server"])
     'client, server; did you mean server?'
     """
     known = list(known)

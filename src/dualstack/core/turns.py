@@ -3,9 +3,10 @@
 A job that has begun cannot be stopped, so a place that it has is gone until it ends by itself. What keeps one asker
 from having all of them is decided when a job begins:
 
-    a client     has 32 places while few are taken (one asks a browser's worth of names), then a 128th of the free ones,
-                 but two: a name has two families. The more are asking, the fewer each has. What it has abandoned gives
-                 its place up, but only so often: the stuck are no more than the places it may have.
+    a client     alone at its service has nearly half of the places: it may be a network behind one address. Beside
+                 others it has 32 while few are taken (a browser's worth of names), then a 128th of the free ones, but
+                 two: a name has two families. The more are asking, the fewer each has. What it has abandoned gives its
+                 place up, but only so often: the stuck are no more than the places it may have.
     a service    has at most seven times as many as are left free, so all of its clients together leave an eighth; two
                  such services leave a fifteenth, and so on: there is always a place for one that asks little.
     the program  itself has 32, and what it has abandoned is bounded as a service's.
@@ -32,6 +33,7 @@ _LEAST = 2
 _CLIENTS_SHARE = 128
 _SERVICES_TIMES = 7
 _STUCK_TIMES = 2
+_ALONE_16THS = 7
 
 
 class Asker(NamedTuple):
@@ -108,7 +110,7 @@ class Turns(Generic[T]):
                 continue
             for key, client in service.ring.items():
                 asker = Asker(name, key)
-                if self._has_room(asker, client):
+                if self._has_room(asker, client, is_alone=len(service.clients) == 1):
                     self._services.move_to_end(name)
                     return self._begun(asker, service, client), asker
         return None
@@ -129,9 +131,11 @@ class Turns(Generic[T]):
         client.stuck -= not was_wanted
         self._tidy(asker, service, client)
 
-    def _has_room(self, asker: Asker, client: _Client[T]) -> bool:
+    def _has_room(self, asker: Asker, client: _Client[T], *, is_alone: bool) -> bool:
         if asker == MYSELF:
             return client.wanted < _WHILE_FEW
+        if is_alone:
+            return client.wanted + client.stuck < max(_WHILE_FEW, self.places * _ALONE_16THS // 16)
         is_few = self.running < _FEW_TAKEN
         share = _WHILE_FEW if is_few else max(_LEAST, (self.places - self.running) // _CLIENTS_SHARE)
         return client.wanted < share and client.wanted + client.stuck < _STUCK_TIMES * share

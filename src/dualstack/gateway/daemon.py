@@ -5,7 +5,6 @@ It knows ports, services and their sockets; it moves no byte and decides no fami
 """
 
 import asyncio
-import errno
 import socket
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,7 +16,7 @@ from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration, ForwardTarget, Service
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.socketspec import SocketSpec
-from dualstack.core.suggestion import listed
+from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError, ListenError
 from dualstack.gateway.children import Children
 from dualstack.gateway.config.planning import gather_facts, mention_what_needs_a_restart, report, working_plan
@@ -32,6 +31,7 @@ from dualstack.gateway.privileges import descriptor_limit
 from dualstack.gateway.processes.supply import Supply
 from dualstack.gateway.processes.upgrade import Heritage
 from dualstack.gateway.regain import socket_list, why_lost
+from dualstack.gateway.replacing import let_share, open_in_place, opened_anew
 from dualstack.gateway.routes import Route, route_to
 from dualstack.gateway.service import RunningService
 from dualstack.gateway.total import Total
@@ -117,7 +117,7 @@ class Gateway:
         """
         for name in stopped:
             self.ports.setdefault(name.casefold(), NamedPort(name, "", PortState.STOPPED))
-        stay = {spec.identity for spec in specs} - _opened_anew(opened)
+        stay = {spec.identity for spec in specs} - opened_anew(opened)
         gone = [listening for listening in self._listenings() if listening.planned.identity not in stay]
         self._names = names
         self._enter(config, specs, opened)
@@ -129,7 +129,7 @@ class Gateway:
         self, config: Configuration, specs: Sequence[SocketSpec], opened: Mapping[SocketSpec, socket.socket]
     ) -> None:
         """Make `config` what runs; `opened` has a socket for each spec that is not there yet."""
-        anew = _opened_anew(opened)
+        anew = opened_anew(opened)
         listenings = {each.planned.identity: each for each in self._listenings() if each.planned.identity not in anew}
         self.config = config
         self.total.limit = config.max_connections
@@ -155,6 +155,7 @@ class Gateway:
     def _let_in_by(self, listening: Listening, service: RunningService, port: NamedPort) -> None:
         """Put another service behind a socket that stays; who came in before stays with the one before."""
         if listening.door.service is service and listening.door.port is port:
+            self._ears.settle(listening.sock, listening.door)
             return
         listening.door = Door(service, port)
         if port.state is PortState.LISTENING:
@@ -223,7 +224,7 @@ class Gateway:
         try:
             return self.ports[name.casefold()]
         except KeyError:
-            known = listed(name, [port.name for port in self.ports.values()])
+            known = those_known(name, [port.name for port in self.ports.values()])
             raise ConfigError("", "", f"no port {name!r}; there are: {known}") from None
 
     async def stop_port(self, name: str, *, drain_s: float | None = None, release: bool = False) -> int:
@@ -312,29 +313,20 @@ class Gateway:
         gone = [listening for listening in self._listenings() if listening.planned.identity not in wanted]
         kept = [old[spec.identity] for spec in planned.sockets if spec.identity in old]
         for listening in kept:
-            _let_share(listening, planned.sockets)
+            let_share(listening, planned.sockets)
         opened = self._replace(fresh, gone, held={listening.spec.port for listening in kept})
         self.take(config, planned.sockets, facts.names, dict(zip(fresh, opened, strict=True)))
         report(self._log, config, planned, facts)
         self._log.info("reloaded", opened=len(fresh), closed=len(gone), kept=len(kept))
 
     def _replace(self, fresh: Sequence[SocketSpec], gone: Sequence[Listening], held: set[int]) -> list[socket.socket]:
-        """Open `fresh`; where old sockets of ours are in the way, these step aside, and step back on failure."""
         numbers = {(spec.proto, spec.port) for spec in fresh}
         in_the_way = [listening for listening in gone if (listening.spec.proto, listening.spec.port) in numbers]
-        try:
+
+        def opening() -> list[socket.socket]:
             return [sockets[0] for sockets in self._supply.open(fresh, held=held)]
-        except ListenError as error:
-            if error.errno != errno.EADDRINUSE or not in_the_way:
-                raise
-        for listening in in_the_way:
-            listening.step_aside(self._ears)
-        try:
-            return [sockets[0] for sockets in self._supply.open(fresh, held=held)]
-        except ListenError:
-            for listening in in_the_way:
-                self._bring_back(listening)
-            raise
+
+        return open_in_place(opening, in_the_way, self._ears, self._bring_back)
 
     def _bring_back(self, listening: Listening) -> None:
         port = listening.door.port
@@ -448,14 +440,3 @@ def _door(gate: object) -> Door:
     """The gates of this gateway are all doors."""
     assert isinstance(gate, Door)  # noqa: S101 - no other is ever given to the data plane
     return gate
-
-
-def _opened_anew(opened: Mapping[SocketSpec, socket.socket]) -> set[tuple[object, ...]]:
-    return {spec.identity for spec, sock in opened.items() if sock.fileno() >= 0}
-
-
-def _let_share(listening: Listening, specs: Sequence[SocketSpec]) -> None:
-    """A socket that stood alone gets company: SO_REUSEPORT is read live (Linux: inet_csk_bind_conflict)."""
-    spec = next(spec for spec in specs if spec.identity == listening.planned.identity)
-    if spec.shared and listening.sock.fileno() >= 0:
-        listening.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -6,6 +6,7 @@ from socket import SOCK_DGRAM, socket
 from dualstack.gateway.datagrams.plane import DatagramPlane
 from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.gateway.door import Door
+from dualstack.kernel.streams import keep_alive
 
 __all__ = ["Ears"]
 
@@ -19,7 +20,13 @@ class Ears:
 
     def listen(self, sock: socket, door: Door) -> None:
         """Let clients in by `sock`."""
+        self.settle(sock, door)
         self._plane(sock).listen(sock, door)
+
+    def settle(self, sock: socket, door: Door) -> None:
+        """Have connections that come in by `sock` be as the service wants them; a reload may want them otherwise."""
+        if sock.type != SOCK_DGRAM and sock.fileno() >= 0:
+            keep_alive(sock, door.service.policy.service.keepalive_s)
 
     def unlisten(self, sock: socket) -> None:
         """Let nobody in; nothing happens where it did not listen. Flows of UDP end: they answer by this socket."""

@@ -27,11 +27,11 @@ class InterfaceWatch:
 
     Args:
         sockets: gives those that are open, whenever it is asked.
-        renew: opens the sockets anew that are bound to an interface of before.
+        renew: begins to open the sockets anew that are bound to an interface of before; false where it cannot now.
         log: where is said which sockets hear nothing.
     """
 
-    def __init__(self, sockets: Callable[[], Iterable[Bound]], renew: Callable[[], None], log: Log) -> None:
+    def __init__(self, sockets: Callable[[], Iterable[Bound]], renew: Callable[[], bool], log: Log) -> None:
         self._sockets = sockets
         self._renew = renew
         self._log = log
@@ -81,22 +81,20 @@ class InterfaceWatch:
             self._gone.add(spec.identity)
             why = "nobody is heard there until there is an interface of that name again"
             self._log.warning("interface gone", **_shown(spec), why=why)
-        if now is Hearing.ANEW and self._is_worth_a_try(spec):
-            self._log.info("interface back", **_shown(spec))
-            self._renew()
+        if now is Hearing.ANEW:
+            self._try(spec)
 
-    def _is_worth_a_try(self, spec: SocketSpec) -> bool:
+    def _try(self, spec: SocketSpec) -> None:
         """Once for each interface that comes, as soon as it has the address or will have it in a moment."""
         interfaces = read_interfaces()
         answers = answers_of([spec.ask])
         if any(answers.values()) and not tentative(answers, interfaces):
-            return False
+            return
         names = {each.name: each.index for each in interfaces}
         key = spec.identity, names.get(str(device_named(spec)))
-        if key in self._tried:
-            return False
-        self._tried.add(key)
-        return True
+        if key not in self._tried and self._renew():
+            self._tried.add(key)
+            self._log.info("interface back", **_shown(spec))
 
 
 def _shown(spec: SocketSpec) -> dict[str, object]:

@@ -105,4 +105,9 @@ def _literal_target(service: Service, route: Route, reach: Judge | None) -> tupl
 
 
 def _target(service: Service, found: tuple[Hop, ...]) -> Target:
-    return Target(found, idle_timeout_s=service.idle_timeout_s, connect_timeout_s=service.connect_timeout_s)
+    return Target(
+        found,
+        idle_timeout_s=service.idle_timeout_s,
+        connect_timeout_s=service.connect_timeout_s,
+        keepalive_s=service.keepalive_s,
+    )

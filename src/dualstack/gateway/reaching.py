@@ -17,7 +17,7 @@ from dualstack.gateway.clients import client_of
 from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.gateway.policy import Policy
 from dualstack.gateway.watch.tally import Book
-from dualstack.kernel.streams import NO_ROOM, SockAddr
+from dualstack.kernel.streams import NO_ROOM, SockAddr, keep_alive
 from dualstack.net.pool import asked_by
 
 __all__ = ["reach"]
@@ -58,10 +58,13 @@ async def _dial(target: Endpoint, policy: Policy, plane: DataPlane, book: Book) 
     while True:
         note, left_s = book.dialling(target).note, max(deadline - loop.time(), 0.0)
         try:
-            return await dialer.connect(str(target.host), target.port, timeout=left_s, on_step=note)
+            server = await dialer.connect(str(target.host), target.port, timeout=left_s, on_step=note)
         except (DualstackError, OSError) as error:
             if not _is_for_want_of_room(error):
                 raise
+        else:
+            keep_alive(server, policy.service.keepalive_s)
+            return server
         waits_from = loop.time()
         await plane.room()
         deadline += loop.time() - waits_from

@@ -17,7 +17,7 @@ from dualstack.core.access import Verdict
 from dualstack.core.address import Address
 from dualstack.core.configuration import BOTH, Configuration, Port
 from dualstack.core.embedded import nat64_prefix
-from dualstack.core.endpoint import Endpoint
+from dualstack.core.endpoint import Endpoint, is_localhost
 from dualstack.core.outgoing import LOOPBACKS, dialable_families, link_matches
 from dualstack.core.outlet import FAMILY_NAMES, Judge, Outlet, Source
 from dualstack.core.sockaddr import SocketAddress
@@ -87,7 +87,7 @@ def _sources(port: Port, config: Configuration, names: Mapping[str, tuple[Addres
     if isinstance(port.bind, Address) and not port.bind.canonical.is_unspecified:
         bound: tuple[Address, ...] = (port.bind.canonical,)
     elif isinstance(port.bind, str):
-        bound = LOOPBACKS if port.bind.casefold() == "localhost" else names.get(port.bind, ())
+        bound = LOOPBACKS if is_localhost(port.bind) else names.get(port.bind, ())
     else:
         return dict.fromkeys(dialable_families(port, config), Source(interface=port.interface))
     return {address.version: Source(address, interface=port.interface) for address in reversed(bound)}

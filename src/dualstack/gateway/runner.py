@@ -260,6 +260,8 @@ class _Signals:
             successor = await self._start_successor(heritage, self._notifier.environment())
         except (DualstackError, OSError) as error:
             self._log.error("upgrade refused", why=str(error), running="the program before")
+            # What came back meanwhile could not be bound to.
+            self._loop.call_soon(self.interfaces.look)
             return
         self._notifier.replaced_by(successor.pid)
         self.is_replaced = True
@@ -280,10 +282,12 @@ class _Signals:
         else:
             self._begin_reload(self._load)
 
-    def _renew(self) -> None:
+    def _renew(self) -> bool:
         """Open the sockets anew whose interface was made anew; what is configured stays."""
-        if not self._busy():
-            self._begin_reload(self._load_nothing)
+        if self._busy():
+            return False
+        self._begin_reload(self._load_nothing)
+        return True
 
     def _load_nothing(self) -> Configuration:
         return self._gateway.config

@@ -15,7 +15,9 @@ from dualstack.core.access import Verdict
 from dualstack.core.address import Address
 from dualstack.core.configuration import ExecTarget, ForwardTarget
 from dualstack.core.endpoint import Endpoint
+from dualstack.core.flows import News
 from dualstack.core.guesses import Guesses
+from dualstack.core.rates import Rates
 from dualstack.errors import DualstackError, WireError
 from dualstack.gateway.children import Children
 from dualstack.gateway.clients import client_of, shown
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["RunningService"]
 
 _LEAVING = "the gateway is leaving"
+_CHILDREN = "max_children"
 _EMPTY_LINES_MAX = 8
 _PROXY_HEADER = "no whole PROXY header"
 
@@ -70,6 +73,8 @@ class RunningService:
         self._log = log
         self._repeats = Repeats(asyncio.get_running_loop(), service=policy.service.name)
         self.associations = Associations(asyncio.get_running_loop(), log)
+        self._rates = Rates()
+        self._news = News()
         self.guesses = Guesses()
         self._keeps_clients = True
         self._dialling: dict[asyncio.Task[None], Door] = {}
@@ -87,7 +92,14 @@ class RunningService:
         service = self.policy.service
         if service.max_per_client is not None and self.by_client[client] >= service.max_per_client:
             return f"max_per_client: {service.max_per_client}"
-        return None
+        return self.haste(client)
+
+    def haste(self, client: str) -> str | None:
+        """Why a client that makes connections too fast is not let in; None where it does not. Each question counts."""
+        rate = self.policy.service.max_rate_per_client
+        if rate is None or self._rates.allow(client, rate, asyncio.get_running_loop().time()):
+            return None
+        return f"max_rate_per_client: {rate:g}"
 
     def denial(self, peer: SockAddr) -> str | None:
         """Why the rules do not let this client in; None where they do."""
@@ -103,6 +115,8 @@ class RunningService:
         limit = self.policy.service.max_connections
         if limit is not None and self.connections >= limit:
             return f"max_connections: {limit}"
+        if isinstance(self.policy.service.target, ExecTarget) and self.connections >= self.policy.service.max_children:
+            return f"{_CHILDREN}: {self.policy.service.max_children}"
         return self.total.no_room()
 
     def hear(self, client: SocketType, sender: SockAddr, door: "Door") -> None:
@@ -163,10 +177,15 @@ class RunningService:
         sock.setblocking(False)
         admitted_by, said = self.policy, b""
         while (behind := await self._forward_one(sock, peer, door, target, said)) is not None:
-            said = await self._next_request(sock, door, behind)
+            said = b""
+            try:
+                said = await self._next_request(sock, door, behind)
+            finally:
+                # It has none, or nobody waits for it any more.
+                if not said:
+                    sock.close()
+                    door.leave(peer)
             if not said:
-                sock.close()
-                door.leave(peer)
                 return
             if self.policy is not admitted_by:
                 # A reload may have changed who is let in, and what is asked of whom.
@@ -347,6 +366,9 @@ class RunningService:
     def refused(self, peer: SockAddr, why: str, *, rule: str = "") -> None:
         """Write down who was not let in, and why; `rule` is what it is counted by, where `why` says more."""
         self.book.rules.refused(peer, rule or why, why if rule else "")
+        if why.startswith(_CHILDREN) and self._news.is_news(why, asyncio.get_running_loop().time()):
+            limit = self.policy.service.max_children
+            self._log.warning("children at their limit", service=self.name, limit=limit, key="max_children")
         self._repeats.say(self._log.info, "refused", rule or why, peer=shown(peer), why=why)
 
     def write_down(self, link: Link, port: str) -> None:

@@ -5,6 +5,7 @@ Never waits: what would block raises `BlockingIOError`, a connection under way i
 """
 
 import errno
+import math
 import os
 import select
 import socket
@@ -21,6 +22,7 @@ __all__ = [
     "begin_connect",
     "error_of",
     "is_ready",
+    "keep_alive",
     "new_socket",
     "reset",
     "without_delay",
@@ -124,6 +126,33 @@ def begin_connect(
         return sock
     sock.close()
     raise OSError(result, os.strerror(result))
+
+
+# macOS has another name for the first.
+_KEEP_IDLE = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))
+_KEEP_INTERVAL = getattr(socket, "TCP_KEEPINTVL", None)
+_KEEP_COUNT = getattr(socket, "TCP_KEEPCNT", None)
+_PROBES = 4
+# MAX_TCP_KEEPIDLE, include/net/tcp.h.
+_IDLE_MAX_S = 32767
+
+
+def keep_alive(sock: SocketType, after_s: float) -> None:
+    """Ask the peer after `after_s` without a byte whether it is still there (RFC 9293 section 3.8.4); `inf` is never.
+
+    One that has vanished is noticed after twice that. What is accepted from a listening socket has its settings.
+    """
+    if sock.family not in _INTERNET:
+        return
+    is_on = after_s != math.inf
+    seconds = int(min(max(after_s, 1.0), _IDLE_MAX_S))
+    wanted = ((_KEEP_IDLE, seconds), (_KEEP_INTERVAL, max(seconds // _PROBES, 1)), (_KEEP_COUNT, _PROBES))
+    # The connection may be gone already, which whoever reads from it is told.
+    with suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, is_on)
+        for option, value in wanted if is_on else ():
+            if option is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def without_delay(sock: SocketType) -> None:

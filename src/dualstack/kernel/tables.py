@@ -3,6 +3,7 @@
 A file that is none is refused, not waited for: a FIFO would be opened when somebody writes to it, a device never end.
 """
 
+import errno
 import os
 import stat
 import tomllib
@@ -15,7 +16,6 @@ __all__ = ["as_utf8", "parse_table", "read_bytes", "read_text"]
 _MOST_BYTES = 16 << 20
 _KINDS = {
     stat.S_IFIFO: "a FIFO",
-    stat.S_IFDIR: "a directory",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
     stat.S_IFSOCK: "a socket",
@@ -54,6 +54,8 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def _refuse_what_is_no_file(path: str | Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(mode):
         kind = _KINDS.get(stat.S_IFMT(mode), "no file")
         raise ConfigError(str(path), "", f"cannot be read: it is {kind}; name a regular file")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from dualstack.core.suggestion import listed, suggestion
+from dualstack.core.suggestion import suggestion, those_known
 from dualstack.errors import ConfigError
 from dualstack.lab.wire import Shape
 
@@ -189,7 +189,7 @@ def _checks(
     if kind.where is Where.LOOKUPS:
         return
     yield fault.host is None, f"which host? one of {', '.join(hosts)}"
-    yield fault.host not in hosts, f"there is no host {fault.host}; there are {listed(fault.host or '', hosts)}"
+    yield fault.host not in hosts, f"there is no host {fault.host}; there are {those_known(fault.host or '', hosts)}"
 
 
 _EXAMPLES = {Takes.NOTHING: "", Takes.TIME: "300ms or 2s", Takes.SHARE: "10%"}

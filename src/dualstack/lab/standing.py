@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dualstack.core.suggestion import listed
+from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError, DualstackError, ExitCode
 from dualstack.kernel.ourselves import our_module
 from dualstack.kernel.unix_sockets import connect_control_socket
@@ -78,7 +78,7 @@ def named(name: str | None) -> str:
         raise NetworkError(f"which lab? --name one of {', '.join(names)}")
     if name is None or name not in names:
         which = "no lab is up" if name is None else f"no lab {name} is up"
-        others = f"; there are {listed(name or '', names)}" if names else ""
+        others = f"; there are {those_known(name or '', names)}" if names else ""
         raise NetworkError(f"{which}: `dualstack lab up` makes one{others}")
     return name
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Self
 
-from dualstack.core.suggestion import listed
+from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError
 from dualstack.kernel.facts import read_facts
 from dualstack.lab.addressing import Addressing, Interface
@@ -136,7 +136,7 @@ class Wired:
         for host in hosts:
             if host not in self.declared:
                 raise ConfigError(
-                    "", f"names.{name}", f"there is no host {host}; there are {listed(host, self.declared)}"
+                    "", f"names.{name}", f"there is no host {host}; there are {those_known(host, self.declared)}"
                 )
         self.names[name_declared(name)] = hosts
         self._tell_resolver()

@@ -15,7 +15,7 @@ from dualstack.errors import DialError, LookupFailed
 from dualstack.net.dialer import Dialer
 from dualstack.net.lookups import system_table
 from dualstack.net.pool import POOL, LimitReachedError, why_late
-from dualstack.net.questions import ask
+from dualstack.net.questions import ask, files_for
 from dualstack.net.targets import HostLike, PortLike, read_target
 
 __all__ = ["destinations"]
@@ -46,6 +46,9 @@ async def destinations(
         AddressError: host or port can be none.
     """
     target = read_target(host, port)
+    files = files_for(target, dialer)
+    if files is not None:
+        await files.looked()
     asked = ask(target, dialer.outlet, dialer, monotonic())
     answers = [answer for _, answer in asked.known]
     questions = [partial(asked.find, lookup) for lookup in asked.lookups if lookup.family != SERVICES]

@@ -18,7 +18,7 @@ from dualstack.net.dial_literal import connect_literal
 from dualstack.net.dial_loop import LoopDial, Streams
 from dualstack.net.dialer import DEFAULT_DIALER, Dialer, OnStep, narrowed
 from dualstack.net.plain import is_plain
-from dualstack.net.questions import ask
+from dualstack.net.questions import ask, files_for
 from dualstack.net.source import SourceAddress, local_end_async, version_of
 from dualstack.net.targets import HostLike, PortLike, Target, read_target
 
@@ -248,6 +248,10 @@ async def _dial(  # noqa: PLR0917 - what the two functions share
     end = None
     if source_address is not None or options:
         end = replace(await local_end_async(source_address, limit_s=timeout), options=options)
+    # What names go by is looked at off the loop.
+    files = files_for(target, dialer)
+    if files is not None:
+        await files.looked()
     outlet = narrowed(dialer.outlet, family, end)
     limit_s = inf if timeout is None else timeout
     return LoopDial(ask(target, outlet, dialer, began, limit_s=limit_s, on_step=on_step), target, outlet)

@@ -24,9 +24,10 @@ from dualstack.errors import AddressError, DialError
 from dualstack.kernel.attempts import begin, connect, failure_of, socket_pair
 from dualstack.kernel.streams import error_of
 from dualstack.net.dialer import DEFAULT_DIALER, GLOBAL_DEFAULT_TIMEOUT, Dialer, OnStep, narrowed
+from dualstack.net.lookups import check_still
 from dualstack.net.plain import failure, is_plain, raise_of
 from dualstack.net.pool import POOL, Job, Outcome, value_of
-from dualstack.net.questions import Asked, ask
+from dualstack.net.questions import Asked, ask, files_for
 from dualstack.net.source import SourceAddress, local_end
 from dualstack.net.targets import HostLike, PortLike, Target, read_pair
 
@@ -83,6 +84,9 @@ def create_connection(
             if made is not None:
                 return made
         began = monotonic()
+        files = files_for(target, dialer)
+        if files is not None:
+            files.look()
         end = replace(local_end(source_address, timeout=limit), options=options) if has_wishes else None
         outlet = narrowed(dialer.outlet, family, end)
         limit_s = inf if limit is None else limit
@@ -248,6 +252,7 @@ class _Dial:
     def _start(self, attempt: Attempt) -> list[Action]:
         address, port = attempt.candidate.address, attempt.candidate.port or self._port
         try:
+            check_still(address, self._outlet)
             sock, is_connected = begin(address, port, self._outlet.sources[address.version])
         except (OSError, AddressError) as error:
             return self._race.failed(attempt.number, *failure_of(error), monotonic())

@@ -25,7 +25,7 @@ from dualstack.core.resolution import SERVICES, Answer, Lookup
 from dualstack.errors import AddressError, DialError
 from dualstack.kernel.attempts import begin, failure_of
 from dualstack.kernel.streams import error_of
-from dualstack.net.lookups import why_not_now
+from dualstack.net.lookups import check_still
 from dualstack.net.plain import raise_of
 from dualstack.net.pool import POOL, Job, Outcome, value_of
 from dualstack.net.questions import Asked, Quick
@@ -255,9 +255,8 @@ class LoopDial:
 
     def _start(self, attempt: Attempt) -> list[Action]:
         address, port = attempt.candidate.address, attempt.candidate.port or self._target.port
-        if (refused := why_not_now(address, self._outlet)) is not None:
-            return self._race.failed(attempt.number, refused.errno, refused.why, monotonic())
         try:
+            check_still(address, self._outlet)
             sock, is_connected = begin(address, port, self._outlet.sources[address.version])
         except (OSError, AddressError) as error:
             return self._race.failed(attempt.number, *failure_of(error), monotonic())

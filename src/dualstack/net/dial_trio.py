@@ -23,9 +23,10 @@ from dualstack.errors import AddressError
 from dualstack.kernel.attempts import begin, failure_of
 from dualstack.kernel.streams import error_of
 from dualstack.net.dialer import DEFAULT_DIALER, Dialer, OnStep, narrowed
+from dualstack.net.lookups import check_still
 from dualstack.net.plain import raise_of
 from dualstack.net.pool import POOL, Failure, Job, Outcome, Value
-from dualstack.net.questions import Asked, ask
+from dualstack.net.questions import Asked, ask, files_for
 from dualstack.net.source import LocalEnd, SourceAddress, local_end, read_source
 from dualstack.net.targets import HostLike, PortLike, read_target
 
@@ -65,6 +66,9 @@ async def open_tcp_stream(
     dialer = dialer or DEFAULT_DIALER
     began = monotonic()
     end = replace(await _local_end(source_address, timeout), options=tuple(socket_options))
+    files = files_for(target, dialer)
+    if files is not None and not files.is_fresh:
+        await trio.to_thread.run_sync(files.look, abandon_on_cancel=True)
     outlet = narrowed(dialer.outlet, family, end)
     asked = ask(target, outlet, dialer, began, limit_s=inf if timeout is None else timeout, on_step=on_step)
     sock = await _Dial(asked, target.port, outlet).run()
@@ -207,6 +211,7 @@ class _Dial:
     def _start(self, attempt: Attempt) -> list[Action]:
         address, port = attempt.candidate.address, attempt.candidate.port or self._port
         try:
+            check_still(address, self._outlet)
             sock, is_connected = begin(address, port, self._outlet.sources[address.version])
         except (OSError, AddressError) as error:
             return self._race.failed(attempt.number, *failure_of(error), monotonic())

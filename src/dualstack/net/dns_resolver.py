@@ -22,15 +22,16 @@ import dns.rcode
 from dns.rdtypes.svcbbase import ParamKey
 
 from dualstack.core.address import Address
-from dualstack.core.endpoint import parse_target
+from dualstack.core.endpoint import is_localhost, parse_target
 from dualstack.core.outlet import FAMILY_NAMES
 from dualstack.core.resolv_conf import ResolvConf, candidates
 from dualstack.core.service_records import ServiceRecord
 from dualstack.errors import AddressError, LookupFailed
 from dualstack.net.dns_exchange import Answered, Exchange, Unanswered
-from dualstack.net.files import ParsedFile
+from dualstack.net.files import Files, ParsedFile
 from dualstack.net.hosts import HostsFile, addresses_in_hosts_file
-from dualstack.net.names import LOOPBACKS, AddressInfo, NameServer, is_localhost
+from dualstack.net.lookups import LOOKS
+from dualstack.net.names import LOOPBACKS, AddressInfo, NameServer
 from dualstack.net.search import Found, is_missing, worst
 from dualstack.net.system_names import RESOLV_CONF, resolv_conf_of_this_host
 from dualstack.wire.dns import read
@@ -72,7 +73,7 @@ class DnsResolver:
         self._hosts = hosts
         self._configured = ParsedFile(resolv_conf, self._parse)
         self._unconfigured = self._parse("")
-        self.files = (self._configured, *hosts.files)
+        self.files = Files((self._configured, *hosts.files, *LOOKS))
 
     def getaddrinfo(  # noqa: PLR0917 - the signature it has in socket
         self,

@@ -65,13 +65,13 @@ class Files:
     def __init__(self, looks: Sequence[Callable[[], object]]) -> None:
         self._looks = looks
         self._looked_at = -inf
-        self._is_known = False
+        self.is_known = False
         self._is_looking = False
 
     @property
     def is_fresh(self) -> bool:
         """Whether what was seen counts still, or somebody is just looking."""
-        return monotonic() - self._looked_at < FRESH_S or (self._is_known and self._is_looking)
+        return monotonic() - self._looked_at < FRESH_S or (self.is_known and self._is_looking)
 
     def look(self) -> None:
         """See what has changed; blocks."""
@@ -80,7 +80,7 @@ class Files:
             for look in self._looks:
                 look()
         finally:
-            self._is_known, self._is_looking, self._looked_at = True, False, monotonic()
+            self.is_known, self._is_looking, self._looked_at = True, False, monotonic()
 
     async def looked(self) -> None:
         """See what has changed, where nobody has done so a moment ago; for asyncio."""

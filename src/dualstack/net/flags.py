@@ -1,7 +1,7 @@
 """AI_V4MAPPED, AI_ALL and AI_ADDRCONFIG as RFC 3493 section 6.1 has them, whatever the system's resolver does (U4).
 
 Systems differ: some know AI_V4MAPPED and not AI_ALL, some refuse both, some count the loopback for AI_ADDRCONFIG. So
-none of the three reaches the resolver; it is asked for one family at a time, and the rest is done here:
+none of the three reaches the resolver, and what they mean is done here:
 
     AF_INET6, AI_V4MAPPED            IPv6 addresses; where there are none, IPv4 addresses in their mapped form
     AF_INET6, AI_V4MAPPED | AI_ALL   IPv6 addresses, then IPv4 addresses in their mapped form
@@ -69,7 +69,9 @@ def look_up(
         return ask(family)
     allowed = configured() if flags & _CONFIGURED else _VERSIONS[socket.AF_UNSPEC]
     if family == socket.AF_INET6 and flags & _MAPPED:
-        return _with_mapped(ask, allowed, also=bool(flags & _ALL))
+        # Whoever walks search domains is asked for both at once: apart they might be two hosts', of two domains.
+        at_once = resolver is socket or hasattr(resolver, "candidates")
+        return _with_mapped(ask, allowed, also=bool(flags & _ALL), at_once=at_once)
     wanted = _VERSIONS[family] & allowed
     if not wanted and family != socket.AF_UNSPEC:
         raise _no_address()
@@ -81,11 +83,17 @@ _FAMILIES = {versions: family for family, versions in _VERSIONS.items()}
 
 
 def _with_mapped(
-    ask: "Callable[[int], list[AddressInfo]]", allowed: frozenset[int], *, also: bool
+    ask: "Callable[[int], list[AddressInfo]]", allowed: frozenset[int], *, also: bool, at_once: bool
 ) -> "list[AddressInfo]":
-    found = _or_nothing(ask, socket.AF_INET6) if 6 in allowed else []
-    if 4 in allowed and (also or not found):
-        found = [*found, *_mapped(_or_nothing(ask, socket.AF_INET))]
+    if at_once and len(allowed) > 1:
+        both = _or_nothing(ask, socket.AF_UNSPEC)
+        found = [info for info in both if info[0] == socket.AF_INET6]
+        others = [info for info in both if info[0] == socket.AF_INET]
+    else:
+        found = _or_nothing(ask, socket.AF_INET6) if 6 in allowed else []
+        others = _or_nothing(ask, socket.AF_INET) if 4 in allowed and (also or not found) else []
+    if also or not found:
+        found = [*found, *_mapped(others)]
     if not found:
         raise _no_address()
     return found

@@ -6,6 +6,7 @@ datagram sockets that tell the sources, and, where a host has no way to IPv4, th
 
 import socket
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,14 +29,17 @@ from dualstack.core.resolution import Answer
 from dualstack.errors import LookupFailed
 from dualstack.kernel.attempts import source_of as kernel_source_of
 from dualstack.kernel.facts import ipv6_status
+from dualstack.net.files import FRESH_S
 from dualstack.net.names import Resolver, addresses_in, getaddrinfo
 from dualstack.net.translators import TRANSLATORS
 
 __all__ = [
+    "LOOKS",
     "Ipv6Here",
     "RememberedSources",
     "SystemTable",
     "answer_of",
+    "check_still",
     "families_to_ask",
     "judges_translators",
     "look_up",
@@ -81,11 +85,16 @@ def looked_up(find: Callable[[], tuple[Address, ...]], outlet: Outlet, resolver:
 
 
 def _without_frames(error: LookupFailed) -> LookupFailed:
-    """The error without the frames of the thread that met it: they lead back to the answer that it is put into."""
+    """The same error, that nothing here holds, and no frame of the thread that met it leads to.
+
+    Raised again elsewhere, it would else be one of a ring.
+    """
     link: BaseException | None = error
     while link is not None:
         link = link.with_traceback(None).__context__
-    return error
+    again = copy(error)
+    again.__cause__ = error.__cause__
+    return again
 
 
 def answer_of(
@@ -121,6 +130,17 @@ def judges_translators(addresses: Iterable[Address], outlet: Outlet) -> bool:
 def why_not_now(address: Address, outlet: Outlet) -> LeftOut | None:
     """Why an address that was let pass at its lookup is not dialled now; None where it is."""
     return None if outlet.access is None else why_left_out(address, outlet, _known_to(outlet))
+
+
+def check_still(address: Address, outlet: Outlet) -> None:
+    """Judge an address again as it is dialled: since its lookup it may have become this host's own, or a translator's.
+
+    Raises:
+        OSError: it is let pass no more.
+    """
+    refused = why_not_now(address, outlet)
+    if refused is not None:
+        raise OSError(refused.errno, refused.why)
 
 
 def _known_to(outlet: Outlet) -> tuple[Prefix, ...]:
@@ -208,6 +228,11 @@ def families_to_ask(outlet: Outlet, now: float, *, ipv6_here: Callable[[float], 
     return families
 
 
+def see_ipv6() -> None:
+    """Look whether IPv6 is on, so that nobody has to within the time that a look at files counts."""
+    _ipv6_here(monotonic() + 2 * FRESH_S)
+
+
 class SystemTable:
     """The policy table of this host, read once, as the C library does (gai.conf(5): reload is off by default).
 
@@ -230,3 +255,6 @@ class SystemTable:
 
 
 system_table = SystemTable()
+
+LOOKS: tuple[Callable[[], object], ...] = (see_ipv6, system_table)
+"""What every connection goes by, whoever is asked for names."""

@@ -14,20 +14,22 @@ on the spot. `getaddrinfo` and `getnameinfo` stand in for the functions of `sock
 """
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import inf
-from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
+from typing import Generic, TypeAlias, TypeVar, cast
 
 from dualstack.core.address import Address, SocketTuple
-from dualstack.core.endpoint import Wildcard, bracketed, parse_host
-from dualstack.core.service_records import ServiceRecord
+from dualstack.core.endpoint import Wildcard, is_localhost, parse_host
+from dualstack.core.idna import ascii_name
 from dualstack.errors import AddressError, LookupFailed
 from dualstack.kernel.scopes import address_in
 from dualstack.net import flags as _flags
+from dualstack.net.loopback_names import LOOPBACKS, LoopbackNames
 from dualstack.net.pool import POOL, LimitReachedError, why_late
+from dualstack.net.resolver_protocol import NameServer, Resolver, ServiceResolver
 
 __all__ = [
     "FAMILIES",
@@ -54,59 +56,8 @@ Port: TypeAlias = str | bytes | int | None
 AddressInfo: TypeAlias = tuple[socket.AddressFamily, socket.SocketKind, int, str, SocketTuple]
 
 
-class Resolver(Protocol):
-    """Whoever is asked: the module `socket`, or a test's own."""
-
-    @property
-    def getaddrinfo(self) -> Callable[..., object]:
-        """As `socket.getaddrinfo`."""
-
-    @property
-    def getnameinfo(self) -> Callable[..., object]:
-        """As `socket.getnameinfo`."""
-
-
-class NameServer(NamedTuple):
-    """Where a name server is.
-
-    Args:
-        address: its address.
-        port: its port.
-        has_edns: it has not said that it cannot read EDNS.
-    """
-
-    address: Address
-    port: int
-    has_edns: bool = True
-
-    def __str__(self) -> str:
-        return f"{bracketed(self.address)}:{self.port}"
-
-
-@runtime_checkable
-class ServiceResolver(Resolver, Protocol):
-    """A resolver that asks name servers itself: it has service records too, and looks into the hosts file by itself."""
-
-    def in_hosts_file(self, name: str) -> tuple[Address, ...]:
-        """The addresses of a name that no server is asked for."""
-        ...
-
-    def server_for(self, name: str) -> NameServer | None:
-        """A server that may be asked for this name as it stands; None where it takes more."""
-        ...
-
-    def records(self, name: str, kind: str) -> Sequence[ServiceRecord]:
-        """The HTTPS or SVCB records of a name, be they none.
-
-        Raises:
-            socket.gaierror: no server answers.
-        """
-        ...
-
-
 _NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
 FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
-LOOPBACKS = (Address("::1"), Address("127.0.0.1"))  # in the order of RFC 6724
 _EAI_SYSTEM = getattr(socket, "EAI_SYSTEM", socket.EAI_FAIL)  # Windows has none
 
 # RFC 1035 section 2.3.4, as text without the last dot.
@@ -276,7 +227,7 @@ def known_addresses(name: str, *, family: int = 0) -> tuple[Address, ...] | None
     """
     if family not in FAMILIES:
         raise ValueError(f"family {family}: 4, 6, or 0 for both")
-    host = parse_host(name)
+    host = parse_host(ascii_name(name))
     if isinstance(host, Wildcard):
         raise AddressError(name, "every address is none to look up: write one host")
     if isinstance(host, str) and not is_localhost(host):
@@ -287,11 +238,6 @@ def known_addresses(name: str, *, family: int = 0) -> tuple[Address, ...] | None
         why = f"an IPv{addresses[0].version} address, and IPv{family} is asked for"
         raise LookupFailed(name, why, errno=getattr(socket, "EAI_ADDRFAMILY", socket.EAI_NONAME))
     return allowed
-
-
-def is_localhost(name: str) -> bool:
-    """Whether it is the name that needs no lookup (RFC 6761 section 6.3)."""
-    return name.lower().removesuffix(".") == "localhost"
 
 
 def addresses_in(answers: list[AddressInfo]) -> tuple[Address, ...]:
@@ -307,11 +253,13 @@ class _Question(Generic[T]):
         text: what is asked for, for the error.
         ask: makes the lookup; blocks.
         is_quick: it asks no resolver.
+        is_forward: it is for the addresses of a name.
     """
 
     text: str
     ask: Callable[[], T]
     is_quick: bool
+    is_forward: bool = True
 
 
 def _forward(
@@ -323,6 +271,9 @@ def _forward(
     _refuse_port(str(text or ""), port)
     # As bytes: for a str Python loads its IDNA tables first, which an ASCII name does not need.
     encoded = None if text is None else text.encode("ascii")
+    if text is not None and is_localhost(text) and not hints[-1] & socket.AI_NUMERICHOST:
+        ask = partial(_flags.look_up, LoopbackNames(text), encoded, port, hints)
+        return _Question(text, ask, is_quick=_is_number(port))
     return _Question(
         text=text or "",
         ask=partial(_flags.look_up, resolver, encoded, port, hints),
@@ -336,16 +287,17 @@ def _reverse(sockaddr: SocketTuple, flags: int, resolver: Resolver) -> _Question
         text=sockaddr[0],
         ask=cast("Callable[[], tuple[str, str]]", ask),
         is_quick=flags & _NUMERIC == _NUMERIC,
+        is_forward=False,
     )
 
 
 def _stream_lookup(name: str, family: int, resolver: Resolver) -> _Question[list[AddressInfo]]:
     # One kind of socket: each address comes once.
-    return _forward(name, None, (FAMILIES[family], socket.SOCK_STREAM, 0, 0), resolver)
+    return _forward(ascii_name(name), None, (FAMILIES[family], socket.SOCK_STREAM, 0, 0), resolver)
 
 
 def _answer(question: _Question[T], timeout: float | None) -> T:
-    with _as_lookup_failed(question.text, timeout):
+    with _as_lookup_failed(question.text, timeout, is_forward=question.is_forward):
         if question.is_quick or timeout is None:
             return question.ask()
         _refuse_no_time(timeout)
@@ -353,7 +305,7 @@ def _answer(question: _Question[T], timeout: float | None) -> T:
 
 
 async def _answer_async(question: _Question[T], timeout: float | None) -> T:  # noqa: ASYNC109 - as above
-    with _as_lookup_failed(question.text, timeout):
+    with _as_lookup_failed(question.text, timeout, is_forward=question.is_forward):
         if question.is_quick:
             return question.ask()
         limit = inf if timeout is None else timeout
@@ -362,14 +314,17 @@ async def _answer_async(question: _Question[T], timeout: float | None) -> T:  # 
 
 
 @contextmanager
-def _as_lookup_failed(text: str, timeout: float | None) -> Iterator[None]:
+def _as_lookup_failed(text: str, timeout: float | None, *, is_forward: bool) -> Iterator[None]:
     try:
         yield
     except LimitReachedError as error:
         why = why_late(timeout or 0.0, has_begun=error.has_begun)
         raise LookupFailed(text, why, timed_out=True) from None
     except socket.gaierror as error:
-        raise LookupFailed(text, error.strerror or str(error), errno=error.errno or socket.EAI_FAIL) from error
+        why = error.strerror or str(error)
+        if error.errno == socket.EAI_AGAIN and is_forward:
+            why = f"no answer: {why}"
+        raise LookupFailed(text, why, errno=error.errno or socket.EAI_FAIL) from error
     except (OSError, RuntimeError) as error:
         # EAI_SYSTEM, as Python tells it (too many open files...), or no thread to be had.
         raise LookupFailed(text, str(error), errno=_EAI_SYSTEM) from error

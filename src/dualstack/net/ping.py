@@ -22,6 +22,7 @@ from dualstack.errors import PingError
 from dualstack.kernel.facts import read_facts
 from dualstack.kernel.icmp_sockets import EchoSocket, Message, QueuedError, open_echo_socket
 from dualstack.net.names import resolve, resolve_async
+from dualstack.net.ping_ways import ping_ways, ping_ways_async
 from dualstack.wire import icmp
 
 __all__ = ["OnEvent", "PingSession", "ping", "ping_async"]
@@ -46,6 +47,8 @@ def ping(
     on_event: OnEvent | None = None,
 ) -> PingReport:
     """Ask every address of a host for an echo, all at the same time, and say what came of each.
+
+    Where this host has no way to an IPv4 address, it is asked through the network's translator, as `connect` does.
 
     Args:
         host: a name, or an address, with its zone where it needs one: `fe80::1%eth0`, `ff02::1%eth0`.
@@ -73,7 +76,8 @@ def ping(
     schedule = Schedule(count, interval_s, timeout_s, size_bytes)
     wishes = _wishes(schedule, family, interface, source, hop_limit)
     addresses = resolve(host, timeout=lookup_timeout_s, family=family)
-    with PingSession(host, addresses, wishes, on_event=on_event) as session:
+    ways = ping_ways(addresses, wishes, timeout_s=lookup_timeout_s)
+    with PingSession(host, ways.addresses, wishes, on_event=on_event) as session:
         session.run()
         return session.report()
 
@@ -96,7 +100,8 @@ async def ping_async(
     schedule = Schedule(count, interval_s, timeout_s, size_bytes)
     wishes = _wishes(schedule, family, interface, source, hop_limit)
     addresses = await resolve_async(host, timeout=lookup_timeout_s, family=family)
-    with PingSession(host, addresses, wishes, on_event=on_event) as session:
+    ways = await ping_ways_async(addresses, wishes, timeout_s=lookup_timeout_s)
+    with PingSession(host, ways.addresses, wishes, on_event=on_event) as session:
         await session.run_async()
         return session.report()
 

@@ -9,20 +9,22 @@ from socket import EAI_NONAME
 from typing import NamedTuple
 
 from dualstack.core.address import Address
+from dualstack.core.endpoint import is_localhost
 from dualstack.core.outlet import FAMILY_NAMES, Outlet
 from dualstack.core.race import Race
 from dualstack.core.resolution import SERVICES, Answer, Lookup
 from dualstack.core.turns import MYSELF, Asker
 from dualstack.errors import DialError, LookupFailed
 from dualstack.net.dialer import Dialer, OnStep
-from dualstack.net.lookups import answer_of, families_to_ask, judges_translators, looked_up
-from dualstack.net.names import LOOPBACKS, NameServer, is_localhost
+from dualstack.net.files import Files
+from dualstack.net.lookups import LOOKS, answer_of, families_to_ask, judges_translators, looked_up
+from dualstack.net.names import LOOPBACKS, NameServer
 from dualstack.net.pool import current_asker
 from dualstack.net.search import Namer, Plain, Search
 from dualstack.net.system_names import SYSTEM_NAMES
 from dualstack.net.targets import Target
 
-__all__ = ["Asked", "ask"]
+__all__ = ["Asked", "Quick", "ask", "files_for"]
 
 Find = Callable[[Lookup], Answer]
 
@@ -176,6 +178,21 @@ def _in_hosts_file(name: str, outlet: Outlet, dialer: Dialer) -> tuple[Address, 
     who = SYSTEM_NAMES if dialer.resolver is None else dialer.name_servers
     addresses = () if who is None else who.in_hosts_file(name)
     return addresses if any(address.version in outlet.sources for address in addresses) else ()
+
+
+_OF_THE_SYSTEM = Files((*SYSTEM_NAMES.files, *LOOKS))
+_OF_ALL = Files(LOOKS)
+
+
+def files_for(target: Target, dialer: Dialer) -> Files | None:
+    """The files that this connection goes by, for the driver to look at beforehand; None where it needs no look."""
+    if dialer.resolver is None:
+        files = _OF_THE_SYSTEM
+    else:
+        own = getattr(dialer.resolver, "files", None)
+        files = own if isinstance(own, Files) else _OF_ALL
+    is_by_name = isinstance(target.host, str) and not is_localhost(target.host)
+    return files if is_by_name or not files.is_known else None
 
 
 def namer_of(dialer: Dialer) -> Namer:

@@ -65,14 +65,16 @@ class _Once:
     """A question that is asked once, whoever comes first; the others wait."""
 
     def __init__(self, ask: Callable[[], Found]) -> None:
-        self._ask = ask
+        self._ask: Callable[[], Found] | None = ask
         self._lock = Lock()
         self._found: Found | None = None
 
     def __call__(self) -> Found:
         with self._lock:
-            if self._found is None:
+            if self._ask is not None:
                 self._found = self._ask()
+                self._ask = None  # it leads back to the search that keeps this: a ring for the collector
+            assert self._found is not None  # noqa: S101 - it has been asked
             return self._found
 
 

@@ -61,17 +61,23 @@ async def start_server(
     opened = [sock] if sock is not None else None
     if opened is None:
         opened = bind_sockets(where, port=port, v6only=v6only, family=family, sockets=sockets, backlog=backlog)
+    loop = asyncio.get_running_loop()
     told = _Told(client_connected_cb)
+
+    def stream() -> asyncio.StreamReaderProtocol:
+        reader = asyncio.StreamReader(limit=limit, loop=loop)
+        return asyncio.StreamReaderProtocol(reader, told.callback, loop=loop)
+
     with ExitStack() as undo:
         for each in opened if sock is None else ():
             undo.callback(each.close)
         servers = []
         for each in opened:
-            server = await asyncio.start_server(
-                told.callback,
+            # Not `asyncio.start_server`, in whose place a program may have put this very function.
+            server = await loop.create_server(
+                stream,
                 sock=each,
                 backlog=backlog,
-                limit=limit,
                 ssl=ssl,
                 ssl_handshake_timeout=ssl_handshake_timeout,
                 ssl_shutdown_timeout=ssl_shutdown_timeout,

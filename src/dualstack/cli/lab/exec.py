@@ -10,7 +10,7 @@ import click
 
 from dualstack.cli.lab.options import name_option
 from dualstack.cli.output import Seconds
-from dualstack.core.suggestion import listed
+from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError, ExitCode
 from dualstack.lab.orders import NetworkError
 from dualstack.lab.packages import not_installed
@@ -85,5 +85,5 @@ def entry(name: str | None, host: str) -> list[str]:
     lab = request(named(name), "list")
     hosts = {str(each["name"]): each for each in cast("list[dict[str, object]]", lab["hosts"])}
     if host not in hosts:
-        raise ConfigError("", "", f"lab {lab['name']} has no host {host}; there are {listed(host, hosts)}")
+        raise ConfigError("", "", f"lab {lab['name']} has no host {host}; there are {those_known(host, hosts)}")
     return [*cast("list[str]", hosts[host]["entry"]), f"--wd={Path.cwd()}", "--", "setpriv", "--pdeathsig=KILL", "--"]

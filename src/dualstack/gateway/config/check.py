@@ -13,6 +13,7 @@ from dualstack.core.planner import Plan, plan
 from dualstack.core.socket_text import Labelled
 from dualstack.core.stacks import STACKS, Stack
 from dualstack.gateway.config.planning import gather_facts
+from dualstack.gateway.config.unbounded import WHY, unbounded
 from dualstack.gateway.config.unreached import Unreached, unreached_targets
 from dualstack.gateway.ports import describe_socket
 from dualstack.gateway.privileges import user_entry
@@ -63,7 +64,8 @@ def check(
     planned = plan(config, facts)
     if is_here:
         planned = replace(planned, conflicts=(*planned.conflicts, *_held_by_connections(planned)))
-    return Check(planned, tuple(unreached_targets(config, facts)) if lookup else ())
+    checked = Check(planned, tuple(unreached_targets(config, facts)) if lookup else ())
+    return checked.with_notes(f"{name}: {WHY}" for name in unbounded(config))
 
 
 def _held_by_connections(planned: Plan) -> Iterator[Conflict]:

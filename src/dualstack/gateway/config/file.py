@@ -41,7 +41,7 @@ from dualstack.kernel.tables import parse_table, read_text
 from dualstack.net.resolvers import resolver_named
 from dualstack.net.services import service_port
 
-__all__ = ["checked_unix_path", "load", "parse", "parse_target_text"]
+__all__ = ["checked_unix_path", "form_of_log", "load", "parse", "parse_target_text"]
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
@@ -54,6 +54,15 @@ def load(path: str | Path) -> Configuration:
         ConfigError: it cannot be read, is no TOML, or a key or value is wrong.
     """
     return parse(read_text(path), str(path))
+
+
+def form_of_log(path: str | Path) -> str:
+    """What the file says of the log's form, whatever else may be wrong in it; `text` where it says nothing."""
+    try:
+        asked = parse_table(read_text(path), str(path)).get("log") if Path(path).is_file() else None
+    except ConfigError:
+        return "text"
+    return "json" if asked == "json" else "text"
 
 
 def parse(text: str, where: str) -> Configuration:
@@ -236,14 +245,24 @@ def _service(table: ServiceTable, index: int, where: str) -> Service:
         reach=tuple(table.reach),
         nat64=tuple(table.nat64),
         idle_timeout_s=inf if table.idle_timeout is None else table.idle_timeout,
+        is_unbounded=_is_unbounded(table),
+        keepalive_s=table.keepalive,
         connect_timeout_s=table.connect_timeout,
         handshake_timeout_s=table.handshake_timeout,
         max_connections=table.max_connections,
         max_per_client=table.max_per_client,
+        max_rate_per_client=table.max_rate_per_client,
+        max_children=table.max_children,
         drain_s=table.drain,
         proxy_in=tuple(table.proxy_in),
         proxy_out=table.proxy_out,
     )
+
+
+def _is_unbounded(table: ServiceTable) -> bool:
+    """UDP has timeouts of its own, and the connection of a child is the child's."""
+    is_streams = table.protocol == "tcp" and not (table.to or "").startswith("exec:")
+    return is_streams and table.idle_timeout is None
 
 
 def _refuse_streams_only(table: ServiceTable, where: str, key: str) -> None:

@@ -2,18 +2,23 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration
 from dualstack.core.endpoint import Endpoint
 from dualstack.core.hostfacts import HostFacts
+from dualstack.core.outgoing import target_addresses
 from dualstack.core.planner import Plan, bind_asks, plan
 from dualstack.errors import ConfigError, LookupFailed
+from dualstack.gateway.config.unbounded import WHY as UNBOUNDED
+from dualstack.gateway.config.unbounded import unbounded
 from dualstack.gateway.config.unreached import unreached_targets
 from dualstack.gateway.log import Log
 from dualstack.kernel.bind_answers import with_answers
 from dualstack.kernel.facts import read_facts
+from dualstack.kernel.nearness import why_near
 from dualstack.net.names import resolve_async
 from dualstack.net.resolvers import resolver_named
 
@@ -49,6 +54,8 @@ def report(log: Log, config: Configuration, planned: Plan, facts: HostFacts) -> 
         log.info("note", why=note)
     for missing in unreached_targets(config, facts):
         log.warning("unresolved", service=missing.service, target=missing.target, why=missing.why)
+    for name in unbounded(config):
+        log.warning("no timeout", service=name, why=UNBOUNDED)
     for finding in planned.links:
         if finding.missing:
             families = " and ".join(f"IPv{family}" for family in finding.missing)
@@ -95,4 +102,14 @@ async def gather_facts(
     facts = read_facts(listeners=listeners, names=names)
     if not here:
         return facts
+    facts = replace(facts, own=frozenset(_own_targets(config, facts)))
     return await asyncio.to_thread(with_answers, facts, bind_asks(config, facts), tell=tell)
+
+
+def _own_targets(config: Configuration, facts: HostFacts) -> Iterator[Address]:
+    """The targets that a connection would reach on this host itself: a local route may be for a whole range (AnyIP)."""
+    for target in {service.target for service in config.services if isinstance(service.target, Endpoint)}:
+        for address in target_addresses(target, facts):
+            near = None if address.scope is not None else why_near(address)
+            if near is not None and near.is_own:
+                yield address

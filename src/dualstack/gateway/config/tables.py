@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 __all__ = ["TABLES", "File", "KeyHelp", "LinkTable", "PortTable", "ServiceTable", "configuration_keys"]
 
 Seconds = Annotated[float, Meta(gt=0)]
+Rate = Annotated[float, Meta(gt=0, title="number")]
 Count = Annotated[int, Meta(ge=1)]
 
 
@@ -48,6 +49,10 @@ class ServiceTable(Struct, forbid_unknown_fields=True, kw_only=True):
     idle_timeout: Annotated[Seconds | None, Meta(description="seconds without a byte until a connection is ended")] = (
         None
     )
+    keepalive: Annotated[
+        Seconds,
+        Meta(description="seconds without a byte until either side is asked whether it is still there; inf: never"),
+    ] = 60.0
     connect_timeout: Annotated[Seconds, Meta(description="seconds for the connection to the target")] = 30.0
     handshake_timeout: Annotated[
         Seconds, Meta(description="seconds for what a client says first, to a forward proxy or in a PROXY header")
@@ -56,6 +61,12 @@ class ServiceTable(Struct, forbid_unknown_fields=True, kw_only=True):
     max_per_client: Annotated[
         Count | None, Meta(description="connections at a time from one client, an IPv4 address or an IPv6 /64")
     ] = None
+    max_rate_per_client: Annotated[
+        Rate | None, Meta(description="new connections a second from one client, counted as for max_per_client")
+    ] = None
+    max_children: Annotated[Count, Meta(description="with `to = 'exec:...'`, children at a time; more are refused")] = (
+        64
+    )
     drain: Annotated[float, Meta(ge=0, description="seconds that connections may go on after SIGTERM")] = 30.0
     forward: Annotated[
         list[Literal["socks5", "socks4a", "http-connect", "http"]],
@@ -143,6 +154,9 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
 
 def _type_name(hint: object) -> str:
     inner = get_args(hint)[0] if get_args(hint) and hasattr(hint, "__metadata__") else hint
+    for meta in getattr(hint, "__metadata__", ()):
+        if isinstance(meta, Meta) and meta.title is not None:
+            return meta.title
     if inner in _TYPE_NAMES:
         return _TYPE_NAMES[inner]
     parts = [_type_name(part) for part in get_args(inner) if part is not type(None)]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from dualstack.core.suggestion import listed
+from dualstack.core.suggestion import those_known
 from dualstack.errors import ControlError, ExitCode
 from dualstack.gateway.control.client import RefusedError, request
 
@@ -97,7 +97,7 @@ def _port_named(ports: list[Port], name: str) -> Port:
     for port in ports:
         if str(port["name"]).casefold() == name.casefold():
             return port
-    known = listed(name, [str(port["name"]) for port in ports])
+    known = those_known(name, [str(port["name"]) for port in ports])
     raise RefusedError(f"no port {name!r}; there are: {known}", unknown=True)
 
 

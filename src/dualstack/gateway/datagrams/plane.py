@@ -224,7 +224,7 @@ class DatagramPlane:
         if not inlet.is_open or _is_closed_to(door, ancillary):
             return None
         client, service = client_of(peer), door.service
-        why = service.denial(peer)
+        why = service.denial(peer) or service.haste(client)
         if why is None:
             relay.obey(service.policy)
             room = relay.table.make_room(client)

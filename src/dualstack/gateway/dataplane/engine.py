@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
 from socket import SocketType, socket
-from typing import Protocol
 
 from dualstack.gateway.dataplane.link import Flow, Gate, Hop, Link, Reason, Target
+from dualstack.gateway.dataplane.listener import ACCEPTS, Listener, Watcher
 from dualstack.gateway.dataplane.opening import Leaving, Opening
 from dualstack.gateway.dataplane.plane import DataPlane
 from dualstack.gateway.dataplane.pulse import Pulse
@@ -38,36 +38,11 @@ __all__ = ["Engine", "EngineLink"]
 _EDGES = IN | OUT | PRI | RDHUP | 1 << 31  # EPOLLET
 _ROUNDS = 4
 _EVENTS = 256
-_ACCEPTS = 32
 _SWEEP_S = 4.0
 # How long accepting rests when the system has no descriptors left and no link ends.
 _ROOM_RETRY_S = 0.1
 # How many of those who wait for descriptors try again: a link that ends leaves two.
 _TRY_AGAIN = 2
-
-
-class Watcher(Protocol):
-    """Whoever is told of a descriptor's events."""
-
-    def ready(self, descriptor: int, mask: int, /) -> None:
-        """Act on what epoll saw of it."""
-        ...
-
-
-class Listener:
-    """A listening socket and the gate its clients go through."""
-
-    __slots__ = ("_engine", "family", "gate", "sock")
-
-    def __init__(self, engine: "Engine", sock: socket, gate: Gate) -> None:
-        self._engine = engine
-        self.sock = sock
-        self.family = sock.family
-        self.gate = gate
-
-    def ready(self, _descriptor: int, _mask: int) -> None:
-        """Accept a batch; the rest is told again."""
-        self._engine.accept(self, _ACCEPTS)
 
 
 class EngineLink(Link):
@@ -158,7 +133,7 @@ class Engine(DataPlane):
         listener = self._listeners.get(sock.fileno())
         if listener is not None:
             self._refresh()
-            while self.accept(listener, _ACCEPTS):
+            while self.accept(listener, ACCEPTS):
                 pass
 
     def connect(self, client: SocketType, peer: SockAddr, target: Target, gate: Gate) -> Link:

@@ -45,12 +45,14 @@ class Target:
         hops: the addresses, tried in turn.
         idle_timeout_s: a link on which no byte moves for so long is reset.
         connect_timeout_s: for all addresses together; one that is silent leaves those after it an equal share.
+        keepalive_s: as `keep_alive` has it, for the connection to the server.
         preface: what the server gets before the client's first byte.
     """
 
     hops: tuple[Hop, ...]
     idle_timeout_s: float = inf
     connect_timeout_s: float = 10.0
+    keepalive_s: float = inf
     preface: bytes = b""
 
 

@@ -6,12 +6,13 @@ lack of descriptors: it waits until there are some.
 
 from collections.abc import Callable
 from errno import ETIMEDOUT
+from math import inf
 from socket import SocketType
 from typing import TYPE_CHECKING
 
 from dualstack.gateway.dataplane.link import Hop, Reason, Target
 from dualstack.gateway.dataplane.side import ERR, HUP, OUT
-from dualstack.kernel.streams import NO_ROOM, error_of, reset
+from dualstack.kernel.streams import NO_ROOM, error_of, keep_alive, reset
 
 if TYPE_CHECKING:
     from dualstack.gateway.dataplane.engine import Engine, EngineLink
@@ -64,6 +65,8 @@ class Opening:
                     return
                 self._failures += ((hop, error.errno or 0),)
                 continue
+            if self._target.keepalive_s != inf:
+                keep_alive(self._server, self._target.keepalive_s)
             self._start_clock()
             return
         self._over(Reason.UNREACHED, self._failures[-1][1] if self._failures else 0)

@@ -19,6 +19,7 @@ from dualstack.kernel.streams import (
     SockAddr,
     as_socket,
     is_ready,
+    keep_alive,
     new_socket,
     reset,
     without_delay,
@@ -309,6 +310,8 @@ class ProtocolRelay(DataPlane):
                 async with asyncio.timeout(share_s):
                     server = await self._reach_hop(link, hop)
                     link.hop = hop
+                    if target.keepalive_s != inf:
+                        keep_alive(server, target.keepalive_s)
                     return server
             except OSError as error:  # TimeoutError is one, without a number
                 link.failures += ((hop, error.errno or ETIMEDOUT),)

@@ -19,8 +19,9 @@ from dualstack.core.endpoint import Endpoint
 from dualstack.core.guesses import Guesses
 from dualstack.core.sockaddr import SocketAddress
 from dualstack.core.steps import Kind
-from dualstack.errors import DialError, DualstackError, LookupFailed
+from dualstack.errors import DialError, DualstackError, ExitCode, LookupFailed
 from dualstack.gateway.watch.tally import rules_behind
+from dualstack.net.flags import NO_ADDRESS
 from dualstack.wire import socks4, socks5
 from dualstack.wire.handshake import Associate, Handshake, Outcome, Refusal, Say, Wish
 from dualstack.wire.http1 import Plain
@@ -119,7 +120,7 @@ async def arrange(
     Raises:
         Turned: there is no connection, and the client knows.
     """
-    login = _Login(target, guesses or Guesses(), who)
+    login = _Login(target, Guesses() if guesses is None else guesses, who)
     try:
         async with asyncio.timeout(within_s):
             handshake, wish = await _hear(client, target, login, said)
@@ -224,7 +225,10 @@ async def _reach(client: socket, handshake: Handshake, wish: Wish, dial: Dial) -
 
 def _outcome(error: DualstackError | OSError) -> Outcome:
     if isinstance(error, LookupFailed):
-        return Outcome.NO_NAME
+        # That nobody says whether there is such a name is not that there is none.
+        if error.exit_code is ExitCode.TIMEOUT:
+            return Outcome.TIMED_OUT
+        return Outcome.NO_NAME if error.errno in NO_ADDRESS else Outcome.FAILED
     if not isinstance(error, DialError):
         return Outcome.FAILED
     if error.errno == EACCES and not any(_is_attempt(step) for step in error.steps):

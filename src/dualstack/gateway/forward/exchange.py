@@ -28,9 +28,15 @@ if TYPE_CHECKING:
 __all__ = ["Exchange", "ExchangeLink", "receive", "send"]
 
 _READ_BYTES = 1 << 16
+# Chunks may be of a byte each, and every one is looked at.
+_CHUNKED_BYTES = 1 << 14
+# How much one exchange moves before the others have their turn.
+_MOVES = 4
 # What a client may have sent of its next request while this one is answered.
 _BEHIND_MAX = 1 << 16
 _SPLICE_FROM = 1 << 18
+# To watch a client and to leave off costs a tenth of a short exchange.
+_WATCH_AFTER_S = 0.02
 # Between the server and us, or a proxy's own to say (RFC 9110 sections 7.6.1 and 11.7.1).
 _HOP_BY_HOP = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authentication-info", b"upgrade")
@@ -99,7 +105,9 @@ class Exchange:
         self._may_ask_again = may_ask_again and plain.keeps
         self._pipes = pipes
         self._sending: asyncio.Task[None] | None = None
+        self._watching: asyncio.TimerHandle | None = None
         self._has_answered = False
+        self._moves = 0
         self.status = 502
         self.behind = b""
         self.is_done_asking = False
@@ -120,7 +128,9 @@ class Exchange:
             if self._sending is not None:
                 self._sending.cancel()
                 await asyncio.wait([self._sending])
-            self._loop.remove_reader(self._client)
+            if self._watching is not None:
+                self._watching.cancel()
+                self._loop.remove_reader(self._client)
         return is_whole and self._may_ask_again and not self.is_done_asking
 
     # Up.
@@ -134,7 +144,7 @@ class Exchange:
         with suppress(OSError):  # it has ended already, and what it said before is there to be read
             await send(self._server, first + behind[:cut])
         if body.is_over:
-            self._watch_client()
+            self._watch_soon()
         else:
             self._sending = self._loop.create_task(self._send_rest(body))
 
@@ -150,7 +160,7 @@ class Exchange:
         """Send the body as it comes, until it ends, or the client does, or the server takes no more."""
         try:
             while not body.is_over:
-                content = await receive(self._client)
+                content = await receive(self._client, _READ_BYTES if body.left else _CHUNKED_BYTES)
                 if not content:
                     self._pass_end_on()
                     return
@@ -159,22 +169,26 @@ class Exchange:
                 self.behind = content[cut:]
                 with suppress(OSError):  # it takes no more: its answer, or what became of it, is there to be read
                     await send(self._server, content[:cut])
+                await self._give_way()
         except WireError:
             self._give_up()
         except OSError:
             self.reason = Reason.CLIENT_RESET
             self._give_up()
         else:
-            self._watch_client()
+            self._watch_soon()
 
     def _give_up(self) -> None:
         """Half a request gets no answer: the server is not waited for."""
         with suppress(OSError):  # it has left by itself
             self._server.shutdown(SHUT_RDWR)
 
-    def _watch_client(self) -> None:
-        """Keep what the client sends behind its request, and notice its end."""
-        self._loop.add_reader(self._client, self._keep_behind)
+    def _watch_soon(self) -> None:
+        """Keep what the client sends behind its request, and notice its end; most responses are quicker than that."""
+        if len(self.behind) < _BEHIND_MAX:
+            self._watching = self._loop.call_later(
+                _WATCH_AFTER_S, self._loop.add_reader, self._client.fileno(), self._keep_behind
+            )
 
     def _keep_behind(self) -> None:
         try:
@@ -206,6 +220,7 @@ class Exchange:
             head, content = await self._head(reader, b"")
             while head.status < 200:
                 await self._interim(head)
+                await self._give_way()
                 reader = ResponseHead()
                 head, content = await self._head(reader, content)
         except WireError:
@@ -229,6 +244,7 @@ class Exchange:
             if (found := reader.receive(content)) is not None:
                 return found
             content = b""
+            await self._give_way()
 
     async def _interim(self, head: Head) -> None:
         """RFC 9110 section 15.2: one that comes before the answer; HTTP/1.0 has none, and 101 was not asked for."""
@@ -247,13 +263,14 @@ class Exchange:
                     return await self._splice(body, pipe)
                 finally:
                     self._pipes.give_back(pipe)
-            content = await receive(self._server)
+            content = await receive(self._server, _READ_BYTES if body.left else _CHUNKED_BYTES)
             if not content:
                 return False
             cut = body.take(content)
             self._count(self._link.server, cut)
             full = full + 1 if len(content) == _READ_BYTES else 0
             await self._give(content[:cut])
+            await self._give_way()
         return not body.ends_with_connection
 
     async def _splice(self, body: Body, pipe: Pipe) -> bool:
@@ -269,6 +286,7 @@ class Exchange:
             body.pass_over(size)
             self._count(self._link.server, size)
             await self._drain(pipe)
+            await self._give_way()
         return not body.ends_with_connection
 
     async def _drain(self, pipe: Pipe) -> None:
@@ -296,6 +314,12 @@ class Exchange:
                 await self._give(answer(self.status, self.trouble))
         return False
 
+    async def _give_way(self) -> None:
+        """Two ends that are always ready would keep the loop for themselves."""
+        self._moves += 1
+        if self._moves % _MOVES == 0:
+            await asyncio.sleep(0)
+
     def _count(self, flow: Flow, size: int) -> None:
         flow.count += size
         self._link.active = self._loop.time()
@@ -313,11 +337,11 @@ def _head(head: Head, *, closes: bool) -> bytes:
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-async def receive(sock: SocketType) -> bytes:
+async def receive(sock: SocketType, most: int = _READ_BYTES) -> bytes:
     """The next bytes; none at the end. Who is cancelled has lost none."""
     while True:
         try:
-            return sock.recv(_READ_BYTES)
+            return sock.recv(most)
         except BlockingIOError:
             await _readable(sock)
 

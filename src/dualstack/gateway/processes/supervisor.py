@@ -11,6 +11,7 @@ answer may take: one that hangs, stopped or spinning, is ended and replaced as o
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -21,7 +22,7 @@ from dualstack.core.address import Address
 from dualstack.core.configuration import Configuration
 from dualstack.core.division import part_of
 from dualstack.core.socketspec import SocketSpec
-from dualstack.core.suggestion import listed
+from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError, DualstackError, ListenError
 from dualstack.gateway.config.planning import gather_facts, mention_what_needs_a_restart, report, working_plan
 from dualstack.gateway.log import Log
@@ -260,7 +261,7 @@ class Supervisor:
         try:
             return self._ports[name.casefold()]
         except KeyError:
-            known = listed(name, [port.name for port in self._ports.values()])
+            known = those_known(name, [port.name for port in self._ports.values()])
             raise ConfigError("", "", f"no port {name!r}; there are: {known}") from None
 
     async def stop_port(self, name: str, *, drain_s: float | None = None, release: bool = False) -> int:
@@ -319,12 +320,11 @@ class Supervisor:
 
     async def list_ports(self) -> list[dict[str, object]]:
         """As `Gateway.list_ports`; the connections of all workers are counted together."""
-        connections = dict.fromkeys(self._ports, 0)
+        # A reload may change the ports while the workers are asked.
+        connections: Counter[str] = Counter()
         for ports in await self._ask_all("list"):
             for port in cast("list[dict[str, object]]", ports):
-                key = str(port["name"]).casefold()
-                if key in connections:
-                    connections[key] += int(str(port["connections"]))
+                connections[str(port["name"]).casefold()] += int(str(port["connections"]))
         return [port.describe(connections[key]) for key, port in self._ports.items()]
 
     async def snapshots(self) -> list[dict[str, object]]:

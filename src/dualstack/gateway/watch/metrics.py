@@ -34,14 +34,27 @@ _END = b"# EOF\n"
 
 
 def _exposed(shot: Snapshot, encode: Callable[[CollectorRegistry], bytes]) -> Generator[None, None, bytes]:
-    parts = []
+    parts: list[bytes] = []
+    names: set[str] = set()
     for metric in _metrics(shot):
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_One(metric))
+        is_open = bool(parts) and parts[0].endswith(_END)
+        registry.register(_One(_apart(metric) if is_open and metric.name in names else metric))
+        names.add(metric.name)
         parts.append(encode(registry))
         yield
     has_end = parts[0].endswith(_END)
     return b"".join(part.removesuffix(_END) for part in parts) + (_END if has_end else b"")
+
+
+def _apart(counter: Metric) -> Metric:
+    """A counter that shares its name with a gauge, but for `_total`, which is no part of a name to OpenMetrics.
+
+    There each name stands once; a family of no type may be called as its samples are.
+    """
+    made = Metric(f"{counter.name}_total", counter.documentation, "unknown")
+    made.samples = counter.samples
+    return made
 
 
 class _One(Collector):

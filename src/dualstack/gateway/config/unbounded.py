@@ -1,0 +1,17 @@
+"""Which services let a connection stay for ever without a byte, although nobody has said that they may."""
+
+from collections.abc import Iterator
+
+from dualstack.core.configuration import Configuration
+
+__all__ = ["WHY", "unbounded"]
+
+WHY = (
+    "no idle_timeout: whoever stays silent keeps a connection, and two descriptors, for ever; set idle_timeout, or"
+    " idle_timeout = inf where that is meant"
+)
+
+
+def unbounded(config: Configuration) -> Iterator[str]:
+    """The names of these services."""
+    return (service.name for service in config.services if service.is_unbounded)
