@@ -1,8 +1,8 @@
 """`make foreign-suites`: other people's tests of the functions whose place ours take, as they are and with ours.
 
-Each suite runs with ours in an environment of its own, from the source distribution of its release, or, CPython's, from
-Each suite runs with ours in an environment of its own, from the source distribution of its release (CPython's from
-the running Python); what has failed then runs again as it is. What fails with ours alone is printed; what of it is no
+Each suite runs with ours in an environment of its own, from the source distribution of its release, CPython's from the
+running Python; what has failed then runs again as it is. What fails with ours alone is printed, and what of it is no
+departure that `departures.txt` names is this program's failure. Nothing of theirs is kept but the folder `.foreign`.
 """
 
 import argparse
