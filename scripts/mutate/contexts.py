@@ -127,10 +127,20 @@ def _moved(digest: str, source: str) -> dict[int, int]:
     """Where the lines of a kept text are in the file today."""
     now = (ROOT / source).read_text().splitlines()
     before = (KEPT / "sources" / digest).read_text().splitlines()
-    if before == now:
-        return {n: n for n in range(1, len(now) + 1)}
-    matched = difflib.SequenceMatcher(None, before, now, autojunk=False).get_matching_blocks()
-    return {block.a + n + 1: block.b + n + 1 for block in matched for n in range(block.size)}
+    # Most of a file stays: only what differs in its midst is compared line by line.
+    head = _alike(before, now)
+    tail = _alike(before[head:][::-1], now[head:][::-1])
+    moved = {n: n for n in range(1, head + 1)}
+    moved |= {len(before) - n: len(now) - n for n in range(tail)}
+    middle = before[head : len(before) - tail], now[head : len(now) - tail]
+    for block in difflib.SequenceMatcher(None, *middle, autojunk=False).get_matching_blocks():
+        moved |= {head + block.a + n + 1: head + block.b + n + 1 for n in range(block.size)}
+    return moved
+
+
+def _alike(one: list[str], other: list[str]) -> int:
+    """How many lines from the first on are the same."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ failed: set[str] = set()
 
 def pytest_configure() -> None:
     """Programs that tests start are measured too; their context is PYTEST_CURRENT_TEST, which they inherit."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it, and so would all below
     os.environ["COVERAGE_PROCESS_START"] = os.environ["MUTATE_COVERAGE"]
 
 

@@ -17,7 +17,20 @@ from pathlib import Path
 PR_SET_CHILD_SUBREAPER = 36
 MOST_BYTES = 6 << 30
 # What is slow to import, and neither ours nor a plugin of pytest, which pytest must be the first to import.
-READY = ("asyncio", "click", "h11", "hypothesis", "msgspec", "pytest", "rich.console", "rich.table", "trio", "uvicorn")
+READY = (
+    *(
+        "asyncio",
+        "click",
+        "dns.message",
+        "dns.resolver",
+        "h11",
+        "hypothesis",
+        "importlib.metadata",
+        "msgspec",
+        "pytest",
+    ),
+    *("rich.console", "rich.table", "starlette.applications", "trio", "uvicorn"),
+)
 EARLY = "pytest.PytestAssertRewriteWarning"  # they are ready before pytest would have read them
 
 
@@ -80,6 +93,7 @@ def _run(tests: list[str], told: Path, each_s: float) -> None:
     import pytest
 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it, and so would all below
     os.setsid()
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))  # a loop without end may fill lists
     log = os.open("../log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)

@@ -96,3 +96,13 @@ def test_a_picture_is_svg_with_every_box() -> None:
     assert len(boxes) == 25
     right = max(float(box.attrib["x"]) + float(box.attrib["width"]) for box in boxes)
     assert right <= float(picture.attrib["width"])
+
+
+def test_the_boxes_of_figure_12_5_are_named_by_client_and_by_server() -> None:
+    drawn = figure("12.5", "linux")
+    hosts = ("IPv4-only host", "IPv6-only host", "dual-stack host", "dual-stack host")
+    assert drawn.number == "12.5"
+    assert drawn.columns == ("", *(f"IPv{n} server, {host}" for n, host in zip((4, 6, 4, 6), hosts, strict=True)))
+    assert [row[0] for row in drawn.rows] == [
+        f"IPv{n} client, {host}" for n, host in zip((4, 6, 4, 6), hosts, strict=True)
+    ]

@@ -3,10 +3,10 @@
 A job that has begun cannot be stopped, so a place that it has is gone until it ends by itself. What keeps one asker
 from having all of them is decided when a job begins:
 
-    a client     alone at its service has nearly half of the places: it may be a network behind one address. Beside others
-                 it has 32 while few are taken (a browser's worth of names), then a 128th of the free ones, but two: a
-                 name has two families. The more are asking, the fewer each has. What it has abandoned gives its place
-                 up, but only so often: the stuck are no more than the places it may have.
+    a client     alone at its service has nearly half of the places: it may be a network behind one address. Beside
+                 others it has 32 while few are taken (a browser's worth of names), then a 128th of the free ones, but
+                 two: a name has two families. The more are asking, the fewer each has. What it has abandoned gives its
+                 place up, but only so often: the stuck are no more than the places it may have.
     a service    has at most seven times as many as are left free, so all of its clients together leave an eighth; two
                  such services leave a fifteenth, and so on: there is always a place for one that asks little.
     the program  itself has 32, and what it has abandoned is bounded as a service's.
