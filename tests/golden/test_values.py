@@ -36,8 +36,6 @@ HIDDEN = {"core.configuration.Configuration.ports_by_key", "core.configuration.F
 # What two that are alike may differ in.
 PASSED_OVER = {
     "core.configuration.Configuration.ports_by_key",
-    "core.coverage.Claim.freebind",
-    "core.coverage.Claim.is_bindable",
     "core.coverage.Claim.name",
 }
 
