@@ -12,7 +12,7 @@ from dualstack.core.race import PATIENCE_S, Race
 from dualstack.core.resolution import Answer
 from dualstack.core.resolution import Lookup as Question
 from dualstack.core.timing import Timing
-from dualstack.errors import DialError
+from dualstack.errors import DialError, LookupFailed
 from support.world import Accepts, Failed, Lookup, Refuses, Silent, World, candidate
 
 SIX, FOUR, FOUR_TOO, FOUR_MORE = "2001:db8::1", "198.51.100.1", "198.51.100.2", "198.51.100.3"
@@ -104,6 +104,18 @@ def test_an_address_that_both_lookups_give_stands_once_in_the_error() -> None:
     assert isinstance(result, Failed)
     assert isinstance(result.error, DialError)
     assert str(result.error).count(FOUR) == str(result.error).count(FOUR_TOO) == 1
+
+
+def test_an_answer_is_told_with_its_addresses_or_its_error() -> None:
+    lost = LookupFailed("host", "no server answers", timed_out=True)
+    world = World({FOUR: Accepts(0.010)})
+    world.connect(aaaa=Lookup(error=lost), a=Lookup([FOUR], 0.001))
+    told = [
+        (step.facts["family"], [str(each) for each in step.facts["addresses"]], step.facts["error"])
+        for step in world.steps
+        if step.kind == "answer"
+    ]
+    assert told == [(6, [], str(lost)), (4, [FOUR], None)]
 
 
 MANY = st.lists(st.sampled_from([SIX, FOUR, FOUR_TOO, FOUR_MORE]), max_size=4, unique=True)
