@@ -1,6 +1,7 @@
 """What bounds a service without anybody asking: children, peers that have vanished; and new connections a second."""
 
 import asyncio
+import signal
 import socket
 from math import inf
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from dualstack.gateway.config.file import parse
 from support.command import Run
 from support.gateway import Echo, Running, UdpClient, ended, run, running, service, udp_service, until
+from support.program import Dualstack
 
 KEEPALIVE = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
 
@@ -163,17 +165,17 @@ to = "127.0.0.1:9"
 
 
 def test_a_service_without_any_timeout_is_warned_of_at_the_start_and_by_check(tmp_path: Path, run: Run) -> None:
-    async def scenario() -> None:
-        async with running(FILE) as r:
-            assert [facts["service"] for facts in r.events.of("no timeout")] == ["unbounded"]
-            assert "set idle_timeout, or idle_timeout = inf" in str(r.events.of("no timeout")[0]["why"])
-
-    asyncio.run(scenario())
     file = tmp_path / "g.toml"
     file.write_text(FILE)
     code, said, _ = run("gateway", "--check", "--config", str(file))
     assert (code, said.count("no idle_timeout: whoever stays silent")) == (0, 1)
     assert "unbounded: no idle_timeout" in said
+    with Dualstack("gateway", "--config", file, "--quiet", "--control", tmp_path / "c.sock") as gateway:
+        assert "set idle_timeout, or idle_timeout = inf" in gateway.err.until("no timeout service=unbounded")
+        gateway.send_signal(signal.SIGHUP)
+        gateway.err.until("no timeout service=unbounded")
+        gateway.end()
+        assert gateway.err.rest().count("no timeout") == 2
 
 
 def test_a_timeout_of_inf_is_no_oversight() -> None:

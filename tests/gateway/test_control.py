@@ -135,6 +135,17 @@ def test_a_live_one_that_does_not_answer_is_refused_and_not_replaced(tmp_path: P
         assert path.stat().st_ino == inode
 
 
+def test_a_gateway_that_does_not_answer_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "c.sock"
+    with socket.socket(socket.AF_UNIX) as hangs:
+        hangs.bind(str(path))
+        hangs.listen(4)
+        for verb, query in (("list", {}), ("stop", {"drain": "nonsense"}), ("stop", {"drain": "nan"})):
+            with pytest.raises(ControlError, match="it does not answer: it hangs, or is stopped") as raised:
+                request(str(path), verb, "a", within_s=0.05, **query)
+            assert raised.value.exit_code == ExitCode.TIMEOUT
+
+
 def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "precious"
     path.write_text("x")

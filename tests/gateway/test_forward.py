@@ -287,7 +287,7 @@ def test_a_wrong_request_gets_an_answer_or_a_close(said: bytes, answer: bytes) -
                 c.end()
                 assert (await c.rest()).startswith(answer)
             await ended(r, "p", 0)
-            assert len(r.events.lines) == 1
+            assert len(r.events.of("refused")) == 1
 
     run(scenario)
 

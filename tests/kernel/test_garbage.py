@@ -28,6 +28,15 @@ class KnowsNoName:
         raise NotImplementedError
 
 
+@pytest.fixture(scope="module", autouse=True)
+def what_is_there_already() -> Iterator[None]:
+    """All that pytest holds is not walked again and again."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @contextmanager
 def counting(found: list[int]) -> Iterator[None]:
     """Adds how many objects the block has left for the collector."""

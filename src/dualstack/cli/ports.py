@@ -40,7 +40,7 @@ def command(
     query = {"release": "1"} if release else {}
     if drain is not None:
         query["drain"] = str(drain)
-    answer = request(path, verb, name, **query)
+    answer = request(path, verb, name, **query)  # type: ignore[arg-type] # within_s is not among these
     if as_json:
         print_document(answer)
     else:

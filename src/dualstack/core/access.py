@@ -17,11 +17,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
 from typing import TypeAlias
 
 from dualstack.core.address import BITS, Address
-from dualstack.core.embedded import IPV4_CARRIERS, ISATAP_BITS, ISATAP_MASK, Nat64, embedded_ipv4
+from dualstack.core.embedded import IPV4_CARRIERS, ISATAP_BITS, ISATAP_MASK, Nat64, embedded_ipv4, joined
 from dualstack.core.first_match import Block, FirstMatch, Intervals
 from dualstack.core.prefix import Prefix
 from dualstack.core.registry import is_public, public_prefixes
@@ -215,7 +214,7 @@ class _CloseLook:
 
     def rank(self, address: Address, more: Nat64 | None = None) -> int:
         """The rank of the first rule that matches an IPv6 address that is not mapped; `more` translators are known."""
-        return min(self._ranks(address, self._nat64 if more is None else _joined(self._nat64, more)))
+        return min(self._ranks(address, self._nat64 if more is None else joined(self._nat64, more)))
 
     def _ranks(self, address: Address, nat64: Nat64) -> Iterator[int]:
         yield self._ipv6.rank(address.value)
@@ -234,11 +233,6 @@ class _CloseLook:
                 is_denial or behind is None or is_public(behind)
             ):
                 yield rank
-
-
-@lru_cache(maxsize=64)
-def _joined(nat64: Nat64, more: Nat64) -> Nat64:
-    return Nat64((*nat64.prefixes, *more.prefixes))
 
 
 def _parsed(text: str) -> tuple[Verdict, Prefix | Group]:

@@ -7,6 +7,7 @@ from the address: it is given (RFC 7050 and RFC 8781 say how hosts learn it).
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dualstack.core.address import Address
 from dualstack.core.prefix import Prefix
@@ -22,6 +23,7 @@ __all__ = [
     "Embedded",
     "Nat64",
     "embedded_ipv4",
+    "joined",
     "nat64_prefix",
     "rfc6052_encode",
 ]
@@ -89,6 +91,12 @@ class Nat64:
 
     def __contains__(self, address: Address) -> bool:
         return any(address in prefix for prefix in self.prefixes)
+
+
+@lru_cache(maxsize=64)
+def joined(nat64: Nat64, more: Nat64) -> Nat64:
+    """The translators of both."""
+    return Nat64((*nat64.prefixes, *more.prefixes))
 
 
 def nat64_prefix(text: str) -> Prefix:

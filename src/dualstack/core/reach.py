@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from dualstack.core.access import AccessList, Decision, Verdict, ZoneId
 from dualstack.core.address import BITS, Address
-from dualstack.core.embedded import Nat64, embedded_ipv4
+from dualstack.core.embedded import Nat64, embedded_ipv4, joined
 from dualstack.core.outlet import Judge
 from dualstack.core.prefix import Prefix
 
@@ -84,7 +84,7 @@ class Reach:
         """As `AccessList.check_through`."""
         decision = self._rules.check_through(address, nat64)
         if decision.rule in self._public and decision.verdict is Verdict.ALLOW:
-            return self._near(address, nat64) or decision
+            return self._near(address, joined(self._nat64, nat64)) or decision
         return decision
 
     def _near(self, address: Address, nat64: Nat64) -> Decision | None:
@@ -95,9 +95,6 @@ class Reach:
                 named = self._named.check_through(address.canonical, nat64)
                 return named if named.rule else Refused(Verdict.DENY, None, f"{near}, and no rule names it")
         return None
-
-    def __len__(self) -> int:
-        return len(self._rules)
 
 
 class NotItself:

@@ -13,6 +13,7 @@ from socket import socket
 
 from dualstack.core.configuration import Configuration
 from dualstack.errors import DualstackError
+from dualstack.gateway.config.unbounded import warn_of_unbounded
 from dualstack.gateway.daemon import Gateway
 from dualstack.gateway.dataplane.plane import data_plane
 from dualstack.gateway.interfaces import InterfaceWatch
@@ -93,6 +94,7 @@ async def _run(config: Configuration, here: _Surroundings, supply: Supply, ready
             become(config.user, config.where)
         signals.is_ready = True
         signals.interfaces.look()
+        warn_of_unbounded(here.log, config)
         ready(gateway)
         if predecessor is not None:
             await asyncio.to_thread(predecessor.relieve)
@@ -308,7 +310,9 @@ class _Signals:
     async def _reload(self, load: Load) -> None:
         self._notifier.reloading()
         try:
-            await self._gateway.reload(await asyncio.to_thread(load))
+            config = await asyncio.to_thread(load)
+            await self._gateway.reload(config)
+            warn_of_unbounded(self._log, config)
         except (DualstackError, OSError) as error:
             self._log.error("reload refused", why=str(error), running="the configuration before")
         except Exception as error:

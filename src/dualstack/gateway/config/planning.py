@@ -12,8 +12,6 @@ from dualstack.core.hostfacts import HostFacts
 from dualstack.core.outgoing import target_addresses
 from dualstack.core.planner import Plan, bind_asks, plan
 from dualstack.errors import ConfigError, LookupFailed
-from dualstack.gateway.config.unbounded import WHY as UNBOUNDED
-from dualstack.gateway.config.unbounded import unbounded
 from dualstack.gateway.config.unreached import unreached_targets
 from dualstack.gateway.log import Log
 from dualstack.kernel.bind_answers import with_answers
@@ -54,8 +52,6 @@ def report(log: Log, config: Configuration, planned: Plan, facts: HostFacts) -> 
         log.info("note", why=note)
     for missing in unreached_targets(config, facts):
         log.warning("unresolved", service=missing.service, target=missing.target, why=missing.why)
-    for name in unbounded(config):
-        log.warning("no timeout", service=name, why=UNBOUNDED)
     for finding in planned.links:
         if finding.missing:
             families = " and ".join(f"IPv{family}" for family in finding.missing)

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from dualstack.core.configuration import Configuration
+from dualstack.gateway.log import Log
 
-__all__ = ["WHY", "unbounded"]
+__all__ = ["WHY", "unbounded", "warn_of_unbounded"]
 
 WHY = (
     "no idle_timeout: whoever stays silent keeps a connection, and two descriptors, for ever; set idle_timeout, or"
@@ -15,3 +16,9 @@ WHY = (
 def unbounded(config: Configuration) -> Iterator[str]:
     """The names of these services."""
     return (service.name for service in config.services if service.is_unbounded)
+
+
+def warn_of_unbounded(log: Log, config: Configuration) -> None:
+    """Say so of each."""
+    for name in unbounded(config):
+        log.warning("no timeout", service=name, why=WHY)

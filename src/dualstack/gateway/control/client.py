@@ -11,13 +11,26 @@ from dualstack.kernel.unix_sockets import connect_control_socket
 __all__ = ["request"]
 
 
-def request(path: str, verb: str, name: str | None = None, **query: str) -> dict[str, object]:
+# A gateway whose worker hangs answers after some seconds; one that is stopped itself never does.
+_ANSWER_S = 60.0
+
+
+def request(
+    path: str, verb: str, name: str | None = None, *, within_s: float = _ANSWER_S, **query: str
+) -> dict[str, object]:
     """Ask the gateway at `path`: `list`, or `stop`, `start`, `restart` of the port `name`.
+
+    Args:
+        path: of its control socket.
+        verb: one of these.
+        name: the port's.
+        within_s: how long the answer may take, beside the `drain` that is asked for.
+        query: `drain` and `release`, as the control socket takes them.
 
     Raises:
         ControlError: no gateway answers, or it says no; `exit_code` is 78 for an unknown port.
     """
-    connection = _UnixConnection(path)
+    connection = _UnixConnection(path, within_s + _seconds(query.get("drain")))
     try:
         if verb == "list":
             connection.request("GET", "/ports")
@@ -29,6 +42,9 @@ def request(path: str, verb: str, name: str | None = None, **query: str) -> dict
         raise ControlError(
             f"no gateway at {path}: there is no such socket; start one, or name its --control"
         ) from error
+    except TimeoutError as error:
+        why = "it does not answer: it hangs, or is stopped; see whether its process runs (state T in ps is stopped)"
+        raise ControlError(f"no answer from {path}: {why}", errno=errno.ETIMEDOUT) from error
     except http.client.HTTPException as error:
         raise ControlError(f"no gateway at {path}: {_STRANGER}") from error
     except (OSError, ValueError) as error:
@@ -78,9 +94,18 @@ class RefusedError(ControlError):
 _NO_RIGHT = {errno.EACCES, errno.EPERM}
 
 
+def _seconds(drain: str | None) -> float:
+    """What the gateway may take for it; a wrong one it refuses itself, and no timeout is longer than a day."""
+    try:
+        seconds = float(drain or 0)
+    except ValueError:
+        return 0.0
+    return min(seconds, 86_400.0) if seconds > 0 else 0.0
+
+
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=3600)
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
         self._path = path
 
     def connect(self) -> None:

@@ -42,7 +42,7 @@ T = TypeVar("T")
 _LOOK_AGAIN_S = 0.1
 _BEAT_S = 2.0
 # How long a worker may take to begin, or to serve another configuration, on a machine that is busy; to end at once.
-_BEGIN_S = 20.0
+_BEGIN_S = 60.0
 _END_S = 2.0
 
 
