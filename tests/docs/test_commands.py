@@ -253,6 +253,7 @@ def write_files(directory: Path) -> None:
     )
 
 
+@pytest.mark.timeout(400)  # twenty commands and more, on a machine that may be busy
 @pytest.mark.parametrize("page", sorted({block.page for block in SHELLS}), indirect=True)
 def test_the_commands_of_a_page_do_what_it_says(page: Page) -> None:
     for block in SHELLS:

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from dualstack.core.address import Address
@@ -33,6 +34,7 @@ NAMED = ("2a00:64::/32", "2a00:6440::/40", "2a00:6448:1::/48", "2a00:6456:1:100:
 NAMED += ("2a00:6496::/96",)
 FOUND = "2a00:6400:1::/96"
 AT_ONCE = 64
+CLIENTS = count()
 
 
 def dialled() -> int:
@@ -101,6 +103,9 @@ async def asked(r: Running, request: bytes) -> str:
     """What became of a request: the kind of answer, or `granted`."""
     service = r.gateway.services["p"]
     plane = r.gateway._plane
+    # Each is another client's: one alone has its share of the lookups.
+    number = next(CLIENTS)
+    peer = (f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 4000)
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)
@@ -108,7 +113,7 @@ async def asked(r: Running, request: bytes) -> str:
         theirs.shutdown(socket.SHUT_WR)
 
         async def dial(target: Endpoint) -> socket.socket:
-            return await reach(ours, target, service.policy, plane, service.book)
+            return await reach(ours, target, service.policy, plane, service.book, peer=peer)
 
         # The client's last words are read at once, so nobody waits for it to leave.
         theirs.setblocking(False)

@@ -200,7 +200,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ConfigError, match=r"none\.toml: cannot be read: No such file or directory; name a file that can be"
     ):
         load(tmp_path / "none.toml")
-    with pytest.raises(ConfigError, match="cannot be read: it is a directory; name a regular file"):
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         load(tmp_path)
 
 

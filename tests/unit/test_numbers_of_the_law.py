@@ -38,6 +38,7 @@ NUMBERS = [
     ("core.flows", "QUESTION_IDLE_S", 30.0, "docs/how-to/udp-server.md"),
     ("core.flows", "CONVERSATION_IDLE_S", 120.0, "RFC 4787 REQ-5: two minutes"),
     ("core.prefix", "_MAPPED_LENGTH", 96, "RFC 4291 section 2.5.5.2"),
+    ("core.service_records", "_KNOWN_KEYS", frozenset({0, 1, 2, 3, 4, 6}), "RFC 9460 section 14.3.2, without ech"),
     ("core.service_records", "ALIAS_STEPS", 8, "RFC 9460 section 2.4.2: a limit"),
     ("net.dns_resolver", "_PORT", 53, "RFC 1035"),
     ("net.dns_resolver", "_RECORD_TYPES", {"SVCB": 64, "HTTPS": 65}, "RFC 9460 section 14.1"),

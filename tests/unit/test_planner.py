@@ -481,3 +481,7 @@ def test_a_target_whose_addresses_nobody_of_ours_hears_is_no_loop() -> None:
     here = (Interface("eth0", 2, tuple(map(Address, ("10.0.0.1", "10.0.0.2")))),)
     assert planned(service("imap", "10.0.0.2:143", "10.0.0.1:143"), interfaces=here).conflicts == ()
     assert planned(service("imap", "10.0.0.2:143", "10.0.0.2:144"), interfaces=here).conflicts == ()
+
+
+def test_a_number_that_the_kernel_is_to_choose_needs_no_right() -> None:
+    assert planned(service("a", "*:0"), may_bind_low=False).conflicts == ()

@@ -342,6 +342,12 @@ def test_each_kind_of_address_is_read_or_refused_and_the_reserved_byte_is_nobody
             assert refused(event) == (b"\x05\x08\x00\x01" + bytes(6), f"no address is of type {kind}")
 
 
+def test_a_kind_that_is_none_is_refused_with_its_fifth_byte_and_not_before() -> None:
+    start = client_greeting() + bytes((5, 1, 0, 2))
+    assert Socks5().receive(start) == [Say(b"\x05\x00")]
+    assert isinstance(Socks5().receive(start + b"\x00")[-1], Refusal)
+
+
 @pytest.mark.parametrize(
     ("address", "target"),
     [

@@ -5,6 +5,7 @@ looked at. Where the kernel does not tell, a reload looks (`Gateway.reload`). Op
 """
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterable
 from socket import socket
 from typing import TypeAlias
@@ -43,7 +44,7 @@ class InterfaceWatch:
     def look(self) -> None:
         """Look now, and then at each change that the kernel tells, as long as a socket keeps to an interface."""
         bound = [each for each in self._sockets() if device_named(each[0]) is not None]
-        if not bound:
+        if not bound or sys.platform != "linux":
             self.close()
             return
         self._listen()

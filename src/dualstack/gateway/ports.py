@@ -254,7 +254,17 @@ def stopped_addresses(ports: Iterable[NamedPort], spec: SocketSpec) -> Iterator[
         for listening in port.listenings:
             other = listening.spec
             if other.port == spec.port and other.proto == spec.proto and not other.address.is_unspecified:
-                yield with_scope_number(other.address)
+                numbered = _numbered(other.address)
+                if numbered is not None:
+                    yield numbered
+
+
+def _numbered(address: Address) -> Address | None:
+    """As `with_scope_number`; None where its interface is gone, and whoever came by it."""
+    try:
+        return with_scope_number(address)
+    except OSError:
+        return None
 
 
 def with_scope_number(address: Address) -> Address:

@@ -7,6 +7,7 @@ socket just so.
 
 import errno
 import socket
+import sys
 from enum import Enum
 
 from dualstack.core.socketspec import SocketSpec
@@ -25,9 +26,9 @@ class Hearing(Enum):
 
 
 def hearing(sock: socket.socket, spec: SocketSpec) -> Hearing:
-    """Whether `sock`, opened for `spec`, is still bound to the interface of that name."""
+    """Whether `sock`, opened for `spec`, is still bound to the interface of that name; only Linux tells."""
     name = device_named(spec)
-    if name is None or sock.fileno() < 0:
+    if name is None or sock.fileno() < 0 or sys.platform != "linux":
         return Hearing.HEARS
     index = _index_of(name)
     if index is None:

@@ -136,6 +136,8 @@ class Notices:
     """
 
     def __init__(self, groups: int) -> None:
+        if not hasattr(socket, "AF_NETLINK"):
+            raise OSError(errno.EAFNOSUPPORT, "this system has no netlink")
         self._sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, _NETLINK_ROUTE)
         try:
             self._sock.bind((0, groups))
