@@ -242,6 +242,7 @@ name = "nrpc"
 ports = ["TCPIP", "Second Net"]         # every port serves NRPC
 port = 1352                             # line 7: TCPIP_TcpIpAddress=0,192.0.2.1:1352; bound to no address
 to = "unix:/run/nrpc"                   # as given
+idle_timeout = inf                      # notes.ini has none: a silent connection stays
 
 [[services]]
 name = "smtp"

@@ -186,7 +186,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
 
 
 def test_a_directory_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read: it is a directory; name a regular file"):
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory; name a file that can be"):
         load(tmp_path)
 
 

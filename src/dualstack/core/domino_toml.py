@@ -47,6 +47,8 @@ def _services(domino: Domino) -> Iterator[str]:
         yield _line("ports", _names(service), domino.origins[f"services.{service.name}.ports"])
         yield _line("port", str(service.port), domino.origins[f"services.{service.name}.port"])
         yield _line("to", _quoted(_target(service)), "as given")
+        if not isinstance(service.target, ExecTarget):
+            yield _line("idle_timeout", str(service.idle_timeout_s), "notes.ini has none: a silent connection stays")
 
 
 def _names(service: Service) -> str:
