@@ -12,7 +12,7 @@ plane has pipes. Cancelling loses no byte that was read.
 
 import asyncio
 from contextlib import suppress
-from socket import SHUT_RDWR, SHUT_WR, SocketType, socket
+from socket import MSG_PEEK, SHUT_RDWR, SHUT_WR, SocketType, socket
 from typing import TYPE_CHECKING
 
 from dualstack.errors import WireError
@@ -50,18 +50,34 @@ class ExchangeLink(Link):
     Args:
         gate, peer, idle_timeout_s, now: as `Link`'s.
         task: what moves its bytes; it is cancelled when the link is to be over.
+        ends: the client's socket and the server's.
     """
 
-    __slots__ = ("_task", "why")
+    __slots__ = ("_ends", "_spared_at", "_task", "why")
     client_stays = True
 
-    def __init__(
-        self, gate: "Gate", peer: "SockAddr", idle_timeout_s: float, now: float, task: "asyncio.Task[None] | None"
+    def __init__(  # noqa: PLR0917 - the first four are `Link`'s
+        self,
+        gate: "Gate",
+        peer: "SockAddr",
+        idle_timeout_s: float,
+        now: float,
+        task: "asyncio.Task[None] | None",
+        ends: tuple[SocketType, ...] = (),
     ) -> None:
         super().__init__(gate, peer, idle_timeout_s, now)
+        self._ends = ends
+        self._spared_at: float | None = None
         self.client, self.server = Flow(), Flow()
         self._task = task
         self.why: Reason | None = None
+
+    def is_unheard(self) -> bool:
+        """As `Link.is_unheard`: after a pause of the process the loop tells of time before it tells of bytes."""
+        if self._spared_at == self.active or not any(map(_has_more, self._ends)):
+            return False
+        self._spared_at = self.active
+        return True
 
     def over(self, reason: Reason, errno: int = 0) -> None:
         """As `Link.over`; its task enters it."""
@@ -335,6 +351,15 @@ def _head(head: Head, *, closes: bool) -> bytes:
     if closes:
         lines.append(b"Connection: close")
     return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def _has_more(sock: SocketType) -> bool:
+    """Whether there is something to read, be it the end."""
+    try:
+        sock.recv(1, MSG_PEEK)
+    except OSError:
+        return False  # BlockingIOError is one
+    return True
 
 
 async def receive(sock: SocketType, most: int = _READ_BYTES) -> bytes:
