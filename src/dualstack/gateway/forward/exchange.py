@@ -345,6 +345,8 @@ def _head(head: Head, *, closes: bool) -> bytes:
     """A response's head as the client gets it: of our version, with what we mean to do with the connection."""
     named = frozenset(word.lower() for word in head.values(b"connection"))
     dropped = (_HOP_BY_HOP | named) - _FRAMING
+    if head.status < 200 or head.status == 204:
+        dropped |= _FRAMING  # RFC 9110 section 8.6, RFC 9112 section 6.1: none may be there; a client might believe it
     lines = [b"HTTP/1.1 %d %b" % (head.status, head.reason)]
     lines += [name + b": " + value for name, value in head.fields if name.lower() not in dropped]
     lines.append(b"Via: 1.%b dualstack" % (b"0" if head.is_old else b"1"))
