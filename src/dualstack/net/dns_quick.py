@@ -85,7 +85,12 @@ class QuickLookups:
         """
         assert self._sock is not None  # noqa: S101 - nobody asks of what is closed
         question = query(int.from_bytes(urandom(2), "big"), name, lookup.family, edns=self._has_edns)
-        self._sock.send(question)
+        try:
+            self._sock.send(question)
+        except OSError:
+            # The refusal of the question before is told once, and here: nothing is heard of it any more.
+            self._loop.call_soon(self._refused)
+            raise
         self._asked.append(_Asked(lookup, question))
 
     @property
@@ -141,6 +146,10 @@ class QuickLookups:
         missing, self._missing = self._missing, []
         for lookup in missing:
             self._told(lookup, () if self._exists else None)
+
+    def _refused(self) -> None:
+        if self._sock is not None:
+            self._give_up()
 
     def _give_up(self) -> None:
         asked, self._asked = self._asked, []
