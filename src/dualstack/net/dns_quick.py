@@ -17,15 +17,14 @@ from dualstack.core.resolution import Lookup
 from dualstack.kernel.attempts import sockaddr_of
 from dualstack.kernel.datagrams import connected
 from dualstack.net.names import NameServer
+from dualstack.net.resolver_protocol import QUICK_S
 from dualstack.wire.dns import Reply, query, read
 
 if TYPE_CHECKING:
     from socket import SocketType
 
-__all__ = ["PATIENCE_S", "QuickLookups", "Told"]
+__all__ = ["QuickLookups", "Told"]
 
-# As glibc and dnspython, which wait longer, have others to ask then.
-PATIENCE_S = 1.0
 _MAX_BYTES = 1 << 16
 
 Told = Callable[[Lookup, tuple[Address, ...] | None], object]
@@ -57,7 +56,7 @@ class QuickLookups:
         told: Told,
         loop: asyncio.AbstractEventLoop,
         *,
-        patience_s: float = PATIENCE_S,
+        patience_s: float = QUICK_S,
         is_final: bool = True,
     ) -> None:
         self._has_edns = server.has_edns

@@ -18,7 +18,7 @@ from dualstack.errors import LookupFailed
 from dualstack.net.flags import NO_ADDRESS
 from dualstack.net.names import FAMILIES, Resolver, addresses_in, getaddrinfo
 
-__all__ = ["Found", "Namer", "Plain", "Search", "is_missing", "worst"]
+__all__ = ["Found", "Limited", "Namer", "Plain", "Search", "is_missing", "worst"]
 
 Found: TypeAlias = tuple[Address, ...] | LookupFailed
 
@@ -39,6 +39,15 @@ class Namer(Protocol):
         Raises:
             LookupFailed: there are none, nobody says (`timed_out`), or who was asked cannot say (EAI_AGAIN).
         """
+        ...
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """Who has a time for each name, search domains included."""
+
+    def for_one_name(self) -> Namer:
+        """Who is asked for one name; its time begins now."""
         ...
 
 
