@@ -64,16 +64,18 @@ class DnsResolver:
 
     def __init__(
         self,
-        servers: Iterable[str] = (),
+        servers: Iterable[str | Address] = (),
         *,
         lifetime: float = 10.0,
-        resolv_conf: Path = RESOLV_CONF,
+        resolv_conf: Path | str = RESOLV_CONF,
         hosts: HostsFile = addresses_in_hosts_file,
     ) -> None:
+        if isinstance(servers, str):
+            raise AddressError(servers, f"the servers are a list, of which this is one: write [{servers!r}]")
         self._servers = tuple(map(_server, servers))
         self._lifetime = lifetime
         self._hosts = hosts
-        self._configured = ParsedFile(resolv_conf, self._parse)
+        self._configured = ParsedFile(Path(resolv_conf), self._parse)
         self._unconfigured = self._parse("")
         self.files = Files((self._configured, *hosts.files, *LOOKS))
 
@@ -249,7 +251,11 @@ def _records_in(answer: Answered) -> list[ServiceRecord]:
     return [_record(_text(chain.canonical_name), rdata) for rdata in chain.answer or ()]
 
 
-def _server(text: str) -> NameServer:
+def _server(text: str | Address) -> NameServer:
+    if isinstance(text, Address):
+        return NameServer(text, _PORT)
+    if not isinstance(text, str):
+        raise AddressError(text, "a name server is a text, such as '192.0.2.53:53'")
     endpoint = parse_target(text, port=_PORT)
     if not isinstance(endpoint.host, Address):
         raise AddressError(text, "a name server is given by its address")
