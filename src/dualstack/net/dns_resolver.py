@@ -34,7 +34,7 @@ from dualstack.net.hosts import HostsFile, addresses_in_hosts_file
 from dualstack.net.lookups import LOOKS
 from dualstack.net.names import LOOPBACKS, AddressInfo, NameServer
 from dualstack.net.resolver_protocol import QUICK_S
-from dualstack.net.search import Found, is_missing, worst
+from dualstack.net.search import Found, again, is_missing, worst
 from dualstack.net.system_names import RESOLV_CONF, resolv_conf_of_this_host
 from dualstack.wire.dns import read
 
@@ -141,7 +141,7 @@ class DnsResolver:
         """As `addresses`, until time is up on the monotonic clock."""
         (found,) = self._asked(name, (family,), deadline)
         if isinstance(found, LookupFailed):
-            raise found
+            raise again(found)
         return found
 
     def records(self, name: str, kind: str) -> Sequence[ServiceRecord]:
