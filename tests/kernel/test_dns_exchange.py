@@ -186,6 +186,12 @@ def test_the_lifetime_is_that_of_both_families_and_all_servers_together() -> Non
         assert len(server.heard) <= 4
 
 
+def test_what_a_lookup_says_of_a_missing_name_is_said_once(files: Path) -> None:
+    with NameServer(ZONE) as server, pytest.raises(LookupFailed) as caught:
+        addresses(resolver(files, server.address), "nowhere.test")
+    assert str(caught.value) == "lookup of 'nowhere.test': there is no such name"
+
+
 @pytest.mark.parametrize("dial", WAYS)
 def test_the_lifetime_is_that_of_all_search_domains_together_for_a_connection(files: Path, dial: Dial) -> None:
     """One server is silent and the other fails: the name is asked for until time is up, and no other name after."""

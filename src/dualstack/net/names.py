@@ -328,7 +328,7 @@ def _as_lookup_failed(text: str, timeout: float | None, *, is_forward: bool) -> 
         why = why_late(timeout or 0.0, has_begun=error.has_begun)
         raise LookupFailed(text, why, timed_out=True) from None
     except socket.gaierror as error:
-        why = error.strerror or str(error)
+        why = error.why if isinstance(error, LookupFailed) else error.strerror or str(error)
         if error.errno == socket.EAI_AGAIN and is_forward:
             why = f"no answer: {why}"
         raise LookupFailed(text, why, errno=error.errno or socket.EAI_FAIL) from error
