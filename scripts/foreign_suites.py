@@ -3,19 +3,29 @@
 Each suite runs with ours in an environment of its own, from the source distribution of its release, CPython's from the
 running Python; what has failed then runs again as it is. What fails with ours alone is printed, and what of it is no
 departure that `departures.txt` names is this program's failure. Nothing of theirs is kept but the folder `.foreign`.
+
+It goes file by file, says how each went, and keeps what it has found: begun again, it goes on behind the last file that
+was done, unless our own sources have changed since. A test that hangs fails after `--limit`, a file that hangs after
+`--file-limit`.
 """
 
 import argparse
 import fnmatch
+import hashlib
+import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import time
 import venv
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -35,6 +45,7 @@ class Suite:
         tests: which, from the top of the source; a test that needs a network of its own is left out.
         needs: what they import.
         options: for pytest.
+        only_with: a file in which this is not found is left out: it makes no connection and serves none.
     """
 
     name: str
@@ -42,6 +53,7 @@ class Suite:
     tests: str
     needs: str = ""
     options: tuple[str, ...] = ()
+    only_with: str = ""
 
 
 SUITES = (
@@ -70,14 +82,44 @@ SUITES = (
     Suite(
         "aiohttp",
         "standard,aiohttp",
-        "tests/test_client_functional.py tests/test_client_session.py tests/test_client_ws_functional.py"
-        " tests/test_connector.py tests/test_leaks.py tests/test_proxy.py tests/test_proxy_functional.py"
-        " tests/test_test_utils.py tests/test_web_functional.py tests/test_web_sendfile_functional.py",
+        "tests",
         "blockbuster brotli freezegun isal proxy.py>=2.4.4rc5 pytest-codspeed pytest-cov pytest-mock pytest-xdist"
         " re-assert trustme zlib_ng",
-        ("-o", "addopts="),
+        ("-o", "addopts=", "-m", "not dev_mode and not internal"),
+        only_with=r"aiohttp_(client|server)\b|TCPConnector|ClientSession\(|TestServer|TCPSite|run_app|create_connection",
     ),
 )
+
+# Benchmarks, and what runs in a container of its own.
+_OTHER = re.compile("benchmark|autobahn")
+
+
+@dataclass
+class Found:
+    """What became of the tests of one file.
+
+    Args:
+        sources: what ours were then.
+        passed: how many do with ours.
+        skipped: how many are left out, by themselves.
+        either: those that fail with or without ours.
+        alone: those that fail with ours alone.
+        chance: how many failed with ours once, and not again.
+    """
+
+    sources: str
+    passed: int = 0
+    skipped: int = 0
+    chance: int = 0
+    either: list[str] = field(default_factory=list)
+    alone: list[str] = field(default_factory=list)
+
+
+@cache
+def our_sources() -> str:
+    """A number that changes with any of our files that this is about."""
+    files = [*(ROOT / "src").rglob("*.py"), *(ROOT / "scripts" / "foreign").glob("*.py")]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()
 
 
 class Place:
@@ -128,26 +170,90 @@ class Place:
             return Path(sysconfig.get_path("stdlib"), "test")
         return next((self.folder / "source").iterdir())
 
-    def outcomes(self, name: str, *, swapped: bool, limit_s: int, again: bool) -> dict[str, str]:
+    def files(self) -> list[str]:
+        """Those of the suite, from the top of its source."""
+        found: list[Path] = []
+        for test in self.suite.tests.split():
+            path = self.source / test
+            found += sorted(path.rglob("test_*.py")) if path.is_dir() else [path]
+        wanted = re.compile(self.suite.only_with)
+        names = [str(file.relative_to(self.source)) for file in found if wanted.search(file.read_text())]
+        return [name for name in names if not _OTHER.search(name)]
+
+    def compare(self, file: str, limit_s: int, file_limit_s: int) -> Found:
+        """Run one file both ways, or read what that gave before."""
+        kept = self.folder / "found" / f"{file.replace('/', '.')}.json"
+        if kept.exists():
+            found = Found(**json.loads(kept.read_text()))
+            if found.sources == our_sources():
+                return found
+        run = Run(self, file, limit_s, file_limit_s)
+        swapped = run.outcomes("swapped", swapped=True, again=False)
+        # Whoever fails now and then fails by chance here too: what counts is what fails twice.
+        twice = run.outcomes("twice", swapped=True, again=True) if FAILED in swapped.values() else {}
+        failed = [name for name, outcome in twice.items() if outcome == FAILED]
+        plain = run.outcomes("plain", swapped=False, again=True) if failed else {}
+        counts = [*swapped.values()]
+        alone = sorted(name for name in failed if plain.get(name) == PASSED)
+        found = Found(
+            our_sources(),
+            passed=counts.count(PASSED),
+            skipped=counts.count(SKIPPED),
+            chance=counts.count(FAILED) - len(failed),
+            either=sorted({*failed} - {*alone}),
+            alone=alone,
+        )
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps(asdict(found), indent=1))
+        return found
+
+
+@dataclass(frozen=True)
+class Run:
+    """One file's tests, run by pytest.
+
+    Args:
+        place: where the suite is.
+        file: from the top of its source.
+        limit_s: for one test.
+        file_limit_s: for all of them.
+    """
+
+    place: Place
+    file: str
+    limit_s: int
+    file_limit_s: int
+
+    def outcomes(self, name: str, *, swapped: bool, again: bool) -> dict[str, str]:
         """What became of each test; with `again`, of those that failed last."""
-        report = self.folder / f"{name}.xml"
+        place = self.place
+        report = place.folder / "reports" / f"{self.file.replace('/', '.')}.{name}.xml"
+        report.parent.mkdir(exist_ok=True)
         report.unlink(missing_ok=True)
         environment = {
             **{name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
             "PYTHONPATH": str(ROOT / "scripts" / "foreign"),
-            "DUALSTACK_SWAP": self.suite.swaps if swapped else "",
-            "DUALSTACK_SUITE": self.suite.name,
-            "NO_PROXY": "*",
+            "DUALSTACK_SWAP": place.suite.swaps if swapped else "",
+            "DUALSTACK_SUITE": place.suite.name,
         }
-        command = [str(self.python), "-m", "pytest", "-p", "dualstack_swap", "-q", "--tb=short"]
-        command += ["-o", f"cache_dir={self.folder / 'cache'}", f"--timeout={limit_s}", f"--junitxml={report}"]
+        command = [*_with_our_hosts(), str(place.python), "-m", "pytest", "-p", "dualstack_swap", "-q", "--tb=short"]
+        cache_dir = report.parent / f"{report.name.split('.py')[0]}.cache"
+        command += ["-o", f"cache_dir={cache_dir}", f"--timeout={self.limit_s}", f"--junitxml={report}"]
         command += ["--last-failed", "--last-failed-no-failures=none"] if again else ["--cache-clear"]
-        command += [*self.suite.options, *self.suite.tests.split()]
         with report.with_suffix(".log").open("w") as log:
-            subprocess.run(
-                [*_with_our_hosts(), *command], cwd=self.source, env=environment, check=False, stdout=log, stderr=log
-            )
-        return _read(report)
+            try:
+                subprocess.run(
+                    [*command, *place.suite.options, self.file],
+                    cwd=place.source,
+                    env=environment,
+                    check=False,
+                    stdout=log,
+                    stderr=log,
+                    timeout=self.file_limit_s,
+                )
+            except subprocess.TimeoutExpired:
+                return {f"{self.file}::its end, within {self.file_limit_s} s": FAILED}
+        return _read(report) if report.exists() else {f"{self.file}::its end, with a report": FAILED}
 
 
 def _with_our_hosts() -> list[str]:
@@ -176,36 +282,47 @@ def departures() -> list[tuple[str, str]]:
     return [(words[0], words[1]) for line in lines if (words := line.split()) and not line.startswith("#")]
 
 
-def compare(suite: Suite, limit_s: int) -> bool:
+def compare(suite: Suite, files: str, limit_s: int, file_limit_s: int) -> bool:
     """Run it both ways, print the difference; whether every failure of ours alone is a departure."""
     place = Place(suite)
     place.prepare()
-    swapped = place.outcomes("swapped", swapped=True, limit_s=limit_s, again=False)
-    # Whoever fails now and then fails by chance here too: what counts is what fails twice.
-    twice = place.outcomes("twice", swapped=True, limit_s=limit_s, again=True) if FAILED in swapped.values() else {}
-    failed = [name for name, outcome in twice.items() if outcome == FAILED]
-    plain = place.outcomes("plain", swapped=False, limit_s=limit_s, again=True) if failed else {}
-    worse = sorted(name for name in failed if plain.get(name) == PASSED)
+    chosen = [file for file in place.files() if fnmatch.fnmatchcase(file, files)]
+    results = []
+    for number, file in enumerate(chosen, 1):
+        began = time.monotonic()
+        found = place.compare(file, limit_s, file_limit_s)
+        results.append(found)
+        took = f"{time.monotonic() - began:.0f} s"
+        print(f"{suite.name} {number}/{len(chosen)} {file}: {_told([found])}; {took}", flush=True)
+    print(f"{suite.name}: {_told(results)}")
     patterns = [pattern for name, pattern in departures() if name == suite.name]
+    worse = [name for found in results for name in found.alone]
     unknown = [name for name in worse if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
-    passed = [*swapped.values()].count(PASSED)
-    print(
-        f"{suite.name}: {passed} pass with ours; {len(failed) - len(worse)} fail here with or without them; "
-        f"{len(worse) - len(unknown)} are departures"
-    )
+    print(f"{suite.name}: {len(worse) - len(unknown)} of those that fail with ours alone are departures")
     for name in unknown:
-        print(f"  fails with ours alone: {name}")
-    return bool(passed) and not unknown
+        print(f"  fails with ours alone, and is none: {name}")
+    return any(found.passed for found in results) and not unknown
+
+
+def _told(results: Iterable[Found]) -> str:
+    found = list(results)
+    return (
+        f"{sum(each.passed for each in found)} pass with ours, {sum(len(each.alone) for each in found)} fail with ours "
+        f"alone, {sum(len(each.either) for each in found)} with or without, "
+        f"{sum(each.chance for each in found)} once and not again, {sum(each.skipped for each in found)} are skipped"
+    )
 
 
 def main() -> int:
     """Compare the suites that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", action="append", choices=[suite.name for suite in SUITES], help="this suite alone")
+    parser.add_argument("--files", default="*", metavar="PATTERN", help="these files of it alone")
     parser.add_argument("--limit", type=int, default=60, metavar="SECONDS", help="for one test")
+    parser.add_argument("--file-limit", type=int, default=1800, metavar="SECONDS", help="for one file")
     options = parser.parse_args()
     chosen = [suite for suite in SUITES if not options.only or suite.name in options.only]
-    told = [compare(suite, options.limit) for suite in chosen]
+    told = [compare(suite, options.files, options.limit, options.file_limit) for suite in chosen]
     return 0 if all(told) else 1
 
 
