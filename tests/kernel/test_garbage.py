@@ -4,7 +4,6 @@ import asyncio
 import gc
 import socket
 import ssl
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -130,7 +129,6 @@ def test_after_name_servers_that_are_not_there(fail: Fail) -> None:
     assert fail("www.example", 80, dialer=dialer) == 0
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="contextlib keeps there what goes through a generator")
 @pytest.mark.parametrize("resolver", [KnowsNoName(), DnsResolver([nobody()])], ids=["without", "dns"])
 def test_after_a_lookup_with_a_limit(resolver: Resolver) -> None:
     async def look_up() -> int:

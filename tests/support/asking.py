@@ -16,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 PROXY = "127.0.0.1"
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 ASSOCIATE = b"\x05\x01\x00" + b"\x05\x03\x00\x01" + bytes(6)
 kept: list[tuple[socket.socket, socket.socket]] = []
 

@@ -14,7 +14,7 @@ import json
 import sys
 from contextlib import suppress
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 async def call(host: str, port: int) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Dualstack", "Lines", "Program", "dualstack", "until"]
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 _LOOK_EVERY_S = 0.02
 DUALSTACK = (sys.executable, "-m", "dualstack")
 

@@ -10,7 +10,7 @@ from dualstack.gateway.config.file import parse
 from dualstack.gateway.processes.supervisor import Supervisor
 from support.gateway import Events
 
-SOON = 20.0
+SOON = 60.0
 
 
 class Supervised:

@@ -12,6 +12,7 @@ and the first that has either is meant. Nothing else of the system's is asked: n
 import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, cast
@@ -72,11 +73,11 @@ class DnsResolver:
     ) -> None:
         if isinstance(servers, str):
             raise AddressError(servers, f"the servers are a list, of which this is one: write [{servers!r}]")
-        self._servers = tuple(map(_server, servers))
+        parse = partial(_configured, tuple(map(_server, servers)))
         self._lifetime = lifetime
         self._hosts = hosts
-        self._configured = ParsedFile(Path(resolv_conf), self._parse)
-        self._unconfigured = self._parse("")
+        self._configured = ParsedFile(Path(resolv_conf), parse)
+        self._unconfigured = parse("")
         self.files = Files((self._configured, *hosts.files, *LOOKS))
 
     def getaddrinfo(  # noqa: PLR0917 - the signature it has in socket
@@ -193,17 +194,18 @@ class DnsResolver:
     def _at_hand(self) -> tuple[ResolvConf, Exchange]:
         return self._configured.at_hand or self._unconfigured
 
-    def _parse(self, text: str) -> tuple[ResolvConf, Exchange]:
-        conf = resolv_conf_of_this_host(text)
-        named = self._servers or tuple(NameServer(address, _PORT) for address in conf.servers)
-        exchange = Exchange(
-            named or (NameServer(_HERE, _PORT),),
-            timeout_s=conf.timeout_s or _PATIENCE_S,
-            attempts=conf.attempts,
-            rotates=conf.rotates,
-            uses_tcp=conf.uses_tcp,
-        )
-        return conf, exchange
+
+def _configured(servers: tuple[NameServer, ...], text: str) -> tuple[ResolvConf, Exchange]:
+    """What a resolv.conf says, and how these servers, or those that it names, are asked."""
+    conf = resolv_conf_of_this_host(text)
+    exchange = Exchange(
+        servers or tuple(NameServer(address, _PORT) for address in conf.servers) or (NameServer(_HERE, _PORT),),
+        timeout_s=conf.timeout_s or _PATIENCE_S,
+        attempts=conf.attempts,
+        rotates=conf.rotates,
+        uses_tcp=conf.uses_tcp,
+    )
+    return conf, exchange
 
 
 @dataclass(frozen=True, slots=True)

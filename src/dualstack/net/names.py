@@ -14,8 +14,7 @@ on the spot. `getaddrinfo` and `getnameinfo` stand in for the functions of `sock
 """
 
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -303,38 +302,45 @@ def _stream_lookup(name: str, family: int, resolver: Resolver) -> _Question[list
 
 def _answer(question: _Question[T], timeout: float | None) -> T:
     check_limit(timeout)
-    with _as_lookup_failed(question.text, timeout, is_forward=question.is_forward):
+    try:
         if question.is_quick or timeout is None:
             return question.ask()
         _refuse_no_time(timeout)
         return POOL.run(question.ask, timeout)
+    except (LimitReachedError, OSError, RuntimeError) as error:
+        raise _failed(question, timeout, error) from _cause(error)
 
 
 async def _answer_async(question: _Question[T], timeout: float | None) -> T:  # noqa: ASYNC109 - as above
     check_limit(timeout)
-    with _as_lookup_failed(question.text, timeout, is_forward=question.is_forward):
+    try:
         if question.is_quick:
             return question.ask()
         limit = inf if timeout is None else timeout
         _refuse_no_time(limit)
         return await POOL.run_async(question.ask, limit)
+    except (LimitReachedError, OSError, RuntimeError) as error:
+        raise _failed(question, timeout, error) from _cause(error)
 
 
-@contextmanager
-def _as_lookup_failed(text: str, timeout: float | None, *, is_forward: bool) -> Iterator[None]:
-    try:
-        yield
-    except LimitReachedError as error:
-        why = why_late(timeout or 0.0, has_begun=error.has_begun)
-        raise LookupFailed(text, why, timed_out=True) from None
-    except socket.gaierror as error:
-        why = error.why if isinstance(error, LookupFailed) else error.strerror or str(error)
-        if error.errno == socket.EAI_AGAIN and is_forward:
-            why = f"no answer: {why}"
-        raise LookupFailed(text, why, errno=error.errno or socket.EAI_FAIL) from error
-    except (OSError, RuntimeError) as error:
-        # EAI_SYSTEM, as Python tells it (too many open files...), or no thread to be had.
-        raise LookupFailed(text, str(error), errno=_EAI_SYSTEM) from error
+def _failed(question: _Question[T], timeout: float | None, error: Exception) -> LookupFailed:
+    """What the caller is told of what a question came to."""
+    text = question.text
+    match error:
+        case LimitReachedError():
+            return LookupFailed(text, why_late(timeout or 0.0, has_begun=error.has_begun), timed_out=True)
+        case socket.gaierror():
+            why = error.why if isinstance(error, LookupFailed) else error.strerror or str(error)
+            if error.errno == socket.EAI_AGAIN and question.is_forward:
+                why = f"no answer: {why}"
+            return LookupFailed(text, why, errno=error.errno or socket.EAI_FAIL)
+        case _:
+            # EAI_SYSTEM, as Python tells it (too many open files...), or no thread to be had.
+            return LookupFailed(text, str(error), errno=_EAI_SYSTEM)
+
+
+def _cause(error: Exception) -> Exception | None:
+    return None if isinstance(error, LimitReachedError) else error
 
 
 def _refuse_no_time(timeout: float) -> None:
