@@ -218,6 +218,11 @@ class ListenError(_SystemError):
         self.target = target
         self.why = why
 
+    @property
+    def exit_code(self) -> ExitCode:  # type: ignore[override]
+        """As for any other, but 78 for an address that no such socket can have."""
+        return ExitCode.WRONG_VALUE if self.errno == _errno.EINVAL else super().exit_code
+
 
 class Step(Protocol):
     """What happened at a time, as `core.steps.DialStep` has it."""

@@ -22,7 +22,7 @@ from support.command import Run
         (["relay", "--udp", "*:99999", "127.0.0.1:1"], 78, "port 99999 is over 65535"),
         (["relay", "--udp", "*:8", "127.0.0.1:8"], 78, "would connect to itself"),
         (["relay", "*:0", "127.0.0.1:1", "--access", "permit any"], 78, "access rule 'permit any'"),
-        (["relay", "[fe80::1%nope0]:0", "127.0.0.1:1"], 78, "there is no interface nope0"),
+        (["relay", "[fe80::1%nope0]:0", "127.0.0.1:1"], 78, "nope0 here; name one that `ip link` lists"),
         (["relay", "192.0.2.77:0", "127.0.0.1:1"], 78, "no interface of this host has 192.0.2.77"),
         (["relay", "*:0", "127.0.0.1:9", "-6"], 78, "127.0.0.1:9 is IPv4, and IPv6 alone is asked for"),
         (["relay", "*:0", "[::1]:9", "-4"], 78, "[::1]:9 is IPv6, and IPv4 alone is asked for"),

@@ -110,6 +110,14 @@ def test_the_target_is_written_either_way(servers: Servers, where: str) -> None:
     assert b"Connected to ::1 (::1)." in done.stderr
 
 
+def test_an_international_name_is_connected_to_as_address_reads_it(servers: Servers) -> None:
+    servers.accept("::1")
+    with served(servers, "::1", lambda peer: peer.sendall(b"x")):
+        done = piped(f"stra\u00dfe.localhost:{servers.port}")
+    assert (done.returncode, done.stdout) == (0, b"x")
+    assert b"Connected to xn--strae-oqa.localhost (::1)." in done.stderr
+
+
 def test_tls(servers: Servers, tmp_path: Path) -> None:
     servers.accept("127.0.0.1")
     ca = tmp_path / "ca.pem"

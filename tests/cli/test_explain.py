@@ -188,3 +188,9 @@ def test_a_batch_beside_the_kernel(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     assert (first["predicted"], first["differences"]) == (first["kernel"], [])
     assert "this is Linux, and the case is of FreeBSD" in second["error"]
     assert third["line"] == 3
+
+
+def test_where_there_is_no_source_none_is_cited(run: Run) -> None:
+    _, said, _ = run("explain", "--os", "aix", "[::]:80 v6only=0", "0.0.0.0:80")
+    assert "no source tells what happens on AIX" in said
+    assert "(none" not in said

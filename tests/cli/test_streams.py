@@ -1,5 +1,6 @@
 """Output that nobody reads, a full disk, streams that are closed: a command ends quietly, or with one line."""
 
+import json
 import os
 import socket
 import subprocess
@@ -61,6 +62,40 @@ def test_a_full_disk_is_one_line_and_no_success() -> None:
     line = "dualstack: standard output: No space left on device; nothing more can be printed\n"
     for verb, code, said in of_all([*VERBS, SERVES], 'exec "$@" >/dev/full'):
         assert (verb, code, said) == (verb, 69, line)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "ascii:surrogateescape", "cp1252"])
+@pytest.mark.parametrize(
+    ("verb", "told"),
+    [
+        (["explain", "[::]:80", "0.0.0.0:80"], "---"),
+        (["gateway", "--help-config"], "---"),
+        (["demo", "--once"], "IPv4 > IPv6"),
+        (["address", "\N{GREEK SMALL LETTER BETA}\N{GREEK SMALL LETTER OMICRON}"], r"\u03b2\u03bf"),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else "",
+)
+def test_a_terminal_without_our_characters_gets_others(encoding: str, verb: list[str], told: str) -> None:
+    asked = subprocess.run(
+        [*DUALSTACK, *verb],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert asked.stderr == b""
+    assert told in asked.stdout.decode(encoding.partition(":")[0])
+
+
+def test_json_for_a_terminal_without_our_characters_is_json_still() -> None:
+    asked = subprocess.run(
+        [*DUALSTACK, "address", "--json", "caf\xe9 \N{GRINNING FACE}"],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert json.loads(asked.stdout.decode("ascii"))[0]["input"] == "caf\xe9 \N{GRINNING FACE}"
 
 
 def test_a_closed_standard_output_is_as_good_as_dev_null() -> None:

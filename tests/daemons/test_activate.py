@@ -156,7 +156,7 @@ def test_a_program_runs_as_the_user_that_is_named() -> None:
         (["127.0.0.1:0", "--", "/etc/passwd"], 77, "may not be run"),
         (["127.0.0.1:0", "--", "echo", "{fd1}"], 78, "there are 1 sockets"),
         (["nonsense:x", "--", "true"], 78, "nonsense"),
-        (["192.0.2.1:1", "--", "true"], 78, "no interface of this host has that address"),
+        (["192.0.2.1:1", "--", "true"], 78, "no interface of this host has 192.0.2.1"),
         (["127.0.0.1:0", "--name", "a", "--name", "b", "--", "true"], 2, "2 names for 1 places"),
         (["127.0.0.1:0", "--name", "a:b", "--", "true"], 78, "no colon"),
     ],

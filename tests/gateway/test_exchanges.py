@@ -446,6 +446,22 @@ def test_what_connection_names_stays_between_the_server_and_the_proxy() -> None:
     exchanged(scenario, says(response))
 
 
+@pytest.mark.parametrize("field", ["Content-Length: 5", "Transfer-Encoding: chunked"])
+def test_a_response_that_has_no_body_goes_down_without_a_length_that_could_be_believed(field: str) -> None:
+    interim = f"HTTP/1.1 103 Early\r\n{field}\r\n\r\n".encode()
+    final = f"HTTP/1.1 204 None\r\n{field}\r\nX-Kept: 2\r\n\r\n".encode()
+
+    async def scenario(r: Running, site: Site) -> None:
+        async with client(r) as asking:
+            asking.say(get(site))
+            assert [await asking.head() for _ in range(2)] == [
+                b"HTTP/1.1 103 Early\r\nVia: 1.1 dualstack\r\n\r\n",
+                b"HTTP/1.1 204 None\r\nX-Kept: 2\r\nVia: 1.1 dualstack\r\n\r\n",
+            ]
+
+    exchanged(scenario, says(interim + final))
+
+
 def test_a_large_response_is_whole_and_the_next_request_is_served() -> None:
     size = 40 << 20
 

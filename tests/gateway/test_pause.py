@@ -37,6 +37,38 @@ def test_a_connection_with_bytes_waiting_survives_the_pause_and_a_silent_one_doe
             silent.recv(1)
 
 
+def served(listening: socket.socket) -> socket.socket:
+    """The server's end of a request that has come whole."""
+    server, _ = listening.accept()
+    server.settimeout(20)
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += server.recv(4096)
+    return server
+
+
+def test_a_plain_request_whose_answer_waits_survives_the_pause_and_a_silent_one_does_not() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        Dualstack("proxy", "127.0.0.1:0", "--idle-timeout", str(IDLE_S)) as proxy,
+        socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as asks,
+        socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as silent,
+    ):
+        listening.settimeout(20)
+        at = f"127.0.0.1:{listening.getsockname()[1]}"
+        request = f"GET http://{at}/ HTTP/1.1\r\nHost: {at}\r\n\r\n".encode()
+        asks.sendall(request)
+        with served(listening) as answers:
+            silent.sendall(request)
+            with served(listening):
+                proxy.send_signal(signal.SIGSTOP)
+                answers.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+                paused(proxy, asks, silent)
+                assert asks.recv(100).startswith(b"HTTP/1.1 204 ")
+                with pytest.raises(ConnectionResetError):
+                    silent.recv(1)
+
+
 def test_a_flow_of_datagrams_with_an_answer_waiting_survives_the_pause() -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as client:
         server.bind(("127.0.0.1", 0))

@@ -186,6 +186,27 @@ def test_the_lifetime_is_that_of_both_families_and_all_servers_together() -> Non
         assert len(server.heard) <= 4
 
 
+def test_what_a_lookup_says_of_a_missing_name_is_said_once(files: Path) -> None:
+    with NameServer(ZONE) as server, pytest.raises(LookupFailed) as caught:
+        addresses(resolver(files, server.address), "nowhere.test")
+    assert str(caught.value) == "lookup of 'nowhere.test': there is no such name"
+
+
+@pytest.mark.parametrize("dial", WAYS)
+def test_the_lifetime_is_that_of_all_search_domains_together_for_a_connection(files: Path, dial: Dial) -> None:
+    """One server is silent and the other fails: the name is asked for until time is up, and no other name after."""
+    with Script(silent).running() as lost, Script(says(dns.rcode.SERVFAIL)).running() as broken:
+        asker = resolver(files, lost.where, broken.where, lifetime=0.2, resolv_conf="search a.test b.test c.test\n")
+        with pytest.raises(LookupFailed):
+            dial("www", 1, dialer=Dialer(resolver=asker), timeout=20)
+        assert {str(each.question[0].name) for each in broken.heard} == {"www.a.test."}
+
+
+def test_a_loop_does_not_wait_for_a_server_by_itself_where_that_would_be_the_whole_lifetime(files: Path) -> None:
+    assert resolver(files, "192.0.2.53", lifetime=1.0).server_for("www.test") is None
+    assert resolver(files, "192.0.2.53", lifetime=1.5).server_for("www.test") is not None
+
+
 def test_attempts_and_rotation_are_those_of_resolv_conf(files: Path) -> None:
     with Script(silent).running() as first, Script(ordinary).running() as second:
         asker = resolver(files, second.where, first.where, resolv_conf="options rotate timeout:1\n")

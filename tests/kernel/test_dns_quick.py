@@ -95,6 +95,31 @@ def test_where_nobody_listens_it_is_left_to_the_pool_at_once() -> None:
     assert looked_up(port, (FOUR, "www.test")) == {FOUR: None}
 
 
+def ask_until_refused(lookups: QuickLookups) -> None:
+    """The kernel has the refusal before the next call, or before one of those after it."""
+    for _ in range(1000):
+        lookups.ask(FOUR, "www.test")
+
+
+def test_a_refusal_that_the_second_question_meets_counts_for_the_first_too() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        server = Where(Address("127.0.0.1"), nobody.getsockname()[1])
+
+    async def ask() -> Lookup:
+        loop = asyncio.get_running_loop()
+        first = loop.create_future()
+        lookups = QuickLookups(server, lambda lookup, _: first.set_result(lookup), loop, patience_s=1000)
+        lookups.ask(SIX, "www.test")
+        with pytest.raises(ConnectionRefusedError):
+            ask_until_refused(lookups)
+        assert not first.done()
+        return await asyncio.wait_for(first, 20)
+
+    with nothing_left_open():
+        assert asyncio.run(ask()) == SIX
+
+
 def test_what_is_no_answer_is_passed_over() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import socket
 import ssl
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -12,6 +13,8 @@ import trio
 
 import dualstack
 from dualstack.net.dial_trio import open_tcp_stream
+from dualstack.net.dns_resolver import DnsResolver
+from dualstack.net.resolver_protocol import Resolver
 from support.dialling import Servers, pool_rests
 from support.tls import server_context
 
@@ -113,6 +116,36 @@ def test_after_a_limit(fail: Fail, servers: Servers, host: str) -> None:
 def test_after_a_name_that_is_not(fail: Fail) -> None:
     dialer = dualstack.Dialer(resolver=KnowsNoName(), history=None, nat64=())
     assert fail("www.example", 80, dialer=dialer) == 0
+
+
+def nobody() -> str:
+    """Where no name server is."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{sock.getsockname()[1]}"
+
+
+def test_after_name_servers_that_are_not_there(fail: Fail) -> None:
+    dialer = dualstack.Dialer(resolver=DnsResolver([nobody()]), history=None, nat64=())
+    assert fail("www.example", 80, dialer=dialer) == 0
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="contextlib keeps there what goes through a generator")
+@pytest.mark.parametrize("resolver", [KnowsNoName(), DnsResolver([nobody()])], ids=["without", "dns"])
+def test_after_a_lookup_with_a_limit(resolver: Resolver) -> None:
+    async def look_up() -> int:
+        found: list[int] = []
+        for _ in range(2):
+            with counting(found):
+                await dualstack.getaddrinfo_async("www.example", 80, timeout=20, resolver=resolver)
+        return found[-1]
+
+    found: list[int] = []
+    for _ in range(2):
+        with counting(found):
+            dualstack.getaddrinfo("www.example", 80, timeout=20, resolver=resolver)
+    assert found[-1] == 0
+    assert asyncio.run(look_up()) == 0
 
 
 @pytest.mark.parametrize("host", ["127.0.0.256", "*", "a..b"])

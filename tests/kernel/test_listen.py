@@ -114,6 +114,13 @@ def test_what_cannot_be_bound_is_a_clear_error(where: str) -> None:
         bind_sockets(where)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the refusal is Linux's")
+def test_a_group_of_hosts_is_no_address_for_tcp_and_a_wrong_value() -> None:
+    with pytest.raises(ListenError, match="a TCP socket cannot have a multicast address; bind one of this") as refused:
+        bind_sockets("[ff05::2]:0")
+    assert refused.value.exit_code == 78
+
+
 def test_a_server_answers_both_families_with_unmapped_peers() -> None:
     async def scenario() -> None:
         async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -182,3 +182,9 @@ def test_one_rule_in_the_place_of_a_list_says_what_to_write() -> None:
         AccessList("allow any")
     with pytest.raises(AddressError, match=r"the prefixes are a list, .*: write \['64:ff9b::/96'\]"):
         AccessList(["allow any"], nat64="64:ff9b::/96")
+
+
+@pytest.mark.parametrize("rule", [5, b"allow any", None])
+def test_a_rule_that_is_no_text_says_so(rule: object) -> None:
+    with pytest.raises(RuleError, match="a rule is a text"):
+        AccessList([rule])

@@ -228,3 +228,17 @@ def test_the_old_forms_are_known_by_name(text: str, form: LegacyForm, address: s
 )
 def test_plain_decimal_and_what_inet_aton_refuses_have_no_old_form(text: str) -> None:
     assert legacy_ipv4(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("0", "an old decimal form of IPv4: if 0.0.0.0 is meant, write that; if this host, 127.0.0.1"),
+        ("2130706433", "an old decimal form of IPv4: if 127.0.0.1 is meant, write that"),
+        ("www:80", "a port has no place here: write www"),
+    ],
+)
+def test_the_remedy_for_a_target_does_not_name_every_address(text: str, why: str) -> None:
+    with pytest.raises(AddressError) as caught:
+        parse_host(text, of_a_target=True)
+    assert caught.value.why == why

@@ -116,7 +116,8 @@ def test_an_ipv6_address_that_the_kernel_binds_is_bound_although_ipv6_counts_as_
 
 def test_a_conflict_reads_as_what_fails_and_what_to_do() -> None:
     (alone,) = planned(on_ports(Port("p", Address("10.0.0.9"))), {asked("tcp", "10.0.0.9"): ABSENT}).conflicts
-    said = "EADDRNOTAVAIL; no interface of this host has 10.0.0.9; bind one that it has, or *"
+    remedy = "bind one that it has, or *, or with freebind one that comes later"
+    said = f"EADDRNOTAVAIL; no interface of this host has 10.0.0.9; {remedy}"
     assert str(alone) == f"bind of 10.0.0.9:5000 (web): {said}"
     (loop,) = planned(listening("127.0.0.1:80", "127.0.0.1:80"), {}).conflicts
     assert str(loop).startswith(
@@ -149,13 +150,15 @@ def test_a_socket_on_one_interface_is_in_the_way_of_one_on_all_of_them_but_not_o
         (
             "fd00::2",
             ABSENT,
-            "fd00::2 is still tentative on eth0: the kernel looks for another host that has it; try again",
+            "fd00::2 is still tentative on eth0: while that is up, the kernel looks for another host that has it; try",
         ),
         ("fd00::3", ABSENT, "another host has fd00::3 too, so eth0 may not use it"),
         ("fd00::4", ABSENT, "no interface of this host has fd00::4; bind one that it has, or *"),
         ("fe80::1%eth0", ABSENT, "fe80::1%eth0 is still tentative on eth0"),
         ("fe80::1%2", ABSENT, "fe80::1%2 is still tentative on eth0"),
         ("fe80::1%eth1", ABSENT, "no interface of this host has fe80::1%eth1"),
+        ("ff02::fb%eth0", "EINVAL", "a TCP socket cannot have a multicast address; bind one of this host's, or serve"),
+        ("fd00::4", "EINVAL", "it is no address that such a socket can have; bind another address"),
         ("fe80::1%eth1", "ENODEV", "there is no interface of that name or number; bind another address"),
         ("fd00::4", "EIO", "the system refuses it; bind another address"),
     ],

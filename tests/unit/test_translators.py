@@ -51,6 +51,31 @@ def test_one_thread_looks_for_all_and_whoever_waits_does_so_for_a_moment() -> No
     assert (translators.known, searches) == ((ONE,), [1])
 
 
+def test_who_comes_when_a_search_has_been_waited_for_does_not_wait_for_it_too() -> None:
+    clock = Clock()
+    translators = Translators(clock)
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def find() -> tuple[Prefix, ...]:
+        has_begun.set()
+        may_end.wait()
+        return (ONE,)
+
+    def ask() -> None:
+        translators.look(find, wait_s=600)
+
+    first, late = threading.Thread(target=ask, daemon=True), threading.Thread(target=ask, daemon=True)
+    first.start()
+    has_begun.wait()
+    clock.now = 600.0
+    late.start()
+    late.join(20)
+    assert not late.is_alive()
+    may_end.set()
+    first.join(20)
+    assert (first.is_alive(), translators.known) == (False, (ONE,))
+
+
 def test_no_server_has_us_remember_without_end() -> None:
     translators = Translators(Clock())
     translators.learn(Prefix.parse(f"2001:db8:{number:x}::/96") for number in range(1, 200))

@@ -14,6 +14,7 @@ from dualstack.cli.output import Seconds, family_options, json_option, print_doc
 from dualstack.cli.timeline import line_of
 from dualstack.core.address import Address
 from dualstack.core.endpoint import parse_target
+from dualstack.core.idna import ascii_target
 from dualstack.core.steps import DialStep, Kind
 from dualstack.errors import AddressError, DualstackError, ExitCode
 from dualstack.kernel.scopes import address_in
@@ -172,7 +173,7 @@ class _Call:
         if self._port is not None:
             self._name = self._host.strip("[]")
             return self._host, self._port
-        endpoint = parse_target(self._host, service=service_port)
+        endpoint = parse_target(ascii_target(self._host), service=service_port)
         self._name = str(endpoint.host)
         return self._name, endpoint.port
 

@@ -96,7 +96,7 @@ def _opens(explained: Explanation, outcome: Outcome) -> str:
 
 
 def _law(outcome: Outcome) -> str:
-    return f" ({outcome.source})" if outcome.source else ""
+    return f" ({outcome.source})" if outcome.source and not outcome.source.startswith("none") else ""
 
 
 def _picture(explained: Explanation) -> Iterator[Sequence[str]]:

@@ -76,8 +76,8 @@ class Seconds(click.FloatRange):
 
 
 def print_json(value: object) -> None:
-    """Print one line of JSON on standard output, at once."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    """Print one line of JSON on standard output, at once; in ASCII where the output's encoding may lack characters."""
+    click.echo(json.dumps(value, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf")))
     sys.stdout.flush()
 
 

@@ -1,10 +1,11 @@
-"""Standard input, output and error as a program may find them: closed, without a reader, on a full disk.
+"""Standard input, output and error as a program may find them: closed, without a reader, on a full disk, in ASCII.
 
 Output that nobody can read any more ends a command at once and quietly, as SIGPIPE ends one; that is said by an
 exception that asyncio, threads and `except OSError` all let through.
 """
 
 import _thread
+import codecs
 import io
 import os
 import signal
@@ -22,12 +23,19 @@ __all__ = ["READER_GONE", "give_up_output", "is_output_over", "prepare_streams",
 # What shells make of an end by SIGPIPE.
 READER_GONE = 141
 
+# What we draw with, for a terminal whose encoding lacks it: one column each, so that tables stay straight.
+_DRAWN = str.maketrans({"\N{BOX DRAWINGS LIGHT HORIZONTAL}": "-", "\N{RIGHTWARDS ARROW}": ">"})
+_LACKING = "dualstack.lacking"
+# What Python chooses by itself, the second where the locale is C; another was asked for.
+_PYTHONS = ("strict", "surrogateescape")
+
 _ended_with: list[int] = []
 
 
 def prepare_streams() -> None:
     """Give each stream that is closed a place that says nothing, and standard output its end."""
     _fill_closed()
+    codecs.register_error(_LACKING, _without)
     if not isinstance(sys.stdout, io.TextIOWrapper):
         return
     buffer: object = sys.stdout.buffer
@@ -38,10 +46,18 @@ def prepare_streams() -> None:
         sys.stdout = io.TextIOWrapper(
             output if written is buffer else io.BufferedWriter(output),
             encoding=sys.stdout.encoding,
-            errors=sys.stdout.errors,
+            errors=_LACKING if sys.stdout.errors in _PYTHONS else sys.stdout.errors,
             line_buffering=sys.stdout.line_buffering,
             write_through=sys.stdout.write_through,
         )
+
+
+def _without(error: UnicodeError) -> tuple[str | bytes, int]:
+    """What stands for characters that the terminal's encoding lacks: our own drawing in ASCII, escapes for the rest."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    drawn = error.object[error.start : error.end].translate(_DRAWN)
+    return drawn.encode("ascii", "backslashreplace").decode("ascii"), error.end
 
 
 def is_output_over() -> bool:

@@ -165,6 +165,8 @@ class _Rules:
         self.zones: dict[str, list[Block]] = {}
         self.public: list[tuple[int, Verdict]] = []
         for rank, text in enumerate(rules, 1):
+            if not isinstance(text, str):
+                raise RuleError(repr(text), "a rule is a text, such as 'allow 192.0.2.0/24'")
             verdict, subject = _parsed(text)
             self.decisions.append(Decision(verdict, text))
             self._add(rank, verdict, subject)

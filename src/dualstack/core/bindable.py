@@ -142,11 +142,14 @@ def why_not_there(address: Address, errno: str, interfaces: Iterable[Interface])
             )
         if _is_among(address, each.tentative, each):
             return (
-                f"{address} is still tentative on {each.name}: the kernel looks for another host that has it; "
-                "try again in a second or two, or bind it with freebind"
+                f"{address} is still tentative on {each.name}: while that is up, the kernel looks for another host "
+                f"that has it; try again in a second or two, set {each.name} up, or bind it with freebind"
             )
     if errno == "EADDRNOTAVAIL":
-        return f"no interface of this host has {address}; bind one that it has, or *"
+        remedy = "bind one that it has, or *, or with freebind one that comes later"
+        return f"no interface of this host has {address}; {remedy}"
+    if errno == "EINVAL" and address.is_multicast:
+        return "a TCP socket cannot have a multicast address; bind one of this host's, or serve it over UDP"
     return f"{_REFUSALS.get(errno, 'the system refuses it')}; bind another address"
 
 

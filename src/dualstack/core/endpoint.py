@@ -145,8 +145,12 @@ def parse_host_port(text: str, *, service: ServiceNumber | None = None) -> tuple
     return _read_host(text, host), None if port is None else _read_port(text, port, service)
 
 
-def parse_host(text: str) -> Host:
+def parse_host(text: str, *, of_a_target: bool = False) -> Host:
     """A host without a port: `""` and `*` are every address, brackets may stand around IPv6.
+
+    Args:
+        text: the host.
+        of_a_target: the remedy for a number alone does not name every address, which nobody can connect to.
 
     Raises:
         AddressError: it is no host, or has a port.
@@ -156,6 +160,8 @@ def parse_host(text: str) -> Host:
     """
     host_text, port_text = _split(text)
     if port_text is not None:
+        if of_a_target and text.isdecimal():
+            return _read_host(text, text)
         raise AddressError(text, f"a port has no place here: write {host_text or _without_port(text)}")
     return _read_host(text, host_text)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from dualstack.errors import AddressError
 
-__all__ = ["ascii_name"]
+__all__ = ["ascii_name", "ascii_target"]
 
 _DOTS = "\u3002\uff0e\uff61"  # RFC 3490 section 3.1 takes them for a dot
 _DEVIATIONS = "\u00df\u1e9e\u03c2\u200c\u200d"  # UTS 46 section 7, table 1, and the capital sharp s
@@ -38,6 +38,24 @@ def ascii_name(name: str) -> str:
         raise AddressError(name, "it has a dot of another script in it: write a plain one")
     encode = _encoder()
     return ".".join(label if label.isascii() else _encoded(name, label, encode) for label in name.split("."))
+
+
+def ascii_target(text: str) -> str:
+    """The name before a port as a resolver takes it; all else as it is.
+
+    Raises:
+        AddressError: as `ascii_name` says, of the whole text.
+
+    >>> ascii_target("www.b\u00fccher.example:80")
+    'www.xn--bcher-kva.example:80'
+    """
+    host, colon, port = text.partition(":")
+    if host.isascii() or not port.isascii():
+        return text
+    try:
+        return f"{ascii_name(host)}{colon}{port}"
+    except AddressError as error:
+        raise AddressError(text, error.why) from None
 
 
 def _encoder() -> Callable[[str, str], str]:

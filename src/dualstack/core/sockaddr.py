@@ -180,7 +180,7 @@ class SocketAddress:
         except OSError:
             scope_id = 0
         if not scope_id:
-            raise AddressError(str(self.address), f"there is no interface {scope} here")
+            raise AddressError(str(self.address), f"there is no interface {scope} here; name one that `ip link` lists")
         return replace(self, scope_id=scope_id)
 
     @property

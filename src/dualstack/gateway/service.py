@@ -239,7 +239,8 @@ class RunningService:
         self, sock: socket, peer: SockAddr, door: "Door", arranged: Arranged, plain: Plain, policy: Policy
     ) -> bytes | None:
         task = asyncio.current_task()
-        link = ExchangeLink(door, peer, policy.service.idle_timeout_s, self._plane.now, task)
+        ends = (sock, arranged.server)
+        link = ExchangeLink(door, peer, policy.service.idle_timeout_s, self._plane.now, task, ends)
         link.hop, link.asked = hop_of(arranged.server), arranged.target
         exchange = Exchange(
             sock, arranged.server, plain, link, may_ask_again=self._may_stay(door), pipes=self._plane.pipes

@@ -236,10 +236,10 @@ _REASONS = {
 def _why(spec: SocketSpec, error: OSError, wanted: SocketSpec) -> str:
     if error.errno == errno.EADDRINUSE:
         return _why_in_use(spec, wanted)
-    if error.errno == errno.EADDRNOTAVAIL:
+    if error.errno in {errno.EADDRNOTAVAIL, errno.EINVAL}:
         from dualstack.kernel.facts import read_interfaces
 
-        return why_not_there(spec.address, "EADDRNOTAVAIL", read_interfaces())
+        return why_not_there(spec.address, errno.errorcode[error.errno], read_interfaces())
     reason = _REASONS.get(error.errno or 0)
     if reason is None:
         return os.strerror(error.errno) if error.errno else str(error)

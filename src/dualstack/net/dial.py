@@ -13,14 +13,15 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from dualstack.core.outlet import SocketOption
-from dualstack.errors import DialError, LookupFailed
+from dualstack.errors import DialError, LookupFailed, TargetError
 from dualstack.net.dial_literal import connect_literal
 from dualstack.net.dial_loop import LoopDial, Streams
 from dualstack.net.dialer import DEFAULT_DIALER, Dialer, OnStep, narrowed
+from dualstack.net.limits import check_limit
 from dualstack.net.plain import is_plain
 from dualstack.net.questions import ask, files_for
 from dualstack.net.source import SourceAddress, local_end_async, version_of
-from dualstack.net.targets import HostLike, PortLike, Target, read_target
+from dualstack.net.targets import HostLike, PortLike, Target, as_pair, read_target
 
 if TYPE_CHECKING:
     import ssl as _ssl
@@ -59,6 +60,7 @@ async def connect(
         LookupFailed: the name has no address, or nobody says.
         TargetError: host or port can be none, or the source can be none.
     """
+    check_limit(timeout)
     target = read_target(host, port)
     dialer = dialer or DEFAULT_DIALER
     options = tuple(socket_options)
@@ -127,6 +129,7 @@ async def open_connection(
         TargetError: host or port can be none, or the source can be none.
         ValueError: arguments that exclude each other.
     """
+    check_limit(timeout)
     _check_arguments(bool(ssl), server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout, proto, family)
     streams = partial(
         _streams,
@@ -198,7 +201,9 @@ def _by_asyncios_words(dialer: Dialer, happy_eyeballs_delay: float | None, inter
 
 
 def _read_target(host: HostLike, port: PortLike | None, flags: int) -> Target:
-    target = read_target(host, "" if port is None else port)
+    if port is None:
+        raise TargetError(host, f"no port is given{as_pair(host)}")
+    target = read_target(host, port)
     if flags & socket.AI_NUMERICHOST and isinstance(target.host, str) and host:
         raise LookupFailed(target.host, "it is no address, and no other may be looked up", errno=socket.EAI_NONAME)
     return target

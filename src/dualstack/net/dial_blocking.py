@@ -24,6 +24,7 @@ from dualstack.errors import AddressError, DialError
 from dualstack.kernel.attempts import begin, connect, failure_of, socket_pair
 from dualstack.kernel.streams import error_of
 from dualstack.net.dialer import DEFAULT_DIALER, GLOBAL_DEFAULT_TIMEOUT, Dialer, OnStep, narrowed
+from dualstack.net.limits import check_limit
 from dualstack.net.lookups import check_still
 from dualstack.net.plain import failure, is_plain, raise_of
 from dualstack.net.pool import POOL, Job, Outcome, value_of
@@ -39,6 +40,8 @@ except ImportError:  # Windows
 __all__ = ["create_connection"]
 
 _LONGEST_S = 86400.0
+# In poll(2) it is a C int of milliseconds.
+_LONGEST_TIMEOUT_S = 2**31 / 1000 - 1
 
 
 def create_connection(
@@ -107,11 +110,12 @@ def create_connection(
 def _seconds(timeout: object) -> float | None:
     if timeout is None:
         return None
-    if not isinstance(timeout, int | float):
-        raise TypeError(f"timeout {timeout!r}: a number of seconds, or None")
+    check_limit(timeout)
+    assert isinstance(timeout, int | float)  # noqa: S101 - it has just been seen
     if not timeout >= 0:
-        raise ValueError("a timeout is 0 or more seconds")
-    return float(timeout)
+        raise ValueError(f"timeout {timeout!r}: 0 or more seconds, or None")
+    # Longer than a socket can count is as long as it takes.
+    return None if timeout > _LONGEST_TIMEOUT_S else float(timeout)
 
 
 def _plain(target: Target, dialer: Dialer, limit: float | None) -> socket.socket | None:

@@ -318,8 +318,9 @@ class LoopDial:
         """Let go of all but the winner; the handshakes that are still to end."""
         for job in self._jobs:
             POOL.drop(job)
-        if self._lookups is not None:
-            self._lookups.close()
+        lookups, self._lookups = self._lookups, None  # it tells this one: a ring for the collector
+        if lookups is not None:
+            lookups.close()
         if self._timer is not None:
             self._timer.cancel()
         self._race.cancel(monotonic())

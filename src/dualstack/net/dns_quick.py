@@ -17,15 +17,14 @@ from dualstack.core.resolution import Lookup
 from dualstack.kernel.attempts import sockaddr_of
 from dualstack.kernel.datagrams import connected
 from dualstack.net.names import NameServer
+from dualstack.net.resolver_protocol import QUICK_S
 from dualstack.wire.dns import Reply, query, read
 
 if TYPE_CHECKING:
     from socket import SocketType
 
-__all__ = ["PATIENCE_S", "QuickLookups", "Told"]
+__all__ = ["QuickLookups", "Told"]
 
-# As glibc and dnspython, which wait longer, have others to ask then.
-PATIENCE_S = 1.0
 _MAX_BYTES = 1 << 16
 
 Told = Callable[[Lookup, tuple[Address, ...] | None], object]
@@ -57,7 +56,7 @@ class QuickLookups:
         told: Told,
         loop: asyncio.AbstractEventLoop,
         *,
-        patience_s: float = PATIENCE_S,
+        patience_s: float = QUICK_S,
         is_final: bool = True,
     ) -> None:
         self._has_edns = server.has_edns
@@ -85,7 +84,12 @@ class QuickLookups:
         """
         assert self._sock is not None  # noqa: S101 - nobody asks of what is closed
         question = query(int.from_bytes(urandom(2), "big"), name, lookup.family, edns=self._has_edns)
-        self._sock.send(question)
+        try:
+            self._sock.send(question)
+        except OSError:
+            # The refusal of the question before is told once, and here: nothing is heard of it any more.
+            self._loop.call_soon(self._refused)
+            raise
         self._asked.append(_Asked(lookup, question))
 
     @property
@@ -141,6 +145,10 @@ class QuickLookups:
         missing, self._missing = self._missing, []
         for lookup in missing:
             self._told(lookup, () if self._exists else None)
+
+    def _refused(self) -> None:
+        if self._sock is not None:
+            self._give_up()
 
     def _give_up(self) -> None:
         asked, self._asked = self._asked, []

@@ -11,6 +11,7 @@ and the first that has either is meant. Nothing else of the system's is asked: n
 
 import socket
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any, cast
@@ -32,7 +33,8 @@ from dualstack.net.files import Files, ParsedFile
 from dualstack.net.hosts import HostsFile, addresses_in_hosts_file
 from dualstack.net.lookups import LOOKS
 from dualstack.net.names import LOOPBACKS, AddressInfo, NameServer
-from dualstack.net.search import Found, is_missing, worst
+from dualstack.net.resolver_protocol import QUICK_S
+from dualstack.net.search import Found, again, is_missing, worst
 from dualstack.net.system_names import RESOLV_CONF, resolv_conf_of_this_host
 from dualstack.wire.dns import read
 
@@ -62,16 +64,18 @@ class DnsResolver:
 
     def __init__(
         self,
-        servers: Iterable[str] = (),
+        servers: Iterable[str | Address] = (),
         *,
         lifetime: float = 10.0,
-        resolv_conf: Path = RESOLV_CONF,
+        resolv_conf: Path | str = RESOLV_CONF,
         hosts: HostsFile = addresses_in_hosts_file,
     ) -> None:
+        if isinstance(servers, str):
+            raise AddressError(servers, f"the servers are a list, of which this is one: write [{servers!r}]")
         self._servers = tuple(map(_server, servers))
         self._lifetime = lifetime
         self._hosts = hosts
-        self._configured = ParsedFile(resolv_conf, self._parse)
+        self._configured = ParsedFile(Path(resolv_conf), self._parse)
         self._unconfigured = self._parse("")
         self.files = Files((self._configured, *hosts.files, *LOOKS))
 
@@ -110,6 +114,8 @@ class DnsResolver:
     def server_for(self, name: str) -> NameServer | None:
         """The first server, where it may be asked for the name as it stands: no search domain comes before."""
         conf, exchange = self._at_hand
+        if self._lifetime <= QUICK_S:  # the second that the loop waits would be all of it
+            return None
         if exchange.uses_tcp or candidates(name, conf)[:1] != (f"{name.removesuffix('.')}.",):
             return None
         first = exchange.servers[0]
@@ -125,9 +131,17 @@ class DnsResolver:
         Raises:
             LookupFailed: there are none, no server answers (`timed_out`), or none of them can (EAI_AGAIN).
         """
-        (found,) = self._asked(name, (family,), monotonic() + self._lifetime)
+        return self.for_one_name().addresses(name, family)
+
+    def for_one_name(self) -> "_OneName":
+        """Who is asked for all the full names that one may mean, within the lifetime that begins now."""
+        return _OneName(self, monotonic() + self._lifetime)
+
+    def addresses_by(self, deadline: float, name: str, family: int) -> tuple[Address, ...]:
+        """As `addresses`, until time is up on the monotonic clock."""
+        (found,) = self._asked(name, (family,), deadline)
         if isinstance(found, LookupFailed):
-            raise found
+            raise again(found)
         return found
 
     def records(self, name: str, kind: str) -> Sequence[ServiceRecord]:
@@ -192,6 +206,27 @@ class DnsResolver:
         return conf, exchange
 
 
+@dataclass(frozen=True, slots=True)
+class _OneName:
+    """The lookups of one name, search domains included, which have one lifetime together.
+
+    Args:
+        resolver: who is asked.
+        deadline: when time is up, on the monotonic clock.
+    """
+
+    resolver: DnsResolver
+    deadline: float
+
+    def candidates(self, name: str) -> Sequence[str]:
+        """As `Namer.candidates`."""
+        return self.resolver.candidates(name)
+
+    def addresses(self, name: str, family: int) -> tuple[Address, ...]:
+        """As `Namer.addresses`."""
+        return self.resolver.addresses_by(self.deadline, name, family)
+
+
 def _found(name: str, family: int, answer: Answered | Unanswered) -> Found:
     """What an answer means."""
     if isinstance(answer, Unanswered):
@@ -216,7 +251,11 @@ def _records_in(answer: Answered) -> list[ServiceRecord]:
     return [_record(_text(chain.canonical_name), rdata) for rdata in chain.answer or ()]
 
 
-def _server(text: str) -> NameServer:
+def _server(text: str | Address) -> NameServer:
+    if isinstance(text, Address):
+        return NameServer(text, _PORT)
+    if not isinstance(text, str):
+        raise AddressError(text, "a name server is a text, such as '192.0.2.53:53'")
     endpoint = parse_target(text, port=_PORT)
     if not isinstance(endpoint.host, Address):
         raise AddressError(text, "a name server is given by its address")

@@ -5,6 +5,7 @@ is one socket where the system has that. The planner is imported when a socket i
 `import asyncio` does.
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
 from dualstack.errors import AddressError, ConfigError, ListenError
@@ -133,12 +134,19 @@ def _version_of(family: int) -> int:
         raise ConfigError("", "family", f"{family!r}: expected 4 or 6 for that family alone, or 0") from None
 
 
-def _text_of(where: Where) -> str:
+def _text_of(where: object) -> str:
     if where is None:
         return ""
     if isinstance(where, int):
         return str(where if isinstance(where, bool) else int(where))
-    return where if isinstance(where, str) else ", ".join(where)
+    if isinstance(where, bytes | bytearray):
+        return where.decode("latin-1")
+    if isinstance(where, str):
+        return where
+    texts = tuple(where) if isinstance(where, Iterable) else (where,)
+    if texts == (where,) or not all(isinstance(text, str) for text in texts):
+        raise AddressError(where, "where to listen is a text, such as '127.0.0.1:8080', several, or a port's number")
+    return ", ".join(texts)
 
 
 def _quick_facts(names: tuple[str, ...]) -> "HostFacts":

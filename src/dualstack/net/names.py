@@ -27,6 +27,7 @@ from dualstack.core.idna import ascii_name
 from dualstack.errors import AddressError, LookupFailed
 from dualstack.kernel.scopes import address_in
 from dualstack.net import flags as _flags
+from dualstack.net.limits import check_limit
 from dualstack.net.loopback_names import LOOPBACKS, LoopbackNames
 from dualstack.net.pool import POOL, LimitReachedError, why_late
 from dualstack.net.resolver_protocol import NameServer, Resolver, ServiceResolver
@@ -227,7 +228,7 @@ def known_addresses(name: str, *, family: int = 0) -> tuple[Address, ...] | None
     """
     if family not in FAMILIES:
         raise ValueError(f"family {family}: 4, 6, or 0 for both")
-    host = parse_host(ascii_name(name))
+    host = parse_host(ascii_name(name), of_a_target=True)
     if isinstance(host, Wildcard):
         raise AddressError(name, "every address is none to look up: write one host")
     if isinstance(host, str) and not is_localhost(host):
@@ -265,7 +266,11 @@ class _Question(Generic[T]):
 def _forward(
     host: Host, port: Port, hints: tuple[int, int, int, int], resolver: Resolver
 ) -> _Question[list[AddressInfo]]:
-    text = host.decode("latin-1") if isinstance(host, bytes) else host
+    text = host.decode("latin-1") if isinstance(host, bytes | bytearray) else host
+    if not isinstance(text, str | None):
+        raise TypeError(f"host {text!r}: a name, an address, or None")
+    if not isinstance(port, str | bytes | int | None):
+        raise TypeError(f"port {port!r}: a number, a service's name, or None")
     if text is not None:
         _refuse_host(text)
     _refuse_port(str(text or ""), port)
@@ -297,6 +302,7 @@ def _stream_lookup(name: str, family: int, resolver: Resolver) -> _Question[list
 
 
 def _answer(question: _Question[T], timeout: float | None) -> T:
+    check_limit(timeout)
     with _as_lookup_failed(question.text, timeout, is_forward=question.is_forward):
         if question.is_quick or timeout is None:
             return question.ask()
@@ -305,6 +311,7 @@ def _answer(question: _Question[T], timeout: float | None) -> T:
 
 
 async def _answer_async(question: _Question[T], timeout: float | None) -> T:  # noqa: ASYNC109 - as above
+    check_limit(timeout)
     with _as_lookup_failed(question.text, timeout, is_forward=question.is_forward):
         if question.is_quick:
             return question.ask()
@@ -321,7 +328,7 @@ def _as_lookup_failed(text: str, timeout: float | None, *, is_forward: bool) -> 
         why = why_late(timeout or 0.0, has_begun=error.has_begun)
         raise LookupFailed(text, why, timed_out=True) from None
     except socket.gaierror as error:
-        why = error.strerror or str(error)
+        why = error.why if isinstance(error, LookupFailed) else error.strerror or str(error)
         if error.errno == socket.EAI_AGAIN and is_forward:
             why = f"no answer: {why}"
         raise LookupFailed(text, why, errno=error.errno or socket.EAI_FAIL) from error

@@ -115,8 +115,11 @@ class Job(Generic[T]):
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
             outcome = Failure(error)
         deliver = self.deliver
-        if deliver is not None:
-            deliver(outcome)
+        try:
+            if deliver is not None:
+                deliver(outcome)
+        finally:
+            del outcome  # this frame is in the error's traceback: a ring for the collector, and so below
 
 
 def _start_daemon(work: Callable[[], None]) -> None:
@@ -189,7 +192,10 @@ class Pool:
             raise LimitReachedError(has_begun=job.has_begun) from None
         finally:
             self.drop(job)
-        return value_of(outcome)
+        try:
+            return value_of(outcome)
+        finally:
+            del outcome
 
     async def run_async(self, call: Callable[[], T], timeout: float) -> T:  # noqa: ASYNC109 - it also counts in the queue
         """The same for asyncio: the loop goes on meanwhile, and a cancelled caller is gone at once."""
@@ -197,11 +203,12 @@ class Pool:
 
         loop = asyncio.get_running_loop()
         # The outcome is the future's result even where it is an error: nobody may be left to retrieve an exception.
-        settled: asyncio.Future[Outcome[T] | None] = loop.create_future()
+        # In a list, to be taken out: what is raised here would keep the future that keeps it.
+        settled: asyncio.Future[list[Outcome[T] | None]] = loop.create_future()
 
         def settle(outcome: Outcome[T] | None) -> None:
             if not settled.done():
-                settled.set_result(outcome)
+                settled.set_result([outcome])
 
         def deliver(outcome: Outcome[T]) -> None:
             with suppress(RuntimeError):  # the loop is closed: too late
@@ -211,14 +218,17 @@ class Pool:
         try:
             job = self.put(call, deliver)
             try:
-                outcome = await settled
+                outcome = (await settled).pop()
             finally:
                 self.drop(job)
         finally:
             timer.cancel()
         if outcome is None:
             raise LimitReachedError(has_begun=job.has_begun)
-        return value_of(outcome)
+        try:
+            return value_of(outcome)
+        finally:
+            del outcome
 
     def put(self, call: Callable[[], T], deliver: Callable[[Outcome[T]], object], asker: Asker | None = None) -> Job[T]:
         """Have `call` made; its outcome goes to `deliver`, in a thread of the pool, unless it is dropped before.
@@ -346,7 +356,10 @@ def value_of(outcome: Outcome[T]) -> T:
         case Value(value):
             return value
         case Failure(error):
-            raise error
+            try:
+                raise error
+            finally:
+                del error, outcome
 
 
 POOL = Pool()

@@ -20,7 +20,7 @@ from dualstack.net.files import Files
 from dualstack.net.lookups import LOOKS, answer_of, families_to_ask, judges_translators, looked_up
 from dualstack.net.names import LOOPBACKS, NameServer
 from dualstack.net.pool import current_asker
-from dualstack.net.search import Namer, Plain, Search
+from dualstack.net.search import Limited, Namer, Plain, Search
 from dualstack.net.system_names import SYSTEM_NAMES
 from dualstack.net.targets import Target
 
@@ -199,4 +199,6 @@ def namer_of(dialer: Dialer) -> Namer:
     """Who is asked; a resolver of the caller's own finds out by itself what a name means."""
     if dialer.resolver is None:
         return SYSTEM_NAMES
+    if isinstance(dialer.resolver, Limited):
+        return dialer.resolver.for_one_name()
     return dialer.resolver if isinstance(dialer.resolver, Namer) else Plain(dialer.resolver)

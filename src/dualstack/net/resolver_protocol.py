@@ -7,7 +7,7 @@ from dualstack.core.address import Address
 from dualstack.core.endpoint import bracketed
 from dualstack.core.service_records import ServiceRecord
 
-__all__ = ["NameServer", "Resolver", "ServiceResolver"]
+__all__ = ["QUICK_S", "NameServer", "Resolver", "ServiceResolver"]
 
 
 class Resolver(Protocol):
@@ -20,6 +20,10 @@ class Resolver(Protocol):
     @property
     def getnameinfo(self) -> Callable[..., object]:
         """As `socket.getnameinfo`."""
+
+
+# How long a loop waits for a name server itself; glibc and dnspython, which wait longer, have others to ask then.
+QUICK_S = 1.0
 
 
 class NameServer(NamedTuple):

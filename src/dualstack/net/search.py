@@ -18,7 +18,7 @@ from dualstack.errors import LookupFailed
 from dualstack.net.flags import NO_ADDRESS
 from dualstack.net.names import FAMILIES, Resolver, addresses_in, getaddrinfo
 
-__all__ = ["Found", "Namer", "Plain", "Search", "is_missing", "worst"]
+__all__ = ["Found", "Limited", "Namer", "Plain", "Search", "again", "is_missing", "worst"]
 
 Found: TypeAlias = tuple[Address, ...] | LookupFailed
 
@@ -39,6 +39,15 @@ class Namer(Protocol):
         Raises:
             LookupFailed: there are none, nobody says (`timed_out`), or who was asked cannot say (EAI_AGAIN).
         """
+        ...
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """Who has a time for each name, search domains included."""
+
+    def for_one_name(self) -> Namer:
+        """Who is asked for one name; its time begins now."""
         ...
 
 
@@ -132,7 +141,7 @@ class Search:
         """Where both are one question, the part of it that is this family's."""
         found = self._found(self._name, 0)
         if isinstance(found, LookupFailed):
-            raise found
+            raise again(found)
         own = tuple(address for address in found if address.version == family)
         if not own:
             raise LookupFailed(self._name, f"it has no {FAMILY_NAMES[family]} address", errno=socket.EAI_NONAME)
@@ -164,4 +173,10 @@ def is_missing(answers: Iterable[Found]) -> bool:
 def worst(answers: Iterable[Found]) -> LookupFailed:
     """What to say where none has an address: that one could not be asked is not "there is no such name"."""
     failures = [answer for answer in answers if isinstance(answer, LookupFailed)]
-    return next((failure for failure in failures if failure.errno not in NO_ADDRESS), failures[0])
+    return again(next((failure for failure in failures if failure.errno not in NO_ADDRESS), failures[0]))
+
+
+def again(failure: LookupFailed) -> LookupFailed:
+    """The same to be raised by a frame that keeps its own, lest the two be a ring for the collector."""
+    number = failure.errno or socket.EAI_FAIL
+    return LookupFailed(failure.query, failure.why, errno=number, timed_out=failure.timed_out)

@@ -1,9 +1,10 @@
 """What a caller wants to connect from: an address, a port, or a name that this host has, looked up before the race."""
 
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import index
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from dualstack.core.address import Address
 from dualstack.core.outlet import SocketOption
@@ -12,7 +13,8 @@ from dualstack.net.names import resolve, resolve_async
 
 __all__ = ["LocalEnd", "SourceAddress", "local_end", "local_end_async", "read_source", "version_of"]
 
-SourceAddress: TypeAlias = tuple[str | None, int] | tuple[str, int, int, int] | str | Address
+_Pair: TypeAlias = tuple[str | None, int] | tuple[str, int, int, int]
+SourceAddress: TypeAlias = _Pair | str | Address
 """`(host, port)` with nothing, or None, for any host; or the host alone."""
 
 _ANY_HOST = frozenset({"", "*"})
@@ -42,6 +44,8 @@ def read_source(source: SourceAddress | None) -> LocalEnd | tuple[str, int]:
     """
     if source is None:
         return LocalEnd()
+    if isinstance(source, list | tuple):
+        source = _read_pair(source)
     host, port = (source[0], _read_port(source[1])) if isinstance(source, tuple) else (source, 0)
     if host is None or host in _ANY_HOST:
         return LocalEnd((), port)
@@ -105,6 +109,14 @@ def _first_of_each(addresses: tuple[Address, ...], port: int) -> LocalEnd:
 def _may_be_a_name(host: str) -> bool:
     """Whether there is a letter outside of what looks like an address."""
     return ":" not in host and not host[-1:].isdigit() and not host.startswith("[")
+
+
+def _read_pair(source: Sequence[object]) -> _Pair:
+    """The tuple of `bind`, be it a list, its host in bytes, or what `getsockname` gives."""
+    if len(source) not in {2, 4}:
+        raise TargetError(source, 'what to connect from is a host, or a pair of host and port: ("192.0.2.1", 0)')
+    host, *rest = source
+    return cast("_Pair", (host.decode("latin-1") if isinstance(host, bytes | bytearray) else host, *rest))
 
 
 def _read_port(port: object) -> int:

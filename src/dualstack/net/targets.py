@@ -14,9 +14,9 @@ from dualstack.errors import AddressError, TargetError
 from dualstack.kernel.attempts import interface_names
 from dualstack.net.services import service_port
 
-__all__ = ["HostLike", "PortLike", "Target", "read_pair", "read_target"]
+__all__ = ["HostLike", "PortLike", "Target", "as_pair", "read_pair", "read_target"]
 
-HostLike: TypeAlias = str | bytes | Address | Sequence[str | Address] | None
+HostLike: TypeAlias = str | bytes | bytearray | Address | Sequence[str | Address] | None
 """A name or an address; several addresses that are one host's; nothing, or None, for this host's loopback."""
 
 PortLike: TypeAlias = str | bytes | int
@@ -55,10 +55,10 @@ def read_pair(address: object) -> Target:
             return read_target(host, address[1])
         if len(address) in {2, 4}:
             return read_target(*address[:2])
-    raise TargetError(address, f"an address is a pair of host and port{_as_pair(address)}")
+    raise TargetError(address, f"an address is a pair of host and port{as_pair(address)}")
 
 
-def _as_pair(address: object) -> str:
+def as_pair(address: object) -> str:
     """The remedy for who wrote both in one text."""
     if not isinstance(address, str):
         return ', such as ("mail.example", 143)'
@@ -86,6 +86,8 @@ def read_target(host: HostLike, port: PortLike) -> Target:
 
 def _read(host: HostLike, port: PortLike) -> Target:
     number = _read_port(port)
+    if isinstance(host, bytearray):  # as socket takes it
+        host = bytes(host)
     address = _quick_address(host) if type(host) is str else None
     if address is not None:
         return Target(address, number)
@@ -103,6 +105,8 @@ _THIS_HOST = "localhost"
 
 
 def _read_address(text: str | Address) -> Address:
+    if not isinstance(text, str | Address):
+        raise AddressError(text, "of several hosts each is an address, as a text or an Address")
     read = (_quick_address(text) if isinstance(text, str) else None) or _read_host(text)
     if isinstance(read, Address):
         return read
@@ -145,7 +149,7 @@ def _read_host(host: str | bytes | Address) -> Address | str:
 
 @lru_cache(maxsize=512)
 def _parsed(host: str) -> Address | str:
-    read = parse_host(ascii_name(host))
+    read = parse_host(ascii_name(host), of_a_target=True)
     if isinstance(read, Wildcard):
         raise AddressError(host, "a target is one host, not all of them: write a name or an address")
     return read

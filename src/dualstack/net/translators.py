@@ -32,6 +32,7 @@ class Translators:
         self._lock = threading.Lock()
         self._looked_at = float("-inf")
         self._looking: threading.Event | None = None
+        self._looking_since = 0.0
         self.known: tuple[Prefix, ...] = ()
 
     @property
@@ -46,16 +47,21 @@ class Translators:
             self.known = tuple(dict.fromkeys((*prefixes, *self.known)))[:_PREFIXES_MAX]
 
     def look(self, find: Callable[[], Iterable[Prefix]], *, wait_s: float = _WAIT_S) -> None:
-        """Have `find` find out, in a thread of its own, where that is due; wait for so long, whoever asks first."""
+        """Have `find` find out, in a thread of its own, where that is due; wait for it, until it is that old at most.
+
+        So silent name servers cost those a moment who ask while it is young, and nobody after them.
+        """
         with self._lock:
             if not self.is_stale:
                 return
             looking = self._looking
             if looking is None:
-                looking = self._looking = threading.Event()
+                looking, self._looking_since = threading.Event(), self._clock()
                 thread = threading.Thread(target=self._look, args=(find, looking), name="nat64", daemon=True)
                 thread.start()
-        looking.wait(wait_s)
+                self._looking = looking
+            left_s = self._looking_since + wait_s - self._clock()
+        looking.wait(max(left_s, 0.0))
 
     def _look(self, find: Callable[[], Iterable[Prefix]], looked: threading.Event) -> None:
         found: Iterable[Prefix] = ()

@@ -32,6 +32,7 @@ from dualstack.core.configuration import (
 )
 from dualstack.core.embedded import Nat64
 from dualstack.core.endpoint import Wildcard, parse_host, parse_listen, parse_port, parse_target
+from dualstack.core.idna import ascii_target
 from dualstack.core.prefix import Prefix
 from dualstack.core.suggestion import suggestion
 from dualstack.errors import AddressError, ConfigError, RuleError
@@ -322,7 +323,7 @@ def parse_target_text(text: str) -> Target:
         if not argv:
             raise AddressError(text, "names no command; write exec:COMMAND ARGUMENTS")
         return ExecTarget(argv)
-    return parse_target(text, service=service_port)
+    return parse_target(ascii_target(text), service=service_port)
 
 
 # sun_path with its end: unix(7) has 108 bytes, the BSDs and macOS 104 (sys/un.h).

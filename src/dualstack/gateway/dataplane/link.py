@@ -119,6 +119,10 @@ class Link(ABC):
         """How many bytes the server has sent."""
         return self.server.count
 
+    def is_unheard(self) -> bool:
+        """Whether bytes wait for it that its owner has not seen; once where none moved since, so it ends after all."""
+        return False
+
     def abort(self) -> None:
         """End it now, with a reset to both sides; nothing happens where it is over."""
         self.over(Reason.ABORTED)

@@ -209,7 +209,9 @@ class DataPlane(ABC):
         silent_s = self.now - link.active
         if link.due is not None:
             return
-        if silent_s >= link.idle_timeout_s:
+        if silent_s >= link.idle_timeout_s and link.is_unheard():
+            self.remind(link, link.idle_timeout_s)
+        elif silent_s >= link.idle_timeout_s:
             link.over(Reason.IDLE)
         else:
             self.remind(link, link.idle_timeout_s - silent_s)

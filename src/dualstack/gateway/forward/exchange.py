@@ -12,7 +12,7 @@ plane has pipes. Cancelling loses no byte that was read.
 
 import asyncio
 from contextlib import suppress
-from socket import SHUT_RDWR, SHUT_WR, SocketType, socket
+from socket import MSG_PEEK, SHUT_RDWR, SHUT_WR, SocketType, socket
 from typing import TYPE_CHECKING
 
 from dualstack.errors import WireError
@@ -50,18 +50,34 @@ class ExchangeLink(Link):
     Args:
         gate, peer, idle_timeout_s, now: as `Link`'s.
         task: what moves its bytes; it is cancelled when the link is to be over.
+        ends: the client's socket and the server's.
     """
 
-    __slots__ = ("_task", "why")
+    __slots__ = ("_ends", "_spared_at", "_task", "why")
     client_stays = True
 
-    def __init__(
-        self, gate: "Gate", peer: "SockAddr", idle_timeout_s: float, now: float, task: "asyncio.Task[None] | None"
+    def __init__(  # noqa: PLR0917 - the first four are `Link`'s
+        self,
+        gate: "Gate",
+        peer: "SockAddr",
+        idle_timeout_s: float,
+        now: float,
+        task: "asyncio.Task[None] | None",
+        ends: tuple[SocketType, ...] = (),
     ) -> None:
         super().__init__(gate, peer, idle_timeout_s, now)
+        self._ends = ends
+        self._spared_at: float | None = None
         self.client, self.server = Flow(), Flow()
         self._task = task
         self.why: Reason | None = None
+
+    def is_unheard(self) -> bool:
+        """As `Link.is_unheard`: after a pause of the process the loop tells of time before it tells of bytes."""
+        if self._spared_at == self.active or not any(map(_has_more, self._ends)):
+            return False
+        self._spared_at = self.active
+        return True
 
     def over(self, reason: Reason, errno: int = 0) -> None:
         """As `Link.over`; its task enters it."""
@@ -329,12 +345,23 @@ def _head(head: Head, *, closes: bool) -> bytes:
     """A response's head as the client gets it: of our version, with what we mean to do with the connection."""
     named = frozenset(word.lower() for word in head.values(b"connection"))
     dropped = (_HOP_BY_HOP | named) - _FRAMING
+    if head.status < 200 or head.status == 204:
+        dropped |= _FRAMING  # RFC 9110 section 8.6, RFC 9112 section 6.1: none may be there; a client might believe it
     lines = [b"HTTP/1.1 %d %b" % (head.status, head.reason)]
     lines += [name + b": " + value for name, value in head.fields if name.lower() not in dropped]
     lines.append(b"Via: 1.%b dualstack" % (b"0" if head.is_old else b"1"))
     if closes:
         lines.append(b"Connection: close")
     return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def _has_more(sock: SocketType) -> bool:
+    """Whether there is something to read, be it the end."""
+    try:
+        sock.recv(1, MSG_PEEK)
+    except OSError:
+        return False  # BlockingIOError is one
+    return True
 
 
 async def receive(sock: SocketType, most: int = _READ_BYTES) -> bytes:
