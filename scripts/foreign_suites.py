@@ -191,10 +191,11 @@ class Place:
         swapped = run.outcomes("swapped", swapped=True, again=False)
         # Whoever fails now and then fails by chance here too: what counts is what fails twice.
         twice = run.outcomes("twice", swapped=True, again=True) if FAILED in swapped.values() else {}
-        failed = [name for name, outcome in twice.items() if outcome == FAILED]
+        failed = [name for name, outcome in swapped.items() if outcome == FAILED == twice.get(name, FAILED)]
         plain = run.outcomes("plain", swapped=False, again=True) if failed else {}
         counts = [*swapped.values()]
-        alone = sorted(name for name in failed if plain.get(name) == PASSED)
+        # What pytest does not run again, such as a part of a test, is held against ours.
+        alone = sorted(name for name in failed if plain.get(name) != FAILED)
         found = Found(
             our_sources(),
             passed=counts.count(PASSED),
