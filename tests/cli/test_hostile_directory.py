@@ -117,6 +117,9 @@ def test_where_this_python_imports_nothing_of_the_users_those_that_it_starts_do_
         assert done.stdout == f"{passed} -m chosen\n"
 
 
+WRITE_IT_FOR_PEOPLE = {"net/extras.py", "gateway/service_units.py"}  # in a hint and in a unit; they start nothing
+
+
 def test_one_place_alone_builds_the_command_line_of_a_python_of_ours() -> None:
     users = {
         path.relative_to(SOURCE).as_posix()
@@ -128,4 +131,4 @@ def test_one_place_alone_builds_the_command_line_of_a_python_of_ours() -> None:
             and node.name.partition(".")[0] in {"executable", "orig_argv", "multiprocessing"}
         )
     }
-    assert users == {"kernel/ourselves.py"}
+    assert users - WRITE_IT_FOR_PEOPLE == {"kernel/ourselves.py"}
