@@ -217,7 +217,8 @@ def test_thousands_that_open_and_say_nothing_to_a_proxy_are_ended_by_the_deadlin
                     await others.at_least(20)
                 told(others, f"{SILENT} silent clients, {each:.0f} bytes resident each, all ended by the deadline")
                 assert each < BYTES_A_SILENT_CLIENT
-            assert sum(map(refusals, gateway.err.said)) == SILENT
+            # One of the others may have been in the middle of its request at the end.
+            assert sum(map(refusals, gateway.err.said)) in {SILENT, SILENT + 1}
 
     run_crowd(scenario)
 
