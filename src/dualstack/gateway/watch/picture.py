@@ -5,9 +5,9 @@ What links that are open have moved is added here, so that counting costs a conn
 
 import os
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from importlib.metadata import version
 from time import monotonic, time
 
+from dualstack import __version__
 from dualstack.core.configuration import ExecTarget, Target
 from dualstack.core.explain import Settings, explain
 from dualstack.core.planner import planned_sock
@@ -78,7 +78,7 @@ def picture(
     return to.Snapshot(
         now,
         started,
-        version("dualstack"),
+        __version__,
         services=found,
         ports=said,
         history=_history(history),
