@@ -380,8 +380,8 @@ def test_ctrl_c_prints_the_summary(path: Path, asker: Asker) -> None:
         ]
 
 
-def test_a_name_that_does_not_exist_is_exit_code_69_in_json_too(namespace: "MakeNamespace") -> None:
-    said = RAW.json(namespace(), "no.example", code=69)
+def test_a_name_that_nobody_answers_for_is_exit_code_75_in_json_too(namespace: "MakeNamespace") -> None:
+    said = RAW.json(namespace(), "no.example", code=75)
     assert said["addresses"] == []
     assert str(said["error"]).startswith("lookup of 'no.example': ")
 

@@ -17,7 +17,7 @@ __all__ = ["Ordinary", "ordinary_user"]
 ROOT = Path(__file__).parents[2]
 # env(1) is in between, since what setpriv starts itself is still looked up with root's rights.
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "env")
-_TRIAL = "import click, dns, pyroute2, pytest, dualstack.lab.network, os; print(os.geteuid())"
+_TRIAL = "import click, dns, msgspec, pyroute2, pytest, dualstack.lab.network, os; print(os.geteuid())"
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", ".venv*", ".git", ".*cache", "node_modules")
 
 
