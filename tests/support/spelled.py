@@ -161,14 +161,14 @@ async def tried(r: Running, every: list[bytes]) -> tuple[Counter[str], list[str]
     return answers, granted
 
 
-async def main(targets: list[str], public4: str, public6: str) -> None:
+async def main(targets: list[str], public4: str, public6: str, nth: int) -> None:
     """Ask a proxy that was told of its translators, and one that has to find its own."""
     for named in (NAMED, ()):
         text = "[[services]]\nname = 'p'\nlisten = '127.0.0.1:0'\nforward = ['socks5']\nconnect_timeout = 2\n"
         text += f"access = ['allow any']\nnat64 = {json.dumps(named)}\n"
         prefixes = [Prefix.parse(text) for text in named or (FOUND,)]
         found = list(hosts(list(map(Address, targets)), Address(public6), prefixes, only_behind=not named))
-        every = [request for host, address in found for request in requests(host, address)]
+        every = [request for host, address in found for request in requests(host, address)][::nth]
         async with running(text) as r:
             service = r.gateway.services["p"]
             policy = service.policy
