@@ -72,6 +72,8 @@ def test_who_comes_when_a_search_has_been_waited_for_does_not_wait_for_it_too() 
     late.join(20)
     assert not late.is_alive()
     may_end.set()
+    # The first may have been slow to ask for how long it waits, so somebody waits for the end of the search.
+    translators.look(find, wait_s=1200)
     first.join(20)
     assert (first.is_alive(), translators.known) == (False, (ONE,))
 
