@@ -166,9 +166,10 @@ class World:
         self.watching.say("")
         return set(self.watching.out.until("seen").split()[1:])
 
-    def proxy(self, *rules: str) -> Dualstack:
+    def proxy(self, *rules: str, patience_s: float = 0.3) -> Dualstack:
+        """One whose dials may take so long: little where there is nobody, much where somebody answers when he can."""
         words = [word for prefix in NAT64 for word in ("--nat64", prefix)]
-        options = ["--connect-timeout", "0.3", "--drain", "0"]
+        options = ["--connect-timeout", str(patience_s), "--drain", "0"]
         return Dualstack("proxy", "127.0.0.1:0", *rules, *options, *words, host=self.inside)
 
 
@@ -222,18 +223,18 @@ def test_no_address_that_is_denied_is_on_a_wire_by_a_connection_however_it_is_as
 def test_no_address_that_is_denied_is_on_a_wire_by_a_datagram_however_it_is_asked_for(world: World) -> None:
     found = addresses()
     beside = datagram(by_address(Address(PUBLIC[4])), BESIDE)
-    with world.proxy("--access", "allow any") as proxy:
+    with world.proxy("--access", "allow any", patience_s=30) as proxy:
         world.told(send=[proxy.port, [datagram(by_address(each)) for each in found], beside])
         world.told(send=[proxy.port, [datagram(by_text(text)) for text in DENIED], beside])
         assert world.seen() == set()
         world.told(end=0)
     # Of a hundred different refusals in ten seconds each is told: a proxy for each kind of name.
-    with world.proxy("--access", "allow any") as proxy:
+    with world.proxy("--access", "allow any", patience_s=30) as proxy:
         world.told(send=[proxy.port, [datagram(by_text(named("a", each))) for each in found]])
         all_are_judged(proxy, len(found))
         assert world.seen() == set()
         world.told(end=0)
-    with world.proxy("--access", "allow any") as proxy:
+    with world.proxy("--access", "allow any", patience_s=30) as proxy:
         for kind in ("r", "m"):
             world.told(send=[proxy.port, [datagram(by_text(named(kind, each))) for each in found]])
             assert world.told(hear=len(found)) == [str(len(found))]

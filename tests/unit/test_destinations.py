@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import socket
 
 import pytest
 
@@ -37,6 +38,24 @@ def test_where_nobody_says_anything_in_time_that_is_said() -> None:
         assert caught.value.timed_out
 
 
+@pytest.mark.parametrize("silent", [4, 6])
+def test_a_family_that_nobody_answers_for_says_more_than_one_that_has_no_address(silent: int) -> None:
+    with (
+        Resolver({"dns.example": {silent: None}}) as resolver,
+        pytest.raises(LookupFailed, match=r"no answer within 0\.05 s") as caught,
+    ):
+        found(resolver, limit_s=0.05)
+    assert caught.value.timed_out
+
+
+@pytest.mark.parametrize("failing", [4, 6])
+def test_so_does_one_whose_servers_fail(failing: int) -> None:
+    names = {"dns.example": {failing: socket.gaierror(socket.EAI_AGAIN, "try again")}}
+    with pytest.raises(LookupFailed, match="try again") as caught:
+        found(Resolver(names))
+    assert caught.value.errno == socket.EAI_AGAIN
+
+
 def test_what_no_resolver_should_raise_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         found(Resolver({"dns.example": {4: ZeroDivisionError(), 6: ["::1"]}}))
@@ -51,6 +70,11 @@ def test_a_name_whose_addresses_may_not_be_dialled_says_which_rule() -> None:
     with pytest.raises(DialError, match=r"127\.0\.0\.1.*deny") as caught:
         found(Resolver({"dns.example": {4: ["127.0.0.1"]}}), access=["deny 127.0.0.0/8", "allow any"])
     assert caught.value.errno == errno.EACCES
+
+
+def test_a_resolver_that_gives_nothing_and_no_reason_gives_no_address() -> None:
+    with pytest.raises(LookupFailed, match="it has no address"):
+        found(Resolver({"dns.example": {4: [], 6: []}}))
 
 
 def test_localhost_needs_no_lookup() -> None:

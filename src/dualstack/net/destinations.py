@@ -7,6 +7,7 @@ UDP has no handshake to race, so the addresses are for the caller to try in orde
 import asyncio
 from collections.abc import Sequence
 from functools import partial
+from socket import EAI_AGAIN
 from time import monotonic
 
 from dualstack.core.order import Candidate, ordered
@@ -56,7 +57,8 @@ async def destinations(
     answers += await _first_answers(tasks, other_family_s) if tasks else []
     found = [candidate for answer in answers for candidate in answer.candidates]
     if not found:
-        raise _why_none(str(target), str(host), answers, timeout, has_begun=any(map(_has_begun, tasks)))
+        late = [_has_begun(task) for task in tasks if _is_late(task)]
+        raise _why_none(str(target), str(host), answers, timeout, late)
     table = system_table() if dialer.policy is None else dialer.policy
     return tuple(ordered(found, table, first_family_count=dialer.timing.first_family_count))
 
@@ -78,6 +80,10 @@ async def _first_answers(tasks: Sequence[asyncio.Future[Answer]], other_family_s
     return [task.result() for task in tasks if task.done() and not task.cancelled() and not _was_late(task)]
 
 
+def _is_late(task: "asyncio.Future[Answer]") -> bool:
+    return task.cancelled() or _was_late(task)
+
+
 def _has_begun(task: "asyncio.Future[Answer]") -> bool:
     error = None if task.cancelled() else task.exception()
     return not isinstance(error, LimitReachedError) or error.has_begun
@@ -91,12 +97,16 @@ def _was_late(task: "asyncio.Future[Answer]") -> bool:
 
 
 def _why_none(
-    target: str, name: str, answers: list[Answer], timeout: float, *, has_begun: bool
+    target: str, name: str, answers: list[Answer], timeout: float, late: list[bool]
 ) -> DialError | LookupFailed:
+    """What is said where no lookup gave an address; of those that gave nothing in time, whether they had begun.
+
+    That a server does not answer says more than that there is no address of the other family.
+    """
     for answer in answers:
         for left_out in answer.left_out:
             return DialError.of(target, f"{left_out.address}: {left_out.why}", errno=left_out.errno)
-    for answer in answers:
-        if answer.error is not None:
-            return answer.error
-    return LookupFailed(name, why_late(timeout, has_begun=has_begun), timed_out=True)
+    errors = [answer.error for answer in answers if answer.error is not None]
+    if late:
+        errors.append(LookupFailed(name, why_late(timeout, has_begun=any(late)), timed_out=True))
+    return min(errors, key=lambda error: error.errno != EAI_AGAIN, default=LookupFailed(name, "it has no address"))

@@ -112,13 +112,14 @@ class Search:
         candidates = self._namer.candidates(self._name)
         if candidates is None:
             return self._of_both(family)
+        candidates = candidates or (self._name,)
         answers: list[Found] = []
-        for candidate in candidates or (self._name,):
+        for candidate in candidates:
             found = self._found(candidate, family)
             if not isinstance(found, LookupFailed):
                 return found
             answers.append(found)
-            if candidate in candidates[-1:] or not self._is_missing(candidate):
+            if candidate == candidates[-1] or not self._is_missing(candidate):
                 break
         raise worst(answers)
 
