@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: install run test lint mutate bench bench-udp bench-connect bench-page bench-addresses bench-lab foreign-suites soak wheel clean
+.PHONY: install run test lint mutate bench bench-udp bench-proxy bench-connect bench-page bench-addresses bench-lab foreign-suites soak wheel clean
 
 install: $(VENV)/.installed
 run: install
@@ -39,6 +39,10 @@ bench: $(VENV)/.dev
 bench-udp: $(VENV)/.dev
 	@scripts/system-packages bench
 	$(BIN)/python -m bench.udp $(ARGS)
+
+bench-proxy: $(VENV)/.dev
+	@scripts/system-packages bench
+	$(BIN)/python -m bench.proxy $(ARGS)
 
 bench-page: $(VENV)/.dev
 	$(BIN)/python -m bench.page $(ARGS)

@@ -10,13 +10,13 @@ import re
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.processes import free_port, resident_bytes, running
 
-__all__ = ["IDLE", "LOADS", "TOOLS", "Back", "Load", "backs", "idle_bytes"]
+__all__ = ["IDLE", "LOADS", "TOOLS", "Back", "Load", "backs", "idle_bytes", "requests_per_s"]
 
 IDLE = "idle"
 TOOLS = {"iperf3": ("iperf3", "--version"), "wrk": ("wrk", "--version"), "nginx": ("nginx", "-v")}
@@ -92,21 +92,19 @@ def _iperf(load: Load, host: str, port: int, seconds: float) -> float:
 
 
 def _wrk(load: Load, host: str, port: int, seconds: float) -> float:
+    return requests_per_s(host, port, seconds, load.connections, load.options) / 1000
+
+
+def requests_per_s(host: str, port: int, seconds: float, connections: int, options: Sequence[str] = ()) -> float:
+    """Requests that wrk has answered in a second, on so many connections at a time."""
     host = f"[{host}]" if ":" in host else host
-    command = [
-        "wrk",
-        "--threads",
-        "1",
-        "--connections",
-        str(load.connections),
-        "--duration",
-        f"{max(1, round(seconds))}s",
-    ]
-    command += [*load.options, f"http://{host}:{port}/"]
+    command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{max(1, round(seconds))}s"]
+    command += [*options, f"http://{host}:{port}/"]
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 30)
     found = re.search(r"Requests/sec:\s+([0-9.]+)", result.stdout)
     assert found is not None, result.stdout
-    return float(found[1]) / 1000
+    assert "Non-2xx" not in result.stdout, result.stdout
+    return float(found[1])
 
 
 @contextlib.contextmanager
