@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.loads import IDLE, LOADS, TOOLS, Back, Load, backs, idle_bytes
 from bench.processes import cpu_s
-from bench.relays import DIRECT, ENGINE_ALONE, OURS, RELAYS, Relay, installed, started
+from bench.relays import DIRECT, ENGINE_ALONE, OURS, RELAYS, Relay, another, installed, of_another, started
 from bench.report import Results, document, markdown, table
 
 _IDLE_CONNECTIONS = 2000
@@ -31,6 +31,7 @@ def main() -> int:
     relays = [relay for relay in relays if relay.name in (options.relay or [relay.name])]
     if options.engine:
         relays.insert(0, ENGINE_ALONE)
+    relays += [of_another(*also) for also in options.also]
     results = Results()
     with backs() as back:
         for number in range(options.rounds):
@@ -74,6 +75,9 @@ def _options() -> argparse.Namespace:
         "--load", action="append", choices=[*(load.name for load in LOADS), IDLE], help="only this load"
     )
     parser.add_argument("--relay", action="append", choices=[relay.name for relay in RELAYS], help="only this relay")
+    parser.add_argument(
+        "--also", type=another, action="append", default=[], metavar="NAME=PYTHON", help="our relay of another Python"
+    )
     parser.add_argument("--engine", action="store_true", help=f"also the data plane without the rest of {OURS}")
     parser.add_argument("--json", action="store_true", help="all figures as JSON")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table with the machine's description")

@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from bench.loads import requests_per_s
 from bench.processes import cpu_s, free_port, running
+from bench.relays import another
 
 _REFERENCE = "dualstack"
 _SERVERS = 3
@@ -151,20 +152,13 @@ def _table(found: dict[str, dict[str, list[Figure]]]) -> str:
     return "\n".join(lines)
 
 
-def _also(text: str) -> tuple[str, str]:
-    name, _, python = text.partition("=")
-    if not name or not shutil.which(python):
-        raise argparse.ArgumentTypeError(f"{text!r}: NAME=PYTHON, the Python of an environment that has dualstack")
-    return name, python
-
-
 def main() -> int:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench.proxy", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often (%(default)s)")
     parser.add_argument("--seconds", type=int, default=2, help="how long each load is put on (%(default)s)")
     parser.add_argument(
-        "--also", type=_also, action="append", default=[], metavar="NAME=PYTHON", help="another of ours"
+        "--also", type=another, action="append", default=[], metavar="NAME=PYTHON", help="another of ours"
     )
     parser.add_argument("--json", action="store_true", help="all figures as JSON")
     options = parser.parse_args()

@@ -6,8 +6,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.processes import free_port, running
@@ -20,7 +22,9 @@ __all__ = [
     "REFERENCE_OF_TWO",
     "RELAYS",
     "Relay",
+    "another",
     "installed",
+    "of_another",
     "reference_of",
     "started",
     "version",
@@ -53,8 +57,8 @@ class Relay:
     reference: str = REFERENCE
 
 
-def _ours(front: int, back: int, _: Path) -> list[str]:
-    return [sys.executable, "-m", "dualstack", "relay", f"[::1]:{front}", f"127.0.0.1:{back}"]
+def _ours(front: int, back: int, _: Path, python: str = sys.executable) -> list[str]:
+    return [python, "-m", "dualstack", "relay", f"[::1]:{front}", f"127.0.0.1:{back}"]
 
 
 def _ours_twice(front: int, back: int, files: Path) -> list[str]:
@@ -116,8 +120,21 @@ ENGINE_ALONE = Relay("engine alone", sys.executable, _engine_alone, (sys.executa
 
 
 def reference_of(name: str) -> str:
-    """Whom the relay of this name is compared with."""
-    return next((relay.reference for relay in RELAYS if relay.name == name), REFERENCE)
+    """Whom the relay of this name is compared with; another state of ours with this one."""
+    return next((relay.reference for relay in (*RELAYS, ENGINE_ALONE) if relay.name == name), OURS)
+
+
+def another(text: str) -> tuple[str, str]:
+    """The value of `--also`: a name, and the Python of another environment that has dualstack, an earlier one say."""
+    name, _, python = text.partition("=")
+    if not name or not shutil.which(python):
+        raise ArgumentTypeError(f"{text!r}: NAME=PYTHON, the Python of an environment that has dualstack")
+    return name, python
+
+
+def of_another(name: str, python: str) -> Relay:
+    """Our relay of another environment."""
+    return Relay(name, python, partial(_ours, python=python), (python, "-m", "dualstack", "--version"))
 
 
 def installed() -> tuple[list[Relay], list[str]]:
