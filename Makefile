@@ -21,8 +21,10 @@ $(VENV)/.dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python scripts/dev_requirements.py)
 	@touch $@
 
+# Compiled beforehand, for tests start our programs again and again, and the environment may let none of them keep it.
 test: $(VENV)/.dev
 	@scripts/system-packages
+	@$(BIN)/python -m compileall -q src
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev

@@ -4,7 +4,6 @@ The command names the packages themselves, not `dualstack[EXTRA]`: so it is righ
 path, a wheel, an editable checkout or an index.
 """
 
-import importlib.metadata
 import importlib.util
 import re
 import shlex
@@ -74,9 +73,11 @@ def install_command(packages: Iterable[str]) -> str:
 
 def _requirement(package: str) -> str:
     """The package with the version that our own metadata asks for; alone, where we run without any."""
+    from importlib.metadata import PackageNotFoundError, requires  # it takes longer than the rest of a command's start
+
     try:
-        required = importlib.metadata.requires("dualstack") or ()
-    except importlib.metadata.PackageNotFoundError:
+        required = requires("dualstack") or ()
+    except PackageNotFoundError:
         return package
     for line in required:
         name = re.match(r"[\w.-]+", line)
