@@ -17,11 +17,11 @@ from time import process_time
 
 from bench.report import machine
 
-from dualstack.core.access import AccessList
-from dualstack.core.address import BITS, Address
-from dualstack.core.case_line import case_document, prediction_document, read_case
-from dualstack.core.oracle import predict
-from dualstack.core.sweep import Ground, random_cases
+from dualstack.core.access.access_list import AccessList
+from dualstack.core.address.address import BITS, Address
+from dualstack.core.oracle.case_json import case_document, prediction_document, read_case
+from dualstack.core.oracle.oracle import predict
+from dualstack.core.oracle.sweep import Ground, random_cases
 from dualstack.kernel.facts import ipv6_status
 
 _PREFIXES = 100_000

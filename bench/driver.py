@@ -5,9 +5,9 @@ import signal
 import socket
 import sys
 
-from dualstack.gateway.dataplane.link import Hop, Link, Target
-from dualstack.gateway.dataplane.plane import data_plane
-from dualstack.kernel.streams import SockAddr
+from dualstack.core.address.sockaddr import SockAddr
+from dualstack.gateway.relay.link import Hop, Link, Target
+from dualstack.gateway.relay.stream.data_plane import data_plane
 
 
 class Open:

@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Self
 
-from dualstack.gateway.config.file import parse
 from dualstack.gateway.config.page_address import page_endpoints
-from dualstack.gateway.daemon import Gateway
-from dualstack.gateway.dataplane.plane import data_plane
-from dualstack.gateway.log import open_log
-from dualstack.gateway.watch.page.server import Page
+from dualstack.gateway.config.toml import parse
+from dualstack.gateway.counters.log import open_log
+from dualstack.gateway.processes.gateway import Gateway
+from dualstack.gateway.relay.stream.data_plane import data_plane
+from dualstack.gateway.status.page.server import Page
 
 LONG_S = 0.015
 SERVICE = (

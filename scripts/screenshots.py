@@ -10,12 +10,12 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from dualstack.gateway.config.file import parse  # noqa: E402
 from dualstack.gateway.config.page_address import page_endpoints  # noqa: E402
-from dualstack.gateway.daemon import Gateway  # noqa: E402
-from dualstack.gateway.dataplane.plane import data_plane  # noqa: E402
-from dualstack.gateway.log import open_log  # noqa: E402
-from dualstack.gateway.watch.page.server import Page  # noqa: E402
+from dualstack.gateway.config.toml import parse  # noqa: E402
+from dualstack.gateway.counters.log import open_log  # noqa: E402
+from dualstack.gateway.processes.gateway import Gateway  # noqa: E402
+from dualstack.gateway.relay.stream.data_plane import data_plane  # noqa: E402
+from dualstack.gateway.status.page.server import Page  # noqa: E402
 from support.browser import Tab, chromium  # noqa: E402 - the tests have the driver
 
 SECONDS = 30

@@ -7,13 +7,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dualstack.core.access import AccessList, Decision, Verdict
-    from dualstack.core.address import Address
-    from dualstack.core.configuration import Configuration, Link, Port, Service
-    from dualstack.core.endpoint import Endpoint
-    from dualstack.core.history import History
-    from dualstack.core.hostfacts import HostFacts
-    from dualstack.core.in6 import (
+    from dualstack.core.access.access_list import AccessList, Decision, Verdict
+    from dualstack.core.address.address import Address
+    from dualstack.core.address.endpoint import Endpoint
+    from dualstack.core.address.in6 import (
         IN6_IS_ADDR_LINKLOCAL,
         IN6_IS_ADDR_LOOPBACK,
         IN6_IS_ADDR_MC_GLOBAL,
@@ -27,13 +24,16 @@ if TYPE_CHECKING:
         IN6_IS_ADDR_V4COMPAT,
         IN6_IS_ADDR_V4MAPPED,
     )
-    from dualstack.core.model import Host, Network
-    from dualstack.core.oracle import Call, Case, Prediction, Sock, Step, predict
-    from dualstack.core.ping_report import AddressReport, PingReport
-    from dualstack.core.planner import Plan, plan
-    from dualstack.core.sockaddr import SocketAddress
-    from dualstack.core.stacks import STACKS
-    from dualstack.core.steps import DialStep
+    from dualstack.core.address.sockaddr import SocketAddress
+    from dualstack.core.dial.history import History
+    from dualstack.core.dial.steps import DialStep
+    from dualstack.core.host.facts import HostFacts
+    from dualstack.core.oracle.oracle import Call, Case, Prediction, Sock, Step, predict
+    from dualstack.core.oracle.systems import STACKS
+    from dualstack.core.ping.report import AddressReport, PingReport
+    from dualstack.core.planning.configuration import Configuration, Link, Port, Service
+    from dualstack.core.planning.planner import Plan, plan
+    from dualstack.core.simulation.host import Host, Network
     from dualstack.errors import (
         AddressError,
         AttemptFailed,
@@ -52,13 +52,12 @@ if TYPE_CHECKING:
         UnknownBehaviour,
     )
     from dualstack.kernel.facts import read_facts
-    from dualstack.net.datagram import Datagram, DatagramServer, open_datagram
-    from dualstack.net.dial import connect, open_connection
-    from dualstack.net.dial_blocking import create_connection
-    from dualstack.net.dialer import Dialer, SharedHistory
-    from dualstack.net.handshakes import DialCertificateRefused, DialHandshakeFailed
+    from dualstack.net.dial.asyncio_calls import connect, open_connection
+    from dualstack.net.dial.blocking_driver import create_connection
+    from dualstack.net.dial.dialer import Dialer, SharedHistory
+    from dualstack.net.dial.handshakes import DialCertificateRefused, DialHandshakeFailed
     from dualstack.net.listen import bind_socket, bind_sockets
-    from dualstack.net.names import (
+    from dualstack.net.names.getaddrinfo import (
         getaddrinfo,
         getaddrinfo_async,
         getnameinfo,
@@ -67,6 +66,7 @@ if TYPE_CHECKING:
     )
     from dualstack.net.ping import ping, ping_async
     from dualstack.net.server import Server, start_server
+    from dualstack.net.udp_server import Datagram, DatagramServer, open_datagram
 
     __version__: str
 
@@ -150,19 +150,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "core.address": ("Address",),
-    "core.access": ("AccessList", "Decision", "Verdict"),
-    "core.configuration": ("Configuration", "Link", "Port", "Service"),
-    "core.endpoint": ("Endpoint",),
-    "core.history": ("History",),
-    "core.hostfacts": ("HostFacts",),
-    "core.model": ("Host", "Network"),
-    "core.ping_report": ("AddressReport", "PingReport"),
-    "core.planner": ("Plan", "plan"),
-    "core.sockaddr": ("SocketAddress",),
-    "core.steps": ("DialStep",),
-    "core.oracle": ("Call", "Case", "Prediction", "Sock", "Step", "predict"),
-    "core.stacks": ("STACKS",),
+    "core.address.address": ("Address",),
+    "core.access.access_list": ("AccessList", "Decision", "Verdict"),
+    "core.planning.configuration": ("Configuration", "Link", "Port", "Service"),
+    "core.address.endpoint": ("Endpoint",),
+    "core.dial.history": ("History",),
+    "core.host.facts": ("HostFacts",),
+    "core.simulation.host": ("Host", "Network"),
+    "core.ping.report": ("AddressReport", "PingReport"),
+    "core.planning.planner": ("Plan", "plan"),
+    "core.address.sockaddr": ("SocketAddress",),
+    "core.dial.steps": ("DialStep",),
+    "core.oracle.oracle": ("Call", "Case", "Prediction", "Sock", "Step", "predict"),
+    "core.oracle.systems": ("STACKS",),
     "errors": (
         "AddressError",
         "AttemptFailed",
@@ -181,13 +181,19 @@ _HOMES = {
         "UnknownBehaviour",
     ),
     "kernel.facts": ("read_facts",),
-    "net.datagram": ("Datagram", "DatagramServer", "open_datagram"),
-    "net.dial": ("connect", "open_connection"),
-    "net.dial_blocking": ("create_connection",),
-    "net.dialer": ("Dialer", "SharedHistory"),
-    "net.handshakes": ("DialCertificateRefused", "DialHandshakeFailed"),
+    "net.udp_server": ("Datagram", "DatagramServer", "open_datagram"),
+    "net.dial.asyncio_calls": ("connect", "open_connection"),
+    "net.dial.blocking_driver": ("create_connection",),
+    "net.dial.dialer": ("Dialer", "SharedHistory"),
+    "net.dial.handshakes": ("DialCertificateRefused", "DialHandshakeFailed"),
     "net.listen": ("bind_socket", "bind_sockets"),
-    "net.names": ("getaddrinfo", "getaddrinfo_async", "getnameinfo", "getnameinfo_async", "getnameinfo_timeo"),
+    "net.names.getaddrinfo": (
+        "getaddrinfo",
+        "getaddrinfo_async",
+        "getnameinfo",
+        "getnameinfo_async",
+        "getnameinfo_timeo",
+    ),
     "net.ping": ("ping", "ping_async"),
     "net.server": ("Server", "start_server"),
 }
@@ -198,7 +204,7 @@ def __getattr__(name: str) -> object:
     if name == "__version__":
         value: object = _version()
     elif name in __all__:
-        value = getattr(importlib.import_module(f"dualstack.{_HOME_OF.get(name, 'core.in6')}"), name)
+        value = getattr(importlib.import_module(f"dualstack.{_HOME_OF.get(name, 'core.address.in6')}"), name)
     else:
         raise AttributeError(f"module 'dualstack' has no attribute {name!r}")
     globals()[name] = value

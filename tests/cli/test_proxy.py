@@ -2,7 +2,7 @@
 
 import socket
 
-from dualstack.core.endpoint import parse_target
+from dualstack.core.address.endpoint import parse_target
 from dualstack.wire.socks5 import client_greeting, client_request, reply_size
 from support.command import Run
 from support.program import Dualstack

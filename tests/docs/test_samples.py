@@ -16,9 +16,9 @@ import click
 import pytest
 
 from dualstack.cli.main import cli
-from dualstack.core.case_line import prediction_document, read_case
-from dualstack.core.oracle import predict
-from dualstack.gateway.config.file import parse
+from dualstack.core.oracle.case_json import prediction_document, read_case
+from dualstack.core.oracle.oracle import predict
+from dualstack.gateway.config.toml import parse
 from dualstack.lab import declaration
 from dualstack.lab.host import Host
 from dualstack.lab.network import Network, why_no_network

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dualstack.gateway.watch.access_log import AccessLog
+from dualstack.gateway.counters.access_log import AccessLog
 from support.free_port import free_port
 from support.gateway import Running, run, running, service, until
 from support.program import Dualstack

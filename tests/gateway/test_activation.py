@@ -13,8 +13,8 @@ import pytest
 
 from dualstack.errors import ConfigError, ListenError
 from dualstack.gateway.control.client import request
-from dualstack.gateway.log import open_log
-from dualstack.gateway.processes.activation import handed_sockets
+from dualstack.gateway.counters.log import open_log
+from dualstack.gateway.listeners.activation import handed_sockets
 from dualstack.gateway.processes.notify import Notifier
 from dualstack.kernel.inheritance import adopt
 from support.echo import echo_server

@@ -10,13 +10,13 @@ from errno import EMFILE
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.gateway.datagrams.counts import Counts
-from dualstack.gateway.dataplane.watching import EpollWatch
-from dualstack.gateway.forward import association as association_module
-from dualstack.gateway.forward import associations as associations_module
-from dualstack.gateway.forward.associations import Associations
-from dualstack.net.dialer import Dialer
+from dualstack.core.address.address import Address
+from dualstack.gateway.forward import udp_association as association_module
+from dualstack.gateway.forward import udp_associations as associations_module
+from dualstack.gateway.forward.udp_associations import Associations
+from dualstack.gateway.relay.datagram.counts import Counts
+from dualstack.gateway.relay.datagram.poller import EpollWatch
+from dualstack.net.dial.dialer import Dialer
 from dualstack.wire.socks5 import client_greeting
 from support.associate import Associated, associate, reply_to, udp_socket
 from support.dialling import Resolver, descriptors
@@ -318,7 +318,7 @@ def test_a_reload_that_denies_a_target_ends_its_answers_too() -> None:
     async def scenario(r: Running, four: Echo, _six: Echo) -> None:
         with await associate(r.port("p")) as client:
             await client.ask_of(f"127.0.0.1:{four.port}")
-            from dualstack.gateway.config.file import parse
+            from dualstack.gateway.config.toml import parse
 
             await r.gateway.reload(parse(proxy(reach="['deny 127.0.0.1', 'allow any']"), "test.toml"))
             client.send_to(f"127.0.0.1:{four.port}", b"still?")

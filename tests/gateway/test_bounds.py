@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dualstack.gateway.config.file import parse
+from dualstack.gateway.config.toml import parse
 from support.command import Run
 from support.gateway import Echo, Running, UdpClient, ended, run, running, service, udp_service, until
 from support.program import Dualstack

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from dualstack.errors import ListenError
-from dualstack.gateway.config.file import parse
+from dualstack.gateway.config.toml import parse
 from support.free_port import free_port
 from support.gateway import Running, ended, run, running, service
 

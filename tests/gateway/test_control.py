@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from dualstack.errors import AddressError, ControlError, ExitCode
-from dualstack.gateway.config.file import parse
+from dualstack.gateway.config.toml import parse
 from dualstack.gateway.control.client import request
 from dualstack.gateway.control.server import Control
-from dualstack.gateway.daemon import Gateway
-from dualstack.gateway.dataplane.plane import data_plane
-from dualstack.gateway.log import open_log
+from dualstack.gateway.counters.log import open_log
+from dualstack.gateway.processes.gateway import Gateway
+from dualstack.gateway.relay.stream.data_plane import data_plane
 from support.command import Run
 
 CONFIG = """

@@ -10,10 +10,10 @@ from math import inf
 
 import pytest
 
-from dualstack.gateway.config.file import parse
-from dualstack.gateway.daemon import Gateway
-from dualstack.gateway.dataplane.protocol_relay import ProtocolRelay
+from dualstack.gateway.config.toml import parse
 from dualstack.gateway.forward.exchange import Exchange, ExchangeLink
+from dualstack.gateway.processes.gateway import Gateway
+from dualstack.gateway.relay.stream.asyncio_relay import ProtocolRelay
 from dualstack.wire.http1 import Plain, Sized
 from support.gateway import SOON, Events, Running, ended, run, running, until
 from support.sites import Answer, Site

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from dualstack.core.configuration import ForwardTarget, ProxyProtocol
-from dualstack.core.endpoint import parse_target
-from dualstack.gateway.forward.asking import Turned, arrange
+from dualstack.core.address.endpoint import parse_target
+from dualstack.core.planning.configuration import ForwardTarget, ProxyProtocol
+from dualstack.gateway.forward.negotiate import Turned, arrange
 from dualstack.wire.socks5 import client_greeting, client_request
 from support.dialling import Servers
 from support.free_port import free_port
@@ -342,7 +342,7 @@ def test_the_deadline_of_a_handshake_is_kept() -> None:
 
 def test_a_client_that_leaves_while_its_server_is_dialled_costs_nothing() -> None:
     async def scenario() -> None:
-        from dualstack.core.endpoint import Endpoint
+        from dualstack.core.address.endpoint import Endpoint
 
         ours, theirs = socket.socketpair()
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from dualstack.core.address import Address
-from dualstack.core.steps import DialStep, Kind
+from dualstack.core.address.address import Address
+from dualstack.core.dial.steps import DialStep, Kind
 from dualstack.errors import AddressError
-from dualstack.net.dialer import OnStep
+from dualstack.net.dial.dialer import OnStep
 from support.gateway import SOON, Running, ended, run, running
 
 VECTORS = json.loads((Path(__file__).parent.parent / "data" / "addresses.json").read_text())

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from dualstack.errors import ConfigError, ListenError
-from dualstack.gateway.config.file import parse
+from dualstack.gateway.config.toml import parse
 from dualstack.kernel.sockets import listen_on_loopback
 from support.free_port import free_port
 from support.gateway import ended, run, running, service

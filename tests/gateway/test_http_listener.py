@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from dualstack.gateway.control.client import request as ask_control
-from dualstack.gateway.http_listener import Application, Bounds, HttpListener, Receive, Scope, Send
-from dualstack.gateway.reserve import Reserve
+from dualstack.gateway.listeners.http_listener import Application, Bounds, HttpListener, Receive, Scope, Send
+from dualstack.gateway.listeners.reserve import Reserve
 from dualstack.net.listen import bind_sockets
 from support.crowd import Behind, Limited, Talker, cpu_s, descriptors_of, run_crowd
 from support.gateway import Events, run, until

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from dualstack.core.access import Decision, Verdict
-from dualstack.core.address import Address
-from dualstack.core.embedded import Nat64
-from dualstack.gateway.forward import association as association_module
+from dualstack.core.access.access_list import Decision, Verdict
+from dualstack.core.address.address import Address
+from dualstack.core.address.embedded import Nat64
+from dualstack.gateway.forward import udp_association as association_module
 from dualstack.wire.socks5 import client_greeting
 from support.associate import associate
 from support.gateway import SOON, Echo, Running, ended, run, running, until

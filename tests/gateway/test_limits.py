@@ -69,7 +69,7 @@ def test_all_services_together_have_a_limit_and_a_reload_changes_it() -> None:
                 assert await reader.readline() == b"you: x\n"
             assert await r.is_refused("a")
             assert r.events.of("refused")[0]["why"] == "max_connections of the gateway: 2"
-            from dualstack.gateway.config.file import parse
+            from dualstack.gateway.config.toml import parse
 
             await r.gateway.reload(parse(r.toml("max_connections = 3\n" + text), "test.toml"))
             assert await r.ask("b") == b"you: hello\n"

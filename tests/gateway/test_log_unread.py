@@ -100,7 +100,7 @@ mount -t tmpfs -o size=16k none "$1" && cd "$1" && head -c 8000 /dev/zero > ball
 """
 WRITING = """
 import os
-from dualstack.gateway.watch.access_log import AccessLog
+from dualstack.gateway.counters.access_log import AccessLog
 log = AccessLog("access.log", "json")
 for number in range(1000):
     log.write({"n": number})

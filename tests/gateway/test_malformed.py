@@ -19,10 +19,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dualstack.core.address import Address
-from dualstack.core.endpoint import Endpoint
-from dualstack.core.sockaddr import SocketAddress
-from dualstack.net.dialer import Dialer
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import Endpoint
+from dualstack.core.address.sockaddr import SocketAddress
+from dualstack.net.dial.dialer import Dialer
 from dualstack.wire.proxy_protocol import Ends, header
 from dualstack.wire.socks5 import client_association, client_greeting, client_request
 from dualstack.wire.socks5_udp import header as datagram_header

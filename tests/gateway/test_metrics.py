@@ -7,8 +7,9 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text_format
 
-from dualstack.gateway.watch.metrics import exposition
-from dualstack.gateway.watch.snapshot import (
+from dualstack.gateway.status.aggregate import as_document, read_snapshot, total, with_lost
+from dualstack.gateway.status.metrics import exposition
+from dualstack.gateway.status.snapshot import (
     Client,
     Connection,
     Datagrams,
@@ -24,7 +25,6 @@ from dualstack.gateway.watch.snapshot import (
     Trouble,
     Way,
 )
-from dualstack.gateway.watch.totals import as_document, read_snapshot, total, with_lost
 from support.gateway import Echo, UdpClient, ended, run, running, service, udp_service
 
 Numbers = dict[tuple[str, ...], float]

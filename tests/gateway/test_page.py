@@ -16,16 +16,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dualstack.errors import AddressError, ConfigError, ListenError
 from dualstack.gateway.config import page_address
-from dualstack.gateway.config.file import parse
 from dualstack.gateway.config.page_address import page_endpoints
-from dualstack.gateway.watch.page import figures
-from dualstack.gateway.watch.page.guard import HEADERS, Guard, Refused
-from dualstack.gateway.watch.page.markup import element
-from dualstack.gateway.watch.page.server import Page
-from dualstack.gateway.watch.page.verdict import Level, verdict_on
-from dualstack.gateway.watch.page.view import page
-from dualstack.gateway.watch.page.watch import EVERY_S, Sample, Watch
-from dualstack.gateway.watch.snapshot import (
+from dualstack.gateway.config.toml import parse
+from dualstack.gateway.status.aggregate import as_document, total
+from dualstack.gateway.status.page import figures
+from dualstack.gateway.status.page.health import Level, verdict_on
+from dualstack.gateway.status.page.markup import element
+from dualstack.gateway.status.page.request_guard import HEADERS, Guard, Refused
+from dualstack.gateway.status.page.samples import EVERY_S, Sample, Watch
+from dualstack.gateway.status.page.server import Page
+from dualstack.gateway.status.page.view import page
+from dualstack.gateway.status.snapshot import (
     Client,
     Dial,
     OnPort,
@@ -38,7 +39,6 @@ from dualstack.gateway.watch.snapshot import (
     Try,
     Way,
 )
-from dualstack.gateway.watch.totals import as_document, total
 from support.gateway import Running, ended, run, running, service
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"

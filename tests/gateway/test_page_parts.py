@@ -10,17 +10,17 @@ import httpx
 import msgspec
 import pytest
 
-from dualstack.core.planner import RULES
+from dualstack.core.planning.planner import RULES
 from dualstack.gateway.config.page_address import page_endpoints
-from dualstack.gateway.watch.page.charts import share
-from dualstack.gateway.watch.page.choice import ORDERS, Choice
-from dualstack.gateway.watch.page.pages import Pages
-from dualstack.gateway.watch.page.sections import Drawn
-from dualstack.gateway.watch.page.server import Page
-from dualstack.gateway.watch.page.view import page, pieces
-from dualstack.gateway.watch.page.watch import Sample, Watch
-from dualstack.gateway.watch.slices import at_once, in_slices
-from dualstack.gateway.watch.snapshot import Client, OnPort, Port, Reached, Rule, Service, Snapshot, Socket, Way
+from dualstack.gateway.status.page.charts import share
+from dualstack.gateway.status.page.choice import ORDERS, Choice
+from dualstack.gateway.status.page.pages import Pages
+from dualstack.gateway.status.page.samples import Sample, Watch
+from dualstack.gateway.status.page.sections import Drawn
+from dualstack.gateway.status.page.server import Page
+from dualstack.gateway.status.page.view import page, pieces
+from dualstack.gateway.status.slices import at_once, in_slices
+from dualstack.gateway.status.snapshot import Client, OnPort, Port, Reached, Rule, Service, Snapshot, Socket, Way
 from support.gateway import run
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.sockaddr import SocketAddress
+from dualstack.core.address.address import Address
+from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.errors import WireError
-from dualstack.gateway.proxied import read_header
+from dualstack.gateway.admission.proxy_header import read_header
 from dualstack.wire.proxy_protocol import Ends, header
 from support.gateway import SOON, Running, ended, run, running, service
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dualstack.core.configuration import Configuration
-from dualstack.gateway.config.file import parse
+from dualstack.core.planning.configuration import Configuration
+from dualstack.gateway.config.toml import parse
 from dualstack.gateway.processes.notify import Notifier
 from dualstack.gateway.runner import _Signals, _Surroundings
 from support.free_port import free_port

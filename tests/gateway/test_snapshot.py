@@ -7,12 +7,12 @@ from time import time
 
 import pytest
 
-from dualstack.gateway.dataplane.link import Hop
-from dualstack.gateway.watch.metrics import exposition
-from dualstack.gateway.watch.peers import target_family
-from dualstack.gateway.watch.snapshot import Service, Snapshot
-from dualstack.gateway.watch.tally import OTHER_RULES, Book, Rules
-from dualstack.gateway.watch.totals import read_snapshot, total
+from dualstack.gateway.counters.families import target_family
+from dualstack.gateway.counters.tally import OTHER_RULES, Book, Rules
+from dualstack.gateway.relay.link import Hop
+from dualstack.gateway.status.aggregate import read_snapshot, total
+from dualstack.gateway.status.metrics import exposition
+from dualstack.gateway.status.snapshot import Service, Snapshot
 from support.associate import associate
 from support.free_port import free_port
 from support.gateway import Echo, Running, UdpClient, ended, run, running, service, udp_service, until
@@ -218,7 +218,7 @@ def test_the_words_of_a_command_are_not_told() -> None:
 
 def test_a_service_that_a_reload_took_away_is_told_while_it_has_connections() -> None:
     async def scenario() -> None:
-        from dualstack.gateway.config.file import parse
+        from dualstack.gateway.config.toml import parse
 
         async with running(service("old")) as r:
             reader, writer = await asyncio.open_connection("::1", r.port("old"))

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 import pytest
 
 from dualstack.errors import ConfigError, ListenError
-from dualstack.gateway.config.file import parse
-from dualstack.gateway.datagrams.inlets import FLOWS_MAX, Counts, _room
+from dualstack.gateway.config.toml import parse
+from dualstack.gateway.relay.datagram.flow_state import FLOWS_MAX, Counts, _room
 from support.free_port import free_port
 from support.gateway import Echo, Running, UdpClient, run, running, udp_service, until
 

@@ -7,7 +7,7 @@ import socket
 from dataclasses import dataclass
 from math import inf
 
-from dualstack.core.configuration import Configuration
+from dualstack.core.planning.configuration import Configuration
 from dualstack.gateway.processes.life import Life, answered
 from dualstack.gateway.processes.restarts import Restarts
 from support.gateway import run, service

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dualstack.errors import ConfigError, ListenError
-from dualstack.gateway.watch.totals import read_snapshot
+from dualstack.gateway.status.aggregate import read_snapshot
 from support.free_port import free_port
 from support.gateway import Echo, UdpClient, run, service, udp_service
 from support.load import connections_of, is_alive

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import pytest
 
-from dualstack.core.guesses import WAITING_MAX, Guesses
+from dualstack.core.access.wrong_passwords import WAITING_MAX, Guesses
 from support.gateway import SOON, Running, ended, run, running, until
 
 PROXY = "[[services]]\nname = 'p'\nlisten = '127.0.0.1:0'\nforward = ['socks5', 'socks4a', 'http', 'http-connect']\n"

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from dualstack.core.case import Case
-from dualstack.core.case_line import case_document, prediction_document
-from dualstack.core.oracle import predict
-from dualstack.core.stacks import STACKS
+from dualstack.core.oracle.case import Case
+from dualstack.core.oracle.case_json import case_document, prediction_document
+from dualstack.core.oracle.oracle import predict
+from dualstack.core.oracle.systems import STACKS
 from support.predictions import KEPT, cases, line
 
 LINES = KEPT.read_text().splitlines()

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from dualstack.core.domino_keys import KEYS, NRPC, SERVERS
-from dualstack.core.planner import RULES
-from dualstack.core.systems_page import systems_page
-from dualstack.gateway.config.tables import configuration_keys
+from dualstack.core.domino.keys import KEYS, NRPC, SERVERS
+from dualstack.core.explain.systems_page import systems_page
+from dualstack.core.planning.planner import RULES
+from dualstack.gateway.config.schema import configuration_keys
 
 DOCS = Path(__file__).parents[2] / "docs"
 

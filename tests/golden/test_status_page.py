@@ -11,9 +11,9 @@ GOLDEN = Path(__file__).parent.parent / "data" / "status_page.html"
 
 def drawn() -> str:
     """The page, an element a line."""
-    from dualstack.gateway.watch.page.choice import Choice
-    from dualstack.gateway.watch.page.sections import Drawn
-    from dualstack.gateway.watch.page.view import pieces
+    from dualstack.gateway.status.page.choice import Choice
+    from dualstack.gateway.status.page.sections import Drawn
+    from dualstack.gateway.status.page.view import pieces
     from support.rich_snapshot import rich, samples
 
     return "".join(pieces(rich(), samples(), Choice(order="name"), Drawn(), every_s=3)).replace("><", ">\n<")

@@ -9,34 +9,34 @@ import dualstack
 FLOORS = ("core", "wire", "net", "kernel", "gateway")
 # What lives and changes: counts, ports and processes. All else is a value; a module's private records are its own.
 CHANGES = {
-    "core.coverage.Settlement",
-    "core.linux_tcp.Remembered",
-    "core.outgoing_calls.Caller",
-    "gateway.datagrams.counts.Counts",
-    "gateway.ports.Listening",
-    "gateway.ports.NamedPort",
-    "gateway.processes.holding.Held",
-    "gateway.processes.holding.HeldPort",
+    "core.planning.wildcard_split.Settlement",
+    "core.oracle.linux_tcp.Remembered",
+    "core.oracle.outgoing.Caller",
+    "gateway.relay.datagram.counts.Counts",
+    "gateway.listeners.named_port.Listening",
+    "gateway.listeners.named_port.NamedPort",
+    "gateway.processes.shared_listeners.Held",
+    "gateway.processes.shared_listeners.HeldPort",
     "gateway.processes.upgrade.Predecessor",
 }
 # Each is itself and no other, whatever it holds.
 ITSELF = {
-    "core.policy_table.PolicyTable",
-    "gateway.ports.Listening",
-    "gateway.ports.NamedPort",
-    "gateway.processes.holding.Held",
-    "gateway.processes.holding.HeldPort",
-    "net.dialer.Dialer",
+    "core.dial.policy_table.PolicyTable",
+    "gateway.listeners.named_port.Listening",
+    "gateway.listeners.named_port.NamedPort",
+    "gateway.processes.shared_listeners.Held",
+    "gateway.processes.shared_listeners.HeldPort",
+    "net.dial.dialer.Dialer",
 }
-SORTED = {"core.prefix.Prefix", "core.sockaddr.SocketAddress"}
-BY_NAME_ALONE = {"core.describe.Description", "core.stacks.Stack", "net.dialer.Dialer"}
+SORTED = {"core.address.prefix.Prefix", "core.address.sockaddr.SocketAddress"}
+BY_NAME_ALONE = {"core.address.describe.Description", "core.oracle.systems.Stack", "net.dial.dialer.Dialer"}
 
 # Long, or secret.
-HIDDEN = {"core.configuration.Configuration.ports_by_key", "core.configuration.ForwardTarget.users"}
+HIDDEN = {"core.planning.configuration.Configuration.ports_by_key", "core.planning.configuration.ForwardTarget.users"}
 # What two that are alike may differ in.
 PASSED_OVER = {
-    "core.configuration.Configuration.ports_by_key",
-    "core.coverage.Claim.name",
+    "core.planning.configuration.Configuration.ports_by_key",
+    "core.planning.wildcard_split.Claim.name",
 }
 
 

@@ -19,11 +19,11 @@ import urllib3
 import urllib3.util.connection
 
 import dualstack
-from dualstack.net import dial_redis_asyncio
-from dualstack.net.adapters import BothFamilies, gunicorn_bind, urllib3_connection
-from dualstack.net.dial_aiohttp import Connector
-from dualstack.net.dial_httpcore import Backend, raced
-from dualstack.net.dial_redis import Connection, SSLConnection
+from dualstack.net.adapters import redis_asyncio as dial_redis_asyncio
+from dualstack.net.adapters.aiohttp import Connector
+from dualstack.net.adapters.frameworks import BothFamilies, gunicorn_bind, urllib3_connection
+from dualstack.net.adapters.httpcore import Backend, raced
+from dualstack.net.adapters.redis import Connection, SSLConnection
 from support.dialling import Resolver, Servers, nothing_left_open
 from support.greeter import serving
 

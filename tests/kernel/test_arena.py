@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dualstack.errors import TrialError
-from dualstack.kernel.arena import Place, answers, open_arena
+from dualstack.kernel.trial.namespace import Place, answers, open_arena
 from dualstack.lab.network import why_no_network
 from support.command import Run
 

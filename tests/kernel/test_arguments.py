@@ -9,7 +9,7 @@ import pytest
 
 import dualstack
 from dualstack import Address, AddressError, TargetError
-from dualstack.net.dns_resolver import DnsResolver
+from dualstack.net.names.dns_resolver import DnsResolver
 from support.dialling import WAYS, Dial, Servers
 
 
@@ -71,7 +71,10 @@ def test_a_forgotten_port_is_told_with_what_to_write() -> None:
 
 @pytest.mark.parametrize("host", ["0", "2130706433"])
 def test_the_remedy_for_a_number_does_not_name_every_address_which_nobody_can_dial(host: str) -> None:
-    for asked in (lambda: dualstack.create_connection((host, 80)), lambda: dualstack.net.names.resolve(host)):
+    for asked in (
+        lambda: dualstack.create_connection((host, 80)),
+        lambda: dualstack.net.names.getaddrinfo.resolve(host),
+    ):
         with pytest.raises(AddressError, match=r"an old decimal form of IPv4: if .* is meant, write that") as caught:
             asked()
         assert "*" not in str(caught.value)

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from conftest import MakeNamespace
-from dualstack.core.address import Address
-from dualstack.core.hostfacts import BindAsk, HostFacts
-from dualstack.core.socketspec import SocketSpec
+from dualstack.core.address.address import Address
+from dualstack.core.host.facts import BindAsk, HostFacts
+from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.kernel.bind_answers import answers_of, connections_in_the_way, with_answers
 from dualstack.kernel.bound_device import Hearing, device_named, hearing
 

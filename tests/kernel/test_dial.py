@@ -9,8 +9,8 @@ import pytest
 
 import dualstack
 from dualstack import AddressError, Dialer, DialError, DialRefused, DialTimedOut, LookupFailed
-from dualstack.core.address import Address
-from dualstack.core.outlet import Outlet
+from dualstack.core.address.address import Address
+from dualstack.core.dial.egress import Outlet
 from dualstack.errors import ExitCode
 from dualstack.kernel import attempts
 from support.dialling import WAYS, Dial, Resolver, Servers, dial_blocking, nothing_left_open

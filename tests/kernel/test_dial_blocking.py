@@ -14,9 +14,9 @@ import pytest
 
 import dualstack
 from dualstack import Dialer, DialError, DialRefused, History, SharedHistory
-from dualstack.core.address import Address
-from dualstack.core.order import Candidate
-from dualstack.net import dial_blocking
+from dualstack.core.address.address import Address
+from dualstack.core.dial.order import Candidate
+from dualstack.net.dial import blocking_driver as dial_blocking
 from support.dialling import Resolver, Servers, nothing_left_open
 
 
@@ -153,8 +153,8 @@ def test_a_shared_history_is_the_history_it_shares() -> None:
 FORK = """
 import os, threading
 from dualstack import SharedHistory
-from dualstack.core.address import Address
-from dualstack.core.order import Candidate
+from dualstack.core.address.address import Address
+from dualstack.core.dial.order import Candidate
 server = Candidate(Address("192.0.2.1"), Address("192.0.2.9"))
 shared = SharedHistory()
 shared.learn(server, 0.1, 0.0)

@@ -6,10 +6,10 @@ from functools import partial
 import pytest
 
 from dualstack import Dialer, DialError
-from dualstack.core.access import Decision, Verdict
-from dualstack.core.address import Address
-from dualstack.core.embedded import Nat64
-from dualstack.core.outlet import Outlet
+from dualstack.core.access.access_list import Decision, Verdict
+from dualstack.core.address.address import Address
+from dualstack.core.address.embedded import Nat64
+from dualstack.core.dial.egress import Outlet
 from support.dialling import Servers
 
 

@@ -17,10 +17,10 @@ import dualstack
 from dualstack import Address, Dialer, LookupFailed
 from dualstack.lab.faults import Fault
 from dualstack.lab.zone import Zone
-from dualstack.net.dns_exchange import Answered, Exchange, Unanswered
-from dualstack.net.dns_resolver import DnsResolver
-from dualstack.net.hosts import HostsFile
-from dualstack.net.names import NameServer as Where
+from dualstack.net.names.dns_exchange import Answered, Exchange, Unanswered
+from dualstack.net.names.dns_resolver import DnsResolver
+from dualstack.net.names.getaddrinfo import NameServer as Where
+from dualstack.net.names.hosts_file import HostsFile
 from support.dialling import WAYS, Dial, Servers, nothing_left_open
 from support.name_server import NameServer
 

@@ -10,13 +10,13 @@ import pytest
 
 import dualstack
 from dualstack import Address, Dialer, DialError, DialStep, LookupFailed
-from dualstack.core.service_records import ServiceRecord
+from dualstack.core.dial.service_records import ServiceRecord
 from dualstack.lab.faults import Fault
 from dualstack.lab.zone import Zone
-from dualstack.net.destinations import destinations
-from dualstack.net.dns_resolver import DnsResolver
-from dualstack.net.hosts import HostsFile
-from dualstack.net.names import NameServer
+from dualstack.net.dial.datagram_targets import destinations
+from dualstack.net.names.dns_resolver import DnsResolver
+from dualstack.net.names.getaddrinfo import NameServer
+from dualstack.net.names.hosts_file import HostsFile
 from support.dialling import WAYS, Dial, Servers, pool_rests
 from support.name_server import NameServer as Server
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dualstack.core.address import Address
+from dualstack.core.address.address import Address
 from dualstack.kernel.facts import read_facts
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import pytest
 CODE = """
 import os, threading
 from dualstack import SharedHistory
-from dualstack.core.address import Address
-from dualstack.core.history import History
-from dualstack.core.order import Candidate
+from dualstack.core.address.address import Address
+from dualstack.core.dial.history import History
+from dualstack.core.dial.order import Candidate
 
 entered, never = threading.Event(), threading.Event()
 

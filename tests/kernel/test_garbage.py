@@ -11,9 +11,9 @@ import pytest
 import trio
 
 import dualstack
-from dualstack.net.dial_trio import open_tcp_stream
-from dualstack.net.dns_resolver import DnsResolver
-from dualstack.net.resolver_protocol import Resolver
+from dualstack.net.dial.trio_driver import open_tcp_stream
+from dualstack.net.names.dns_resolver import DnsResolver
+from dualstack.net.names.resolver import Resolver
 from support.dialling import Servers, pool_rests
 from support.tls import server_context
 

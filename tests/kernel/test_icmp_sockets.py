@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.sockaddr import SocketAddress
+from dualstack.core.address.address import Address
+from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.errors import AddressError
 from dualstack.kernel import icmp_sockets
 from dualstack.kernel.icmp_sockets import EchoSocket, Message, QueuedError, open_echo_socket

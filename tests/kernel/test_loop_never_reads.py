@@ -10,10 +10,10 @@ from blockbuster import BlockingError, blockbuster_ctx
 import dualstack
 from dualstack import Address, Dialer
 from dualstack.lab.zone import Zone
-from dualstack.net.destinations import destinations
-from dualstack.net.dns_resolver import DnsResolver
-from dualstack.net.files import FRESH_S, Files, ParsedFile
-from dualstack.net.hosts import HostsFile
+from dualstack.net.dial.datagram_targets import destinations
+from dualstack.net.names.dns_resolver import DnsResolver
+from dualstack.net.names.files import FRESH_S, Files, ParsedFile
+from dualstack.net.names.hosts_file import HostsFile
 from support.dialling import Servers, pool_rests
 from support.gateway import run, running, service
 from support.name_server import NameServer

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from dualstack.core.address import Address
+from dualstack.core.address.address import Address
 from dualstack.kernel import netlink
-from dualstack.kernel.scopes import scoped_address
+from dualstack.kernel.zones import scoped_address
 
 GLOBAL, LINK_LOCAL = Address("2001:db8::1").packed, Address("fe80::1").packed
 

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.case import Case, Sock, Step
-from dualstack.core.case_line import case_document
-from dualstack.core.stacks import STACKS
-from dualstack.kernel.arena import answers, open_arena
-from dualstack.kernel.places import GROUNDS, place_of
+from dualstack.core.address.address import Address
+from dualstack.core.oracle.case import Case, Sock, Step
+from dualstack.core.oracle.case_json import case_document
+from dualstack.core.oracle.systems import STACKS
+from dualstack.kernel.trial.furnishing import GROUNDS, place_of
+from dualstack.kernel.trial.namespace import answers, open_arena
 from dualstack.lab.network import why_no_network
 from support.command import Run
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from dualstack.core.endpoint import Endpoint
+from dualstack.core.address.endpoint import Endpoint
 from dualstack.wire.socks5 import client_greeting, client_request
 from support.crowd import Answers, Behind, Talker, descriptors_of, resident, run_crowd, with_descriptors
 from support.dialling import Servers

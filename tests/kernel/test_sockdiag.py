@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.hostfacts import Listener
+from dualstack.core.address.address import Address
+from dualstack.core.host.facts import Listener
 from dualstack.kernel.sockdiag import read_listeners
 
 if TYPE_CHECKING:

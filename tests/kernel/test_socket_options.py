@@ -7,16 +7,16 @@ from contextlib import ExitStack
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.case import Case, Sock
-from dualstack.core.socketspec import SocketSpec
-from dualstack.core.stacks import STACKS
+from dualstack.core.address.address import Address
+from dualstack.core.oracle.case import Case, Sock
+from dualstack.core.oracle.systems import STACKS
+from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.kernel.pipes import PipePool
-from dualstack.kernel.places import GROUNDS
-from dualstack.kernel.sinks import Sinks
 from dualstack.kernel.sockets import closed_socket, open_sockets
 from dualstack.kernel.streams import as_socket
-from dualstack.kernel.trial import _rivals
+from dualstack.kernel.trial.furnishing import GROUNDS
+from dualstack.kernel.trial.sinks import Sinks
+from dualstack.kernel.trial.trial import _rivals
 from support.free_port import free_port
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux' own")

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from dualstack.core.address import Address
+from dualstack.core.address.address import Address
 from dualstack.lab.declaration import HOSTS, Declaration
 from dualstack.lab.matrix import PROTOCOLS, measure
 from dualstack.lab.network import Network
@@ -26,7 +26,7 @@ def answers(targets: list[str], port: int) -> list[int]:
     """The replies of the proxy to requests by SOCKS5, on the proxy's own host."""
     import socket
 
-    from dualstack.core.endpoint import parse_target
+    from dualstack.core.address.endpoint import parse_target
     from dualstack.wire.socks5 import client_greeting, client_request
 
     replies = []

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from dualstack.core.address import Address
+from dualstack.core.address.address import Address
 from dualstack.errors import AddressError
 from dualstack.lab.host import Host
 from dualstack.lab.network import Network
@@ -39,7 +39,7 @@ PUBLIC = {4: "9.9.9.9", 6: "2620:fe::9"}
 NAMES = """
 import socket, sys
 import dns.flags, dns.message, dns.rrset
-from dualstack.core.address import Address
+from dualstack.core.address.address import Address
 PUBLIC = {4: "9.9.9.9", 6: "2620:fe::9"}
 asked = set()
 def answers(name, family):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from dualstack.core.figures import interoperability
+from dualstack.core.simulation.figures import interoperability
 from dualstack.lab.network import why_no_network
 from support.program import DUALSTACK, until
 

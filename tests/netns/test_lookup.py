@@ -89,7 +89,7 @@ def timeo() -> dict[str, object]:
     import time
 
     from dualstack.errors import LookupFailed
-    from dualstack.net.names import getnameinfo_timeo
+    from dualstack.net.names.getaddrinfo import getnameinfo_timeo
 
     started = time.monotonic()
     texts = [getnameinfo_timeo(("192.0.2.1", 80), 0, 0.5), getnameinfo_timeo(("fe80::1%lo", 80), 0, 0.1)]
@@ -114,7 +114,7 @@ def limits_in_asyncio() -> dict[str, object]:
     import asyncio
     import time
 
-    from dualstack.net.names import getaddrinfo_async
+    from dualstack.net.names.getaddrinfo import getaddrinfo_async
 
     async def ask() -> dict[str, object]:
         started = time.monotonic()
@@ -167,7 +167,7 @@ def test_the_hosts_file_answers_both_ways(namespace: "MakeNamespace") -> None:
 def test_localhost_is_both_loopbacks_where_the_hosts_file_lacks_one(namespace: "MakeNamespace") -> None:
     host = namespace(hosts="127.0.0.1 localhost\n")
     assert lookup(host, "localhost").stdout == "::1\n127.0.0.1\n"
-    code = "from dualstack.net.names import resolve; print(*resolve('localhost'))"
+    code = "from dualstack.net.names.getaddrinfo import resolve; print(*resolve('localhost'))"
     assert host.python(code).stdout == "::1 127.0.0.1\n"
 
 

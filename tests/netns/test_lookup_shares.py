@@ -20,10 +20,10 @@ def crowd(resolver: str, clients: int, each: int) -> dict[str, list[str]]:  # no
     import socket
     import threading
 
-    from dualstack.gateway.config.file import parse
-    from dualstack.gateway.daemon import Gateway
-    from dualstack.gateway.dataplane.plane import data_plane
-    from dualstack.gateway.log import Log
+    from dualstack.gateway.config.toml import parse
+    from dualstack.gateway.counters.log import Log
+    from dualstack.gateway.processes.gateway import Gateway
+    from dualstack.gateway.relay.stream.data_plane import data_plane
     from dualstack.lab.zone import Zone
 
     zone = Zone({"good": ("127.0.0.1",), "fine": ("127.0.0.1",)})

@@ -340,7 +340,7 @@ def test_probes_of_any_size_are_answered(namespace: "MakeNamespace", asker: Aske
 # On a host that answers no echo by itself: for each request, another ping's reply, then ours twice.
 ANSWERS_TWICE = """
 import socket
-from dualstack.core.echo import Echo
+from dualstack.core.ping.echo import Echo
 from dualstack.wire.icmp import EchoReply, EchoRequest, pack, payload_of_ipv4, read
 sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
 print("up", flush=True)
@@ -415,7 +415,7 @@ def test_twenty_pings_at_once_do_not_take_each_others_replies(namespace: "MakeNa
 NOTHING_LEFT = """
 import asyncio, json, os, socket
 from dualstack import DualstackError, ping, ping_async
-from dualstack.net.names import resolve
+from dualstack.net.names.getaddrinfo import resolve
 
 def opened():
     return len(os.listdir("/proc/self/fd"))
@@ -492,7 +492,7 @@ def test_a_name_without_an_answer_in_time_is_exit_code_75(namespace: "MakeNamesp
 UNREAD = """
 import json, select
 from dualstack import Address
-from dualstack.core.echo import Echo
+from dualstack.core.ping.echo import Echo
 from dualstack.kernel.icmp_sockets import QueuedError, open_echo_socket
 from dualstack.wire.icmp import EchoRequest, pack, read_echo
 found = []

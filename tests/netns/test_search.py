@@ -22,7 +22,7 @@ def dialled(names: dict[str, list[str]], faults: list[list[str]], resolver: str,
     from dualstack.errors import DualstackError
     from dualstack.lab.faults import Fault
     from dualstack.lab.zone import Zone
-    from dualstack.net.resolvers import resolver_named
+    from dualstack.net.names.resolver_choice import resolver_named
 
     zone = Zone({name: tuple(addresses) for name, addresses in names.items()}, faults=tuple(Fault(*f) for f in faults))
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

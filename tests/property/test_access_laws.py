@@ -5,10 +5,10 @@ import ipaddress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.core.access import AccessList
-from dualstack.core.address import Address
-from dualstack.core.embedded import Nat64, embedded_ipv4
-from dualstack.core.registry import is_public
+from dualstack.core.access.access_list import AccessList
+from dualstack.core.address.address import Address
+from dualstack.core.address.embedded import Nat64, embedded_ipv4
+from dualstack.core.address.registry import is_public
 
 NAT64 = ("2a00:64::/96", "2001:db8:64::/48")
 FEW = [0, 1, 2, 10, 127, 169, 254, 255]

@@ -8,11 +8,11 @@ import socket
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from dualstack.core.address import Address
-from dualstack.core.embedded import NAT64_LENGTHS, Nat64, embedded_ipv4
-from dualstack.core.in6 import IN6_TESTS
-from dualstack.core.prefix import Prefix
-from dualstack.core.sockaddr import Layout, SocketAddress
+from dualstack.core.address.address import Address
+from dualstack.core.address.embedded import NAT64_LENGTHS, Nat64, embedded_ipv4
+from dualstack.core.address.in6 import IN6_TESTS
+from dualstack.core.address.prefix import Prefix
+from dualstack.core.address.sockaddr import Layout, SocketAddress
 from dualstack.errors import AddressError
 
 SCOPES = st.from_regex(r"[a-z][a-z0-9_.@-]{0,14}", fullmatch=True) | st.integers(1, 2**32 - 1).map(str)

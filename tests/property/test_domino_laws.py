@@ -5,15 +5,15 @@ from contextlib import suppress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.core.address import Address
-from dualstack.core.configuration import ExecTarget, Target, UnixTarget
-from dualstack.core.domino import Domino, Given, domino
-from dualstack.core.domino_keys import KEYS, SERVERS
-from dualstack.core.domino_toml import domino_toml
-from dualstack.core.endpoint import Endpoint
-from dualstack.core.notes_ini import NotesIni
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import Endpoint
+from dualstack.core.domino.keys import KEYS, SERVERS
+from dualstack.core.domino.meaning import Domino, Given, domino
+from dualstack.core.domino.notes_ini import NotesIni
+from dualstack.core.domino.toml import domino_toml
+from dualstack.core.planning.configuration import ExecTarget, Target, UnixTarget
 from dualstack.errors import ConfigError
-from dualstack.gateway.config.file import parse
+from dualstack.gateway.config.toml import parse
 
 NAMES = st.from_regex(r"[A-Za-z0-9é][A-Za-z0-9 ._\\\"'#é-]{0,7}[A-Za-z0-9é]", fullmatch=True)
 IPV4 = st.ip_addresses(v=4).map(str)

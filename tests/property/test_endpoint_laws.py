@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.core.address import Address
-from dualstack.core.describe import Family, describe
-from dualstack.core.endpoint import Endpoint, Host, Wildcard, parse_host, parse_listen, parse_target
-from dualstack.core.inet_aton import legacy_ipv4
+from dualstack.core.address.address import Address
+from dualstack.core.address.describe import Family, describe
+from dualstack.core.address.endpoint import Endpoint, Host, Wildcard, parse_host, parse_listen, parse_target
+from dualstack.core.address.inet_aton import legacy_ipv4
 from dualstack.errors import AddressError
 
 LABELS = st.from_regex(r"[a-z0-9_]([a-z0-9_-]{0,10}[a-z0-9_])?", fullmatch=True)

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.core.flows import CONVERSATION_IDLE_S, Flow, FlowLimits, FlowTable
+from dualstack.core.flow_table import CONVERSATION_IDLE_S, Flow, FlowLimits, FlowTable
 
 CLIENTS = "abc"
 EVENTS = st.lists(

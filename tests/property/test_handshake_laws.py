@@ -5,9 +5,9 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.core.address import Address
-from dualstack.core.endpoint import Endpoint
-from dualstack.core.sockaddr import SocketAddress
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import Endpoint
+from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.errors import WireError
 from dualstack.wire.handshake import Event, Handshake, Refusal, Say, Wish
 from dualstack.wire.proxy_protocol import Ends, Reader, header

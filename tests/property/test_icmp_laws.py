@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.core.address import Address
-from dualstack.core.echo import Echo
+from dualstack.core.address.address import Address
+from dualstack.core.ping.echo import Echo
 from dualstack.wire.icmp import (
     EchoReply,
     EchoRequest,

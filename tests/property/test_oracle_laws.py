@@ -5,11 +5,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.core.address import Address
-from dualstack.core.case import SKIPPED, UNKNOWN, Call, Case, Prediction, Sock, Step
-from dualstack.core.case_line import case_document, prediction_document, read_case
-from dualstack.core.oracle import predict
-from dualstack.core.stacks import STACKS
+from dualstack.core.address.address import Address
+from dualstack.core.oracle.case import SKIPPED, UNKNOWN, Call, Case, Prediction, Sock, Step
+from dualstack.core.oracle.case_json import case_document, prediction_document, read_case
+from dualstack.core.oracle.oracle import predict
+from dualstack.core.oracle.systems import STACKS
 from dualstack.errors import CaseError
 
 IPV4 = ("0.0.0.0", "127.0.0.1", "10.0.0.1", "10.0.0.2")

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.core.pinging import Lost, Reply, ReplyKind, Schedule, Trouble
+from dualstack.core.ping.probes import Lost, Reply, ReplyKind, Schedule, Trouble
 from support.pinging import GROUP, HOST, OTHER, World, answer, failure
 
 DELAYS = st.floats(0, 10, allow_nan=False)

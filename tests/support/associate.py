@@ -4,8 +4,8 @@ import asyncio
 import socket
 from typing import Self
 
-from dualstack.core.address import Address
-from dualstack.core.endpoint import parse_target
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import parse_target
 from dualstack.wire.socks5 import client_association, client_greeting, read_bound, reply_size
 from dualstack.wire.socks5_udp import header, header_size, read_header
 from support.gateway import SOON, UdpClient

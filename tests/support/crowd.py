@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Self
 
-from dualstack.core.endpoint import parse_target
+from dualstack.core.address.endpoint import parse_target
 from dualstack.wire.socks5 import client_greeting, client_request
 from support.program import Dualstack
 

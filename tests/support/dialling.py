@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 import dualstack
-from dualstack.net.pool import POOL
+from dualstack.net.names.thread_pool import POOL
 from support.free_port import free_port
 from support.program import until
 
@@ -50,7 +50,7 @@ def dial_trio(host: object, port: int, **options: object) -> socket.socket:
     """By trio; its stream's socket goes on without it."""
     import trio
 
-    from dualstack.net.dial_trio import open_tcp_stream
+    from dualstack.net.dial.trio_driver import open_tcp_stream
 
     dialer = options.pop("dialer", None) or dualstack.Dialer(history=None)
 

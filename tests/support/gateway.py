@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Self
 
-from dualstack.gateway.config.file import parse
-from dualstack.gateway.daemon import Gateway
-from dualstack.gateway.dataplane.plane import data_plane
-from dualstack.gateway.log import Log
+from dualstack.gateway.config.toml import parse
+from dualstack.gateway.counters.log import Log
+from dualstack.gateway.processes.gateway import Gateway
+from dualstack.gateway.relay.stream.data_plane import data_plane
 
 SOON = 10.0
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from math import inf
 
-from dualstack.core.address import Address
-from dualstack.core.echo import Echo
-from dualstack.core.ping_report import AddressReport
-from dualstack.core.pinging import PingEvent, Pinging, Schedule
+from dualstack.core.address.address import Address
+from dualstack.core.ping.echo import Echo
+from dualstack.core.ping.probes import PingEvent, Pinging, Schedule
+from dualstack.core.ping.report import AddressReport
 
 __all__ = [
     "GROUP",

@@ -11,12 +11,12 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
-from dualstack.core.address import Address
-from dualstack.core.case import Case
-from dualstack.core.case_line import case_document, prediction_document
-from dualstack.core.oracle import predict
-from dualstack.core.stacks import STACKS
-from dualstack.core.sweep import GROUND_ADDRESSES, Ground, pairs, random_cases
+from dualstack.core.address.address import Address
+from dualstack.core.oracle.case import Case
+from dualstack.core.oracle.case_json import case_document, prediction_document
+from dualstack.core.oracle.oracle import predict
+from dualstack.core.oracle.sweep import GROUND_ADDRESSES, Ground, pairs, random_cases
+from dualstack.core.oracle.systems import STACKS
 
 KEPT = Path(__file__).parent.parent / "data" / "predictions.txt"
 INTERFACES = {"lo": 1, "da": 2, "db": 3}

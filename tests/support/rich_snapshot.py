@@ -1,8 +1,8 @@
 """A snapshot with something of everything that the page shows, and the samples behind its charts."""
 
-from dualstack.core.planner import RULES
-from dualstack.gateway.watch.page.watch import Sample
-from dualstack.gateway.watch.snapshot import (
+from dualstack.core.planning.planner import RULES
+from dualstack.gateway.status.page.samples import Sample
+from dualstack.gateway.status.snapshot import (
     Client,
     Connection,
     Datagrams,

@@ -18,14 +18,14 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from dualstack.core.address import Address
-from dualstack.core.configuration import ForwardTarget, ProxyProtocol
-from dualstack.core.endpoint import Endpoint
-from dualstack.core.prefix import Prefix
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import Endpoint
+from dualstack.core.address.prefix import Prefix
+from dualstack.core.planning.configuration import ForwardTarget, ProxyProtocol
 from dualstack.errors import DualstackError
-from dualstack.gateway.forward.asking import Arranged, Turned, arrange
-from dualstack.gateway.forward.ways import hops_to
-from dualstack.gateway.reaching import reach
+from dualstack.gateway.forward.negotiate import Arranged, Turned, arrange
+from dualstack.gateway.forward.udp_destination import hops_to
+from dualstack.gateway.upstream.connect import reach
 from support.gateway import Running, running
 from support.spellings import carriers, texts
 

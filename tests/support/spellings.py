@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from dualstack.core.address import Address
-from dualstack.core.embedded import rfc6052_encode
-from dualstack.core.prefix import Prefix
+from dualstack.core.address.address import Address
+from dualstack.core.address.embedded import rfc6052_encode
+from dualstack.core.address.prefix import Prefix
 
 __all__ = ["carriers", "texts"]
 

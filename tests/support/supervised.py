@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from dualstack.core.configuration import Configuration
-from dualstack.gateway.config.file import parse
+from dualstack.core.planning.configuration import Configuration
+from dualstack.gateway.config.toml import parse
 from dualstack.gateway.processes.supervisor import Supervisor
 from support.gateway import Events
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from itertools import count
 from math import inf
 
-from dualstack.core.address import Address
-from dualstack.core.attempt import Action, Ask, Memory, Start
-from dualstack.core.order import Candidate
-from dualstack.core.outlet import LeftOut
-from dualstack.core.policy_table import DEFAULT_TABLE, PolicyTable
-from dualstack.core.race import Race
-from dualstack.core.resolution import SERVICES, Answer, Service
-from dualstack.core.resolution import Lookup as Question
-from dualstack.core.steps import DialStep
-from dualstack.core.timing import Timing
+from dualstack.core.address.address import Address
+from dualstack.core.dial.actions import Action, Ask, Memory, Start
+from dualstack.core.dial.egress import LeftOut
+from dualstack.core.dial.order import Candidate
+from dualstack.core.dial.policy_table import DEFAULT_TABLE, PolicyTable
+from dualstack.core.dial.race import Race
+from dualstack.core.dial.resolution import SERVICES, Answer, Service
+from dualstack.core.dial.resolution import Lookup as Question
+from dualstack.core.dial.steps import DialStep
+from dualstack.core.dial.timing import Timing
 from dualstack.errors import LookupFailed
 
 SOURCES = {4: Address("192.0.2.200"), 6: Address("2001:db8:ffff::1")}

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from dualstack.core.access import AccessList, Decision, Verdict
-from dualstack.core.address import BITS, Address
-from dualstack.core.prefix import Prefix
+from dualstack.core.access.access_list import AccessList, Decision, Verdict
+from dualstack.core.address.address import BITS, Address
+from dualstack.core.address.prefix import Prefix
 from dualstack.errors import AddressError, RuleError
 
 VECTORS = json.loads((Path(__file__).parent.parent / "data" / "access.json").read_text())

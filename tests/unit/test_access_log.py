@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dualstack.errors import ConfigError
-from dualstack.gateway.config.file import parse_target_text
-from dualstack.gateway.dataplane.link import Flow, Hop, Link, Reason
-from dualstack.gateway.watch.access_log import AccessLog, ended, target_text, unlinked
+from dualstack.gateway.config.toml import parse_target_text
+from dualstack.gateway.counters.access_log import AccessLog, ended, target_text, unlinked
+from dualstack.gateway.relay.link import Flow, Hop, Link, Reason
 
 MOMENT = 1_700_000_000.25
 

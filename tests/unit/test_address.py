@@ -9,9 +9,9 @@ from typing import TypeAlias
 
 import pytest
 
-from dualstack.core import in6
-from dualstack.core.address import Address, AddressLike
-from dualstack.core.in6 import IN6_TESTS
+from dualstack.core.address import in6
+from dualstack.core.address.address import Address, AddressLike
+from dualstack.core.address.in6 import IN6_TESTS
 from dualstack.errors import AddressError
 
 In6Test: TypeAlias = Callable[[AddressLike], bool]

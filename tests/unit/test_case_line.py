@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.case import Call, Case, Sock, Step
-from dualstack.core.case_line import case_document, prediction_document, read_case
-from dualstack.core.oracle import predict
-from dualstack.core.stacks import STACKS
+from dualstack.core.address.address import Address
+from dualstack.core.oracle.case import Call, Case, Sock, Step
+from dualstack.core.oracle.case_json import case_document, prediction_document, read_case
+from dualstack.core.oracle.oracle import predict
+from dualstack.core.oracle.systems import STACKS
 from dualstack.errors import CaseError
 
 FULL = """{"os":"linux","proto":"tcp","bindv6only":0,"ipv6":true,"local":["127.0.0.1","::1"],"interfaces":{"eth0":2},

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualstack.gateway.processes.channel import Channel, Frames, frames, packed, unpacked
-from dualstack.kernel.rights import DESCRIPTORS_MAX
+from dualstack.kernel.descriptor_passing import DESCRIPTORS_MAX
 from dualstack.kernel.unix_sockets import socket_pair
 
 Documents = st.lists(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=20), max_size=3), max_size=5)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dualstack.core.describe import describe
-from dualstack.core.embedded import Nat64
-from dualstack.core.in6 import IN6_TESTS
+from dualstack.core.address.describe import describe
+from dualstack.core.address.embedded import Nat64
+from dualstack.core.address.in6 import IN6_TESTS
 from support.command import Run
 
 VECTORS = json.loads((Path(__file__).parent.parent / "data" / "addresses.json").read_text())

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dualstack.gateway.clients import client_of, shown
-from dualstack.kernel.streams import SockAddr
+from dualstack.core.access.client_key import client_of, shown
+from dualstack.core.address.sockaddr import SockAddr
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.configuration import (
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import Endpoint, Wildcard
+from dualstack.core.planning.configuration import (
     Configuration,
     ExecTarget,
     ForwardTarget,
@@ -17,10 +18,9 @@ from dualstack.core.configuration import (
     Sockets,
     UnixTarget,
 )
-from dualstack.core.endpoint import Endpoint, Wildcard
 from dualstack.errors import AddressError, ConfigError, ExitCode
-from dualstack.gateway.config.file import load, parse, parse_target_text
-from dualstack.gateway.config.tables import configuration_keys
+from dualstack.gateway.config.schema import configuration_keys
+from dualstack.gateway.config.toml import load, parse, parse_target_text
 
 WHOLE = """
 user = "nobody"

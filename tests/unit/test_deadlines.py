@@ -5,7 +5,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.gateway.dataplane.deadlines import Deadlines
+from dualstack.gateway.relay.stream.deadlines import Deadlines
 
 
 @given(now=st.floats(0, 1e7), delay_s=st.floats(1e-3, 1e6))

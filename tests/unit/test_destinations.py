@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from dualstack import Dialer, DialError, LookupFailed
-from dualstack.net.destinations import destinations
+from dualstack.net.dial.datagram_targets import destinations
 from support.dialling import Resolver
 
 

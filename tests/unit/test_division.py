@@ -2,8 +2,8 @@
 
 import pytest
 
-from dualstack.core.configuration import Configuration, ExecTarget, Service
-from dualstack.core.division import part_of
+from dualstack.core.planning.configuration import Configuration, ExecTarget, Service
+from dualstack.core.planning.worker_limits import part_of
 
 
 @pytest.mark.parametrize(

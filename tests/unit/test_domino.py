@@ -2,16 +2,16 @@
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration, ExecTarget, Port, Service, UnixTarget
-from dualstack.core.domino import Domino, Given, domino
-from dualstack.core.domino_toml import domino_toml
-from dualstack.core.endpoint import Endpoint, Wildcard
-from dualstack.core.hostfacts import HostFacts
-from dualstack.core.notes_ini import NotesIni
-from dualstack.core.planner import plan
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import Endpoint, Wildcard
+from dualstack.core.domino.meaning import Domino, Given, domino
+from dualstack.core.domino.notes_ini import NotesIni
+from dualstack.core.domino.toml import domino_toml
+from dualstack.core.host.facts import HostFacts
+from dualstack.core.planning.configuration import Configuration, ExecTarget, Port, Service, UnixTarget
+from dualstack.core.planning.planner import plan
 from dualstack.errors import ConfigError
-from dualstack.gateway.config.file import parse
+from dualstack.gateway.config.toml import parse
 
 WHERE = "notes.ini"
 PORTS = "Ports=TCPIP,TCPIP6\nTCPIP=TCP, 0, 15, 0\nTCPIP6=TCP,0,15,0,,12288\n"

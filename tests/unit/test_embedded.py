@@ -2,8 +2,8 @@
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.embedded import Nat64, embedded_ipv4
+from dualstack.core.address.address import Address
+from dualstack.core.address.embedded import Nat64, embedded_ipv4
 from dualstack.errors import AddressError
 
 RFC_6052 = Nat64(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.endpoint import (
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import (
     Endpoint,
     Wildcard,
     parse_host,
@@ -12,7 +12,7 @@ from dualstack.core.endpoint import (
     parse_port,
     parse_target,
 )
-from dualstack.core.inet_aton import LegacyForm, legacy_ipv4
+from dualstack.core.address.inet_aton import LegacyForm, legacy_ipv4
 from dualstack.errors import AddressError
 
 SERVICES = {"imap": 143, "zero": 0}.get

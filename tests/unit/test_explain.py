@@ -2,11 +2,11 @@
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.case import Sock
-from dualstack.core.explain import Explanation, Settings, explain
-from dualstack.core.socket_text import sockets_on
-from dualstack.core.stacks import STACKS
+from dualstack.core.address.address import Address
+from dualstack.core.explain.explain import Explanation, Settings, explain
+from dualstack.core.explain.socket_text import sockets_on
+from dualstack.core.oracle.case import Sock
+from dualstack.core.oracle.systems import STACKS
 from dualstack.errors import CaseError
 
 LINUX = STACKS["linux"]

@@ -4,9 +4,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from dualstack.core.figures import FIGURES, figure, interoperability
-from dualstack.core.stacks import STACKS
-from dualstack.core.table_svg import table_svg
+from dualstack.core.explain.table_svg import table_svg
+from dualstack.core.oracle.systems import STACKS
+from dualstack.core.simulation.figures import FIGURES, figure, interoperability
 
 V4, V6, NO, STAR = "IPv4", "IPv6", "(no)", "(no*)"
 BOOK = ((V4, NO, V4, V4), (NO, V6, NO, V6), (V4, NO, V4, V4), (V4, V6, STAR, V6))

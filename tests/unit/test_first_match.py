@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dualstack.core.first_match import Block, FirstMatch, Intervals
+from dualstack.core.access.first_match import Block, FirstMatch, Intervals
 
 CLUSTERS = (0x20010DB8 << 96, 0x24002400 << 96, 0xFD00 << 112)
 

@@ -7,10 +7,10 @@ from contextlib import suppress
 import pytest
 
 from conftest import MakeNamespace
-from dualstack.core.address import Address
+from dualstack.core.address.address import Address
 from dualstack.kernel.facts import configured_families, read_facts
-from dualstack.net import flags
-from dualstack.net.names import LookupFailed, getaddrinfo
+from dualstack.net.names import gai_flags as flags
+from dualstack.net.names.getaddrinfo import LookupFailed, getaddrinfo
 from support.dialling import Resolver
 
 V4, V6, BOTH = socket.AF_INET, socket.AF_INET6, socket.AF_UNSPEC

@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from dualstack.core.flows import CONVERSATION_IDLE_S, QUESTION_IDLE_S, Flow, FlowLimits, FlowTable, News
+from dualstack.core.flow_table import CONVERSATION_IDLE_S, QUESTION_IDLE_S, Flow, FlowLimits, FlowTable, News
 
 
 def table(flows: int = 3, per_client: int | None = None) -> FlowTable[Flow]:

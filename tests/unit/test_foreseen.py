@@ -2,12 +2,12 @@
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.bindable import is_tentative, why_not_there
-from dualstack.core.configuration import Configuration, Port, Service, Sockets
-from dualstack.core.endpoint import parse_listen, parse_target
-from dualstack.core.hostfacts import BindAsk, HostFacts, Interface, Listener
-from dualstack.core.planner import Plan, bind_asks, plan
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import parse_listen, parse_target
+from dualstack.core.host.facts import BindAsk, HostFacts, Interface, Listener
+from dualstack.core.oracle.bind_alone import is_tentative, why_not_there
+from dualstack.core.planning.configuration import Configuration, Port, Service, Sockets
+from dualstack.core.planning.planner import Plan, bind_asks, plan
 from dualstack.errors import ConfigError
 
 ETH0 = Interface(

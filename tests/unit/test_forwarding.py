@@ -2,11 +2,11 @@
 
 import pytest
 
-from dualstack.core.access import AccessList
-from dualstack.core.address import Address
-from dualstack.core.configuration import ForwardTarget, Service
-from dualstack.core.forwarding import LOOPBACK_CLIENTS, PUBLIC_ONLY, implied_rules
-from dualstack.core.outlet import Outlet, why_left_out
+from dualstack.core.access.access_list import AccessList
+from dualstack.core.access.forward_defaults import LOOPBACK_CLIENTS, PUBLIC_ONLY, implied_rules
+from dualstack.core.address.address import Address
+from dualstack.core.dial.egress import Outlet, why_left_out
+from dualstack.core.planning.configuration import ForwardTarget, Service
 from dualstack.errors import RuleError
 
 

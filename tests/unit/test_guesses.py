@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 
-from dualstack.core.guesses import CLIENTS_MAX, FORGET_S, LONGEST_S, WAITING_MAX, Guesses
+from dualstack.core.access.wrong_passwords import CLIENTS_MAX, FORGET_S, LONGEST_S, WAITING_MAX, Guesses
 
 
 def waits(guesses: Guesses, who: str, *times: float) -> list[float]:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.core.address import Address
-from dualstack.core.history import DELAY_MAX_S, DELAY_MIN_S, PROBE_EVERY_S, STEP_BACK_S, History
-from dualstack.core.order import UNKNOWN, Candidate
+from dualstack.core.address.address import Address
+from dualstack.core.dial.history import DELAY_MAX_S, DELAY_MIN_S, PROBE_EVERY_S, STEP_BACK_S, History
+from dualstack.core.dial.order import UNKNOWN, Candidate
 from dualstack.errors import ConfigError
 
 HERE, THERE = "2001:db8:1::1", "2001:db8:2::1"

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.core.address import Address
-from dualstack.core.hosts_file import comes_first, parse_hosts
+from dualstack.core.address.address import Address
+from dualstack.core.dial.hosts_file import comes_first, parse_hosts
 from dualstack.errors import AddressError
-from dualstack.net.hosts import HostsFile
+from dualstack.net.names.hosts_file import HostsFile
 
 HOSTS = """\
 127.0.0.1 localhost

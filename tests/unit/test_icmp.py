@@ -2,8 +2,8 @@
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.echo import Echo
+from dualstack.core.address.address import Address
+from dualstack.core.ping.echo import Echo
 from dualstack.errors import AddressError
 from dualstack.wire.icmp import (
     EchoReply,

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualstack import LookupFailed
-from dualstack.core.describe import describe
-from dualstack.core.idna import ascii_name
+from dualstack.core.address.describe import describe
+from dualstack.core.address.idna import ascii_name
 from dualstack.errors import AddressError
-from dualstack.net.names import resolve
-from dualstack.net.targets import read_target
+from dualstack.net.dial.target import read_target
+from dualstack.net.names.getaddrinfo import resolve
 from support.dialling import Resolver
 
 WITH, WITHOUT = True, False

@@ -2,12 +2,12 @@
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.hostfacts import Listener
-from dualstack.core.in_the_way import beside, in_use, overlapping
-from dualstack.core.opening import whole
-from dualstack.core.socketspec import SocketSpec
-from dualstack.core.stacks import stack_named
+from dualstack.core.address.address import Address
+from dualstack.core.host.facts import Listener
+from dualstack.core.oracle.systems import stack_named
+from dualstack.core.planning.holders import beside, in_use, overlapping
+from dualstack.core.planning.opening import whole
+from dualstack.core.planning.socket_spec import SocketSpec
 
 DUAL = SocketSpec("web", "web", 6, Address("::"), 80, False)
 ONLY6 = SocketSpec("web", "web", 6, Address("::"), 80, True)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.inherited import Inherited, settle_inherited
-from dualstack.core.socketspec import SocketSpec
+from dualstack.core.address.address import Address
+from dualstack.core.planning.inherited import Inherited, settle_inherited
+from dualstack.core.planning.socket_spec import SocketSpec
 
 
 def spec(

@@ -3,9 +3,9 @@
 import pytest
 
 from dualstack import AddressError
-from dualstack.core.endpoint import parse_target
-from dualstack.core.idna import ascii_target
-from dualstack.gateway.config.file import parse_target_text
+from dualstack.core.address.endpoint import parse_target
+from dualstack.core.address.idna import ascii_target
+from dualstack.gateway.config.toml import parse_target_text
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.prefix import Prefix
+from dualstack.core.address.address import Address
+from dualstack.core.address.prefix import Prefix
 from dualstack.errors import ConfigError, ExitCode
 from dualstack.lab.addressing import Addressing
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dualstack.core.prefix import Prefix
+from dualstack.core.address.prefix import Prefix
 from dualstack.errors import ConfigError, ExitCode
 from dualstack.lab.declaration import (
     HOSTS,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dualstack.gateway.line_writer import LineWriter
+from dualstack.gateway.counters.line_writer import LineWriter
 
 LINE = b"x" * 99 + b"\n"
 
@@ -175,7 +175,7 @@ def test_a_writer_that_was_closed_begins_anew_with_the_next_line(pipe: tuple[int
 
 FORKING = """
 import os, sys
-from dualstack.gateway.line_writer import LineWriter
+from dualstack.gateway.counters.line_writer import LineWriter
 writer = LineWriter(1, lambda count: b"lost")
 writer.put(b"parent\\n")
 assert writer.flush(20)

@@ -5,9 +5,9 @@ Each expected outcome was seen on Linux 6.18; `tests/kernel/test_oracle_live.py`
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.oracle import SKIPPED, Case, Prediction, Sock, Step, predict
-from dualstack.core.stacks import STACKS
+from dualstack.core.address.address import Address
+from dualstack.core.oracle.oracle import SKIPPED, Case, Prediction, Sock, Step, predict
+from dualstack.core.oracle.systems import STACKS
 
 IN_USE = "EADDRINUSE"
 

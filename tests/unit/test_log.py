@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dualstack.gateway.log import Log, open_log
+from dualstack.gateway.counters.log import Log, open_log
 
 Lines = Callable[[], list[str]]
 

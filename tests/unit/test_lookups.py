@@ -8,12 +8,19 @@ from pathlib import Path
 import pytest
 
 from dualstack import Dialer
-from dualstack.core.address import Address
-from dualstack.core.outlet import ANYWHERE, Outlet, Source
-from dualstack.core.policy_table import DEFAULT_TABLE
+from dualstack.core.address.address import Address
+from dualstack.core.dial.egress import ANYWHERE, Outlet, Source
+from dualstack.core.dial.policy_table import DEFAULT_TABLE
 from dualstack.kernel import attempts
-from dualstack.net import lookups
-from dualstack.net.lookups import Ipv6Here, RememberedSources, SystemTable, answer_of, families_to_ask, look_up
+from dualstack.net.dial import address_lookup as lookups
+from dualstack.net.dial.address_lookup import (
+    Ipv6Here,
+    RememberedSources,
+    SystemTable,
+    answer_of,
+    families_to_ask,
+    look_up,
+)
 from support.dialling import Resolver
 
 NOWHERE = Address("198.51.100.1")

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.model import Host, Network
-from dualstack.core.model_socket import Peer, Socket
+from dualstack.core.address.address import Address
+from dualstack.core.simulation.host import Host, Network
+from dualstack.core.simulation.socket import Peer, Socket
 from dualstack.errors import LookupFailed, UnknownBehaviour
 
 PORT = 9999

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from dualstack.core.address import Address
+from dualstack.core.address.address import Address
 from dualstack.errors import AddressError, LookupFailed
-from dualstack.net.names import (
+from dualstack.net.names.getaddrinfo import (
     addresses_in,
     getaddrinfo,
     getaddrinfo_async,
@@ -299,5 +299,7 @@ def test_a_family_that_is_none_is_a_mistake() -> None:
 
 
 def test_who_only_blocks_does_not_import_asyncio() -> None:
-    code = "import sys, dualstack.net.names as n; n.resolve('localhost'); sys.exit('asyncio' in sys.modules)"
+    code = (
+        "import sys, dualstack.net.names.getaddrinfo as n; n.resolve('localhost'); sys.exit('asyncio' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=20)

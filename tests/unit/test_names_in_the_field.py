@@ -6,9 +6,9 @@ import socket
 import pytest
 
 from dualstack import Address, AddressError, Dialer, LookupFailed, getaddrinfo, getaddrinfo_async
-from dualstack.core.endpoint import parse_host
-from dualstack.net.names import resolve, resolve_async
-from dualstack.net.targets import read_target
+from dualstack.core.address.endpoint import parse_host
+from dualstack.net.dial.target import read_target
+from dualstack.net.names.getaddrinfo import resolve, resolve_async
 from support.dialling import WAYS, Dial, Resolver, Servers
 
 LOOPBACKS = [Address("::1"), Address("127.0.0.1")]

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from dualstack.net.names import getaddrinfo
+from dualstack.net.names.getaddrinfo import getaddrinfo
 
 
 class Remembers:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dualstack.core.endpoint import parse_listen
-from dualstack.core.narrowing import narrowed
+from dualstack.core.address.endpoint import parse_listen
+from dualstack.core.address.narrowing import narrowed
 from dualstack.errors import AddressError
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dualstack.core.notes_ini import NotesIni, Setting, is_notes_ini
+from dualstack.core.domino.notes_ini import NotesIni, Setting, is_notes_ini
 
 
 def test_settings_keep_their_order_and_their_lines() -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.oracle import SKIPPED, UNKNOWN, Case, Prediction, Sock, Step, predict
-from dualstack.core.stacks import STACKS, Sharing, stack_named
+from dualstack.core.address.address import Address
+from dualstack.core.oracle.oracle import SKIPPED, UNKNOWN, Case, Prediction, Sock, Step, predict
+from dualstack.core.oracle.systems import STACKS, Sharing, stack_named
 
 
 def sock(text: str, *, v6only: bool | None = None, ra: bool = False, rp: bool = False, uid: int = 0) -> Sock:

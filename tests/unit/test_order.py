@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.core.address import Address
-from dualstack.core.order import RULES, SKIPPED, Candidate, Known, interleave, ordered, sort
-from dualstack.core.policy_table import DEFAULT_TABLE, parse_gai_conf
+from dualstack.core.address.address import Address
+from dualstack.core.dial.order import RULES, SKIPPED, Candidate, Known, interleave, ordered, sort
+from dualstack.core.dial.policy_table import DEFAULT_TABLE, parse_gai_conf
 
 
 def pair(text: str) -> Candidate:

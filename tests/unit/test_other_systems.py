@@ -2,10 +2,10 @@
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.oracle import SKIPPED, UNKNOWN, Case, Prediction, Sock, Step, predict
-from dualstack.core.stacks import STACKS, Sharing, stack_named
-from dualstack.core.windows_sharing import MATRIX, Use, use_of
+from dualstack.core.address.address import Address
+from dualstack.core.oracle.oracle import SKIPPED, UNKNOWN, Case, Prediction, Sock, Step, predict
+from dualstack.core.oracle.reuse_windows import MATRIX, Use, use_of
+from dualstack.core.oracle.systems import STACKS, Sharing, stack_named
 
 IN_USE, ACCESS = "EADDRINUSE", "EACCES"
 BSDS = ("freebsd", "netbsd", "openbsd", "macos")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.oracle import UNKNOWN, Call, Case, Sock, Step, predict
-from dualstack.core.stacks import STACKS
+from dualstack.core.address.address import Address
+from dualstack.core.oracle.oracle import UNKNOWN, Call, Case, Sock, Step, predict
+from dualstack.core.oracle.systems import STACKS
 
 LOCAL = frozenset(map(Address, ("127.0.0.1", "10.0.0.1", "::1", "fd00::1", "fe80::1%eth0", "fe80::1%eth1")))
 INTERFACES = {"lo": 1, "eth0": 2, "eth1": 3}

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.core.access import AccessList
-from dualstack.core.address import Address
-from dualstack.core.embedded import NAT64_LENGTHS, Nat64, nat64_prefix, rfc6052_encode
-from dualstack.core.outlet import ANYWHERE, Outlet, Source, candidates, discovered_prefixes
-from dualstack.core.prefix import Prefix
+from dualstack.core.access.access_list import AccessList
+from dualstack.core.address.address import Address
+from dualstack.core.address.embedded import NAT64_LENGTHS, Nat64, nat64_prefix, rfc6052_encode
+from dualstack.core.address.prefix import Prefix
+from dualstack.core.dial.egress import ANYWHERE, Outlet, Source, candidates, discovered_prefixes
 from dualstack.errors import AddressError
 
 V4, V6 = Address("198.51.100.1"), Address("2001:db8::1")

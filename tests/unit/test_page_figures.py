@@ -2,9 +2,9 @@
 
 import pytest
 
-from dualstack.gateway.watch.page import charts, figures
-from dualstack.gateway.watch.page.markup import Markup, around, element, joined
-from dualstack.gateway.watch.snapshot import Dial, Try
+from dualstack.gateway.status.page import charts, figures
+from dualstack.gateway.status.page.markup import Markup, around, element, joined
+from dualstack.gateway.status.snapshot import Dial, Try
 
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 

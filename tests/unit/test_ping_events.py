@@ -10,10 +10,10 @@ from typing import Self
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.ping_plan import PingWishes
-from dualstack.core.ping_report import ErrorCount
-from dualstack.core.pinging import PingEvent, Pinging, Reply, Schedule, Trouble
+from dualstack.core.address.address import Address
+from dualstack.core.ping.plan import PingWishes
+from dualstack.core.ping.probes import PingEvent, Pinging, Reply, Schedule, Trouble
+from dualstack.core.ping.report import ErrorCount
 from dualstack.errors import PingError
 from dualstack.kernel.icmp_sockets import Message, QueuedError
 from dualstack.net.ping import PingSession, _event_of, _Target

@@ -4,10 +4,10 @@ from math import inf, nan
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.hostfacts import HostFacts, Interface
-from dualstack.core.ping_plan import PingWishes, plan_ping
-from dualstack.core.pinging import Schedule
+from dualstack.core.address.address import Address
+from dualstack.core.host.facts import HostFacts, Interface
+from dualstack.core.ping.plan import PingWishes, plan_ping
+from dualstack.core.ping.probes import Schedule
 from dualstack.errors import ConfigError, ExitCode
 
 FACTS = HostFacts(

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.echo import Echo
-from dualstack.core.ping_report import AddressReport, Answerer, ErrorCount, PingReport, Times
-from dualstack.core.pinging import Lost, Pinging, Reply, ReplyKind, Schedule, Trouble
+from dualstack.core.address.address import Address
+from dualstack.core.ping.echo import Echo
+from dualstack.core.ping.probes import Lost, Pinging, Reply, ReplyKind, Schedule, Trouble
+from dualstack.core.ping.report import AddressReport, Answerer, ErrorCount, PingReport, Times
 from support.pinging import GROUP, HOST, ONE, OTHER, ROUTER, TOKEN, TWO, World, answer, failure, nothing_of
 
 

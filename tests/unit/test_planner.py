@@ -2,14 +2,14 @@
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration, ExecTarget, Link, Port, Service, Sockets, UnixTarget
-from dualstack.core.endpoint import Wildcard, parse_listen, parse_target
-from dualstack.core.hostfacts import HostFacts, Interface, Listener
-from dualstack.core.oracle import UNKNOWN, Case, Step, predict
-from dualstack.core.outgoing import dialable_families, link_matches
-from dualstack.core.planner import Plan, plan, planned_sock
-from dualstack.core.stacks import STACKS
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import Wildcard, parse_listen, parse_target
+from dualstack.core.host.facts import HostFacts, Interface, Listener
+from dualstack.core.oracle.oracle import UNKNOWN, Case, Step, predict
+from dualstack.core.oracle.systems import STACKS
+from dualstack.core.planning.configuration import Configuration, ExecTarget, Link, Port, Service, Sockets, UnixTarget
+from dualstack.core.planning.links import dialable_families, link_matches
+from dualstack.core.planning.planner import Plan, plan, planned_sock
 from dualstack.errors import ConfigError
 
 ANY = "[::] v6only=0"

@@ -10,8 +10,8 @@ from math import inf
 
 import pytest
 
-from dualstack.core.turns import MYSELF, Asker
-from dualstack.net.pool import LimitReachedError, Pool, asked_by, why_late
+from dualstack.core.dial.lookup_shares import MYSELF, Asker
+from dualstack.net.names.thread_pool import LimitReachedError, Pool, asked_by, why_late
 
 
 class Gate:
@@ -196,7 +196,7 @@ def test_without_another_thread_those_there_do_the_work(threads: Threads, gate: 
 
 FORK = """
 import os, threading
-from dualstack.net.pool import LimitReachedError, Pool
+from dualstack.net.names.thread_pool import LimitReachedError, Pool
 pool = Pool()
 try:
     pool.run(threading.Event().wait, timeout=0.01)
@@ -216,7 +216,7 @@ def test_after_a_fork_the_child_has_an_empty_pool_that_works() -> None:
 
 HANG = """
 import asyncio, threading
-from dualstack.net.pool import LimitReachedError, Pool
+from dualstack.net.names.thread_pool import LimitReachedError, Pool
 hang = threading.Event().wait
 try:
     Pool().run(hang, timeout=0.01)

@@ -6,7 +6,7 @@ import resource
 import pytest
 
 from dualstack.errors import ConfigError
-from dualstack.gateway.privileges import become, raise_descriptor_limit
+from dualstack.gateway.processes.preload import become, raise_descriptor_limit
 
 
 def test_the_descriptor_limit_becomes_what_is_allowed() -> None:

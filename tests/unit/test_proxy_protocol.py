@@ -2,8 +2,8 @@
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.sockaddr import SocketAddress
+from dualstack.core.address.address import Address
+from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.errors import WireError
 from dualstack.wire.crc32c import crc32c
 from dualstack.wire.proxy_protocol import HEADER_MAX, Ends, Reader, header

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.core.address import Address
-from dualstack.core.attempt import Start, Stop
-from dualstack.core.history import History
-from dualstack.core.order import Candidate
-from dualstack.core.outlet import LeftOut
-from dualstack.core.policy_table import parse_gai_conf
-from dualstack.core.race import Race
-from dualstack.core.resolution import Answer
-from dualstack.core.resolution import Lookup as Question
-from dualstack.core.timing import Timing
+from dualstack.core.address.address import Address
+from dualstack.core.dial.actions import Start, Stop
+from dualstack.core.dial.egress import LeftOut
+from dualstack.core.dial.history import History
+from dualstack.core.dial.order import Candidate
+from dualstack.core.dial.policy_table import parse_gai_conf
+from dualstack.core.dial.race import Race
+from dualstack.core.dial.resolution import Answer
+from dualstack.core.dial.resolution import Lookup as Question
+from dualstack.core.dial.timing import Timing
 from dualstack.errors import DialError, DialRefused, DialTimedOut, ExitCode, LookupFailed
 from support.world import NEVER, Accepts, Connected, Failed, Lookup, Refuses, Silent, World, candidate
 

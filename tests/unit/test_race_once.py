@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.core.attempt import Start, Stop
-from dualstack.core.race import PATIENCE_S, Race
-from dualstack.core.resolution import Answer
-from dualstack.core.resolution import Lookup as Question
-from dualstack.core.timing import Timing
+from dualstack.core.dial.actions import Start, Stop
+from dualstack.core.dial.race import PATIENCE_S, Race
+from dualstack.core.dial.resolution import Answer
+from dualstack.core.dial.resolution import Lookup as Question
+from dualstack.core.dial.timing import Timing
 from dualstack.errors import DialError, LookupFailed
 from support.world import Accepts, Failed, Lookup, Refuses, Silent, World, candidate
 

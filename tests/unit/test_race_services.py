@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from dualstack.core.history import History
-from dualstack.core.order import Candidate
-from dualstack.core.outlet import LeftOut
-from dualstack.core.resolution import Service
+from dualstack.core.dial.egress import LeftOut
+from dualstack.core.dial.history import History
+from dualstack.core.dial.order import Candidate
+from dualstack.core.dial.resolution import Service
 from dualstack.errors import DialError, DialRefused, DialTimedOut, LookupFailed
 from support.world import NEVER, Accepts, Connected, Failed, Lookup, Refuses, World, candidate
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dualstack.core.rates import Rates
+from dualstack.core.access.connection_rate import Rates
 
 
 @pytest.mark.parametrize(

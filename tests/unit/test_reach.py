@@ -2,12 +2,12 @@
 
 import pytest
 
-from dualstack.core.access import Verdict
-from dualstack.core.address import Address
-from dualstack.core.embedded import Nat64
-from dualstack.core.outlet import Outlet, why_left_out
-from dualstack.core.prefix import Prefix
-from dualstack.core.reach import Near, NotItself, Reach
+from dualstack.core.access.access_list import Verdict
+from dualstack.core.access.forward_rules import Near, NotItself, Reach
+from dualstack.core.address.address import Address
+from dualstack.core.address.embedded import Nat64
+from dualstack.core.address.prefix import Prefix
+from dualstack.core.dial.egress import Outlet, why_left_out
 
 OWN = {Address("9.9.9.9"), Address("2620:fe::9")}
 LINKS = {Prefix.parse("9.9.9.0/24"): "eth0", Prefix.parse("2620:fe::/64"): "eth0"}

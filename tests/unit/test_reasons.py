@@ -6,16 +6,16 @@ from itertools import product
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.bindable import why_not_there
-from dualstack.core.case import Call, Case, Sock, Step
-from dualstack.core.hostfacts import Interface
-from dualstack.core.opening import APART
-from dualstack.core.oracle import predict
-from dualstack.core.planner import RULES
-from dualstack.core.sharing import _RELATIONS, _SENTENCES
-from dualstack.core.stacks import STACKS, Stack, stack_named
-from dualstack.core.windows_sharing import MATRIX
+from dualstack.core.address.address import Address
+from dualstack.core.host.facts import Interface
+from dualstack.core.oracle.bind_alone import why_not_there
+from dualstack.core.oracle.case import Call, Case, Sock, Step
+from dualstack.core.oracle.oracle import predict
+from dualstack.core.oracle.reuse import _RELATIONS, _SENTENCES
+from dualstack.core.oracle.reuse_windows import MATRIX
+from dualstack.core.oracle.systems import STACKS, Stack, stack_named
+from dualstack.core.planning.opening import APART
+from dualstack.core.planning.planner import RULES
 
 VERB = re.compile(
     r"\b(is|are|has|have|says?|shares?|allows?|refuses?|wants|makes|takes?|sends|leaves|listens|knows|decides?|keeps|tells|stands?"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dualstack.core.address import BITS, Address
-from dualstack.core.embedded import Nat64
-from dualstack.core.registry import (
+from dualstack.core.address.address import BITS, Address
+from dualstack.core.address.embedded import Nat64
+from dualstack.core.address.registry import (
     CLOUD_METADATA,
     DATED,
     SPECIAL,

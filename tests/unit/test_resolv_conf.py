@@ -2,8 +2,8 @@
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.resolv_conf import ResolvConf, candidates, parse_resolv_conf
+from dualstack.core.address.address import Address
+from dualstack.core.dial.resolv_conf import ResolvConf, candidates, parse_resolv_conf
 
 SEARCH = "search corp.test other.test\n"
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from dualstack import AddressError
-from dualstack.net.resolvers import resolver_named
+from dualstack.net.names.resolver_choice import resolver_named
 
 
 def test_the_system_is_nobody_else() -> None:
@@ -24,6 +24,6 @@ def test_what_is_none_of_them_is_refused(texts: list[str]) -> None:
 
 
 def test_without_dnspython_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "dualstack.net.dns_resolver", None)
+    monkeypatch.setitem(sys.modules, "dualstack.net.names.dns_resolver", None)
     with pytest.raises(AddressError, match=r"dualstack\[dns\]"):
         resolver_named(["192.0.2.99"])

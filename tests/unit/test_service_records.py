@@ -7,10 +7,18 @@ from collections.abc import Sequence
 import pytest
 
 from dualstack import Address, Dialer
-from dualstack.core.outlet import ANYWHERE, Outlet
-from dualstack.core.service_records import ALIAS_STEPS, SERVICES_MAX, Query, ServiceRecord, followed, judged, query_of
-from dualstack.net.search import Plain, Search
-from dualstack.net.service_lookup import look_up_services
+from dualstack.core.dial.egress import ANYWHERE, Outlet
+from dualstack.core.dial.service_records import (
+    ALIAS_STEPS,
+    SERVICES_MAX,
+    Query,
+    ServiceRecord,
+    followed,
+    judged,
+    query_of,
+)
+from dualstack.net.dial.service_lookup import look_up_services
+from dualstack.net.names.search import Plain, Search
 from support.dialling import Resolver
 
 WWW = Query("www.example", "HTTPS")

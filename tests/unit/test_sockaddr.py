@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from dualstack.core.address import Address, SocketTuple
-from dualstack.core.sockaddr import Layout, SocketAddress
+from dualstack.core.address.address import Address, SocketTuple
+from dualstack.core.address.sockaddr import Layout, SocketAddress
 from dualstack.errors import AddressError
 
 INTERFACES = {"eth0": 2, "gone": 0}.__getitem__

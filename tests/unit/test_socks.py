@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.endpoint import Endpoint, parse_target
-from dualstack.core.sockaddr import SocketAddress
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import Endpoint, parse_target
+from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.errors import AddressError, WireError
 from dualstack.wire.handshake import Associate, Handshake, Outcome, Refusal, Say, Wish
 from dualstack.wire.socks4 import Socks4

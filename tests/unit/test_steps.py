@@ -2,8 +2,8 @@
 
 import json
 
-from dualstack.core.address import Address
-from dualstack.core.steps import DialStep, Kind
+from dualstack.core.address.address import Address
+from dualstack.core.dial.steps import DialStep, Kind
 
 
 def test_a_step_as_json_has_text_numbers_and_nothing_else() -> None:

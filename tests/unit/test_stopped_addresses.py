@@ -3,12 +3,12 @@
 import socket
 from typing import TYPE_CHECKING, cast
 
-from dualstack.core.address import Address
-from dualstack.core.socketspec import SocketSpec
-from dualstack.gateway.ports import Listening, NamedPort, PortState, stopped_addresses
+from dualstack.core.address.address import Address
+from dualstack.core.planning.socket_spec import SocketSpec
+from dualstack.gateway.listeners.named_port import Listening, NamedPort, PortState, stopped_addresses
 
 if TYPE_CHECKING:
-    from dualstack.gateway.door import Door
+    from dualstack.gateway.services.stream_gate import Door
 
 WIDE = SocketSpec("wide", "wide", 6, Address("::"), 80, False)
 

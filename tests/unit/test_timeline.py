@@ -3,8 +3,8 @@
 import pytest
 
 from dualstack.cli.timeline import line_of
-from dualstack.core.address import Address
-from dualstack.core.steps import DialStep, Kind
+from dualstack.core.address.address import Address
+from dualstack.core.dial.steps import DialStep, Kind
 
 SIX, FOUR = Address("2001:db8::1"), Address("192.0.2.1")
 

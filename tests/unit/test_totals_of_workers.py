@@ -3,7 +3,8 @@
 import pytest
 
 from dualstack.gateway.processes.worker import _NumberedLog
-from dualstack.gateway.watch.snapshot import (
+from dualstack.gateway.status.aggregate import as_document, read_snapshot, total
+from dualstack.gateway.status.snapshot import (
     Client,
     Connection,
     Datagrams,
@@ -19,7 +20,6 @@ from dualstack.gateway.watch.snapshot import (
     Trouble,
     Way,
 )
-from dualstack.gateway.watch.totals import as_document, read_snapshot, total
 
 
 def worker(n: int) -> Snapshot:

@@ -2,8 +2,8 @@
 
 import threading
 
-from dualstack.core.prefix import Prefix
-from dualstack.net.translators import Translators
+from dualstack.core.address.prefix import Prefix
+from dualstack.net.dial.translators import Translators
 
 ONE, OTHER = Prefix.parse("2001:db8:64::/96"), Prefix.parse("2001:db8:65::/96")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.core.turns import MYSELF, PLACES, Asker, Turns
+from dualstack.core.dial.lookup_shares import MYSELF, PLACES, Asker, Turns
 
 
 def begun(turns: Turns[str]) -> Iterator[str]:

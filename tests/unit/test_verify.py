@@ -5,15 +5,15 @@ from random import Random
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.case import SKIPPED, UNKNOWN, Call, CallOutcome, Case, Prediction, Receiver, Sock, Step
-from dualstack.core.oracle import predict
-from dualstack.core.stacks import STACKS
-from dualstack.core.sweep import Ground, pairs, random_cases
-from dualstack.kernel.arena import Place
-from dualstack.kernel.places import place_of
-from dualstack.kernel.trial import Measurement, Seen
-from dualstack.kernel.verify import differences, measurement_document
+from dualstack.core.address.address import Address
+from dualstack.core.oracle.case import SKIPPED, UNKNOWN, Call, CallOutcome, Case, Prediction, Receiver, Sock, Step
+from dualstack.core.oracle.oracle import predict
+from dualstack.core.oracle.sweep import Ground, pairs, random_cases
+from dualstack.core.oracle.systems import STACKS
+from dualstack.kernel.trial.furnishing import place_of
+from dualstack.kernel.trial.namespace import Place
+from dualstack.kernel.trial.trial import Measurement, Seen
+from dualstack.kernel.trial.verify import differences, measurement_document
 
 LOOPBACK = Address("127.0.0.1")
 CASE = Case(

@@ -2,10 +2,10 @@
 
 import pytest
 
-from dualstack.core.address import Address
-from dualstack.core.echo import Echo
-from dualstack.core.endpoint import Endpoint
-from dualstack.core.sockaddr import SocketAddress
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import Endpoint
+from dualstack.core.address.sockaddr import SocketAddress
+from dualstack.core.ping.echo import Echo
 from dualstack.errors import WireError
 from dualstack.wire import dns, socks5_udp
 from dualstack.wire.crc32c import crc32c

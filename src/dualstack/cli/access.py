@@ -6,8 +6,8 @@ from socket import if_nametoindex
 import click
 
 from dualstack.cli.output import json_option, print_json, print_table
-from dualstack.core.access import AccessList, Decision, Verdict
-from dualstack.core.address import Address
+from dualstack.core.access.access_list import AccessList, Decision, Verdict
+from dualstack.core.address.address import Address
 from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError, ExitCode
 
@@ -72,7 +72,7 @@ def command(
 
 def _rules_of(path: str, name: str, *, reach: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The rules and the NAT64 prefixes of a service in a gateway's file."""
-    from dualstack.gateway.config.file import load
+    from dualstack.gateway.config.toml import load
 
     services = load(path).services
     for service in services:

@@ -8,15 +8,15 @@ import click
 
 from dualstack.cli.choices import OneOf
 from dualstack.cli.output import family_options
-from dualstack.core.configuration import Sockets
+from dualstack.core.planning.configuration import Sockets
 from dualstack.errors import AddressError
-from dualstack.gateway.privileges import become
-from dualstack.gateway.processes.activation import activated_argv, activated_environment, program_path, replace_us
+from dualstack.gateway.listeners.activation import activated_argv, activated_environment, program_path, replace_us
+from dualstack.gateway.processes.preload import become
 from dualstack.kernel.sockets import open_sockets
 from dualstack.net.listen import plan_listen
 
 if TYPE_CHECKING:
-    from dualstack.core.socketspec import SocketSpec
+    from dualstack.core.planning.socket_spec import SocketSpec
 
 __all__ = ["command"]
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from dualstack.cli.output import console, json_option, print_json, room
-from dualstack.core.address import Address
-from dualstack.core.describe import Description, Family, describe
-from dualstack.core.embedded import Nat64
-from dualstack.core.registry import special
+from dualstack.core.address.address import Address
+from dualstack.core.address.describe import Description, Family, describe
+from dualstack.core.address.embedded import Nat64
+from dualstack.core.address.registry import special
 from dualstack.errors import ConfigError, ExitCode
-from dualstack.net.services import service_port
+from dualstack.net.names.services import service_port
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -4,9 +4,9 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 
-from dualstack.core.case import Case
-from dualstack.core.case_line import prediction_document, read_case
-from dualstack.core.oracle import predict
+from dualstack.core.oracle.case import Case
+from dualstack.core.oracle.case_json import prediction_document, read_case
+from dualstack.core.oracle.oracle import predict
 from dualstack.errors import CaseError, ExitCode, TrialError
 
 __all__ = ["answer_lines", "predicted"]

@@ -12,16 +12,16 @@ import click
 
 from dualstack.cli.output import Seconds, family_options, json_option, print_document
 from dualstack.cli.timeline import line_of
-from dualstack.core.address import Address
-from dualstack.core.endpoint import parse_target
-from dualstack.core.idna import ascii_target
-from dualstack.core.steps import DialStep, Kind
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import parse_target
+from dualstack.core.address.idna import ascii_target
+from dualstack.core.dial.steps import DialStep, Kind
 from dualstack.errors import AddressError, DualstackError, ExitCode
-from dualstack.kernel.scopes import address_in
-from dualstack.net.dial import open_connection
-from dualstack.net.dialer import Dialer
-from dualstack.net.resolvers import DNS, SYSTEM, resolver_named
-from dualstack.net.services import service_port
+from dualstack.kernel.zones import address_in
+from dualstack.net.dial.asyncio_calls import open_connection
+from dualstack.net.dial.dialer import Dialer
+from dualstack.net.names.resolver_choice import DNS, SYSTEM, resolver_named
+from dualstack.net.names.services import service_port
 from dualstack.wire.telnet import Telnet
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ import click
 
 from dualstack.cli.output import json_option, print_boxes, print_document, print_json
 from dualstack.gateway.control.server import Control
-from dualstack.gateway.daemon import Gateway
-from dualstack.gateway.dataplane.plane import data_plane
+from dualstack.gateway.counters.log import open_log
 from dualstack.gateway.demo import FAMILIES, LOOPBACK, Box, boxes, demo_configuration, demo_servers
-from dualstack.gateway.log import open_log
+from dualstack.gateway.processes.gateway import Gateway
+from dualstack.gateway.relay.stream.data_plane import data_plane
 
 if TYPE_CHECKING:
     from rich.text import Text

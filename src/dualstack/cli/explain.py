@@ -10,17 +10,17 @@ import click
 from dualstack.cli.batch import answer_lines, predicted
 from dualstack.cli.choices import OneOf
 from dualstack.cli.output import Seconds, json_option, print_document
-from dualstack.core.explain import Settings, explain
-from dualstack.core.figures import FIGURES
-from dualstack.core.socket_text import Labelled, sockets_on
-from dualstack.core.stacks import STACKS, Stack, stack_named
-from dualstack.core.systems_page import systems_page
+from dualstack.core.explain.explain import Settings, explain
+from dualstack.core.explain.socket_text import Labelled, sockets_on
+from dualstack.core.explain.systems_page import systems_page
+from dualstack.core.oracle.systems import STACKS, Stack, stack_named
+from dualstack.core.simulation.figures import FIGURES
 from dualstack.errors import ExitCode
 from dualstack.kernel.facts import ipv6_status, system_name
-from dualstack.net.services import service_port
+from dualstack.net.names.services import service_port
 
 if TYPE_CHECKING:
-    from dualstack.core.explain import SocketsOn
+    from dualstack.core.explain.explain import SocketsOn
 
 __all__ = ["command"]
 
@@ -125,9 +125,9 @@ def _settings(system: str | None, *, bindv6only: bool, no_ipv6: bool) -> Setting
 def _asked(texts: Sequence[str], path: str | None) -> "SocketsOn":
     if path is None:
         return lambda stack: sockets_on(stack, texts, service_port)
-    from dualstack.core.domino import Given
+    from dualstack.core.domino.meaning import Given
     from dualstack.gateway.config.check import planned_sockets
-    from dualstack.gateway.config.domino import load_either
+    from dualstack.gateway.config.notes_ini import load_either
 
     config = load_either(path, Given()).configuration
 

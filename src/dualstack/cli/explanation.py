@@ -6,11 +6,11 @@ from typing import cast
 import click
 
 from dualstack.cli.output import print_table
-from dualstack.core.case import UNKNOWN, Delivery, Outcome
-from dualstack.core.case_line import case_document, prediction_document
-from dualstack.core.explain import Explanation, Settings
-from dualstack.core.socket_text import Labelled
-from dualstack.core.table_svg import table_svg
+from dualstack.core.explain.explain import Explanation, Settings
+from dualstack.core.explain.socket_text import Labelled
+from dualstack.core.explain.table_svg import table_svg
+from dualstack.core.oracle.case import UNKNOWN, Delivery, Outcome
+from dualstack.core.oracle.case_json import case_document, prediction_document
 
 __all__ = ["explanation_document", "picture", "print_explanation"]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from dualstack.cli.output import print_document, print_table
-from dualstack.core.figures import Figure, figure
-from dualstack.core.stacks import Stack
-from dualstack.core.table_svg import table_svg
+from dualstack.core.explain.table_svg import table_svg
+from dualstack.core.oracle.systems import Stack
+from dualstack.core.simulation.figures import Figure, figure
 from dualstack.errors import ExitCode
 
 __all__ = ["draw"]

@@ -7,14 +7,14 @@ import click
 from dualstack.cli.choices import OneOf
 from dualstack.cli.output import Seconds, print_document, print_table
 from dualstack.cli.serving import in_log, run_gateway, serving_options
-from dualstack.core.domino_toml import domino_toml
-from dualstack.core.socketspec import SocketSpec
-from dualstack.core.stacks import STACKS
+from dualstack.core.domino.toml import domino_toml
+from dualstack.core.oracle.systems import STACKS
+from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import ExitCode
 from dualstack.gateway.config.check import Check, check, plan_document
-from dualstack.gateway.config.domino import given_options, load_domino, load_either, load_to_run
-from dualstack.gateway.config.file import form_of_log
-from dualstack.gateway.config.tables import configuration_keys
+from dualstack.gateway.config.notes_ini import given_options, load_domino, load_either, load_to_run
+from dualstack.gateway.config.schema import configuration_keys
+from dualstack.gateway.config.toml import form_of_log
 from dualstack.gateway.control.places import default_control_path
 from dualstack.gateway.service_units import UNITS, installed_program, unit_text
 

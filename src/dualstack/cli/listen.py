@@ -10,10 +10,10 @@ import click
 
 from dualstack.cli.choices import OneOf
 from dualstack.cli.output import family_options, json_option, print_json
-from dualstack.core.address import Address
-from dualstack.core.configuration import Sockets
-from dualstack.gateway.processes.activation import handed_sockets
-from dualstack.gateway.processes.supply import Supply
+from dualstack.core.address.address import Address
+from dualstack.core.planning.configuration import Sockets
+from dualstack.gateway.listeners.activation import handed_sockets
+from dualstack.gateway.listeners.sources import Supply
 from dualstack.kernel.backlog import BACKLOG
 from dualstack.kernel.sockets import describe
 from dualstack.net.listen import plan_listen

@@ -1,11 +1,11 @@
 """`dualstack explain --live`: a case made on this kernel, beside what the oracle says of it."""
 
-from dualstack.core.case import Case
-from dualstack.core.case_line import case_document, prediction_document
-from dualstack.core.oracle import predict
+from dualstack.core.oracle.case import Case
+from dualstack.core.oracle.case_json import case_document, prediction_document
+from dualstack.core.oracle.oracle import predict
 from dualstack.errors import TrialError
-from dualstack.kernel.arena import answers, open_arena
-from dualstack.kernel.places import place_of
+from dualstack.kernel.trial.furnishing import place_of
+from dualstack.kernel.trial.namespace import answers, open_arena
 
 __all__ = ["ask_kernel", "beside_the_kernel"]
 

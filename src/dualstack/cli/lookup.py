@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 import click
 
 from dualstack.cli.output import Seconds, family_options, json_option, print_document
-from dualstack.core.address import Address
-from dualstack.core.endpoint import parse_host
-from dualstack.core.idna import ascii_name
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import parse_host
+from dualstack.core.address.idna import ascii_name
 from dualstack.errors import DualstackError, ExitCode, LookupFailed
-from dualstack.net.names import Resolver, addresses_in, getaddrinfo, getnameinfo, known_addresses
+from dualstack.net.names.getaddrinfo import Resolver, addresses_in, getaddrinfo, getnameinfo, known_addresses
 
 __all__ = ["Answer", "command", "look_up"]
 

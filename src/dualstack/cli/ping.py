@@ -8,12 +8,12 @@ from dataclasses import asdict
 import click
 
 from dualstack.cli.output import Seconds, family_options, json_option, print_document, print_table
-from dualstack.core.address import Address
-from dualstack.core.ping_plan import PingWishes
-from dualstack.core.ping_report import AddressReport, Answerer, ErrorCount, PingReport, Times
-from dualstack.core.pinging import Lost, PingEvent, Reply, ReplyKind, Schedule, Trouble
+from dualstack.core.address.address import Address
+from dualstack.core.ping.plan import PingWishes
+from dualstack.core.ping.probes import Lost, PingEvent, Reply, ReplyKind, Schedule, Trouble
+from dualstack.core.ping.report import AddressReport, Answerer, ErrorCount, PingReport, Times
 from dualstack.errors import DualstackError, ExitCode
-from dualstack.net.names import resolve
+from dualstack.net.names.getaddrinfo import resolve
 from dualstack.net.ping import PingSession
 from dualstack.net.ping_ways import PingWays, ping_ways
 

@@ -11,10 +11,10 @@ import click
 from dualstack.cli.choices import OneOf
 from dualstack.cli.output import Seconds, family_options
 from dualstack.cli.serving import run_gateway, serving_options
-from dualstack.core.configuration import BOTH, Configuration, Service, Sockets, Target
-from dualstack.core.endpoint import parse_listen
-from dualstack.core.narrowing import narrowed
-from dualstack.net.services import service_port
+from dualstack.core.address.endpoint import parse_listen
+from dualstack.core.address.narrowing import narrowed
+from dualstack.core.planning.configuration import BOTH, Configuration, Service, Sockets, Target
+from dualstack.net.names.services import service_port
 
 __all__ = ["ServiceOptions", "service_options"]
 

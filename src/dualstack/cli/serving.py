@@ -9,13 +9,13 @@ import click
 
 from dualstack.cli.choices import OneOf
 from dualstack.cli.output import print_json
-from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration
+from dualstack.core.address.address import Address
+from dualstack.core.planning.configuration import Configuration
 from dualstack.errors import DualstackError, ExitCode
 from dualstack.gateway.config.page_address import page_endpoints
-from dualstack.gateway.log import open_log
+from dualstack.gateway.counters.log import open_log
+from dualstack.gateway.processes.interface import Served
 from dualstack.gateway.runner import run
-from dualstack.gateway.served import Served
 
 __all__ = ["in_log", "run_gateway", "serving_options"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from dualstack.core.steps import DialStep, Kind
+from dualstack.core.dial.steps import DialStep, Kind
 
 __all__ = ["line_of"]
 

@@ -16,8 +16,8 @@ import click
 
 from dualstack.cli.output import console, print_document
 from dualstack.errors import ExitCode
-from dualstack.kernel.arena import answers, open_arena
-from dualstack.kernel.places import GROUNDS
+from dualstack.kernel.trial.furnishing import GROUNDS
+from dualstack.kernel.trial.namespace import answers, open_arena
 
 __all__ = ["verify"]
 

@@ -11,9 +11,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration, Service
-from dualstack.core.endpoint import Endpoint
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import Endpoint
+from dualstack.core.planning.configuration import Configuration, Service
 from dualstack.kernel.sockets import describe, listen_on_loopback
 
 __all__ = ["Box", "DemoServer", "boxes", "demo_configuration", "demo_servers"]

@@ -11,20 +11,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from socket import socket
 
-from dualstack.core.configuration import Configuration
+from dualstack.core.planning.configuration import Configuration
 from dualstack.errors import DualstackError
 from dualstack.gateway.config.unbounded import warn_of_unbounded
-from dualstack.gateway.daemon import Gateway
-from dualstack.gateway.dataplane.plane import data_plane
-from dualstack.gateway.interfaces import InterfaceWatch
-from dualstack.gateway.log import Log
-from dualstack.gateway.privileges import become, import_what_is_needed_later, raise_descriptor_limit
-from dualstack.gateway.processes.activation import handed_sockets
+from dualstack.gateway.counters.log import Log
+from dualstack.gateway.listeners.activation import handed_sockets
+from dualstack.gateway.listeners.interfaces import InterfaceWatch
+from dualstack.gateway.listeners.sources import Supply
+from dualstack.gateway.processes.gateway import Gateway
+from dualstack.gateway.processes.interface import Beside, Served
 from dualstack.gateway.processes.notify import Notifier
-from dualstack.gateway.processes.supply import Supply
+from dualstack.gateway.processes.preload import become, import_what_is_needed_later, raise_descriptor_limit
 from dualstack.gateway.processes.upgrade import Heritage, Predecessor, Successor
-from dualstack.gateway.served import Beside, Served
-from dualstack.gateway.watch.snapshot import Snapshot
+from dualstack.gateway.relay.stream.data_plane import data_plane
+from dualstack.gateway.status.snapshot import Snapshot
 from dualstack.kernel.ourselves import our_command_again
 from dualstack.net.signals import hold_back, on_signals
 
@@ -152,8 +152,8 @@ async def _open_control(gateway: Served, here: _Surroundings, path: str, undo: A
 
 
 def _open_page(gateway: Served, here: _Surroundings, config: Configuration, undo: AsyncExitStack) -> Beside:
-    from dualstack.gateway.watch.page.server import Page, inheritance_name
-    from dualstack.gateway.watch.totals import total, with_lost
+    from dualstack.gateway.status.aggregate import total, with_lost
+    from dualstack.gateway.status.page.server import Page, inheritance_name
 
     async def snapshot() -> Snapshot | dict[str, object]:
         if isinstance(gateway, Gateway):

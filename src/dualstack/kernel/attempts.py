@@ -10,11 +10,11 @@ import sys
 from contextlib import suppress
 from socket import SocketType
 
-from dualstack.core.address import Address, SocketTuple
-from dualstack.core.outlet import FROM_ANYWHERE, Source
-from dualstack.core.sockaddr import SocketAddress
+from dualstack.core.address.address import Address, SocketTuple
+from dualstack.core.address.sockaddr import SocketAddress
+from dualstack.core.dial.egress import FROM_ANYWHERE, Source
 from dualstack.errors import AddressError
-from dualstack.kernel.scopes import address_in
+from dualstack.kernel.zones import address_in
 
 __all__ = ["begin", "connect", "failure_of", "interface_names", "sockaddr_of", "socket_pair", "source_of"]
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from time import monotonic
 
-from dualstack.core.bindable import is_tentative
-from dualstack.core.hostfacts import BindAsk, HostFacts, Interface, Listener
-from dualstack.core.in_the_way import overlapping
-from dualstack.core.socketspec import SocketSpec
+from dualstack.core.host.facts import BindAsk, HostFacts, Interface, Listener
+from dualstack.core.oracle.bind_alone import is_tentative
+from dualstack.core.planning.holders import overlapping
+from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import AddressError
 from dualstack.kernel.facts import read_interfaces
 from dualstack.kernel.netlink import Notices

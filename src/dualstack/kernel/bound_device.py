@@ -10,7 +10,7 @@ import socket
 import sys
 from enum import Enum
 
-from dualstack.core.socketspec import SocketSpec
+from dualstack.core.planning.socket_spec import SocketSpec
 
 __all__ = ["Hearing", "device_named", "hearing"]
 

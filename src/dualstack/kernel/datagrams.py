@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from functools import partial
 from socket import SocketType
 
-from dualstack.core.address import Address, SocketTuple
-from dualstack.kernel.scopes import scoped_address
-from dualstack.kernel.streams import SockAddr
+from dualstack.core.address.address import Address, SocketTuple
+from dualstack.core.address.sockaddr import SockAddr
+from dualstack.kernel.zones import scoped_address
 
 __all__ = [
     "DATAGRAM_BYTES",

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from dualstack.core.address import Address
-from dualstack.core.hostfacts import HostFacts, Interface
+from dualstack.core.address.address import Address
+from dualstack.core.host.facts import HostFacts, Interface
 from dualstack.kernel import netlink
-from dualstack.kernel.scopes import scoped_address
+from dualstack.kernel.zones import scoped_address
 
 __all__ = ["Ipv6Status", "configured_families", "ipv6_status", "read_facts", "read_interfaces", "system_name"]
 

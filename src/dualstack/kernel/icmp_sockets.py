@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from dualstack.core.address import Address
-from dualstack.core.sockaddr import SocketAddress
+from dualstack.core.address.address import Address
+from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.errors import AddressError
-from dualstack.kernel.scopes import scoped_address
+from dualstack.kernel.zones import scoped_address
 
 __all__ = ["EchoSocket", "Message", "QueuedError", "open_echo_socket"]
 

@@ -7,9 +7,9 @@ import os
 import socket
 from collections.abc import Sequence
 
-from dualstack.core.inherited import Inherited
+from dualstack.core.planning.inherited import Inherited
 from dualstack.errors import ListenError
-from dualstack.kernel.scopes import address_in
+from dualstack.kernel.zones import address_in
 
 __all__ = ["adopt", "adopt_any", "describe_inherited", "place_descriptors", "share_port"]
 

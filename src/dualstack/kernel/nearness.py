@@ -11,8 +11,8 @@ import socket
 import struct
 import sys
 
-from dualstack.core.address import Address
-from dualstack.core.reach import Near
+from dualstack.core.access.forward_rules import Near
+from dualstack.core.address.address import Address
 from dualstack.kernel import netlink
 from dualstack.kernel.streams import NO_ROOM
 

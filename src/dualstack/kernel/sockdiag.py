@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dualstack.core.hostfacts import Listener
+from dualstack.core.host.facts import Listener
 from dualstack.kernel import netlink
-from dualstack.kernel.scopes import scoped_address
+from dualstack.kernel.zones import scoped_address
 
 __all__ = ["read_connections", "read_listeners"]
 

@@ -11,12 +11,12 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from dualstack.core.address import Address
-from dualstack.core.bindable import why_not_there
-from dualstack.core.in_the_way import in_use, overlapping
-from dualstack.core.opening import whole
-from dualstack.core.sockaddr import SocketAddress
-from dualstack.core.socketspec import SocketSpec
+from dualstack.core.address.address import Address
+from dualstack.core.address.sockaddr import SocketAddress
+from dualstack.core.oracle.bind_alone import why_not_there
+from dualstack.core.planning.holders import in_use, overlapping
+from dualstack.core.planning.opening import whole
+from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import ListenError
 from dualstack.kernel.backlog import BACKLOG
 from dualstack.kernel.datagrams import make_room, tell_who_was_asked

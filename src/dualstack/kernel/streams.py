@@ -13,10 +13,11 @@ import struct
 from contextlib import suppress
 from socket import SocketType
 
+from dualstack.core.address.sockaddr import SockAddr
+
 __all__ = [
     "CONNECTION_LOST_IN_QUEUE",
     "NO_ROOM",
-    "SockAddr",
     "accept",
     "as_socket",
     "begin_connect",
@@ -28,8 +29,6 @@ __all__ = [
     "without_delay",
 ]
 
-SockAddr = tuple[str, int] | tuple[str, int, int, int] | str
-"""A socket address in the words of the `socket` module; text is the path of a Unix socket."""
 
 NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """What says that the process or the system has no room now, and nothing of the connection asked for."""

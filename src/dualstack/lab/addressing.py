@@ -7,8 +7,8 @@ nearest neighbour, which sorts first (RFC 6724 section 5, rule 9), and so what a
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dualstack.core.address import Address
-from dualstack.core.prefix import Prefix
+from dualstack.core.address.address import Address
+from dualstack.core.address.prefix import Prefix
 from dualstack.errors import ConfigError, ExitCode
 
 __all__ = ["Addressing", "Interface"]

@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from dualstack.core.address import Address, SocketTuple
-from dualstack.core.endpoint import Endpoint
-from dualstack.core.socketspec import SocketSpec
+from dualstack.core.address.address import Address, SocketTuple
+from dualstack.core.address.endpoint import Endpoint
+from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import WireError
 from dualstack.kernel.packets import open_packet_socket
-from dualstack.kernel.plain import Relay, Reply, ask, ask_beside
 from dualstack.kernel.sockets import open_sockets
-from dualstack.net.names import getaddrinfo
+from dualstack.kernel.textbook_client import Relay, Reply, ask, ask_beside
+from dualstack.net.names.getaddrinfo import getaddrinfo
 from dualstack.wire.socks5 import client_association, client_greeting, client_request, read_bound, reply_size
 from dualstack.wire.socks5_udp import header, header_size
 

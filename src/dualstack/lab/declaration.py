@@ -9,11 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
-from dualstack.core.address import Address
-from dualstack.core.prefix import Prefix
+from dualstack.core.address.address import Address
+from dualstack.core.address.prefix import Prefix
 from dualstack.core.suggestion import suggestion
 from dualstack.errors import AddressError, ConfigError
-from dualstack.kernel.tables import parse_table, read_text
+from dualstack.kernel.text_files import parse_table, read_text
 from dualstack.lab.faults import FAMILIES, Fault, parse_fault
 
 __all__ = [

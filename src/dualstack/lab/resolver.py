@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from dualstack.core.address import Address
-from dualstack.core.socketspec import SocketSpec
+from dualstack.core.address.address import Address
+from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.kernel.sockets import open_sockets
 from dualstack.lab.faults import Fault
 from dualstack.lab.zone import SWAP_S, Answer, Zone

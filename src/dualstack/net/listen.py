@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
 
-    from dualstack.core.address import Address
-    from dualstack.core.hostfacts import HostFacts
-    from dualstack.core.planner import Plan
+    from dualstack.core.address.address import Address
+    from dualstack.core.host.facts import HostFacts
+    from dualstack.core.planning.planner import Plan
 
 __all__ = ["Where", "bind_socket", "bind_sockets", "plan_listen"]
 
@@ -98,11 +98,11 @@ def plan_listen(
     Raises:
         AddressError, ConfigError: as `bind_sockets` says.
     """
-    from dualstack.core.configuration import Configuration, Service, Sockets
-    from dualstack.core.endpoint import parse_listen
-    from dualstack.core.narrowing import narrowed
-    from dualstack.core.planner import bind_asks, claims_of, plan_claims
-    from dualstack.net.services import service_port
+    from dualstack.core.address.endpoint import parse_listen
+    from dualstack.core.address.narrowing import narrowed
+    from dualstack.core.planning.configuration import Configuration, Service, Sockets
+    from dualstack.core.planning.planner import bind_asks, claims_of, plan_claims
+    from dualstack.net.names.services import service_port
 
     modes = [mode.value for mode in Sockets]
     if sockets not in modes:
@@ -126,7 +126,7 @@ def plan_listen(
 
 
 def _version_of(family: int) -> int:
-    from dualstack.net.source import version_of
+    from dualstack.net.dial.source import version_of
 
     try:
         return version_of(family)
@@ -150,7 +150,7 @@ def _text_of(where: object) -> str:
 
 
 def _quick_facts(names: tuple[str, ...]) -> "HostFacts":
-    from dualstack.core.hostfacts import HostFacts
+    from dualstack.core.host.facts import HostFacts
     from dualstack.kernel.facts import ipv6_status, system_name
 
     status = ipv6_status()
@@ -172,6 +172,6 @@ def _open(made: "Plan", backlog: int) -> "list[socket.socket]":
 def _looked_up(names: tuple[str, ...]) -> "dict[str, tuple[Address, ...]]":
     if not names:
         return {}
-    from dualstack.net.names import resolve
+    from dualstack.net.names.getaddrinfo import resolve
 
     return {name: resolve(name) for name in names}

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeAlias
 
-from dualstack.core.address import Address, AddressLike
-from dualstack.core.ping_plan import PingPlan, PingWishes, plan_ping
-from dualstack.core.ping_report import PingReport
-from dualstack.core.pinging import PingEvent, Pinging, Schedule
+from dualstack.core.address.address import Address, AddressLike
+from dualstack.core.ping.plan import PingPlan, PingWishes, plan_ping
+from dualstack.core.ping.probes import PingEvent, Pinging, Schedule
+from dualstack.core.ping.report import PingReport
 from dualstack.errors import PingError
 from dualstack.kernel.facts import read_facts
 from dualstack.kernel.icmp_sockets import EchoSocket, Message, QueuedError, open_echo_socket
-from dualstack.net.names import resolve, resolve_async
+from dualstack.net.names.getaddrinfo import resolve, resolve_async
 from dualstack.net.ping_ways import ping_ways, ping_ways_async
 from dualstack.wire import icmp
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 
-from dualstack.core.address import Address
-from dualstack.core.outlet import Outlet, Source
-from dualstack.core.ping_plan import PingWishes
+from dualstack.core.address.address import Address
+from dualstack.core.dial.egress import Outlet, Source
+from dualstack.core.ping.plan import PingWishes
 from dualstack.kernel.attempts import source_of
-from dualstack.net.lookups import answer_of
-from dualstack.net.names import Resolver
-from dualstack.net.pool import POOL, LimitReachedError
+from dualstack.net.dial.address_lookup import answer_of
+from dualstack.net.names.getaddrinfo import Resolver
+from dualstack.net.names.thread_pool import POOL, LimitReachedError
 
 __all__ = ["PingWays", "ping_ways", "ping_ways_async"]
 

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from dualstack.core.address import Address
+from dualstack.core.address.address import Address
 
 __all__ = ["FORMERR", "NOTIMP", "NXDOMAIN", "SERVFAIL", "Head", "Reply", "head", "query", "read"]
 

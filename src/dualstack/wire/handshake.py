@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeAlias
 
-from dualstack.core.address import Address
-from dualstack.core.endpoint import Endpoint, Wildcard, parse_host
-from dualstack.core.sockaddr import SocketAddress
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import Endpoint, Wildcard, parse_host
+from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.errors import AddressError
 from dualstack.wire.http1 import Plain
 

@@ -15,8 +15,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TypeAlias
 
-from dualstack.core.address import Address
-from dualstack.core.echo import Echo
+from dualstack.core.address.address import Address
+from dualstack.core.ping.echo import Echo
 
 __all__ = [
     "EchoReply",

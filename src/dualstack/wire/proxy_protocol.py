@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from dualstack.core.address import Address
-from dualstack.core.endpoint import parse_port
-from dualstack.core.sockaddr import SocketAddress
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import parse_port
+from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.errors import AddressError, WireError
 from dualstack.wire.crc32c import crc32c
 

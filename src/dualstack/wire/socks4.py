@@ -5,8 +5,8 @@ SOCKS4 has no passwords: where users are asked for, it is refused. The user id i
 
 from enum import IntEnum
 
-from dualstack.core.address import Address
-from dualstack.core.sockaddr import SocketAddress
+from dualstack.core.address.address import Address
+from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.errors import AddressError
 from dualstack.wire.handshake import Event, Outcome, Refusal, Wish, read_destination
 

@@ -7,9 +7,9 @@ association are `socks5_udp`'s.
 from enum import IntEnum
 from types import MappingProxyType
 
-from dualstack.core.address import Address
-from dualstack.core.endpoint import Endpoint
-from dualstack.core.sockaddr import SocketAddress
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import Endpoint
+from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.errors import AddressError, WireError
 from dualstack.wire.handshake import Associate, Event, IsUser, Outcome, Refusal, Say, Wish, read_destination
 

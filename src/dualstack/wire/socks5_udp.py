@@ -4,8 +4,8 @@ From a client the header says where to, to a client where from. Fragments are ne
 drop them, and nobody is known to send any. Nothing is looked up or judged here.
 """
 
-from dualstack.core.address import Address
-from dualstack.core.endpoint import Endpoint
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import Endpoint
 from dualstack.errors import AddressError, WireError
 from dualstack.wire.handshake import read_destination
 from dualstack.wire.socks5 import SIZES, Kind, address_bytes

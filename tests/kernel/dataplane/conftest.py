@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dualstack.gateway.dataplane.engine import Engine
-from dualstack.gateway.dataplane.link import Hop, Link, Target
-from dualstack.gateway.dataplane.plane import DataPlane
-from dualstack.gateway.dataplane.protocol_relay import ProtocolRelay
-from dualstack.kernel.streams import SockAddr, reset
+from dualstack.core.address.sockaddr import SockAddr
+from dualstack.gateway.relay.link import Hop, Link, Target
+from dualstack.gateway.relay.stream.asyncio_relay import ProtocolRelay
+from dualstack.gateway.relay.stream.data_plane import DataPlane
+from dualstack.gateway.relay.stream.epoll_engine import Engine
+from dualstack.kernel.streams import reset
 
 
 class MovableLoop(asyncio.SelectorEventLoop):

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from dualstack.gateway.dataplane.engine import Engine
-from dualstack.gateway.dataplane.plane import data_plane
-from dualstack.gateway.dataplane.protocol_relay import ProtocolRelay
+from dualstack.gateway.relay.stream.asyncio_relay import ProtocolRelay
+from dualstack.gateway.relay.stream.data_plane import data_plane
+from dualstack.gateway.relay.stream.epoll_engine import Engine
 
 ELSEWHERE = """
 import errno, os, select, socket, sys
@@ -25,7 +25,7 @@ for module, names in {{
     for name in names:
         delattr(module, name)
 sys.modules["fcntl"] = None
-import dualstack.gateway.dataplane.engine, dualstack.gateway.dataplane.plane, dualstack.gateway.dataplane.protocol_relay
+from dualstack.gateway.relay.stream import asyncio_relay, data_plane, epoll_engine
 """
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dualstack.gateway.dataplane.link import Reason
+from dualstack.gateway.relay.link import Reason
 from dualstack.kernel.streams import as_socket, reset
 
 if TYPE_CHECKING:

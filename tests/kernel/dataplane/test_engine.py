@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dualstack.gateway.dataplane import side
-from dualstack.gateway.dataplane.engine import Engine
-from dualstack.gateway.dataplane.link import Reason
+from dualstack.gateway.relay.link import Reason
+from dualstack.gateway.relay.stream import side
+from dualstack.gateway.relay.stream.epoll_engine import Engine
 
 if TYPE_CHECKING:
     from pathlib import Path

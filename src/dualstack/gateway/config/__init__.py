@@ -1,1 +1,1 @@
-"""What the gateway is asked to do: its file read, checked key by key, and planned on this host."""
+"""Turns files into a Configuration, and says what is wrong in them; never opens or changes anything."""

@@ -4,19 +4,19 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 
-from dualstack.core.configuration import Configuration
-from dualstack.core.foreseen import Conflict
-from dualstack.core.hostfacts import HostFacts
-from dualstack.core.in_the_way import in_use_by_connections
-from dualstack.core.opening import planned_sock
-from dualstack.core.planner import Plan, plan
-from dualstack.core.socket_text import Labelled
-from dualstack.core.stacks import STACKS, Stack
-from dualstack.gateway.config.planning import gather_facts
+from dualstack.core.explain.socket_text import Labelled
+from dualstack.core.host.facts import HostFacts
+from dualstack.core.oracle.systems import STACKS, Stack
+from dualstack.core.planning.configuration import Configuration
+from dualstack.core.planning.conflicts import Conflict
+from dualstack.core.planning.holders import in_use_by_connections
+from dualstack.core.planning.opening import planned_sock
+from dualstack.core.planning.planner import Plan, plan
+from dualstack.gateway.config.host_plan import gather_facts
 from dualstack.gateway.config.unbounded import WHY, unbounded
-from dualstack.gateway.config.unreached import Unreached, unreached_targets
-from dualstack.gateway.ports import describe_socket
-from dualstack.gateway.privileges import user_entry
+from dualstack.gateway.config.unreachable import Unreached, unreached_targets
+from dualstack.gateway.listeners.named_port import describe_socket
+from dualstack.gateway.processes.preload import user_entry
 from dualstack.kernel.bind_answers import connections_in_the_way
 
 __all__ = ["Check", "check", "plan_document", "planned_sockets"]

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from dualstack.core.endpoint import Endpoint, parse_listen
-from dualstack.net.services import service_port
+from dualstack.core.address.endpoint import Endpoint, parse_listen
+from dualstack.net.names.services import service_port
 
 __all__ = ["PAGE_PORT", "page_endpoints"]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from dualstack.core.configuration import Configuration
-from dualstack.gateway.log import Log
+from dualstack.core.planning.configuration import Configuration
+from dualstack.gateway.counters.log import Log
 
 __all__ = ["WHY", "unbounded", "warn_of_unbounded"]
 

@@ -1,1 +1,1 @@
-"""Changing a gateway that runs: the control socket, who speaks to it, and Domino's words for it."""
+"""Changes a gateway that runs: the control socket, who speaks to it, Domino's words; never touches a connection."""

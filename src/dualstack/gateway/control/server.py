@@ -20,10 +20,10 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from dualstack.errors import ConfigError, ControlError, ListenError
-from dualstack.gateway.config.file import checked_unix_path
-from dualstack.gateway.http_listener import Application, Bounds, HttpListener
-from dualstack.gateway.log import Log
-from dualstack.gateway.served import Served
+from dualstack.gateway.config.toml import checked_unix_path
+from dualstack.gateway.counters.log import Log
+from dualstack.gateway.listeners.http_listener import Application, Bounds, HttpListener
+from dualstack.gateway.processes.interface import Served
 from dualstack.kernel.unix_sockets import connect_control_socket, open_control_socket
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""The forward proxy: clients say where to, in streams and in datagrams."""
+"""Speaks with clients who say where to: SOCKS, CONNECT, plain HTTP, UDP associations; never connects by itself."""

@@ -16,14 +16,14 @@ from socket import MSG_PEEK, SHUT_RDWR, SHUT_WR, SocketType, socket
 from typing import TYPE_CHECKING
 
 from dualstack.errors import WireError
-from dualstack.gateway.dataplane.link import Flow, Link, Reason
 from dualstack.gateway.forward.answers import answer
+from dualstack.gateway.relay.link import Flow, Link, Reason
 from dualstack.kernel.pipes import Pipe, PipePool
 from dualstack.wire.http1 import Body, Head, Plain, ResponseHead, UntilEnd, response_body
 
 if TYPE_CHECKING:
-    from dualstack.gateway.dataplane.link import Gate
-    from dualstack.kernel.streams import SockAddr
+    from dualstack.core.address.sockaddr import SockAddr
+    from dualstack.gateway.relay.link import Gate
 
 __all__ = ["Exchange", "ExchangeLink", "receive", "send"]
 

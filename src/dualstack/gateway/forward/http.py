@@ -15,10 +15,10 @@ from urllib.parse import unquote
 
 import h11
 
-from dualstack.core.address import Address
-from dualstack.core.configuration import ProxyProtocol
-from dualstack.core.endpoint import Endpoint, Wildcard, parse_host_port
-from dualstack.core.sockaddr import SocketAddress
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import Endpoint, Wildcard, parse_host_port
+from dualstack.core.address.sockaddr import SocketAddress
+from dualstack.core.planning.configuration import ProxyProtocol
 from dualstack.errors import AddressError
 from dualstack.gateway.forward.answers import REASONS, answer
 from dualstack.wire.handshake import Event, IsUser, Outcome, Refusal, Wish, read_destination

@@ -1,1 +1,1 @@
-"""Several processes as one gateway, before, beside and after each other: activation, workers, upgrades."""
+"""Runs the gateway as one process or many, through reloads and upgrades; never handles a connection."""

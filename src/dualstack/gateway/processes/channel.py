@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from socket import SHUT_RDWR, SHUT_WR, socket
 
+from dualstack.kernel.descriptor_passing import DESCRIPTORS_MAX, receive_with, send_with
 from dualstack.kernel.inheritance import adopt_any
-from dualstack.kernel.rights import DESCRIPTORS_MAX, receive_with, send_with
 
 __all__ = ["Channel", "Document", "Frames", "frames", "packed", "unpacked"]
 

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import MutableMapping
 
-from dualstack.gateway.log import Log
+from dualstack.gateway.counters.log import Log
 from dualstack.kernel.unix_sockets import tell
 
 __all__ = ["Notifier"]

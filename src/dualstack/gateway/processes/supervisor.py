@@ -18,22 +18,22 @@ from dataclasses import replace
 from socket import socket
 from typing import TypeVar, cast
 
-from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration
-from dualstack.core.division import part_of
-from dualstack.core.socketspec import SocketSpec
+from dualstack.core.address.address import Address
+from dualstack.core.planning.configuration import Configuration
+from dualstack.core.planning.socket_spec import SocketSpec
+from dualstack.core.planning.worker_limits import part_of
 from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError, DualstackError, ListenError
-from dualstack.gateway.config.planning import gather_facts, mention_what_needs_a_restart, report, working_plan
-from dualstack.gateway.log import Log
-from dualstack.gateway.ports import PortState, describe_socket, with_real_port
+from dualstack.gateway.config.host_plan import gather_facts, mention_what_needs_a_restart, report, working_plan
+from dualstack.gateway.counters.log import Log
+from dualstack.gateway.listeners.named_port import PortState, describe_socket, with_real_port
+from dualstack.gateway.listeners.regain import why_lost
+from dualstack.gateway.listeners.sources import Supply, held_ports
 from dualstack.gateway.processes.channel import packed
-from dualstack.gateway.processes.hands import ANSWER_S, Hand, Nursery, WorkerGone
-from dualstack.gateway.processes.holding import Held, HeldPort, held_ports_of
 from dualstack.gateway.processes.restarts import Restarts
-from dualstack.gateway.processes.supply import Supply, held_ports
+from dualstack.gateway.processes.shared_listeners import Held, HeldPort, held_ports_of
 from dualstack.gateway.processes.upgrade import Heritage
-from dualstack.gateway.regain import why_lost
+from dualstack.gateway.processes.worker_handle import ANSWER_S, Hand, Nursery, WorkerGone
 
 __all__ = ["Supervisor"]
 

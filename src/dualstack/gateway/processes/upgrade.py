@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from socket import socket
 from typing import TypeAlias, cast
 
-from dualstack.core.socketspec import SocketSpec
+from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import ControlError
+from dualstack.gateway.listeners.sources import Supply
 from dualstack.gateway.processes.channel import Channel, Document, Frames, frames, packed, unpacked
-from dualstack.gateway.processes.supply import Supply
+from dualstack.kernel.descriptor_passing import receive_with, send_with
 from dualstack.kernel.inheritance import adopt_any
 from dualstack.kernel.ourselves import our_command_again
-from dualstack.kernel.rights import receive_with, send_with
 from dualstack.kernel.unix_sockets import socket_pair
 
 __all__ = ["Heritage", "Predecessor", "Successor"]

@@ -11,14 +11,14 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from socket import socket
 from typing import TypeAlias, cast
 
-from dualstack.core.address import Address
-from dualstack.core.configuration import Configuration
-from dualstack.core.socketspec import SocketSpec
+from dualstack.core.address.address import Address
+from dualstack.core.planning.configuration import Configuration
+from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import ConfigError, ListenError
-from dualstack.gateway.daemon import Gateway
-from dualstack.gateway.dataplane.plane import data_plane
-from dualstack.gateway.log import Log, open_log
+from dualstack.gateway.counters.log import Log, open_log
 from dualstack.gateway.processes.channel import Channel, Document, unpacked
+from dualstack.gateway.processes.gateway import Gateway
+from dualstack.gateway.relay.stream.data_plane import data_plane
 from dualstack.kernel.sockets import closed_socket
 
 __all__ = ["Share", "run_worker"]

@@ -1,0 +1,87 @@
+"""A notes.ini as the gateway's own TOML, each part with the line that it came from beside it.
+
+Read back, it is the same configuration: what `core.domino` makes has no other keys than those written here.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator
+
+from dualstack.core.domino.meaning import Domino
+from dualstack.core.planning.configuration import ExecTarget, Service
+
+__all__ = ["domino_toml"]
+
+_COMMENTS_FROM = 40
+
+
+def domino_toml(domino: Domino) -> str:
+    """The text of a TOML file that means what `domino` does.
+
+    Raises:
+        ConfigError: a service has no target, which the file could not say either.
+    """
+    domino.check_targets()
+    return "\n".join([*_head(domino), *_ports(domino), *_services(domino)]) + "\n"
+
+
+def _head(domino: Domino) -> Iterator[str]:
+    config = domino.configuration
+    yield f"# From {_printable(config.where)}; beside each part stands the line that it came from."
+    yield from (f"# {_printable(note)}" for note in domino.notes)
+    yield _line("ipv6", str(config.ipv6).lower(), domino.origins["ipv6"])
+
+
+def _ports(domino: Domino) -> Iterator[str]:
+    for port in domino.configuration.ports:
+        yield ""
+        yield _commented(f"[ports.{_key(port.name)}]", domino.origins[f"ports.{port.name}"])
+        yield _line("bind", _quoted(str(port.bind)), domino.origins[f"ports.{port.name}.bind"])
+
+
+def _services(domino: Domino) -> Iterator[str]:
+    for service in domino.configuration.services:
+        yield ""
+        yield "[[services]]"
+        yield _line("name", _quoted(service.name))
+        yield _line("ports", _names(service), domino.origins[f"services.{service.name}.ports"])
+        yield _line("port", str(service.port), domino.origins[f"services.{service.name}.port"])
+        yield _line("to", _quoted(_target(service)), "as given")
+        if not isinstance(service.target, ExecTarget):
+            yield _line("idle_timeout", str(service.idle_timeout_s), "notes.ini has none: a silent connection stays")
+
+
+def _names(service: Service) -> str:
+    return f"[{', '.join(map(_quoted, service.ports))}]"
+
+
+def _target(service: Service) -> str:
+    if isinstance(service.target, ExecTarget):
+        return f"exec:{shlex.join(service.target.argv)}"
+    return str(service.target)
+
+
+def _line(key: str, value: str, origin: str = "") -> str:
+    return _commented(f"{key} = {value}", origin)
+
+
+def _commented(text: str, origin: str) -> str:
+    return f"{text:<{_COMMENTS_FROM}}# {_printable(origin)}" if origin else text
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
+
+
+def _quoted(text: str) -> str:
+    """A basic string of TOML 1.0, which may also be a key."""
+    escaped = "".join(_ESCAPES.get(c) or (c if c.isprintable() else f"\\U{ord(c):08X}") for c in text)
+    return f'"{escaped}"'
+
+
+_ESCAPES = {'"': '\\"', "\\": "\\\\"}
+
+
+def _printable(text: str) -> str:
+    """What may stand in a comment, which ends with its line."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,0 +1,1 @@
+"""Holds what is known of a host, its families, interfaces and listeners; never finds it out."""

@@ -1,0 +1,344 @@
+"""The gateway's TOML file: read, checked key by key, and turned into a `Configuration`.
+
+A wrong file changes nothing: the error names the file, the key, the value and what is expected.
+"""
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from functools import partial
+from math import inf
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from dualstack.core.access.access_list import AccessList
+from dualstack.core.address.address import Address
+from dualstack.core.address.embedded import Nat64
+from dualstack.core.address.endpoint import Wildcard, parse_host, parse_listen, parse_port, parse_target
+from dualstack.core.address.idna import ascii_target
+from dualstack.core.address.prefix import Prefix
+from dualstack.core.planning.configuration import (
+    Configuration,
+    ExecTarget,
+    ForwardTarget,
+    Link,
+    Port,
+    ProxyProtocol,
+    Service,
+    Sockets,
+    Target,
+    UnixTarget,
+)
+from dualstack.core.suggestion import suggestion
+from dualstack.errors import AddressError, ConfigError, RuleError
+from dualstack.gateway.config.page_address import page_endpoints
+from dualstack.gateway.config.schema import TABLES, File, PortTable, ServiceTable, configuration_keys
+from dualstack.kernel.text_files import parse_table, read_text
+from dualstack.net.names.resolver_choice import resolver_named
+from dualstack.net.names.services import service_port
+
+__all__ = ["checked_unix_path", "form_of_log", "load", "parse", "parse_target_text"]
+
+T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
+
+
+def load(path: str | Path) -> Configuration:
+    """Read and check the file at `path`.
+
+    Raises:
+        ConfigError: it cannot be read, is no TOML, or a key or value is wrong.
+    """
+    return parse(read_text(path), str(path))
+
+
+def form_of_log(path: str | Path) -> str:
+    """What the file says of the log's form, whatever else may be wrong in it; `text` where it says nothing."""
+    try:
+        asked = parse_table(read_text(path), str(path)).get("log") if Path(path).is_file() else None
+    except ConfigError:
+        return "text"
+    return "json" if asked == "json" else "text"
+
+
+def parse(text: str, where: str) -> Configuration:
+    """Check the TOML `text`; `where` names it in errors.
+
+    Raises:
+        ConfigError: as `load` says.
+    """
+    raw = parse_table(text, where)
+    return _configuration(_converted(raw, File, where, raw, ""), where)
+
+
+def _converted(table: object, kind: type[S], where: str, raw: object, path: str) -> S:
+    """`table`, which stands at `path` of the `raw` file, as the struct that says what may be in it."""
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        text, _, inner = str(error).partition(" - at `$")
+        key, why = _explain(text, path + inner.rstrip("`"), raw)
+        raise ConfigError(where, key, why) from None
+
+
+def _explain(text: str, path: str, raw: object) -> tuple[str, str]:
+    """The key at `path` as people write it, and what is wrong with its value."""
+    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", text)
+    if unknown:
+        table = next((t for prefix, t in TABLES.items() if path.lstrip(".").startswith(prefix)), File)
+        known = list(table.__struct_fields__)
+        hint = suggestion(unknown[1], known, otherwise="known keys are")
+        return _join(_named(path, raw), unknown[1]), f"unknown key; {hint}"
+    missing = re.fullmatch(r"Object missing required field `(.+)`", text)
+    if missing:
+        return _join(_named(path, raw), missing[1]), "is missing"
+    value = _value_at(path, raw)
+    shown = "" if value is None or isinstance(value, dict | list) else f"{value!r}: "
+    return _named(path, raw), f"{shown}{_in_words(text, path)}"
+
+
+def _in_words(text: str, path: str) -> str:
+    """What msgspec says, in the words of TOML; of a choice, what there is to choose from."""
+    if text.startswith("Invalid enum value"):
+        key = re.sub(r"\[\d+\]", "", path).lstrip(".")
+        return f"expected {next(known.type for known in configuration_keys() if known.key == key)}"
+    words = re.sub(r"`([^`]*)`", lambda quoted: " or ".join(map(_word, quoted[1].split(" | "))), text)
+    return (words[0].lower() + words[1:]).replace(" or nothing", "")
+
+
+def _word(kind: str) -> str:
+    return _TOML_WORDS.get(kind, kind)
+
+
+_TOML_WORDS = {
+    "array": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "int": "a whole number",
+    "null": "nothing",
+    "object": "a table",
+    "str": "a text",
+}
+
+
+def _steps(path: str) -> list[str | int]:
+    return [int(index) if index else name for name, index in re.findall(r"\.?([\w*-]+)|\[(\d+)\]", path)]
+
+
+def _value_at(path: str, raw: object) -> object:
+    value = raw
+    for step in _steps(path):
+        try:
+            value = value[step]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def _named(path: str, raw: object) -> str:
+    """`.services[0].port` with the service's own name, as `services[0] (imap).port`."""
+    found = re.match(r"\.services\[(\d+)\]", path)
+    if not found:
+        return path.lstrip(".")
+    name = _value_at(f"{found[0]}.name", raw)
+    label = f" ({name})" if isinstance(name, str) else ""
+    return f"{found[0][1:]}{label}{path[found.end() :]}"
+
+
+def _join(*parts: str) -> str:
+    return ".".join(part for part in parts if part)
+
+
+def _configuration(file: File, where: str) -> Configuration:
+    if file.control is not None:
+        _checked(where, "control", partial(checked_unix_path, file.control))
+    resolver = (file.resolver,) if isinstance(file.resolver, str) else tuple(file.resolver)
+    _checked(where, "resolver", partial(resolver_named, resolver))
+    ports = tuple(_port(name, table, where) for name, table in file.ports.items())
+    services = tuple(_service(table, index, where) for index, table in enumerate(file.services))
+    _refuse_twice(where, "services", "name", [service.name for service in services])
+    _refuse_twice(where, "ports", "name", list(file.ports))
+    own = {service.name.casefold() for service in services if service.listen}
+    for name in file.ports:
+        if name.casefold() in own:
+            raise ConfigError(
+                where, f"ports.{name}", "a service with `listen` has this name, and so its port; rename one"
+            )
+    return Configuration(
+        services,
+        ports=ports,
+        links=tuple(Link(link.to, tuple(link.ports)) for link in file.links),
+        where=where,
+        user=file.user,
+        control=file.control,
+        log=file.log,
+        resolver=resolver,
+        max_connections=file.max_connections,
+        ipv6=file.ipv6,
+        workers=file.workers,
+        access_log=file.access_log,
+        page=_checked(where, "page", lambda: page_endpoints(file.page)),
+        page_hosts=tuple(file.page_hosts),
+    )
+
+
+def _refuse_twice(where: str, table: str, key: str, names: list[str]) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        first = seen.setdefault(name.casefold(), name)
+        if first is not name:
+            raise ConfigError(where, f"{table}.{key}", f"{name!r} stands twice, and names do not mind case; rename one")
+
+
+def _port(name: str, raw: object, where: str) -> Port:
+    _check_name(name, where, f"ports.{name!r}")
+    table = _converted(raw, PortTable, where, {"ports": {name: raw}}, f".ports.{name}")
+    bind = _checked(where, f"ports.{name}.bind", lambda: parse_host(table.bind))
+    if table.v6only and isinstance(bind, Address) and bind.canonical.version == 4:
+        why = f"{table.bind} is IPv4, and IPv6 alone leaves nothing of it; bind an IPv6 address or leave the key out"
+        raise ConfigError(where, f"ports.{name}.v6only", why)
+    if table.freebind and (isinstance(bind, Wildcard) or (isinstance(bind, Address) and bind.is_unspecified)):
+        why = f"{table.bind} is any address, and one of them comes later; bind that one or leave the key out"
+        raise ConfigError(where, f"ports.{name}.freebind", why)
+    return Port(name, bind, v6only=table.v6only, interface=table.interface, freebind=table.freebind)
+
+
+def _check_name(name: str, where: str, key: str) -> None:
+    """Refuse what cannot stand in the path of the control socket's requests, or be seen in a list."""
+    if not name:
+        raise ConfigError(where, key, "is empty; give it a name")
+    if "/" in name or not name.isprintable():
+        raise ConfigError(where, key, f"{name!r}: a name has no / and no control characters; rename it")
+
+
+def _service(table: ServiceTable, index: int, where: str) -> Service:
+    key = f"services[{index}] ({table.name})"
+    _check_name(table.name, where, f"services[{index}].name")
+    if bool(table.ports) == (table.listen is not None):
+        raise ConfigError(where, key, "needs either `ports` (names, with `port`) or `listen`, and not both")
+    _refuse_streams_only(table, where, key)
+    port = _checked(where, f"{key}.port", lambda: _number(table.port))
+    listen = table.listen if isinstance(table.listen, str | None) else ", ".join(table.listen)
+    endpoints = (
+        ()
+        if listen is None
+        else _checked(where, f"{key}.listen", lambda: parse_listen(listen, port=port, service=service_port))
+    )
+    _checked(where, f"{key}.nat64", lambda: Nat64(table.nat64))
+    for rules in ("access", "reach"):
+        _checked(where, f"{key}.{rules}", lambda rules=rules: AccessList(getattr(table, rules), nat64=table.nat64))  # type: ignore[misc]
+    for sender in table.proxy_in:
+        _checked(where, f"{key}.proxy_in", lambda sender=sender: Prefix.parse(sender))  # type: ignore[misc]
+    return Service(
+        table.name,
+        _target(table, where, key),
+        ports=tuple(table.ports),
+        listen=endpoints,
+        port=port,
+        protocol=table.protocol,
+        sockets=Sockets(table.sockets),
+        access=tuple(table.access),
+        reach=tuple(table.reach),
+        nat64=tuple(table.nat64),
+        idle_timeout_s=inf if table.idle_timeout is None else table.idle_timeout,
+        is_unbounded=_is_unbounded(table),
+        keepalive_s=table.keepalive,
+        connect_timeout_s=table.connect_timeout,
+        handshake_timeout_s=table.handshake_timeout,
+        max_connections=table.max_connections,
+        max_per_client=table.max_per_client,
+        max_rate_per_client=table.max_rate_per_client,
+        max_children=table.max_children,
+        drain_s=table.drain,
+        proxy_in=tuple(table.proxy_in),
+        proxy_out=table.proxy_out,
+    )
+
+
+def _is_unbounded(table: ServiceTable) -> bool:
+    """UDP has timeouts of its own, and the connection of a child is the child's."""
+    is_streams = table.protocol == "tcp" and not (table.to or "").startswith("exec:")
+    return is_streams and table.idle_timeout is None
+
+
+def _refuse_streams_only(table: ServiceTable, where: str, key: str) -> None:
+    """What a service over UDP cannot have: both begin with bytes on a connection."""
+    if table.protocol == "udp":
+        for name in ("forward", "proxy_in", "proxy_out"):
+            if getattr(table, name):
+                raise ConfigError(
+                    where, f"{key}.{name}", "is for connections, and UDP has none; leave it out, or use TCP"
+                )
+
+
+def _target(table: ServiceTable, where: str, key: str) -> Target:
+    """Where the service's connections go; `to` or `forward` says it."""
+    if not table.forward:
+        if table.to is None:
+            raise ConfigError(where, f"{key}.to", "is missing; a forward proxy has `forward` instead")
+        if table.users:
+            raise ConfigError(where, f"{key}.users", "asks for passwords, which only `forward` has a way to give")
+        to = table.to
+        return _checked(where, f"{key}.to", lambda: parse_target_text(to))
+    if table.to is not None:
+        raise ConfigError(where, f"{key}.forward", "stands beside `to`: clients say where, or the file does, not both")
+    if table.proxy_out is not None:
+        raise ConfigError(where, f"{key}.proxy_out", "has no place in a forward proxy: its targets expect no header")
+    for name, password in table.users.items():
+        if not 0 < len(name.encode()) < 256 or not 0 < len(password.encode()) < 256 or ":" in name:
+            why = "a name and a password have 1 to 255 bytes, and a name has no colon (RFC 1929, RFC 7617)"
+            raise ConfigError(where, f"{key}.users.{name}", why)
+    return ForwardTarget(tuple(map(ProxyProtocol, dict.fromkeys(table.forward))), tuple(table.users.items()))
+
+
+def _checked(where: str, key: str, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (AddressError, RuleError) as error:
+        raise ConfigError(where, key, str(error)) from error
+
+
+def _number(port: int | str | None) -> int | None:
+    return None if port is None else parse_port(str(port), service=service_port)
+
+
+def parse_target_text(text: str) -> Target:
+    """`host:port`, `unix:/path` or `exec:COMMAND`; the command's words are split as a shell would.
+
+    Raises:
+        AddressError: none of the three.
+    """
+    if text.startswith("unix:"):
+        return UnixTarget(checked_unix_path(text.removeprefix("unix:")))
+    if text.startswith("exec:"):
+        try:
+            argv = tuple(shlex.split(text.removeprefix("exec:")))
+        except ValueError as error:
+            raise AddressError(text, f"the command's words cannot be split: {error}") from error
+        if not argv:
+            raise AddressError(text, "names no command; write exec:COMMAND ARGUMENTS")
+        return ExecTarget(argv)
+    return parse_target(ascii_target(text), service=service_port)
+
+
+# sun_path with its end: unix(7) has 108 bytes, the BSDs and macOS 104 (sys/un.h).
+_UNIX_PATH_MAX = 107 if sys.platform == "linux" else 103
+
+
+def checked_unix_path(path: str) -> str:
+    """`path`, where a Unix socket can be.
+
+    Raises:
+        AddressError: it is empty, has a NUL, or is longer than the system takes.
+    """
+    if not path or "\0" in path:
+        raise AddressError(path, "names no socket; write the path of one")
+    size = len(os.fsencode(path))
+    if size > _UNIX_PATH_MAX:
+        raise AddressError(path, f"the path of a Unix socket has at most {_UNIX_PATH_MAX} bytes, and this one {size}")
+    return path

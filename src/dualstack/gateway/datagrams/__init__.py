@@ -1,1 +1,0 @@
-"""The UDP data plane: flows between clients of either family and targets of either."""

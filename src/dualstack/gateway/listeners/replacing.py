@@ -1,0 +1,54 @@
+"""New listening sockets of a reload in the place of old ones: opened beside them, or where these step aside.
+
+What fails leaves everything as it was.
+"""
+
+import errno
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from dualstack.core.planning.socket_spec import SocketSpec
+from dualstack.errors import ListenError
+from dualstack.gateway.listeners.named_port import Listening
+from dualstack.gateway.listeners.planes import Ears
+
+__all__ = ["let_share", "open_in_place", "opened_anew"]
+
+
+def open_in_place(
+    opening: Callable[[], list[socket.socket]],
+    in_the_way: Iterable[Listening],
+    ears: Ears,
+    bring_back: Callable[[Listening], None],
+) -> list[socket.socket]:
+    """The sockets that `opening` opens; where old ones of ours are in the way, these step aside.
+
+    Raises:
+        ListenError: it cannot, and those that stepped aside are brought back.
+    """
+    old = list(in_the_way)
+    try:
+        return opening()
+    except ListenError as error:
+        if error.errno != errno.EADDRINUSE or not old:
+            raise
+    for listening in old:
+        listening.step_aside(ears)
+    try:
+        return opening()
+    except ListenError:
+        for listening in old:
+            bring_back(listening)
+        raise
+
+
+def opened_anew(opened: Mapping[SocketSpec, socket.socket]) -> set[tuple[object, ...]]:
+    """The identities of those that are open, and so stand in the place of what had the same."""
+    return {spec.identity for spec, sock in opened.items() if sock.fileno() >= 0}
+
+
+def let_share(listening: Listening, specs: Sequence[SocketSpec]) -> None:
+    """A socket that stood alone gets company: SO_REUSEPORT is read live (Linux: inet_csk_bind_conflict)."""
+    spec = next(spec for spec in specs if spec.identity == listening.planned.identity)
+    if spec.shared and listening.sock.fileno() >= 0:
+        listening.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

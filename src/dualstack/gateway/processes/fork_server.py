@@ -1,0 +1,103 @@
+"""The process that workers are forked from: `python -m dualstack.gateway.processes.fork_server DESCRIPTOR`.
+
+It has read all that a worker needs and runs nothing, so a worker is there in milliseconds, whoever the user is by then
+and whatever has become of Python's own files. It has no thread and no loop, which a fork would break. It ends with the
+gateway; the workers do not end with it.
+"""
+
+import gc
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from socket import socket
+
+from dualstack.errors import DualstackError
+from dualstack.gateway.processes.channel import Document, Frames, frames
+from dualstack.gateway.processes.preload import become, import_what_is_needed_later
+from dualstack.gateway.processes.worker import run_worker
+from dualstack.kernel.descriptor_passing import receive_with, send_with
+from dualstack.kernel.inheritance import adopt_any
+
+__all__ = ["main"]
+
+# The gateway gets them, and says what its workers are to do.
+_NOT_OURS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+
+
+def main(descriptor: int) -> None:
+    """Fork workers as they are asked for."""
+    for name in _NOT_OURS:
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    import_what_is_needed_later()
+    sock = adopt_any(descriptor)
+    sock.setblocking(True)
+
+    def tell(document: Document) -> None:
+        for content, _ in frames(document):
+            # The gateway may be gone; that is seen where orders are read.
+            with suppress(OSError):
+                send_with(sock, content, ())
+
+    def reap(*_: object) -> None:
+        for pid, status in _ended():
+            tell({"ended": pid, "status": os.waitstatus_to_exitcode(status)})
+
+    signal.signal(signal.SIGCHLD, reap)
+    for document, descriptors in _orders(sock):
+        if "user" in document:
+            tell(_become(document))
+            continue
+        (its,) = descriptors
+        # What is here now stays as it is, so that no worker copies it.
+        gc.freeze()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(its)
+            tell({"born": 0, "why": error.strerror})
+            continue
+        if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            sock.close()
+            run_worker(adopt_any(its))
+            return
+        os.close(its)
+        tell({"born": pid})
+
+
+def _orders(sock: socket) -> Iterator[tuple[Document, list[int]]]:
+    received = Frames()
+    while True:
+        try:
+            content, descriptors = receive_with(sock)
+        except OSError:
+            return
+        if not content:
+            return
+        received.receive(content, descriptors)
+        yield from received.whole()
+
+
+def _ended() -> Iterator[tuple[int, int]]:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        yield pid, status
+
+
+def _become(document: Document) -> Document:
+    try:
+        become(str(document["user"]), str(document["where"]))
+    except (DualstackError, OSError) as error:
+        return {"became": False, "why": str(error)}
+    return {"became": True}
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,449 @@
+"""The gateway: opens what is planned, lets the data plane relay, and changes while it runs.
+
+It knows ports, services and their sockets; it moves no byte and decides no family. Signals and the command line are
+`runner`'s.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from time import time
+from typing import TYPE_CHECKING
+
+from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import Endpoint
+from dualstack.core.planning.configuration import Configuration, ForwardTarget, Service
+from dualstack.core.planning.socket_spec import SocketSpec
+from dualstack.core.suggestion import those_known
+from dualstack.errors import ConfigError, ListenError
+from dualstack.gateway.admission.total_limit import Total
+from dualstack.gateway.config.host_plan import gather_facts, mention_what_needs_a_restart, report, working_plan
+from dualstack.gateway.counters.log import Log
+from dualstack.gateway.listeners.named_port import (
+    Listening,
+    NamedPort,
+    PortState,
+    describe_socket,
+    stopped_addresses,
+    with_real_port,
+)
+from dualstack.gateway.listeners.planes import Ears
+from dualstack.gateway.listeners.regain import socket_list, why_lost
+from dualstack.gateway.listeners.replacing import let_share, open_in_place, opened_anew
+from dualstack.gateway.listeners.sources import Supply
+from dualstack.gateway.processes.preload import descriptor_limit
+from dualstack.gateway.processes.upgrade import Heritage
+from dualstack.gateway.relay.datagram.datagram_plane import DatagramPlane
+from dualstack.gateway.relay.stream.data_plane import DataPlane
+from dualstack.gateway.services.running_service import RunningService
+from dualstack.gateway.services.stream_gate import Door
+from dualstack.gateway.upstream.egress import Route, route_to
+from dualstack.gateway.upstream.exec_target import Children
+from dualstack.gateway.upstream.upstream import Policy
+from dualstack.net.dial.dialer import SharedHistory
+from dualstack.net.names.resolver_choice import resolver_named
+
+if TYPE_CHECKING:
+    from dualstack.gateway.status.snapshot import Snapshot
+
+__all__ = ["Gateway"]
+
+
+class Gateway:
+    """One configuration, running.
+
+    Args:
+        config: what to serve.
+        plane: what accepts and relays.
+        log: where events go.
+        supply: where its sockets come from; they are opened here where it has none.
+    """
+
+    def __init__(self, config: Configuration, plane: DataPlane, log: Log, supply: Supply | None = None) -> None:
+        self.config = config
+        self.ports: dict[str, NamedPort] = {}
+        self.services: dict[str, RunningService] = {}
+        self.total = Total(config.max_connections)
+        self._plane = plane
+        self.shortage = plane.shortage
+        self.shortage.on_change = self._say_shortage
+        self._supply = supply or Supply()
+        self.datagrams = DatagramPlane(asyncio.get_running_loop(), log)
+        self._ears = Ears(plane, self.datagrams)
+        self._children = Children(asyncio.get_running_loop())
+        self._log = log
+        self._leaving: set[RunningService] = set()
+        self._names: Mapping[str, tuple[Address, ...]] = {}
+        self._proxies: frozenset[tuple[Address, int]] = frozenset()
+        self._history = SharedHistory()
+        self._is_handed_over = False
+        self._started = time()
+        self.page: tuple[str, ...] = ()
+
+    async def open(self) -> None:
+        """Open every socket of the plan and accept.
+
+        Raises:
+            ConfigError: the configuration cannot run on this host.
+            ListenError: a socket cannot be opened; none is left open.
+        """
+        facts = await gather_facts(self.config, tell=self._tell)
+        planned = self._supply.settle(working_plan(self.config, facts), self.config.where, at_start=True)
+        with ExitStack() as undo:
+            opened = [sockets[0] for sockets in self._supply.open(planned.sockets)]
+            for sock in opened:
+                undo.callback(sock.close)
+            fresh = dict(zip(planned.sockets, opened, strict=True))
+            self.take(self.config, planned.sockets, facts.names, fresh, stopped=self._supply.stopped)
+            undo.pop_all()
+        self._supply.let_go()
+        report(self._log, self.config, planned, facts)
+
+    def take(
+        self,
+        config: Configuration,
+        specs: Sequence[SocketSpec],
+        names: Mapping[str, tuple[Address, ...]],
+        opened: Mapping[SocketSpec, socket.socket],
+        *,
+        stopped: Iterable[str] = (),
+    ) -> list[Listening]:
+        """Run what was planned and opened elsewhere; `opened` has a socket for each of `specs` that is not here yet.
+
+        Args:
+            config: what to serve.
+            specs: all sockets of it.
+            names: the addresses of its names.
+            opened: the new ones, in place of those of before where there are any; they are the gateway's from now on.
+            stopped: ports that are not to listen, where they are new here.
+
+        Returns:
+            Those that are no part of it, which listen no more.
+        """
+        for name in stopped:
+            self.ports.setdefault(name.casefold(), NamedPort(name, "", PortState.STOPPED))
+        stay = {spec.identity for spec in specs} - opened_anew(opened)
+        gone = [listening for listening in self._listenings() if listening.planned.identity not in stay]
+        self._names = names
+        self._enter(config, specs, opened)
+        for listening in gone:
+            listening.close(self._ears)
+        return gone
+
+    def _enter(
+        self, config: Configuration, specs: Sequence[SocketSpec], opened: Mapping[SocketSpec, socket.socket]
+    ) -> None:
+        """Make `config` what runs; `opened` has a socket for each spec that is not there yet."""
+        anew = opened_anew(opened)
+        listenings = {each.planned.identity: each for each in self._listenings() if each.planned.identity not in anew}
+        self.config = config
+        self.total.limit = config.max_connections
+        self.ports = self._named_ports(config)
+        services = self._running_services(config)
+        before = {*self._leaving, *self.services.values()} - {*services.values()}
+        for service in before:
+            service.retire()
+        self._leaving = {service for service in before if service.connections}
+        self.services = services
+        for spec in specs:
+            port = self.ports[spec.port_name.casefold()]
+            service = self.services[spec.service.casefold()]
+            listening = listenings.get(spec.identity)
+            if listening is None:
+                self._begin(port, service, spec, opened[spec])
+            else:
+                listening.planned, listening.spec = spec, replace(spec, port=listening.spec.port)
+                port.listenings.append(listening)
+                self._let_in_by(listening, service, port)
+        self._reroute()
+
+    def _let_in_by(self, listening: Listening, service: RunningService, port: NamedPort) -> None:
+        """Put another service behind a socket that stays; who came in before stays with the one before."""
+        if listening.door.service is service and listening.door.port is port:
+            self._ears.settle(listening.sock, listening.door)
+            return
+        listening.door = Door(service, port)
+        if port.state is PortState.LISTENING:
+            self._ears.unlisten(listening.sock)
+            self._ears.listen(listening.sock, listening.door)
+
+    def _named_ports(self, config: Configuration) -> dict[str, NamedPort]:
+        """A port for each `[ports]` table and each service with `listen`; a stopped one stays stopped."""
+        named = [(port.name, str(port.bind)) for port in config.ports]
+        named += [(s.name, ", ".join(map(str, s.listen))) for s in config.services if s.listen]
+        ports = {}
+        for name, bind in named:
+            port = self.ports.get(name.casefold()) or NamedPort(name, bind)
+            port.name, port.bind = name, bind
+            port.listenings = []
+            ports[port.key] = port
+        return ports
+
+    def _running_services(self, config: Configuration) -> dict[str, RunningService]:
+        running = {}
+        for service in config.services:
+            policy = self._policy(service, config)
+            old = self.services.get(service.name.casefold())
+            running[service.name.casefold()] = old or RunningService(
+                policy, self._plane, self._children, self._log, self.total
+            )
+            running[service.name.casefold()].policy = policy
+        return running
+
+    def _policy(self, service: Service, config: Configuration) -> Policy:
+        def route(target: Endpoint) -> Route:
+            return route_to(target, service.families, config, self.ports, self._names)
+
+        return Policy.of(service, route, self._history, resolver_named(config.resolver), self._proxies)
+
+    def _begin(self, port: NamedPort, service: RunningService, spec: SocketSpec, sock: socket.socket) -> None:
+        door = Door(service, port)
+        listening = Listening(spec, with_real_port(spec, sock), sock, door)
+        port.listenings.append(listening)
+        if port.state is PortState.LISTENING:
+            self._ears.listen(sock, door)
+        elif sock.fileno() >= 0:
+            listening.refuse(self._ears, release=False)
+
+    def _reroute(self) -> None:
+        """Work out anew what depends on which ports are up."""
+        self._proxies = frozenset(
+            (listening.spec.address, listening.spec.port)
+            for listening in self._listenings()
+            if isinstance(listening.door.service.policy.service.target, ForwardTarget)
+        )
+        for service in self.services.values():
+            service.policy = self._policy(service.policy.service, self.config)
+        for listening in self._listenings():
+            listening.door.closed_to = frozenset(stopped_addresses(self.ports.values(), listening.spec))
+
+    def _listenings(self) -> Iterator[Listening]:
+        return (listening for port in self.ports.values() for listening in port.listenings)
+
+    def port_named(self, name: str) -> NamedPort:
+        """The port of this name.
+
+        Raises:
+            ConfigError: there is none; the error names those there are.
+        """
+        try:
+            return self.ports[name.casefold()]
+        except KeyError:
+            known = those_known(name, [port.name for port in self.ports.values()])
+            raise ConfigError("", "", f"no port {name!r}; there are: {known}") from None
+
+    async def stop_port(self, name: str, *, drain_s: float | None = None, release: bool = False) -> int:
+        """Stop listening on one port; with `drain_s`, end its connections within so long.
+
+        Returns:
+            How many connections were cut.
+
+        Raises:
+            ConfigError: no such port.
+        """
+        port = self.port_named(name)
+        release = release and not port.is_inherited
+        if port.state is PortState.LISTENING or release:
+            closed = port.lost_by_a_stop(release=release)
+            port.stop(self._ears, release=release, at_once=drain_s is None)
+            self._reroute()
+            let_go = {"let_go": socket_list(closed)} if closed else {}
+            self._log.info("port stopped", port=port.name, connections=port.connections, **let_go)
+            if why := why_lost(closed):
+                self._log.warning("port lost", port=port.name, why=f"{why}; start the gateway anew to have it again")
+        if drain_s is None:
+            return 0
+        cut = await self._drain(drain_s, lambda door: _door(door).port is port)
+        port.let_go(self._ears)
+        return cut
+
+    def why_no_restart(self, name: str, *, release: bool) -> str:
+        """Why a restart would lose the port; empty where it would not.
+
+        Raises:
+            ConfigError: no such port.
+        """
+        return why_lost(self.port_named(name).lost_by_a_stop(release=release))
+
+    async def start_port(self, name: str) -> None:
+        """Listen on the port again.
+
+        Raises:
+            ConfigError: no such port.
+            ListenError: it cannot listen.
+        """
+        port = self.port_named(name)
+        if port.state is PortState.LISTENING:
+            return
+        try:
+            port.start(self._ears, self._held())
+        except ListenError as error:
+            self._log.error("port failed", port=port.name, why=str(error))
+            raise
+        finally:
+            self._reroute()
+        self._log.info("port started", port=port.name)
+
+    def _held(self) -> set[int]:
+        """The port numbers that sockets of ours have."""
+        return {listening.spec.port for listening in self._listenings() if listening.sock.fileno() >= 0}
+
+    async def _drain(self, timeout_s: float, is_meant: Callable[[object], bool]) -> int:
+        """Wait for all that came in by the doors that are meant, cut the rest; how many these were."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        services = (*self.services.values(), *self._leaving)
+        given_up = await asyncio.gather(*(service.finish_dialling(timeout_s, is_meant) for service in services))
+        left_s = max(deadline - loop.time(), 0.0)
+        links = [link for link in self._plane.links if is_meant(link.gate)]
+        cut = await asyncio.gather(
+            self._plane.drain(left_s, links),
+            self._children.drain(left_s, is_meant),
+            self.datagrams.drain(left_s, is_meant),
+        )
+        return sum(given_up) + sum(cut)
+
+    async def reload(self, config: Configuration) -> None:
+        """Run `config` instead, without touching what it does not change.
+
+        Raises:
+            ConfigError, ListenError: it cannot run; what ran before runs on.
+        """
+        facts = await gather_facts(config, tell=self._tell)
+        planned = self._supply.settle(working_plan(config, facts), config.where, at_start=False)
+        mention_what_needs_a_restart(self._log, self.config, config)
+        old = {each.planned.identity: each for each in self._listenings() if not each.is_bound_to_one_before}
+        wanted = {spec.identity for spec in planned.sockets} & {*old}
+        fresh = [spec for spec in planned.sockets if spec.identity not in old]
+        gone = [listening for listening in self._listenings() if listening.planned.identity not in wanted]
+        kept = [old[spec.identity] for spec in planned.sockets if spec.identity in old]
+        for listening in kept:
+            let_share(listening, planned.sockets)
+        opened = self._replace(fresh, gone, held={listening.spec.port for listening in kept})
+        self.take(config, planned.sockets, facts.names, dict(zip(fresh, opened, strict=True)))
+        report(self._log, config, planned, facts)
+        self._log.info("reloaded", opened=len(fresh), closed=len(gone), kept=len(kept))
+
+    def _replace(self, fresh: Sequence[SocketSpec], gone: Sequence[Listening], held: set[int]) -> list[socket.socket]:
+        numbers = {(spec.proto, spec.port) for spec in fresh}
+        in_the_way = [listening for listening in gone if (listening.spec.proto, listening.spec.port) in numbers]
+
+        def opening() -> list[socket.socket]:
+            return [sockets[0] for sockets in self._supply.open(fresh, held=held)]
+
+        return open_in_place(opening, in_the_way, self._ears, self._bring_back)
+
+    def _bring_back(self, listening: Listening) -> None:
+        port = listening.door.port
+        try:
+            listening.step_back(self._ears, self._held())
+        except ListenError as error:
+            port.state, port.error = PortState.FAILED, str(error)
+            self._log.error("port failed", port=port.name, why=str(error))
+
+    def _tell(self, why: str) -> None:
+        self._log.info("waiting", why=why)
+
+    def _say_shortage(self, is_on: bool) -> None:  # noqa: FBT001 - there is one thing to say
+        if is_on:
+            self._log.warning("descriptors short", limit=descriptor_limit(), why="clients wait until there are some")
+        else:
+            self._log.info("descriptors suffice")
+
+    async def beat(self) -> None:
+        """Return once the data plane has seen an event made for it."""
+        await self._plane.beat()
+
+    def describe_ports(self) -> list[dict[str, object]]:
+        """All ports, as `dualstack ports list --json` has them."""
+        return [port.describe() for port in self.ports.values()]
+
+    async def list_ports(self) -> list[dict[str, object]]:
+        """The same, for who does not know whether the gateway is one process."""
+        return self.describe_ports()
+
+    def open_sockets(self) -> list[tuple[SocketSpec, socket.socket]]:
+        """All listening sockets that are open, each with its spec."""
+        return [(each.spec, each.sock) for each in self._listenings() if each.sock.fileno() >= 0]
+
+    def describe_sockets(self) -> list[dict[str, object]]:
+        """All listening sockets, as the ready line has them."""
+        return [describe_socket(listening.spec) for listening in self._listenings()]
+
+    def heritage(self) -> Heritage:
+        """What a gateway that takes our place gets."""
+        open_now = [each for each in self._listenings() if each.sock.fileno() >= 0 and not each.spec.inherited]
+        kept = [(each.planned, (each.sock,)) for each in open_now]
+        stopped = [port.name for port in self.ports.values() if port.state is not PortState.LISTENING]
+        return Heritage(kept, self._supply.handed, stopped)
+
+    async def hand_over(self) -> None:
+        """Leave the listening sockets, as they are, to another process that has them too."""
+        for port in self.ports.values():
+            port.hand_over(self._ears)
+        self._is_handed_over = True
+
+    async def snapshots(self) -> list[dict[str, object]]:
+        """The same, for who does not know whether the gateway is one process."""
+        from dualstack.gateway.status.aggregate import as_document
+
+        return [as_document(await self.shot())]
+
+    async def shot(self) -> "Snapshot":
+        """All that is counted and known of it, made beside what the loop has to do."""
+        from dualstack.gateway.status.slices import in_slices
+
+        return await in_slices(self._pictured())
+
+    def snapshot(self) -> dict[str, object]:
+        """All that is counted and known of it, as JSON has it; `gateway.watch.totals` sums those of several workers."""
+        from dualstack.gateway.status.aggregate import as_document
+        from dualstack.gateway.status.slices import at_once
+
+        return as_document(at_once(self._pictured()))
+
+    def _pictured(self) -> "Generator[None, None, Snapshot]":
+        from dualstack.gateway.status.collect import picture
+
+        return picture(
+            [(service, self.datagrams.counts(service)) for service in self.services.values()],
+            self._leaving,
+            self.ports.values(),
+            self._plane.links,
+            self._history,
+            shortage=self.shortage,
+            started=self._started,
+            loop_time=asyncio.get_running_loop().time(),
+            lost=self._log.lost,
+        )
+
+    async def drain(self) -> int:
+        """Listen no more, wait for the connections as long as their services say, cut the rest; how many these were."""
+        for port in () if self._is_handed_over else self.ports.values():
+            port.stop(self._ears, release=True, at_once=False)
+        services = (*self.services.values(), *self._leaving)
+        cut = await asyncio.gather(*(self._drain_service(service) for service in services))
+        return sum(cut)
+
+    async def _drain_service(self, service: RunningService) -> int:
+        return await self._drain(service.policy.service.drain_s, lambda door: _door(door).service is service)
+
+    async def close(self) -> None:
+        """End everything now."""
+        for service in (*self.services.values(), *self._leaving):
+            await service.finish_dialling(0, lambda _door: True)
+            service.say_the_rest()
+        for listening in self._listenings():
+            listening.close(self._ears)
+        self._supply.close()
+        self._plane.close()
+        self.datagrams.close()
+        await self._children.drain(0)
+
+
+def _door(gate: object) -> Door:
+    """The gates of this gateway are all doors."""
+    assert isinstance(gate, Door)  # noqa: S101 - no other is ever given to the data plane
+    return gate

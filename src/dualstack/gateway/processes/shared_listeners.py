@@ -1,0 +1,99 @@
+"""What the process above the workers holds: every listening socket, one a worker, and the state of every port.
+
+A worker that dies leaves its sockets open here, with the clients that wait in them; the next one gets the same.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from socket import socket
+
+from dualstack.core.planning.configuration import Configuration
+from dualstack.core.planning.socket_spec import SocketSpec
+from dualstack.gateway.listeners.named_port import PortState, describe_socket
+from dualstack.kernel.bound_device import Hearing, hearing
+
+__all__ = ["Held", "HeldPort", "held_ports_of"]
+
+
+@dataclass(eq=False, slots=True)
+class Held:
+    """The sockets of one spec; `planned` is it, `spec` has the real number. Without sockets it is to be opened."""
+
+    planned: SocketSpec
+    spec: SocketSpec
+    sockets: list[socket]
+
+    @property
+    def is_bound_to_one_before(self) -> bool:
+        """As `Listening.is_bound_to_one_before`."""
+        return any(hearing(sock, self.spec) is Hearing.ANEW for sock in self.sockets)
+
+    def is_for(self, worker: int) -> bool:
+        """Whether the worker serves it: flows of UDP stick to one process, so an inherited socket has one."""
+        return worker == 0 or not (self.spec.inherited and self.spec.proto == "udp")
+
+    def socket_of(self, worker: int) -> socket | None:
+        """The worker's own; what was inherited they share."""
+        if not self.sockets:
+            return None
+        return self.sockets[0] if self.spec.inherited else self.sockets[worker]
+
+    def close(self) -> None:
+        """Let go; workers may still have it."""
+        for sock in self.sockets:
+            sock.close()
+        self.sockets = []
+
+
+@dataclass(eq=False, slots=True)
+class HeldPort:
+    """A named port, as all workers have it."""
+
+    name: str
+    bind: str
+    state: PortState = PortState.LISTENING
+    error: str | None = None
+    held: list[Held] = field(default_factory=list)
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether a service manager holds a socket of it."""
+        return any(each.spec.inherited for each in self.held)
+
+    def lost_by_a_stop(self, *, release: bool) -> list[SocketSpec]:
+        """As `NamedPort.lost_by_a_stop`."""
+        release = release and not self.is_inherited
+        own = [each.spec for each in self.held if each.sockets and not each.spec.inherited]
+        return [spec for spec in own if release or spec.proto == "udp"]
+
+    def describe(self, connections: int) -> dict[str, object]:
+        """As `NamedPort.describe`."""
+        return {
+            "name": self.name,
+            "bind": self.bind,
+            "state": self.state.value,
+            "services": list(dict.fromkeys(each.spec.service for each in self.held)),
+            "sockets": [describe_socket(each.spec) for each in self.held],
+            "connections": connections,
+            **({"error": self.error} if self.error else {}),
+        }
+
+
+def held_ports_of(
+    config: Configuration, held: Iterable[Held], before: dict[str, HeldPort], stopped: Iterable[str] = ()
+) -> dict[str, HeldPort]:
+    """The ports of `config` with their sockets; one that was stopped stays so."""
+    ports = {}
+    were_stopped = {name.casefold() for name in stopped}
+    for name, bind in _named(config):
+        old = before.get(name.casefold())
+        state = PortState.STOPPED if name.casefold() in were_stopped else PortState.LISTENING
+        ports[name.casefold()] = HeldPort(name, bind, old.state if old else state, old.error if old else None)
+    for each in held:
+        ports[each.spec.port_name.casefold()].held.append(each)
+    return ports
+
+
+def _named(config: Configuration) -> Iterator[tuple[str, str]]:
+    yield from ((port.name, str(port.bind)) for port in config.ports)
+    yield from ((service.name, ", ".join(map(str, service.listen))) for service in config.services if service.listen)

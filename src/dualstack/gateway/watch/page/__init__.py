@@ -1,1 +1,0 @@
-"""The status page: what a gateway does, to look at; it changes nothing."""

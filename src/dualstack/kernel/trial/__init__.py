@@ -1,0 +1,1 @@
+"""Holds the oracle to this kernel: makes hosts, opens the sockets, compares; never says what should have come out."""

@@ -1,0 +1,288 @@
+"""Connections for who blocks: `socket.create_connection`, raced.
+
+The race is `core.race`'s. Here it is driven with non-blocking connects and one selector; lookups run in the daemon
+threads of `net.pool`, and their answers come by a queue, with a socket to wake the selector where both are waited for.
+One literal address needs no race: it is one plain call.
+"""
+
+import socket
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from math import inf
+from queue import Empty, SimpleQueue
+from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectSelector
+from time import monotonic
+
+from dualstack.core.address.address import Address
+from dualstack.core.dial.actions import Action, Ask, Attempt, Start, Stop
+from dualstack.core.dial.egress import Outlet, SocketOption
+from dualstack.core.dial.resolution import Answer, Lookup
+from dualstack.errors import AddressError, DialError
+from dualstack.kernel.attempts import begin, connect, failure_of, socket_pair
+from dualstack.kernel.streams import error_of
+from dualstack.net.dial.address_lookup import check_still
+from dualstack.net.dial.dialer import DEFAULT_DIALER, GLOBAL_DEFAULT_TIMEOUT, Dialer, OnStep, narrowed
+from dualstack.net.dial.one_address import failure, is_plain, raise_of
+from dualstack.net.dial.prepare import Asked, ask, files_for
+from dualstack.net.dial.source import SourceAddress, local_end
+from dualstack.net.dial.target import HostLike, PortLike, Target, read_pair
+from dualstack.net.names.limits import check_limit
+from dualstack.net.names.thread_pool import POOL, Job, Outcome, value_of
+
+try:
+    from selectors import PollSelector as _Selector
+except ImportError:  # Windows
+    _Selector = SelectSelector  # type: ignore[misc,assignment]
+
+__all__ = ["create_connection"]
+
+_LONGEST_S = 86400.0
+# In poll(2) it is a C int of milliseconds.
+_LONGEST_TIMEOUT_S = 2**31 / 1000 - 1
+
+
+def create_connection(
+    address: tuple[HostLike, PortLike],
+    timeout: object = GLOBAL_DEFAULT_TIMEOUT,
+    source_address: SourceAddress | None = None,
+    *,
+    all_errors: bool = False,
+    family: int = 0,
+    socket_options: Iterable[SocketOption] = (),
+    dialer: Dialer | None = None,
+    on_step: OnStep | None = None,
+) -> socket.socket:
+    """Connect to a host of whichever family, as `socket.create_connection` does, over every address it has.
+
+    Args:
+        address: host and port; no host, or None, is this one's loopback.
+        timeout: seconds for all of it, lookups included, and the timeout of the socket then; None is no limit, and
+            left out it is `socket.getdefaulttimeout()`.
+        source_address: `(host, port)` to bind before; a name of this host too.
+        all_errors: raise an `ExceptionGroup` of what happened to each address, as `socket.create_connection` does.
+        family: 4 or 6 for one alone, or one of `socket`'s.
+        socket_options: arguments of `setsockopt`, for each socket before it is connected.
+        dialer: the policy; the default one shares its history with all who name none.
+        on_step: told of each step as it happens.
+
+    Raises:
+        DialError: no address could be connected to.
+        LookupFailed: the name has no address, or nobody says.
+        TargetError: host or port can be none, or the source can be none.
+
+    >>> with socket.create_server(("127.0.0.1", 0)) as server:
+    ...     create_connection(server.getsockname()).close()
+    """
+    target = read_pair(address)
+    dialer = dialer or DEFAULT_DIALER
+    limit = _seconds(socket.getdefaulttimeout() if timeout is GLOBAL_DEFAULT_TIMEOUT else timeout)
+    options = tuple(socket_options)
+    has_wishes = bool(family or options) or source_address is not None or on_step is not None
+    try:
+        if is_plain(target, dialer, limit_s=limit, has_wishes=has_wishes):
+            made = _plain(target, dialer, limit)
+            if made is not None:
+                return made
+        began = monotonic()
+        files = files_for(target, dialer)
+        if files is not None:
+            files.look()
+        end = replace(local_end(source_address, timeout=limit), options=options) if has_wishes else None
+        outlet = narrowed(dialer.outlet, family, end)
+        limit_s = inf if limit is None else limit
+        sock = _Dial(ask(target, outlet, dialer, began, limit_s=limit_s, on_step=on_step), target.port, outlet).run()
+    except DialError as error:
+        group = error.__cause__
+        if not (all_errors and isinstance(group, ExceptionGroup)):
+            raise
+    else:
+        sock.settimeout(limit)
+        return sock
+    try:
+        raise group
+    finally:
+        del group
+
+
+def _seconds(timeout: object) -> float | None:
+    if timeout is None:
+        return None
+    check_limit(timeout)
+    assert isinstance(timeout, int | float)  # noqa: S101 - it has just been seen
+    if not timeout >= 0:
+        raise ValueError(f"timeout {timeout!r}: 0 or more seconds, or None")
+    # Longer than a socket can count is as long as it takes.
+    return None if timeout > _LONGEST_TIMEOUT_S else float(timeout)
+
+
+def _plain(target: Target, dialer: Dialer, limit: float | None) -> socket.socket | None:
+    """The one call that a literal address needs; None where a translator may have another way."""
+    assert isinstance(target.host, Address)  # noqa: S101 - it is plain
+    started = monotonic()
+    try:
+        return connect(target.host, target.port, timeout=limit)
+    except OSError as error:
+        failed = failure(target, target.host, dialer, error, monotonic() - started)
+    try:
+        if failed is not None:
+            raise failed
+    finally:
+        del failed  # a frame that holds what it raises is garbage that only the collector finds
+    return None
+
+
+class _Dial:
+    """One race, driven by blocking; leaving it closes all but the winner.
+
+    Args:
+        asked: the race and its questions.
+        port: where to.
+        outlet: what sockets are bound to.
+    """
+
+    def __init__(self, asked: Asked, port: int, outlet: Outlet) -> None:
+        self._race = asked.race
+        self._asked = asked
+        self._port = port
+        self._outlet = outlet
+        self._sockets: dict[int, socket.socket] = {}
+        self._selector: BaseSelector | None = None
+        self._answers: SimpleQueue[tuple[Lookup, Outcome[Answer]]] = SimpleQueue()
+        self._jobs: list[Job[Answer]] = []
+        self._unanswered = 0
+        self._waker: tuple[socket.socket, socket.socket] | None = None
+
+    def run(self) -> socket.socket:
+        """The connected socket, which does not block yet.
+
+        Raises:
+            DialError, LookupFailed: there is none.
+        """
+        race = self._race
+        try:
+            for lookup, answer in self._asked.known:
+                self._do(race.answered(lookup, answer, monotonic()))
+            for lookup in self._asked.lookups:
+                self._ask(lookup)
+            while not race.is_over:
+                self._wait(race.wake_at - monotonic())
+            if race.error is not None:
+                raise_of(race)
+            assert race.winner is not None  # noqa: S101 - what is over without an error has a winner
+            return self._sockets.pop(race.winner.number)
+        finally:
+            self._close()
+
+    def _ask(self, lookup: Lookup) -> None:
+        self._unanswered += 1
+        self._jobs.append(
+            POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup), self._asked.asker)
+        )
+
+    def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
+        """In a thread of the pool: put the answer where it is waited for."""
+        self._answers.put((lookup, outcome))
+        waker = self._waker
+        if waker is not None:
+            with suppress(OSError):  # nobody waits any more
+                waker[1].send(b"!")
+
+    def _wait(self, timeout_s: float) -> None:
+        """Wait for the next thing to happen, and tell the race."""
+        timeout = None if timeout_s == inf else min(max(timeout_s, 0.0), _LONGEST_S)
+        if not self._sockets:
+            self._wait_for_answer(timeout)
+            return
+        selector = self._selector
+        assert selector is not None  # noqa: S101 - made for the first socket
+        if self._unanswered and self._waker is None:
+            self._open_waker(selector)
+            timeout = 0.0  # an answer may have come before the waker
+        for key, _ in selector.select(timeout):
+            if key.data is None:
+                self._empty_waker()
+            else:
+                self._look_at(key.data)
+        with suppress(Empty):
+            while self._unanswered:
+                self._take(*self._answers.get_nowait())
+        self._do(self._race.tick(monotonic()))
+
+    def _wait_for_answer(self, timeout: float | None) -> None:
+        try:
+            self._take(*self._answers.get(timeout=timeout))
+        except Empty:
+            self._do(self._race.tick(monotonic()))
+
+    def _open_waker(self, selector: BaseSelector) -> None:
+        reader, writer = socket_pair()
+        self._waker = reader, writer
+        selector.register(reader.fileno(), EVENT_READ)
+
+    def _empty_waker(self) -> None:
+        assert self._waker is not None  # noqa: S101 - it has just been heard
+        with suppress(BlockingIOError):
+            self._waker[0].recv(64)
+
+    def _take(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
+        self._unanswered -= 1
+        self._do(self._race.answered(lookup, value_of(outcome), monotonic()))
+
+    def _look_at(self, number: int) -> None:
+        sock = self._sockets.get(number)
+        if sock is None:
+            return  # let go of a moment ago
+        error = error_of(sock)
+        if error:
+            self._let_go(number)
+            self._do(self._race.failed(number, *failure_of(error), monotonic()))
+        else:
+            self._do(self._race.connected(number, monotonic()))
+
+    def _do(self, actions: list[Action]) -> None:
+        todo = deque(actions)
+        while todo:
+            match todo.popleft():
+                case Start(attempt):
+                    todo.extend(self._start(attempt))
+                case Stop(number):
+                    self._let_go(number)
+                case Ask(lookup):
+                    self._ask(lookup)
+
+    def _start(self, attempt: Attempt) -> list[Action]:
+        address, port = attempt.candidate.address, attempt.candidate.port or self._port
+        try:
+            check_still(address, self._outlet)
+            sock, is_connected = begin(address, port, self._outlet.sources[address.version])
+        except (OSError, AddressError) as error:
+            return self._race.failed(attempt.number, *failure_of(error), monotonic())
+        self._sockets[attempt.number] = sock
+        if is_connected:
+            return self._race.connected(attempt.number, monotonic())
+        if self._selector is None:
+            self._selector = _Selector()
+        self._selector.register(sock.fileno(), EVENT_WRITE, attempt.number)
+        return []
+
+    def _let_go(self, number: int) -> None:
+        sock = self._sockets.pop(number, None)
+        if sock is not None:
+            if self._selector is not None:
+                with suppress(KeyError):
+                    self._selector.unregister(sock.fileno())
+            sock.close()
+
+    def _close(self) -> None:
+        for job in self._jobs:
+            POOL.drop(job)
+        for number in list(self._sockets):
+            self._let_go(number)
+        if self._selector is not None:
+            self._selector.close()
+        waker, self._waker = self._waker, None
+        for end in waker or ():
+            end.close()
