@@ -23,7 +23,7 @@ import pytest
 from support.program import Dualstack, until
 
 BYTES = int(os.environ.get("DUALSTACK_TEST_BYTES", str(64 << 20)))
-CONNECTIONS = int(os.environ.get("DUALSTACK_TEST_CONNECTIONS", "600"))
+CONNECTIONS = int(os.environ.get("DUALSTACK_TEST_CONNECTIONS", "300"))
 IDLE = int(os.environ.get("DUALSTACK_TEST_IDLE", "2000"))
 
 LIMIT_S = 60 + BYTES / (20 << 20)

@@ -13,7 +13,7 @@ from dualstack.gateway.processes.channel import Channel, Frames, frames, packed,
 from dualstack.kernel.descriptor_passing import DESCRIPTORS_MAX
 from dualstack.kernel.unix_sockets import socket_pair
 
-Documents = st.lists(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=20), max_size=3), max_size=5)
+Documents = st.lists(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=20), max_size=2), max_size=3)
 
 
 @given(documents=Documents, size=st.integers(1, 40))
