@@ -225,7 +225,7 @@ class ListenError(_SystemError):
 
 
 class Step(Protocol):
-    """What happened at a time, as `core.steps.DialStep` has it."""
+    """What happened at a time, as `core.dial.steps.DialStep` has it."""
 
     @property
     def t_s(self) -> float:

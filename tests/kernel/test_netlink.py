@@ -1,4 +1,4 @@
-"""`kernel.netlink` and `kernel.scopes`: what the kernel refuses, and what it says oddly."""
+"""`kernel.netlink` and `kernel.zones`: what the kernel refuses, and what it says oddly."""
 
 import socket
 import struct

@@ -1,4 +1,4 @@
-"""A world in virtual time for `core.race`: scripted answers and hosts, exact times, every socket counted."""
+"""A world in virtual time for `core.dial.race`: scripted answers and hosts, exact times, every socket counted."""
 
 import errno
 import heapq

@@ -1,4 +1,4 @@
-"""`net.names`: the lookups' answers, limits and refusals, with resolvers that say what the test wants."""
+"""`net.names.getaddrinfo`: the lookups' answers, limits and refusals, with resolvers that say what the test wants."""
 
 import asyncio
 import errno

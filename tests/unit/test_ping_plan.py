@@ -1,4 +1,4 @@
-"""`core.ping_plan`: which addresses are pinged by which interface, and what cannot be meant."""
+"""`core.ping.plan`: which addresses are pinged by which interface, and what cannot be meant."""
 
 from math import inf, nan
 

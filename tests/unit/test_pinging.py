@@ -1,4 +1,5 @@
-"""`core.pinging` on a virtual clock: when probes go out, whose a reply is, what it all comes to, to the millisecond."""
+"""`core.ping.probes` on a virtual clock: when probes go out, whose a reply is, what it all comes to, to the
+millisecond."""
 
 import errno
 from collections.abc import Callable

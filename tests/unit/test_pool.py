@@ -1,4 +1,4 @@
-"""`net.pool`: blocking calls in threads that nobody waits for."""
+"""`net.names.thread_pool`: blocking calls in threads that nobody waits for."""
 
 import asyncio
 import os

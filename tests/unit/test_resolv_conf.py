@@ -1,4 +1,4 @@
-"""`core.resolv_conf`: the file as the C library reads it, and the full names that a name may mean."""
+"""`core.dial.resolv_conf`: the file as the C library reads it, and the full names that a name may mean."""
 
 import pytest
 

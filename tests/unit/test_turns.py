@@ -1,4 +1,4 @@
-"""`core.turns`: whose job begins next, and how many an asker may have stuck."""
+"""`core.dial.lookup_shares`: whose job begins next, and how many an asker may have stuck."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -147,7 +147,7 @@ def _has_way(family: int, host: str) -> bool:
 
 
 def system_name(platform: str = sys.platform) -> str:
-    """The name of a system in `core.stacks`, from what Python calls it: `freebsd` of `freebsd14`."""
+    """The name of a system in `core.oracle.systems`, from what Python calls it: `freebsd` of `freebsd14`."""
     name = re.sub(r"\d+$", "", platform)
     return _SYSTEMS.get(name, name)
 

@@ -174,7 +174,7 @@ def _restartable(sock: socket.socket, *, shared: bool) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     elif not shared:
         # There SO_REUSEADDR shares the port with anybody, and a socket that excludes excludes our own too
-        # (`core.windows_sharing`).
+        # (`core.oracle.reuse_windows`).
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
 
 

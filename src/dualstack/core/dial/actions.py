@@ -10,7 +10,7 @@ __all__ = ["Action", "Ask", "Attempt", "Memory", "Start", "Stop"]
 
 
 class Memory(Protocol):
-    """What earlier races taught; `core.history.History` is one."""
+    """What earlier races taught; `core.dial.history.History` is one."""
 
     def recalled(self, candidates: Sequence[Candidate], now: float) -> list[Candidate]:
         """The candidates, each with what is known of it."""

@@ -1,6 +1,6 @@
 """What Domino's documents say of notes.ini: the keys that bear on sockets, and the servers that listen on its ports.
 
-Each row names its source. What no document says is not here, and `core.domino` does not read it.
+Each row names its source. What no document says is not here, and `core.domino.meaning` does not read it.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 The file says who listens where, and never where a gateway's connections go: the targets are given. It says nothing of
 port numbers but NRPC's, of TLS, nor of links: Domino keeps those in its Directory, so numbers are the defaults of
-`core.domino_keys` unless given, and TLS is served where a target is given for it. Only what a document defines is
+`core.domino.keys` unless given, and TLS is served where a target is given for it. Only what a document defines is
 read; every other key is listed as not read. With IPv6 off, Domino would listen over IPv4 where an IPv6 address is
 written: here that is an error, as it is everywhere in this program (D6.1).
 """
@@ -24,7 +24,7 @@ __all__ = ["Domino", "Given", "domino"]
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the file does not say, by names of services: `nrpc`, and those of `core.domino_keys.SERVERS`.
+    """What the file does not say, by names of services: `nrpc`, and those of `core.domino.keys.SERVERS`.
 
     Args:
         targets: where the connections go.

@@ -1,8 +1,8 @@
 """The text of Domino's notes.ini as lines with keys and values, in the order of the file.
 
-It decides what is a setting and what is not, never what a setting means: that is `core.domino`. Keys do not mind
-case (the documents write `PORTS` and `Ports`, `TCPIP_TcpIpAddress` and `TCPIP_TCPIPADDRESS`), blanks around a key and
-a value do not count, `;` begins a comment line. A key that stands twice counts as its later line, and is told.
+It decides what is a setting and what is not, never what a setting means: that is `core.domino.meaning`. Keys do not
+mind case (the documents write `PORTS` and `Ports`, `TCPIP_TcpIpAddress` and `TCPIP_TCPIPADDRESS`), blanks around a key
+and a value do not count, `;` begins a comment line. A key that stands twice counts as its later line, and is told.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """A notes.ini as the gateway's own TOML, each part with the line that it came from beside it.
 
-Read back, it is the same configuration: what `core.domino` makes has no other keys than those written here.
+Read back, it is the same configuration: what `core.domino.meaning` makes has no other keys than those written here.
 """
 
 import re

@@ -71,7 +71,7 @@ class HostFacts:
     """The facts of one host at one moment.
 
     Args:
-        system: a name of `core.stacks`, such as `linux`.
+        system: a name of `core.oracle.systems`, such as `linux`.
         ipv6: whether IPv6 counts as on: AF_INET6 sockets can be made and an interface has an IPv6 address.
         why_no_ipv6: the reason where it does not.
         bindv6only: the default of IPV6_V6ONLY (Linux: net.ipv6.bindv6only).

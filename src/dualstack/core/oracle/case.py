@@ -90,7 +90,7 @@ class Case:
     """A question: these sockets on one port number, these steps in order, and who receives what then.
 
     Args:
-        stack: the system, a row of `core.stacks`.
+        stack: the system, a row of `core.oracle.systems`.
         proto: `tcp` or `udp`.
         sockets: the sockets, named by their index.
         steps: the calls in order.

@@ -1,8 +1,8 @@
 """Which bind or listen fails, which socket receives, where a call out goes: asked before anything is opened.
 
 The rules of one port number on one host. Linux is whole, with what depends on the order of earlier calls
-(`core.linux_tcp`, `core.linux_udp`). Of the other systems the rows of `core.stacks` are known; what they do not tell is
-`UNKNOWN`.
+(`core.oracle.linux_tcp`, `core.oracle.linux_udp`). Of the other systems the rows of `core.oracle.systems` are known;
+what they do not tell is `UNKNOWN`.
 
 Never opens a socket: `kernel.trial` holds these rules against the real kernel.
 """

@@ -1,7 +1,8 @@
-"""One port number on a system that is known by its rows in `core.stacks`: who is bound, and what nobody can tell.
+"""One port number on a system that is known by its rows in `core.oracle.systems`: who is bound, and what nobody can
+tell.
 
-Whether two sockets may stand side by side is the business of `core.sharing` and `core.windows_sharing`; here is the
-bookkeeping, and the rule that what depends on an unknown is unknown.
+Whether two sockets may stand side by side is the business of `core.oracle.reuse` and `core.oracle.reuse_windows`; here
+is the bookkeeping, and the rule that what depends on an unknown is unknown.
 """
 
 from collections.abc import Callable

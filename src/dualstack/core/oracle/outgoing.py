@@ -1,7 +1,7 @@
 """Where a connect or sendto goes: the errno, or the version of IP that leaves (Figures 12.3 and 12.4).
 
 What the socket alone decides, before any network answers: whether somebody is there to accept is not judged. On Linux
-the order of the tests is the kernel's; of the other systems the rows of `core.stacks` and RFC 3493 are known.
+the order of the tests is the kernel's; of the other systems the rows of `core.oracle.systems` and RFC 3493 are known.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
-"""When two sockets may have one address in common on the BSDs, macOS and illumos: the rows of `core.stacks`, applied.
+"""When two sockets may have one address in common on the BSDs, macOS and illumos: the rows of `core.oracle.systems`,
+applied.
 
 Two sockets are in one of five relations, and for each the row says what allows it. What no row tells is `UNKNOWN`:
 sockets of two users, mapped addresses beside others, UDP where TCP alone was read.

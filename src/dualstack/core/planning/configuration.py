@@ -1,6 +1,6 @@
 """What a user asks for, as values: named ports, services on them, links out of them (D2, D5).
 
-Texts are parsed before they come here. `core.planner` turns it into sockets, the gateway runs it.
+Texts are parsed before they come here. `core.planning.planner` turns it into sockets, the gateway runs it.
 """
 
 from dataclasses import dataclass, field, replace
@@ -133,7 +133,7 @@ class Service:
         proxy_in: prefixes of the senders whose connections begin with a PROXY header.
         proxy_out: the version of the PROXY header that the target gets; None sends none.
 
-    A forward proxy has rules in any case: see `core.forwarding`.
+    A forward proxy has rules in any case: see `core.access.forward_defaults`.
     """
 
     name: str

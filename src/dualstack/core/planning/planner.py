@@ -1,8 +1,7 @@
 """Ports and services to sockets: which are opened, in which order and why, and what will stand in their way.
 
-The six rules of `RULES` are HCL Domino's for which socket is created. What will stand in the way is `core.foreseen`'s.
-Nothing is opened and nothing looked up:
-names come in with the facts of the host.
+The six rules of `RULES` are HCL Domino's for which socket is created. What will stand in the way is
+`core.planning.conflicts`'s. Nothing is opened and nothing looked up: names come in with the facts of the host.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -46,7 +46,7 @@ def check(
 
     Args:
         config: what to plan.
-        system: a name of `core.stacks`; None is this host as it is.
+        system: a name of `core.oracle.systems`; None is this host as it is.
         lookup: whether names are looked up.
         timeout_s: for each name.
         tell: hears what is waited for.

@@ -1,6 +1,6 @@
 """Reads the gateway's file, whichever of the two kinds it is: its own TOML, or Domino's notes.ini (D9).
 
-What a notes.ini means is decided in `core.domino`; which kind a file is, in `core.notes_ini`.
+What a notes.ini means is decided in `core.domino.meaning`; which kind a file is, in `core.domino.notes_ini`.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,6 +1,6 @@
 """What may be in the gateway's TOML file: each key with its type, default and meaning.
 
-Shapes alone: `gateway.config.file` reads the file, and checks what a shape cannot say.
+Shapes alone: `gateway.config.toml` reads the file, and checks what a shape cannot say.
 """
 
 from collections.abc import Iterator, Mapping

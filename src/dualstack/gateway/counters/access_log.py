@@ -1,8 +1,8 @@
 """The access log: a line for each connection when it is over, as text or as JSON, every peer unmapped.
 
 On standard error, or in a file that is opened again on SIGHUP, so that logrotate(8) can move it. A thread writes whole
-lines at the file's end (`gateway.line_writer`): several processes can share it. What cannot be written is counted, and
-never in a connection's way.
+lines at the file's end (`gateway.counters.line_writer`): several processes can share it. What cannot be written is
+counted, and never in a connection's way.
 """
 
 import errno

@@ -1,7 +1,7 @@
 """The gateway's log on standard error: an event and its facts a line, as text or as JSON.
 
-Lines are written by a thread (`gateway.line_writer`): nobody waits for whoever reads them, or does not. What libraries
-have to say comes in the same form, and the same of it not more often than a few times in ten seconds.
+Lines are written by a thread (`gateway.counters.line_writer`): nobody waits for whoever reads them, or does not. What
+libraries have to say comes in the same form, and the same of it not more often than a few times in ten seconds.
 """
 
 import json

@@ -1,6 +1,6 @@
 """What passes through a service, counted: by port, by family of client and target, refusals by their rule.
 
-It is done for each connection, so it is a few additions and no text is made: `gateway.watch.picture` makes them when
+It is done for each connection, so it is a few additions and no text is made: `gateway.status.collect` makes them when
 somebody asks, and adds the bytes of links that are still open. What clients can multiply is kept in rings; rules are
 counted one by one up to a number, all others together.
 """

@@ -8,10 +8,10 @@ through `reach` after the lookup, and the address judged is the one that is sent
 by no rule, for they are no one target.
 
 An answer is let in from an address that was asked and is not forgotten yet, whatever its port (RFC 4787, REQ-8:
-address-dependent filtering); `reach` knows no ports either. Which target is forgotten, and when, `core.flows` decides.
-A datagram is relayed whole or dropped, and kept no longer than a lookup takes. What ICMP tells is not passed on, for
-the protocol has no words for it; an address that has answered nothing yet, and that it says nobody is at, is left for
-the next one of the name, which gets the datagram.
+address-dependent filtering); `reach` knows no ports either. Which target is forgotten, and when, `core.flow_table`
+decides. A datagram is relayed whole or dropped, and kept no longer than a lookup takes. What ICMP tells is not passed
+on, for the protocol has no words for it; an address that has answered nothing yet, and that it says nobody is at, is
+left for the next one of the name, which gets the datagram.
 """
 
 import errno

@@ -5,8 +5,8 @@
 - A request's head is there within a time, from the connection's begin or from the answer before, and an answer is taken
   within another.
 - So many connections and requests a second, whoever they are from: what it costs the relay beside it is bounded.
-- Descriptors of its own (`gateway.reserve`): a relay that has taken all others locks nobody out here, and a crowd here
-  takes none of the relay's.
+- Descriptors of its own (`gateway.listeners.reserve`): a relay that has taken all others locks nobody out here, and a
+  crowd here takes none of the relay's.
 
 asyncio's own server and uvicorn's have none of it: without a descriptor asyncio tries to accept as often as the backlog
 is long, each time with a trace in the log (Python 3.11 to 3.13).

@@ -398,7 +398,7 @@ class Gateway:
         return await in_slices(self._pictured())
 
     def snapshot(self) -> dict[str, object]:
-        """All that is counted and known of it, as JSON has it; `gateway.watch.totals` sums those of several workers."""
+        """All that is counted and known of it, as JSON has it; `status.aggregate` sums up several workers."""
         from dualstack.gateway.status.aggregate import as_document
         from dualstack.gateway.status.slices import at_once
 

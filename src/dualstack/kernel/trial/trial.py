@@ -2,7 +2,7 @@
 
 Each step is a call; each destination is then sent to and the socket that received is looked for; calls out go to two
 sinks, one of each family, so that it shows which version of IP left. Meant for a network namespace of its own where
-the case's addresses are (`kernel.arena`), in which nothing is lost or late.
+the case's addresses are (`kernel.trial.namespace`), in which nothing is lost or late.
 
 Makes thousands of sockets one after the other and leaves none: a client resets its connection, so that no port lingers.
 """

@@ -2,7 +2,7 @@
 
 A flow is a client and the address it asked, with a connected socket to the target of its own: the kernel gives it the
 target's answers alone, and the ICMP errors. An answer leaves from the address that was asked. Which flow there is room
-for, and when it is over, `core.flows` decides. A datagram is relayed whole or dropped, never split and never kept
+for, and when it is over, `core.flow_table` decides. A datagram is relayed whole or dropped, never split and never kept
 longer than a lookup takes; what is dropped is counted.
 
 A target without a handshake tells little: an address that says by ICMP that nobody is there, before it has answered
@@ -430,7 +430,7 @@ class DatagramPlane:
 
     def _expire(self, relay: Relay) -> None:
         relay.alarm = None
-        # What came in a pause of the process is no silence: as in `dataplane.plane`.
+        # What came in a pause of the process is no silence: as in `relay.stream.data_plane`.
         self._watcher.look()
         self._look_at_clock()
         for flow in relay.table.expired(self._now):
