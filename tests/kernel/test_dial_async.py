@@ -9,13 +9,14 @@ import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 
 import dualstack
 from dualstack import Dialer, DialError, DialRefused, DialTimedOut
 from support.dialling import Resolver, Servers, descriptors, nothing_left_open
+from support.free_port import free_port
 from support.tls import client_context, server_context
 
 # By hand, with more of it: DUALSTACK_TEST_DIALS=10000 pytest tests/kernel/test_dial_async.py
@@ -83,16 +84,13 @@ async def _greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 @asynccontextmanager
 async def greeter(*addresses: str, ssl: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """Servers that say hello, on one port number."""
-
-    listening: list[asyncio.Server] = []
-    port = 0
-    for address in addresses:
-        listening.append(await asyncio.start_server(_greet, address, port, ssl=ssl))
-        port = listening[0].sockets[0].getsockname()[1]
-    yield port
-    for server in listening:
-        server.close()
-        await server.wait_closed()
+    port = free_port()
+    async with AsyncExitStack() as stack:
+        for address in addresses:
+            server = await asyncio.start_server(_greet, address, port, ssl=ssl)
+            stack.push_async_callback(server.wait_closed)
+            stack.callback(server.close)
+        yield port
 
 
 async def hello(port: int, host: str = "tls.example", **options: object) -> tuple[bytes, str]:
