@@ -129,8 +129,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 def owner_here(directory: Path, watch: Watch) -> Start:
     def start(*argv: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            # A shell's background ignores SIGINT and SIGQUIT, and so would all below.
-            ["env", "--default-signal", sys.executable, *argv],
+            [sys.executable, *argv],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
