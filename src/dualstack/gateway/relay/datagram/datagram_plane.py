@@ -430,7 +430,7 @@ class DatagramPlane:
 
     def _expire(self, relay: Relay) -> None:
         relay.alarm = None
-        # What came in a pause of the process is no silence: as in `dataplane.plane`.
+        # What came in a pause of the process is no silence: as in `stream.data_plane`.
         self._poller.look()
         self._look_at_clock()
         for flow in relay.table.expired(self._now):
