@@ -16,8 +16,8 @@ __all__ = ["EngineLink", "LinkEngine"]
 class LinkEngine(SideEngine, Protocol):
     """What a link asks of its engine."""
 
-    def settle(self, side: Side, /) -> None:
-        """Tell `side` of the events of its socket from now on."""
+    def settle(self, up: Side, down: Side, /) -> None:
+        """Tell each side of the events of its socket from now on."""
         ...
 
     def remind(self, link: Link, delay_s: float, /) -> None:
@@ -49,8 +49,7 @@ class EngineLink(Link):
         down.other = up
         if first:
             up.hold(first)
-        self.engine.settle(up)
-        self.engine.settle(down)
+        self.engine.settle(up, down)
         self.engine.remind(self, self.idle_timeout_s)
         return up, down
 

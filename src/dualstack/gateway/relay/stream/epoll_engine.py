@@ -172,9 +172,10 @@ class Engine(DataPlane):
         self._place(fd, watcher)
         self._epoll.register(fd, EDGES)
 
-    def settle(self, side: Side) -> None:
-        """Tell `side` of the events of its socket from now on."""
-        self._place(side.fd, side)
+    def settle(self, up: Side, down: Side) -> None:
+        """Tell each side of the events of its socket from now on."""
+        self._place(up.fd, up)
+        self._place(down.fd, down)
 
     def wait_for_room(self, attempt: ConnectAttempt) -> None:
         """Have it try again when there are descriptors."""
