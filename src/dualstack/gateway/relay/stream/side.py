@@ -127,7 +127,7 @@ MODES: dict[TransferMode, dict[ModeEvent, TransferMode]] = {
 }
 # Where nothing is read, so that no read tells of an error.
 _UNREAD = frozenset({HOLDING, ENDED})
-# Where an edge of its own socket has it go on.
+# Where an end, an error or urgent data at its own socket has it go on, as IN does: `ready` writes that out.
 _GOES_ON = frozenset({READING, HOLDING})
 
 
@@ -190,7 +190,7 @@ class Side(Flow):
                 return
         if mask & _UNUSUAL:
             self._ready_and_more(mask)
-        elif mask & IN and self.state in _GOES_ON:
+        elif mask & IN and (self.state is READING or self.state is HOLDING):
             self.pump(until_told=False)
 
     def _ready_and_more(self, mask: int) -> None:
