@@ -7,7 +7,7 @@ import sys
 
 from dualstack.core.address.sockaddr import SockAddr
 from dualstack.gateway.relay.link import Hop, Link, Target
-from dualstack.gateway.relay.stream.data_plane import data_plane
+from dualstack.gateway.relay.stream.choose import data_plane
 
 
 class Open:

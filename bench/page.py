@@ -15,7 +15,7 @@ from dualstack.gateway.config.page_address import page_endpoints
 from dualstack.gateway.config.toml import parse
 from dualstack.gateway.counters.log import open_log
 from dualstack.gateway.processes.gateway import Gateway
-from dualstack.gateway.relay.stream.data_plane import data_plane
+from dualstack.gateway.relay.stream.choose import data_plane
 from dualstack.gateway.status.page.server import Page
 
 LONG_S = 0.015

@@ -14,7 +14,7 @@ from dualstack.gateway.config.page_address import page_endpoints  # noqa: E402
 from dualstack.gateway.config.toml import parse  # noqa: E402
 from dualstack.gateway.counters.log import open_log  # noqa: E402
 from dualstack.gateway.processes.gateway import Gateway  # noqa: E402
-from dualstack.gateway.relay.stream.data_plane import data_plane  # noqa: E402
+from dualstack.gateway.relay.stream.choose import data_plane  # noqa: E402
 from dualstack.gateway.status.page.server import Page  # noqa: E402
 from support.browser import Tab, chromium  # noqa: E402 - the tests have the driver
 

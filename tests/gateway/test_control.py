@@ -16,7 +16,7 @@ from dualstack.gateway.control.client import request
 from dualstack.gateway.control.server import Control
 from dualstack.gateway.counters.log import open_log
 from dualstack.gateway.processes.gateway import Gateway
-from dualstack.gateway.relay.stream.data_plane import data_plane
+from dualstack.gateway.relay.stream.choose import data_plane
 from support.command import Run
 
 CONFIG = """

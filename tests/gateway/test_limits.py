@@ -141,14 +141,14 @@ def test_a_client_that_resets_while_its_target_is_dialled_frees_its_place_at_onc
                 client = resetting(r.port("a"))
                 client.send(request or b"?")
                 await until(lambda: r.gateway.services["a"].connections == 1)
-                await until(lambda: any(watcher for watcher in r.gateway._plane._watchers if _is_leaving(watcher)))  # type: ignore[attr-defined]
+                await until(lambda: any(watcher for watcher in r.gateway._plane._watchers if _is_watched(watcher)))  # type: ignore[attr-defined]
                 client.close()
                 await ended(r, "a", 0)
                 (line,) = r.events.of("unreached")
                 assert "the client left" in str(line["why"])
 
-    def _is_leaving(watcher: object) -> bool:
-        return type(watcher).__name__ == "Leaving"
+    def _is_watched(watcher: object) -> bool:
+        return type(watcher).__name__ == "ResetWatch"
 
     run(scenario)
 

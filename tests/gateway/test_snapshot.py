@@ -186,7 +186,7 @@ def test_a_lack_of_descriptors_is_told() -> None:
     async def scenario() -> None:
         async with running(service("a")) as r:
             assert (seen(r).short_now, seen(r).shortages) == (0, 0)
-            r.gateway.shortage.met()
+            r.gateway.reserve.met_shortage()
             assert (seen(r).short_now, seen(r).shortages) == (1, 1)
             assert "dualstack_descriptors_short 1.0" in exposition(seen(r))[0].decode()
 

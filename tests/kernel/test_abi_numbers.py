@@ -11,8 +11,7 @@ HEADERS = Path("/usr/include")
 
 # (module, its name, the header's name, value, header)
 NUMBERS = [
-    ("attempts", "_IP_BIND_ADDRESS_NO_PORT", "IP_BIND_ADDRESS_NO_PORT", 24, "linux/in.h"),
-    ("streams", "_IP_BIND_ADDRESS_NO_PORT", "IP_BIND_ADDRESS_NO_PORT", 24, "linux/in.h"),
+    ("socket_options", "IP_BIND_ADDRESS_NO_PORT", "IP_BIND_ADDRESS_NO_PORT", 24, "linux/in.h"),
     ("facts", "_NETLINK_ROUTE", "NETLINK_ROUTE", 0, "linux/netlink.h"),
     ("facts", "_RTM_GETADDR", "RTM_GETADDR", 22, "linux/rtnetlink.h"),
     ("facts", "_IFA_ADDRESS", "IFA_ADDRESS", 1, "linux/if_addr.h"),

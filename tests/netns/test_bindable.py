@@ -119,7 +119,7 @@ def what_the_gateway_does(texts: list[str]) -> list[str | None]:
     from dualstack.gateway.config.toml import parse
     from dualstack.gateway.counters.log import Log, open_log
     from dualstack.gateway.processes.gateway import Gateway
-    from dualstack.gateway.relay.stream.data_plane import data_plane
+    from dualstack.gateway.relay.stream.choose import data_plane
 
     async def opened(text: str, log: Log) -> str | None:
         gateway = Gateway(parse(text, "cell.toml"), data_plane(asyncio.get_running_loop()), log)

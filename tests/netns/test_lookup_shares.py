@@ -23,7 +23,7 @@ def crowd(resolver: str, clients: int, each: int) -> dict[str, list[str]]:  # no
     from dualstack.gateway.config.toml import parse
     from dualstack.gateway.counters.log import Log
     from dualstack.gateway.processes.gateway import Gateway
-    from dualstack.gateway.relay.stream.data_plane import data_plane
+    from dualstack.gateway.relay.stream.choose import data_plane
     from dualstack.lab.zone import Zone
 
     zone = Zone({"good": ("127.0.0.1",), "fine": ("127.0.0.1",)})

@@ -9,7 +9,7 @@ from typing import Self
 from dualstack.gateway.config.toml import parse
 from dualstack.gateway.counters.log import Log
 from dualstack.gateway.processes.gateway import Gateway
-from dualstack.gateway.relay.stream.data_plane import data_plane
+from dualstack.gateway.relay.stream.choose import data_plane
 
 SOON = 10.0
 

@@ -15,7 +15,7 @@ from dualstack.gateway.control.server import Control
 from dualstack.gateway.counters.log import open_log
 from dualstack.gateway.demo import FAMILIES, LOOPBACK, Box, boxes, demo_configuration, demo_servers
 from dualstack.gateway.processes.gateway import Gateway
-from dualstack.gateway.relay.stream.data_plane import data_plane
+from dualstack.gateway.relay.stream.choose import data_plane
 
 if TYPE_CHECKING:
     from rich.text import Text

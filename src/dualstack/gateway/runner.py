@@ -23,7 +23,7 @@ from dualstack.gateway.processes.interface import Beside, Served
 from dualstack.gateway.processes.notify import Notifier
 from dualstack.gateway.processes.preload import become, import_what_is_needed_later, raise_descriptor_limit
 from dualstack.gateway.processes.upgrade import Heritage, Predecessor, Successor
-from dualstack.gateway.relay.stream.data_plane import data_plane
+from dualstack.gateway.relay.stream.choose import data_plane
 from dualstack.gateway.status.snapshot import Snapshot
 from dualstack.kernel.ourselves import our_command_again
 from dualstack.net.signals import hold_back, on_signals

@@ -14,6 +14,7 @@ from dualstack.core.address.address import Address, SocketTuple
 from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.core.dial.egress import FROM_ANYWHERE, Source
 from dualstack.errors import AddressError
+from dualstack.kernel.socket_options import IP_BIND_ADDRESS_NO_PORT, keep_to_interface
 from dualstack.kernel.zones import address_in
 
 __all__ = ["begin", "connect", "failure_of", "interface_names", "sockaddr_of", "socket_pair", "source_of"]
@@ -22,8 +23,6 @@ _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY})
 # Linux answers a second connect(2) with how the first stands; elsewhere that may be an error of its own.
 _CAN_ASK_AGAIN = sys.platform == "linux"
-# linux/in.h; Python names it from 3.12 on.
-_IP_BIND_ADDRESS_NO_PORT = 24
 # RFC 863; a datagram socket that is connected sends nothing.
 _DISCARD = 9
 
@@ -103,17 +102,14 @@ def socket_pair() -> tuple[socket.socket, socket.socket]:
 
 def _bind(sock: SocketType, version: int, source: Source) -> None:
     if source.interface is not None:
-        if not hasattr(socket, "SO_BINDTODEVICE"):
-            raise OSError(errno.EOPNOTSUPP, f"this system cannot bind a socket to {source.interface}")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, source.interface.encode() + b"\0")
+        keep_to_interface(sock, source.interface)
     for level, option, value in source.options:
         sock.setsockopt(level, option, value)
     if source.address is None and not source.port:
         return
     if not source.port:
-        # The port is chosen at connect, for this one peer: 28,000 connections a peer, not in all.
         with suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+            sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
     elif sys.platform != "win32":
         # Another attempt of the same race may have the port already; on Windows this would let strangers in.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -20,6 +20,7 @@ from socket import SocketType
 
 from dualstack.core.address.address import Address, SocketTuple
 from dualstack.core.address.sockaddr import SockAddr
+from dualstack.kernel.socket_options import keep_to_interface
 from dualstack.kernel.zones import scoped_address
 
 __all__ = [
@@ -230,7 +231,7 @@ def unconnected(family: int, source: SockAddr | None = None, interface: str | No
         if family == socket.AF_INET6:
             sock.setsockopt(_IPV6, socket.IPV6_V6ONLY, 1)
         if interface is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
+            keep_to_interface(sock, interface)
         if source is not None:
             sock.bind(source)
     except BaseException:

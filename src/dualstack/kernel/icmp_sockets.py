@@ -24,6 +24,7 @@ from typing import Self
 from dualstack.core.address.address import Address
 from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.errors import AddressError
+from dualstack.kernel.socket_options import CAN_KEEP_TO_INTERFACE, keep_to_interface
 from dualstack.kernel.zones import scoped_address
 
 __all__ = ["EchoSocket", "Message", "QueuedError", "open_echo_socket"]
@@ -302,9 +303,8 @@ def _choose_way(sock: socket.socket, target: Address, interface: int, hop_limit:
 
 
 def _bind_to_interface(sock: socket.socket, target: Address, interface: int) -> None:
-    if hasattr(socket, "SO_BINDTODEVICE"):
-        # No right is needed for the first device of a socket, from Linux 5.7 on.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, socket.if_indextoname(interface).encode() + b"\0")
+    if CAN_KEEP_TO_INTERFACE:
+        keep_to_interface(sock, socket.if_indextoname(interface))
     elif not target.is_multicast:
         raise OSError(errno.EOPNOTSUPP, "this system cannot bind a socket to an interface")
     elif target.version == 6:

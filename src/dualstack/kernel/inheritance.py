@@ -11,7 +11,7 @@ from dualstack.core.planning.inherited import Inherited
 from dualstack.errors import ListenError
 from dualstack.kernel.zones import address_in
 
-__all__ = ["adopt", "adopt_any", "describe_inherited", "place_descriptors", "share_port"]
+__all__ = ["adopt", "adopt_any", "describe_inherited", "place_descriptors"]
 
 _PROTOCOLS = {socket.SOCK_STREAM: "tcp", socket.SOCK_DGRAM: "udp"}
 # asm-generic/socket.h; Python names it on Linux alone.
@@ -67,11 +67,6 @@ def describe_inherited(sock: socket.socket, name: str = "") -> Inherited:
     v6only = bool(sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)) if is_ipv6 else None
     family = 6 if is_ipv6 else 4
     return Inherited(sock.fileno(), name, _PROTOCOLS[sock.type], family, address_in(where), where[1], v6only)
-
-
-def share_port(sock: socket.socket) -> None:
-    """Let further sockets of ours stand beside it: SO_REUSEPORT is read live (Linux: inet_csk_bind_conflict)."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 
 
 def place_descriptors(descriptors: Sequence[int], first: int) -> None:

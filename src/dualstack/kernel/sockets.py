@@ -20,6 +20,7 @@ from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import ListenError
 from dualstack.kernel.backlog import BACKLOG
 from dualstack.kernel.datagrams import make_room, tell_who_was_asked
+from dualstack.kernel.socket_options import keep_to_interface, share_port
 
 __all__ = [
     "KEEPS_ITS_PORT",
@@ -98,11 +99,11 @@ def _open_one(spec: SocketSpec, port: int, backlog: int, *, first: bool, wanted:
             sock = undo.enter_context(socket.socket(family, kind, protocol))
             _set_options(sock, spec)
             if spec.shared and not first:
-                _share(sock)
+                share_port(sock)
             with _chosen_port(spec, port) as number:
                 sock.bind(socket_tuple(spec, number))
             if spec.shared and first:
-                _share(sock)
+                share_port(sock)
             if spec.proto == "tcp":
                 sock.listen(backlog)
         except OSError as error:
@@ -152,9 +153,7 @@ def _set_options(sock: socket.socket, spec: SocketSpec) -> None:
     if spec.freebind:
         _bind_freely(sock)
     if spec.interface is not None:
-        if not hasattr(socket, "SO_BINDTODEVICE"):
-            raise OSError(errno.EOPNOTSUPP, f"this system cannot bind a socket to {spec.interface}")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, spec.interface.encode() + b"\0")
+        keep_to_interface(sock, spec.interface)
 
 
 # linux/in.h, linux/in6.h; Python names neither.
@@ -176,12 +175,6 @@ def _restartable(sock: socket.socket, *, shared: bool) -> None:
         # There SO_REUSEADDR shares the port with anybody, and a socket that excludes excludes our own too
         # (`core.oracle.reuse_windows`).
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-
-
-def _share(sock: socket.socket) -> None:
-    """Let another of our own sockets stand beside `sock`; on Windows any may, as long as none excludes."""
-    if sys.platform != "win32":
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 
 
 def socket_tuple(spec: SocketSpec, port: int) -> tuple[str, int] | tuple[str, int, int, int]:

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from dualstack.gateway.relay.stream.asyncio_relay import ProtocolRelay
-from dualstack.gateway.relay.stream.data_plane import data_plane
+from dualstack.gateway.relay.stream.choose import data_plane
 from dualstack.gateway.relay.stream.epoll_engine import Engine
 
 ELSEWHERE = """
@@ -25,7 +25,7 @@ for module, names in {{
     for name in names:
         delattr(module, name)
 sys.modules["fcntl"] = None
-from dualstack.gateway.relay.stream import asyncio_relay, data_plane, epoll_engine
+from dualstack.gateway.relay.stream import asyncio_relay, choose, epoll_engine
 """
 
 

@@ -110,7 +110,7 @@ async def test_small_messages_after_a_bulk_transfer_go_through_no_pipe(world: Wo
         assert await world.read(server, 5) == b"small"
     (link,) = world.plane.links
     assert isinstance(link.client, side.Side)
-    assert link.client.means is side.Means.COPY
+    assert link.client.mode is side.TransferMode.COPY
 
 
 async def test_an_urgent_mark_in_a_bulk_transfer_does_not_hold_it_up(world: World) -> None:

@@ -83,9 +83,9 @@ class Host:
     """A host in memory: its stack decides what its sockets may do. It is alone until it is put on a `Network`.
 
     Args:
-        os: a system of `core.stacks`.
+        os: a system of `core.oracle.systems`.
         ipv4: its IPv4 addresses, or none.
-        ipv6: likewise.
+        ipv6: its IPv6 addresses, or none.
         names: what lookups find it by; the first is what it is called in steps.
         bindv6only: the default of IPV6_V6ONLY where that is a setting.
     """
@@ -108,7 +108,7 @@ class Host:
         self.local = frozenset(self.addresses) | {_LOOPBACK[each.version] for each in self.addresses}
         self.network = Network()
         self.network.add(self)
-        self._ports: dict[tuple[str, int], PortNumber] = {}
+        self._ports: dict[tuple[str, int], PortNumber[Socket]] = {}
         self._next = _FIRST_EPHEMERAL
 
     def socket(
@@ -151,7 +151,7 @@ class Host:
         self.network.note(self.name, f"asks for {asked} records of {name} and finds {', '.join(map(str, found))}")
         return found
 
-    def port(self, proto: str, number: int) -> "PortNumber":
+    def port(self, proto: str, number: int) -> PortNumber[Socket]:
         """The sockets of one port number."""
         return self._ports.setdefault((proto, number), PortNumber(self, proto))
 

@@ -3,18 +3,15 @@
 import errno
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from dualstack.core.address.address import Address, AddressLike
-from dualstack.core.oracle.case import Call, Case, Receiver, Sock, Step
+from dualstack.core.oracle.case import Call, Receiver, Sock, Step
 from dualstack.core.oracle.oracle import predict
-from dualstack.core.simulation.port import PortNumber, says
+from dualstack.core.simulation.port import HostRules, PortNumber, case_on, says
 from dualstack.errors import refusal
 
-if TYPE_CHECKING:
-    from dualstack.core.simulation.host import Host
-
-__all__ = ["ANY", "ETHERTYPES", "Frame", "Peer", "Socket"]
+__all__ = ["ANY", "ETHERTYPES", "Frame", "Peer", "Socket", "Station", "Wire"]
 
 ETHERTYPES = {4: 0x0800, 6: 0x86DD}
 ANY = {4: Address("0.0.0.0"), 6: Address("::")}
@@ -44,13 +41,50 @@ class Peer:
     port: int
 
 
+class Wire(Protocol):
+    """What a socket asks of the network: to write down what passes, and who has an address."""
+
+    frames: list[Frame]
+
+    def note(self, host: str, text: str) -> None:
+        """Write a step down."""
+        ...
+
+    def owner(self, address: Address) -> "Station | None":
+        """The host that has `address`."""
+        ...
+
+
+class Station(HostRules, Protocol):
+    """What a socket asks of its host."""
+
+    name: str
+
+    @property
+    def network(self) -> Wire:
+        """What it is on."""
+        ...
+
+    def port(self, proto: str, number: int) -> "PortNumber[Socket]":
+        """The sockets of one port number."""
+        ...
+
+    def free_port(self) -> int:
+        """A port number that nobody has."""
+        ...
+
+    def source(self, version: int) -> Address:
+        """Its own address of a family to send from, or ENETUNREACH."""
+        ...
+
+
 class Socket:
     """A socket of a host in memory; the names of its calls are those of `socket.socket`.
 
     Nothing blocks: what would wait raises `BlockingIOError`.
     """
 
-    def __init__(self, host: "Host", proto: str, asked: Sock) -> None:
+    def __init__(self, host: Station, proto: str, asked: Sock) -> None:
         self.host = host
         self.proto = proto
         self.asked = asked
@@ -212,18 +246,10 @@ class Socket:
         """The version of IP, the source and the destination of what leaves."""
         if self.other_end is not None:
             raise refusal("EISCONN", "the socket is connected")
-        done = [Step("bind", 0)] if self.name is not None else []
-        case = Case(
-            self.host.stack,
-            self.proto,
-            (self.asked,),
-            (*done, Step("listen", 0)) if self._listens else tuple(done),
-            bindv6only=self.host.bindv6only,
-            ipv6=self.host.has_ipv6,
-            local=self.host.local,
-            calls=(Call(0, op, to.version, to),),
-        )
-        (outcome,) = predict(case).calls
+        done = {"bind": self.name is not None, "listen": self._listens}
+        steps = (Step(what, 0) for what, is_done in done.items() if is_done)
+        call = Call(0, op, to.version, to)
+        (outcome,) = predict(case_on(self.host, self.proto, (self.asked,), steps, calls=(call,))).calls
         if outcome.wire is None:
             raise says(self.host, outcome.errno, f"{op} to {to}: {outcome.why}")
         wire = outcome.wire
@@ -232,7 +258,7 @@ class Socket:
         own = target if target.is_loopback else self.host.source(wire)
         return wire, own if mine.is_unspecified else mine, target
 
-    def _at(self, target: Address, port: int) -> "PortNumber":
+    def _at(self, target: Address, port: int) -> PortNumber["Socket"]:
         host = self.host if target.is_loopback else self.host.network.owner(target)
         if host is None:
             raise refusal("EHOSTUNREACH", f"no host has {target}")

@@ -32,8 +32,8 @@ from dualstack.core.address.sockaddr import SockAddr
 from dualstack.core.pace import Pace
 from dualstack.gateway.counters.log import Log
 from dualstack.gateway.counters.repeats import Repeats
-from dualstack.gateway.listeners.reserve import Reserve
 from dualstack.gateway.processes.preload import descriptor_limit
+from dualstack.kernel.kept_descriptors import KeptDescriptors
 
 __all__ = ["Application", "Bounds", "HttpListener"]
 
@@ -99,7 +99,7 @@ class HttpListener:
         self._log = log
         self._repeats = Repeats(self._loop, listener=name)
         self._sockets = sockets
-        self._reserve = Reserve(self.bounds.connections)
+        self._reserve = KeptDescriptors(self.bounds.connections)
         self._accepting = Pace(bounds.connections_per_s, _AT_ONCE_S * bounds.connections_per_s)
         requests = Pace(bounds.requests_per_s, _AT_ONCE_S * bounds.requests_per_s)
 

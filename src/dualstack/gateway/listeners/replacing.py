@@ -11,6 +11,7 @@ from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import ListenError
 from dualstack.gateway.listeners.named_port import Listening
 from dualstack.gateway.listeners.planes import Ears
+from dualstack.kernel.socket_options import share_port
 
 __all__ = ["let_share", "open_in_place", "opened_anew"]
 
@@ -48,7 +49,7 @@ def opened_anew(opened: Mapping[SocketSpec, socket.socket]) -> set[tuple[object,
 
 
 def let_share(listening: Listening, specs: Sequence[SocketSpec]) -> None:
-    """A socket that stood alone gets company: SO_REUSEPORT is read live (Linux: inet_csk_bind_conflict)."""
+    """A socket that stood alone gets company, if `specs` have it shared."""
     spec = next(spec for spec in specs if spec.identity == listening.planned.identity)
     if spec.shared and listening.sock.fileno() >= 0:
-        listening.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        share_port(listening.sock)

@@ -14,7 +14,8 @@ from dualstack.core.planning.planner import Plan
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import ConfigError
 from dualstack.kernel.datagrams import tell_who_was_asked
-from dualstack.kernel.inheritance import describe_inherited, share_port
+from dualstack.kernel.inheritance import describe_inherited
+from dualstack.kernel.socket_options import share_port
 from dualstack.kernel.sockets import open_sockets
 
 __all__ = ["Supply", "held_ports"]

@@ -67,8 +67,8 @@ class Gateway:
         self.services: dict[str, RunningService] = {}
         self.total = Total(config.max_connections)
         self._plane = plane
-        self.shortage = plane.shortage
-        self.shortage.on_change = self._say_shortage
+        self.reserve = plane.reserve
+        self.reserve.on_change = self._say_shortage
         self._supply = supply or Supply()
         self.datagrams = DatagramPlane(asyncio.get_running_loop(), log)
         self._ears = Ears(plane, self.datagrams)
@@ -413,7 +413,7 @@ class Gateway:
             self.ports.values(),
             self._plane.links,
             self._history,
-            shortage=self.shortage,
+            reserve=self.reserve,
             started=self._started,
             loop_time=asyncio.get_running_loop().time(),
             lost=self._log.lost,

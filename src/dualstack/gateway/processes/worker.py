@@ -18,7 +18,7 @@ from dualstack.errors import ConfigError, ListenError
 from dualstack.gateway.counters.log import Log, open_log
 from dualstack.gateway.processes.channel import Channel, Document, unpacked
 from dualstack.gateway.processes.gateway import Gateway
-from dualstack.gateway.relay.stream.data_plane import data_plane
+from dualstack.gateway.relay.stream.choose import data_plane
 from dualstack.kernel.sockets import closed_socket
 
 __all__ = ["Share", "run_worker"]

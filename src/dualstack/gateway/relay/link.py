@@ -1,6 +1,6 @@
 """A link: a client, a server, and what is relayed between them. What the engine and a gate say to each other.
 
-Nothing here moves a byte: `engine` does over epoll, `protocol_relay` where there is none.
+Nothing here moves a byte: `stream.epoll_engine` does, and `stream.asyncio_relay` where there is no epoll.
 """
 
 from abc import ABC, abstractmethod

@@ -21,7 +21,7 @@ from dualstack.gateway.counters.tally import Book, Tally, Way
 from dualstack.gateway.listeners.named_port import NamedPort, PortState
 from dualstack.gateway.relay.datagram.counts import Counts
 from dualstack.gateway.relay.link import Link
-from dualstack.gateway.relay.stream.descriptor_reserve import Shortage
+from dualstack.gateway.relay.stream.descriptor_reserve import DescriptorReserve
 from dualstack.gateway.services.running_service import RunningService
 from dualstack.gateway.services.stream_gate import Door
 from dualstack.gateway.status import snapshot as to
@@ -47,7 +47,7 @@ def picture(
     links: Iterable[Link],
     history: SharedHistory,
     *,
-    shortage: Shortage,
+    reserve: DescriptorReserve,
     started: float,
     loop_time: float,
     lost: Mapping[str, int] = _NOTHING_LOST,
@@ -60,7 +60,7 @@ def picture(
         ports: by name.
         links: all that are open.
         history: the connector's.
-        shortage: of descriptors.
+        reserve: of descriptors; how often they were short.
         started: when the gateway began.
         loop_time: the clock of the links.
         lost: how many lines were lost, by log.
@@ -82,8 +82,8 @@ def picture(
         services=found,
         ports=said,
         history=_history(history),
-        short_now=int(shortage.is_on),
-        shortages=shortage.episodes,
+        short_now=int(reserve.is_short),
+        shortages=reserve.shortages,
         lost=[to.Lost(log, lines) for log, lines in lost.items()],
     )
 

@@ -43,7 +43,7 @@ async def reach(
         task.cancel()
 
     asker = Asker(policy.service.name, client_of(peer))
-    with plane.leaving(client, leave), asked_by(asker):
+    with plane.reset_watch(client, leave), asked_by(asker):
         try:
             return await _dial(target, policy, plane, book)
         except asyncio.CancelledError:

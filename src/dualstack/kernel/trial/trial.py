@@ -20,6 +20,7 @@ from typing import Self
 
 from dualstack.core.address.address import Address, SocketTuple
 from dualstack.core.oracle.case import SKIPPED, Call, CallOutcome, Case, Receiver, Skipped, Sock, Step
+from dualstack.kernel.socket_options import share_port
 from dualstack.kernel.trial.sinks import Sinks
 
 __all__ = ["Measurement", "Seen", "Trial"]
@@ -213,7 +214,7 @@ def _make(sock: Sock, proto: str) -> socket.socket:
     if sock.reuseaddr:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if sock.reuseport:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        share_port(made)
     return made
 
 

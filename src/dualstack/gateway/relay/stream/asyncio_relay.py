@@ -237,8 +237,8 @@ class ProtocolRelay(DataPlane):
 
     async def room(self) -> None:
         """Wait until there may be descriptors again, for one who found none."""
-        self.shortage.met()
-        self.shortage.let_go()
+        self.reserve.met_shortage()
+        self.reserve.let_go()
         await asyncio.sleep(_ROOM_RETRY_S)
 
     def _look_at(self, link: Link) -> None:
@@ -250,7 +250,7 @@ class ProtocolRelay(DataPlane):
     async def _until_all_is_kept(self) -> None:
         """Rest from accepting, until those who were accepted have what they need."""
         await asyncio.sleep(_ROOM_RETRY_S)
-        while not self.shortage.keep():  # noqa: ASYNC110 - nobody tells when there is room
+        while not self.reserve.keep():  # noqa: ASYNC110 - nobody tells when there is room
             await asyncio.sleep(_ROOM_RETRY_S)
 
     def _start(self, link: TransportLink, opening: Coroutine[None, None, None], bare: set[socket]) -> None:
@@ -266,7 +266,7 @@ class ProtocolRelay(DataPlane):
                 client, peer = await self._loop.sock_accept(sock)
             except OSError as error:
                 if error.errno in NO_ROOM:
-                    self.shortage.met()
+                    self.reserve.met_shortage()
                     await self._until_all_is_kept()
                 elif error.errno not in CONNECTION_LOST_IN_QUEUE:
                     self._accepting.pop(sock)

@@ -1,10 +1,9 @@
-"""The data plane as the gateway sees it: it accepts, connects and relays; gates decide who goes where.
+"""The stream plane as the gateway sees it: it accepts, connects and relays; gates decide who goes where.
 
 What the two planes share is here: the live links, the end of each, and draining.
 """
 
 import asyncio
-import select
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -15,26 +14,26 @@ from typing import TYPE_CHECKING
 from dualstack.core.address.sockaddr import SockAddr
 from dualstack.gateway.relay.link import Gate, Link, Reason, Target
 from dualstack.gateway.relay.stream.deadlines import Deadlines
-from dualstack.gateway.relay.stream.descriptor_reserve import Shortage
+from dualstack.gateway.relay.stream.descriptor_reserve import DescriptorReserve
 
 if TYPE_CHECKING:
     from dualstack.kernel.pipes import PipePool
 
-__all__ = ["DataPlane", "data_plane"]
+__all__ = ["DataPlane"]
 
 
 class DataPlane(ABC):
     """Accepts, connects and relays TCP and Unix stream connections on one asyncio loop.
 
     A listening socket stays its owner's; sockets of connections are the plane's once they are given to it. `now` is
-    the loop's time when the plane last had something to do, `shortage` what is known of descriptors that are short,
-    `pipes` what large amounts may go through, None where there are none.
+    the loop's time when the plane last had something to do, `reserve` what is kept and known where descriptors are
+    short, `pipes` what large amounts may go through, None where there are none.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.now = loop.time()
-        self.shortage = Shortage(loop)
+        self.reserve = DescriptorReserve(loop)
         self.pipes: PipePool | None = None
         self._links: set[Link] = set()
         self._deadlines: Deadlines[Link] = Deadlines()
@@ -90,7 +89,7 @@ class DataPlane(ABC):
         self._refresh()
         self._end(link, reason, link.errno)
 
-    def leaving(self, client: SocketType, action: Callable[[], object]) -> AbstractContextManager[object]:  # noqa: ARG002
+    def reset_watch(self, client: SocketType, action: Callable[[], object]) -> AbstractContextManager[object]:  # noqa: ARG002
         """Within this, `action` is called when `client` resets its connection, where the system tells.
 
         One who has sent its end may still wait for an answer: that is no leaving.
@@ -140,7 +139,7 @@ class DataPlane(ABC):
     @abstractmethod
     def close(self) -> None:
         """Stop accepting, abort every link, and keep no descriptor."""
-        self.shortage.close()
+        self.reserve.close()
         if self._alarm is not None:
             self._alarm.cancel()
 
@@ -218,14 +217,3 @@ class DataPlane(ABC):
 
     def _report(self, message: str, error: BaseException) -> None:
         self._loop.call_exception_handler({"message": message, "exception": error})
-
-
-def data_plane(loop: asyncio.AbstractEventLoop) -> DataPlane:
-    """The best data plane of this system: epoll and splice on Linux, asyncio's transports elsewhere."""
-    if hasattr(select, "epoll"):
-        from dualstack.gateway.relay.stream.epoll_engine import Engine
-
-        return Engine(loop)
-    from dualstack.gateway.relay.stream.asyncio_relay import ProtocolRelay
-
-    return ProtocolRelay(loop)

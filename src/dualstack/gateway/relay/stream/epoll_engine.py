@@ -17,18 +17,19 @@ from math import inf
 from socket import SocketType, socket
 
 from dualstack.core.address.sockaddr import SockAddr
-from dualstack.gateway.relay.link import Flow, Gate, Hop, Link, Reason, Target
-from dualstack.gateway.relay.stream.connecting import Leaving, Opening
+from dualstack.gateway.relay.link import Flow, Gate, Link, Reason, Target
+from dualstack.gateway.relay.stream.connecting import ConnectAttempt, ResetWatch
 from dualstack.gateway.relay.stream.data_plane import DataPlane
-from dualstack.gateway.relay.stream.listener import ACCEPTS, Listener, Watcher
-from dualstack.gateway.relay.stream.liveness import Pulse
-from dualstack.gateway.relay.stream.side import BUFFER_BYTES, IN, OUT, PRI, RDHUP, Side
+from dualstack.gateway.relay.stream.edges import EDGES, ERRORS_ALONE, IN, Watcher
+from dualstack.gateway.relay.stream.engine_link import EngineLink
+from dualstack.gateway.relay.stream.listener import ACCEPTS, Listener
+from dualstack.gateway.relay.stream.liveness import LivenessProbe
+from dualstack.gateway.relay.stream.side import BUFFER_BYTES, TRANSITIONS, TURN, Side
 from dualstack.kernel.pipes import Pipe, PipePool
-from dualstack.kernel.streams import CONNECTION_LOST_IN_QUEUE, NO_ROOM, accept, begin_connect, reset, without_delay
+from dualstack.kernel.streams import CONNECTION_LOST_IN_QUEUE, NO_ROOM, accept, reset, without_delay
 
-__all__ = ["Engine", "EngineLink"]
+__all__ = ["Engine"]
 
-_EDGES = IN | OUT | PRI | RDHUP | 1 << 31  # EPOLLET
 _ROUNDS = 4
 _EVENTS = 256
 _SWEEP_S = 4.0
@@ -36,46 +37,6 @@ _SWEEP_S = 4.0
 _ROOM_RETRY_S = 0.1
 # How many of those who wait for descriptors try again: a link that ends leaves two.
 _TRY_AGAIN = 2
-
-
-class EngineLink(Link):
-    """A link of the engine: first an opening, then two sides."""
-
-    __slots__ = ("engine", "opening")
-
-    def __init__(self, engine: "Engine", gate: Gate, peer: SockAddr, idle_timeout_s: float) -> None:
-        super().__init__(gate, peer, idle_timeout_s, engine.now)
-        self.engine = engine
-        self.opening: Opening | None = None
-
-    def join(self, client: SocketType, server: SocketType, first: bytes) -> tuple[Side, Side]:
-        """Make the two sides; `first` goes to the server before what the client sends."""
-        self.opening = None
-        self.active = self.engine.now
-        up = self.client = Side(client, self)
-        down = self.server = Side(server, self)
-        up.other = down
-        down.other = up
-        if first:
-            up.held = first
-            up.count = len(first)
-        self.engine.settle(up)
-        self.engine.settle(down)
-        self.engine.remind(self, self.idle_timeout_s)
-        return up, down
-
-    def ended(self) -> None:
-        """Both sides have sent their end."""
-        self.engine.finish(self, Reason.ENDED, 0, with_reset=False)
-
-    def broken(self, side: Side, errno: int | None) -> None:
-        """A side is gone; the other is reset."""
-        self.over(Reason.CLIENT_RESET if side is self.client else Reason.SERVER_RESET, errno or 0)
-
-    def over(self, reason: Reason, errno: int = 0) -> None:
-        """End it with a reset to whoever is still there."""
-        if self.reason is None:
-            self.engine.finish(self, reason, errno, with_reset=True)
 
 
 class Engine(DataPlane):
@@ -93,7 +54,7 @@ class Engine(DataPlane):
         self._epoll = select.epoll()
         self._watchers: list[Watcher | None] = []
         self._listeners: dict[int, Listener] = {}
-        self._waiting: deque[Opening] = deque()
+        self._waiting: deque[ConnectAttempt] = deque()
         self._waiting_for_room: deque[asyncio.Future[None]] = deque()
         self._dead: list[SocketType] = []
         self._in_round = False
@@ -135,8 +96,8 @@ class Engine(DataPlane):
         client.setblocking(False)
         link = EngineLink(self, gate, peer, target.idle_timeout_s)
         self._begin(link)
-        link.opening = Opening(self, link, client, target)
-        link.opening.start()
+        link.attempt = ConnectAttempt(self, link, client, target)
+        link.attempt.start()
         return link
 
     def relay(
@@ -158,23 +119,23 @@ class Engine(DataPlane):
         self._begin(link)
         for side in link.join(client, server, leftover):
             # What it has, and can take, already is the first edge.
-            self._epoll.register(side.fd, _EDGES)
+            self._epoll.register(side.fd, EDGES)
         return link
 
     async def room(self) -> None:
         """Wait until there may be descriptors again, for one who found none; new clients wait longer."""
         self._rest_from_accepting()
-        self.shortage.let_go()
+        self.reserve.let_go()
         turn = self._loop.create_future()
         self._waiting_for_room.append(turn)
         await turn
 
     @contextmanager
-    def leaving(self, client: SocketType, action: Callable[[], object]) -> Iterator[None]:
+    def reset_watch(self, client: SocketType, action: Callable[[], object]) -> Iterator[None]:
         """Within this, `action` is called when `client` resets its connection."""
         fd = client.fileno()
-        self._place(fd, Leaving(action))
-        self._epoll.register(fd, 1 << 31)  # errors are told without being asked for
+        self._place(fd, ResetWatch(action))
+        self._epoll.register(fd, ERRORS_ALONE)
         try:
             yield
         finally:
@@ -184,7 +145,7 @@ class Engine(DataPlane):
 
     async def beat(self) -> None:
         """Return once a round has told of an event made for it."""
-        await Pulse().seen_by(self)
+        await LivenessProbe().seen_by(self)
 
     def close(self) -> None:
         """Stop accepting, abort every link, and keep no descriptor."""
@@ -203,43 +164,30 @@ class Engine(DataPlane):
                 handle.cancel()
         super().close()
 
-    # What openings and sides ask for.
+    # What those that it tells of events ask for, by protocols of their own.
 
     def watch(self, sock: SocketType, watcher: Watcher) -> None:
         """Tell `watcher` of every edge of `sock`, until it is discarded."""
         fd = sock.fileno()
         self._place(fd, watcher)
-        self._epoll.register(fd, _EDGES)
+        self._epoll.register(fd, EDGES)
 
-    def dial(self, hop: Hop, watcher: Watcher) -> SocketType:
-        """Begin to connect, and tell `watcher` what becomes of it; raises as `begin_connect`."""
-        sock = begin_connect(hop.family, hop.address, hop.source, hop.interface)
-        try:
-            self.watch(sock, watcher)
-        except OSError:
-            self.discard(sock)
-            raise
-        return sock
+    def settle(self, up: Side, down: Side) -> None:
+        """Tell each side of the events of its socket from now on."""
+        self._place(up.fd, up)
+        self._place(down.fd, down)
 
-    def settle(self, side: Side) -> None:
-        """Tell `side` of the events of its socket from now on."""
-        self._place(side.fd, side)
-
-    def call_later(self, delay_s: float, action: Callable[[], None]) -> None:
-        """Do it then."""
-        self._loop.call_later(delay_s, action)
-
-    def wait_for_room(self, opening: Opening) -> None:
-        """Try again when there are descriptors."""
-        self.shortage.let_go()
-        self._waiting.append(opening)
+    def wait_for_room(self, attempt: ConnectAttempt) -> None:
+        """Have it try again when there are descriptors."""
+        self.reserve.let_go()
+        self._waiting.append(attempt)
         self._rest_from_accepting()
 
     def finish(self, link: EngineLink, reason: Reason, errno: int, *, with_reset: bool) -> None:
         """Let go of the link's sockets and pipes, and enter its end."""
-        if link.opening is not None:
-            link.opening.give_up()
-            link.opening = None
+        if link.attempt is not None:
+            link.attempt.give_up()
+            link.attempt = None
         for side in (link.client, link.server):
             if isinstance(side, Side):
                 self._let_go(side, with_reset=with_reset)
@@ -312,8 +260,8 @@ class Engine(DataPlane):
                     self._report("a connection failed", error)
         for _ in range(len(self.again)):
             side = self.again.popleft()
-            side.queued = False
             if side.link.reason is None:
+                side.state = TRANSITIONS[side.state][TURN]
                 try:
                     side.pump(until_told=True)
                 except Exception as error:  # noqa: BLE001 - nor are those in the queue
@@ -351,8 +299,8 @@ class Engine(DataPlane):
                 break
 
     def _look_at(self, link: Link) -> None:
-        if isinstance(link, EngineLink) and link.opening is not None:
-            link.opening.look()
+        if isinstance(link, EngineLink) and link.attempt is not None:
+            link.attempt.look()
         else:
             super()._look_at(link)
 
@@ -362,7 +310,7 @@ class Engine(DataPlane):
 
     def _rest_from_accepting(self) -> None:
         """Leave clients in their queues until there are descriptors: nobody is lost and nothing spins."""
-        self.shortage.met()
+        self.reserve.met_shortage()
         self.pipes.close()
         if self._rest is None:
             for fd in self._listeners:
@@ -376,9 +324,9 @@ class Engine(DataPlane):
         self._rest.cancel()
         self._rest = self._loop.call_later(_ROOM_RETRY_S, self._accept_again)
         for _ in range(len(self._waiting)):
-            self._waiting.popleft().attempt()
+            self._waiting.popleft().try_again()
         # Whoever accepts before all that is kept is there again could take what those who wait already need.
-        if self._waiting or self._let_others_try() or not self.shortage.keep():
+        if self._waiting or self._let_others_try() or not self.reserve.keep():
             return
         self._rest.cancel()
         self._rest = None

@@ -1,24 +1,21 @@
-"""Whoever the engine tells of events, and the first of them: a listening socket."""
+"""A listening socket in the engine: clients are let in by batches, so that those who are in have their turn too."""
 
 from socket import socket
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from dualstack.gateway.relay.link import Gate
 
-if TYPE_CHECKING:
-    from dualstack.gateway.relay.stream.epoll_engine import Engine
-
-__all__ = ["ACCEPTS", "Listener", "Watcher"]
+__all__ = ["ACCEPTS", "Acceptor", "Listener"]
 
 ACCEPTS = 32
 """How many clients are let in before the others have their turn."""
 
 
-class Watcher(Protocol):
-    """Whoever is told of a descriptor's events."""
+class Acceptor(Protocol):
+    """What a listener asks of its engine."""
 
-    def ready(self, descriptor: int, mask: int, /) -> None:
-        """Act on what epoll saw of it."""
+    def accept(self, listener: "Listener", limit: int, /) -> bool:
+        """Accept up to `limit` clients; whether there may be more."""
         ...
 
 
@@ -27,7 +24,7 @@ class Listener:
 
     __slots__ = ("_engine", "family", "gate", "sock")
 
-    def __init__(self, engine: "Engine", sock: socket, gate: Gate) -> None:
+    def __init__(self, engine: Acceptor, sock: socket, gate: Gate) -> None:
         self._engine = engine
         self.sock = sock
         self.family = sock.family
