@@ -1,12 +1,18 @@
 """`dualstack explain`: for people, for scripts, in batches, beside this kernel (X3, D7, D8)."""
 
+import inspect
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from dualstack.cli.explain import _MODES, _Shown, command
+from dualstack.core.explain.explain import Settings, explain
+from dualstack.core.explain.socket_text import Labelled, sockets_on
+from dualstack.core.oracle.systems import STACKS, Stack
 from dualstack.lab.network import why_no_network
 from support.command import Run
 
@@ -85,6 +91,70 @@ def test_a_configuration_is_explained_for_a_system(run: Run, tmp_path: Path) -> 
         "[::]:8080 v6only=1 reuseaddr",
         "0.0.0.0:8080 reuseaddr",
     ]
+
+
+READS = """
+import collections, json, sys
+from dualstack.cli import main
+import asyncio, dualstack.cli.explain, dualstack.cli.explanation, dualstack.gateway.config.notes_ini
+
+reads = collections.Counter()
+
+def count(event, arguments):
+    if event == "open" and str(arguments[0]).startswith(("/proc/", "/sys/")):
+        reads[arguments[0]] += 1
+    elif event == "socket.__new__":
+        reads["socket"] += 1
+
+sys.addaudithook(count)
+sys.argv[0] = "dualstack"
+try:
+    main()
+finally:
+    print(json.dumps(reads), file=sys.stderr)
+"""
+
+
+def reads(file: Path, ports: int, *more: str) -> dict[str, int]:
+    """What was asked of this host to explain a configuration of so many ports: files of its kernel, sockets made."""
+    services = (
+        f'[[services]]\nname = "{port}"\nlisten = "*:{port}"\nto = "127.0.0.1:80"\n' for port in range(1, ports + 1)
+    )
+    file.write_text("".join(services))
+    command = [sys.executable, "-c", READS, "explain", "--json", "--config", str(file), *more]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert len(json.loads(done.stdout)["ports"]) == ports
+    return json.loads(done.stderr)
+
+
+def test_the_host_is_read_once_however_many_ports_there_are(tmp_path: Path) -> None:
+    one, twenty = (reads(tmp_path / "gateway.toml", ports) for ports in (1, 20))
+    assert twenty == one
+    assert [times for what, times in one.items() if what != "socket"] in ([1], []), (
+        "whether IPv6 is on, where /proc tells"
+    )
+    # Of any host of another system it is known what it is; two sockets are asyncio's own.
+    assert reads(tmp_path / "gateway.toml", 20, "--os", "openbsd") == {"socket": 2}
+    assert one["socket"] == 3
+
+
+def test_each_system_is_asked_once_for_its_sockets() -> None:
+    asked: list[str] = []
+
+    def sockets(stack: Stack) -> tuple[Labelled, ...]:
+        asked.append(stack.name)
+        return sockets_on(stack, [f"*:{port}" for port in range(80, 100)])
+
+    assert len(explain(sockets, Settings(STACKS["linux"]))) == 20
+    assert sorted(asked) == sorted(STACKS)
+
+
+def test_a_mode_takes_what_the_table_says() -> None:
+    options = {parameter.name for parameter in command.params}
+    for mode in _MODES:
+        told = {*inspect.signature(mode.answer).parameters} - {"shown"}
+        assert told | (mode.takes & {*_Shown.__annotations__}) == mode.takes
+        assert {mode.option} | mode.takes <= options
 
 
 def test_a_figure_is_drawn_for_a_system(run: Run, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import doctest
 import json
 import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from html.parser import HTMLParser
@@ -21,7 +23,6 @@ from dualstack.gateway.config.toml import parse
 from dualstack.gateway.status.aggregate import as_document, total
 from dualstack.gateway.status.page import figures
 from dualstack.gateway.status.page.health import Level, verdict_on
-from dualstack.gateway.status.page.markup import element
 from dualstack.gateway.status.page.request_guard import HEADERS, Guard, Refused
 from dualstack.gateway.status.page.samples import EVERY_S, Sample, Watch
 from dualstack.gateway.status.page.server import Page
@@ -134,8 +135,12 @@ def test_hostile_texts_are_shown_and_never_made_into_markup() -> None:
     assert "img" not in {tag for tag, _ in document.tags}
 
 
-def test_an_attribute_cannot_be_left() -> None:
-    assert element("a", "x", title='"><b>') == '<a title="&quot;&gt;&lt;b&gt;">x</a>'
+def test_a_gateway_without_a_page_does_not_load_what_draws_one() -> None:
+    code = (
+        "import sys, dualstack.gateway.runner, dualstack.cli.serving; print(*{'jinja2', 'starlette'} & {*sys.modules})"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "\n"
 
 
 def test_reading_is_all_there_is() -> None:

@@ -12,11 +12,11 @@ import pytest
 
 from dualstack.core.planning.planner import RULES
 from dualstack.gateway.config.page_address import page_endpoints
-from dualstack.gateway.status.page.charts import share
 from dualstack.gateway.status.page.choice import ORDERS, Choice
+from dualstack.gateway.status.page.drawn import Drawn
+from dualstack.gateway.status.page.markup import templates
 from dualstack.gateway.status.page.pages import Pages
 from dualstack.gateway.status.page.samples import Sample, Watch
-from dualstack.gateway.status.page.sections import Drawn
 from dualstack.gateway.status.page.server import Page
 from dualstack.gateway.status.page.view import page, pieces
 from dualstack.gateway.status.slices import at_once, in_slices
@@ -129,7 +129,7 @@ def test_a_share_is_a_part_of_the_whole() -> None:
     assert 'width="25.00"' in document
     assert "75 %: 30 of 40" in document
     assert "25 %: 10 of 40" in document
-    assert 'width="0.00"' in share("none", "ipv4", 0, 0)
+    assert 'width="0.00"' in templates().get_template("charts.html").module.share("none", "ipv4", 0, 0)
 
 
 def test_an_address_that_is_an_example_says_so_and_a_rule_says_what_it_is() -> None:
@@ -148,7 +148,7 @@ def test_what_has_not_changed_is_not_drawn_again() -> None:
     drawn, made = Drawn(most=2), []
 
     def draw(name: str, value: Service) -> str:
-        return drawn.of("service", name, value, lambda: made.append(name) or name)  # type: ignore[func-returns-value, arg-type, return-value]
+        return drawn.of("service", name, value, lambda _value: made.append(name) or name)  # type: ignore[func-returns-value]
 
     assert [draw("a", MANY[0]), draw("a", MANY[0])] == ["a", "a"]
     assert made == ["a"]

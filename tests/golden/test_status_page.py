@@ -12,7 +12,7 @@ GOLDEN = Path(__file__).parent.parent / "data" / "status_page.html"
 def drawn() -> str:
     """The page, an element a line."""
     from dualstack.gateway.status.page.choice import Choice
-    from dualstack.gateway.status.page.sections import Drawn
+    from dualstack.gateway.status.page.drawn import Drawn
     from dualstack.gateway.status.page.view import pieces
     from support.rich_snapshot import rich, samples
 

@@ -32,9 +32,14 @@ SORTED = {"core.address.prefix.Prefix", "core.address.sockaddr.SocketAddress"}
 BY_NAME_ALONE = {"core.address.describe.Description", "core.oracle.systems.Stack", "net.dial.dialer.Dialer"}
 
 # Long, or secret.
-HIDDEN = {"core.planning.configuration.Configuration.ports_by_key", "core.planning.configuration.ForwardTarget.users"}
+HIDDEN = {
+    "core.planning.configuration.Configuration.compiled",
+    "core.planning.configuration.Configuration.ports_by_key",
+    "core.planning.configuration.ForwardTarget.users",
+}
 # What two that are alike may differ in.
 PASSED_OVER = {
+    "core.planning.configuration.Configuration.compiled",
     "core.planning.configuration.Configuration.ports_by_key",
     "core.planning.wildcard_split.Claim.name",
 }

@@ -10,7 +10,10 @@ __all__ = ["COMMAND", "HostileDirectory"]
 COMMAND = str(Path(sys.executable).with_name("dualstack"))
 """The command as it is installed; `python -m dualstack` takes what lies in the working directory by itself."""
 
-_OURS = ("dualstack", "click", "rich", "msgspec", "dns", "h11", "starlette", "uvicorn", "prometheus_client", "pyroute2")
+_OURS = (
+    *("dualstack", "click", "rich", "msgspec", "dns", "h11", "jinja2", "markupsafe", "starlette", "uvicorn"),
+    *("prometheus_client", "pyroute2"),
+)
 
 
 class HostileDirectory:

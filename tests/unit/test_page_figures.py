@@ -1,11 +1,14 @@
 """What the page writes: numbers and times at each of their edges, and charts to the digit."""
 
 import pytest
+from jinja2 import TemplateSyntaxError, UndefinedError
 
-from dualstack.gateway.status.page import charts, figures
-from dualstack.gateway.status.page.markup import Markup, around, element, joined
+from dualstack.gateway.status.page import figures
+from dualstack.gateway.status.page.digest import rates
+from dualstack.gateway.status.page.markup import templates
 from dualstack.gateway.status.snapshot import Dial, Try
 
+CHARTS = templates().get_template("charts.html").module
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 
 
@@ -104,7 +107,7 @@ def test_numbers_of_things_and_times_past() -> None:
 
 
 def test_lines_are_drawn_on_one_scale_from_zero() -> None:
-    drawn = charts.lines("Clients", [10.0, 20.0, 40.0], ("v4", [0.0, 5.0, 10.0]), ("v6", [10.0, 0.0, 2.5]))
+    drawn = CHARTS.lines("Clients", [10.0, 20.0, 40.0], [("v4", [0.0, 5.0, 10.0]), ("v6", [10.0, 0.0, 2.5])])
     four, six = "0.0,62.0 100.0,33.0 300.0,4.0", "0.0,4.0 100.0,62.0 300.0,47.5"
     assert drawn == (
         '<svg viewBox="0 0 300 64" preserveAspectRatio="none" role="img" aria-label="Clients" class="chart">'
@@ -118,11 +121,11 @@ def test_lines_are_drawn_on_one_scale_from_zero() -> None:
 
 
 def test_one_moment_is_a_level_line_nothing_is_none_and_zeros_are_the_ground() -> None:
-    assert 'points="0.0,4.0 300.0,4.0"' in charts.lines("x", [7.0], ("v4", [3.0]))
-    empty = charts.lines("x", [], ("v4", []))
+    assert 'points="0.0,4.0 300.0,4.0"' in CHARTS.lines("x", [7.0], [("v4", [3.0])])
+    empty = CHARTS.lines("x", [], [("v4", [])])
     assert "polyline" not in empty
-    assert 'points="0.0,62.0 300.0,62.0"' in charts.lines("x", [1.0, 2.0], ("v4", [0.0, 0.0]))
-    mixed = charts.lines("x", [1.0, 1.0], ("v4", [1.0, 2.0]))
+    assert 'points="0.0,62.0 300.0,62.0"' in CHARTS.lines("x", [1.0, 2.0], [("v4", [0.0, 0.0])])
+    mixed = CHARTS.lines("x", [1.0, 1.0], [("v4", [1.0, 2.0])])
     assert 'points="0.0,33.0 0.0,4.0"' in mixed
 
 
@@ -144,24 +147,34 @@ def test_a_race_is_drawn_on_one_scale_of_time() -> None:
         '<rect x="50.00" y="13" width="50.00" height="5" class="v4"></rect>'
         '<rect x="99.00" y="20" width="1.00" height="5" class="v6 lost"></rect>'
     )
-    assert charts.race("r", dial) == (
+    assert CHARTS.race("r", dial) == (
         f'<svg viewBox="0 0 100 27" preserveAspectRatio="none" role="img" aria-label="r" class="race">{bars}</svg>'
     )
-    assert 'viewBox="0 0 100 13"' in charts.race("r", Dial(0.0, "host:80"))
+    assert 'viewBox="0 0 100 13"' in CHARTS.race("r", Dial(0.0, "host:80"))
 
 
 def test_a_rate_is_of_the_time_between_and_never_below_nothing() -> None:
-    assert charts.rates([0.0, 2.0, 4.0, 5.0], [10, 20, 10, 13]) == [5.0, 5.0, 0.0, 3.0]
-    assert charts.rates([1.0], [7]) == [0.0]
-    assert charts.rates([], []) == []
-    assert charts.rates([1.0, 1.0], [1, 3]) == [2.0, 2.0]
+    assert rates([0.0, 2.0, 4.0, 5.0], [10, 20, 10, 13]) == [5.0, 5.0, 0.0, 3.0]
+    assert rates([1.0], [7]) == [0.0]
+    assert rates([], []) == []
+    assert rates([1.0, 1.0], [1, 3]) == [2.0, 2.0]
 
 
-def test_texts_are_escaped_and_what_was_made_here_is_taken_as_it_is() -> None:
-    made = element("p", "a < b & c", None, 7, [Markup("<b>x</b>"), "y"], class_="one", data_at='"', hidden=True)
-    assert made == '<p class="one" data-at="&quot;" hidden>a &lt; b &amp; c7<b>x</b>y</p>'
-    assert element("p", title=None, hidden=False) == "<p></p>"
-    assert [element(tag) for tag in ("input", "link", "meta", "div")] == ["<input>", "<link>", "<meta>", "<div></div>"]
-    assert joined("<", Markup("<")) == "&lt;<"
-    pieces = list(around("ul", (element("li", number) for number in range(2)), id="a"))
-    assert pieces == ['<ul id="a">', "<li>0</li>", "<li>1</li>", "</ul>"]
+def test_texts_are_escaped_in_attributes_too_and_what_a_template_made_is_taken_as_it_is() -> None:
+    draw = templates().from_string("<p class='{{ text }}'>\n  {{ text }}\n  {{ made }}{{ 7 }}\n</p>").render
+    made = templates().get_template("parts.html").module.code("a < b & c")
+    assert made == "<code>a &lt; b &amp; c</code>"
+    assert draw(text="""<'">""", made=made) == f"<p class='&lt;&#39;&#34;&gt;'>&lt;&#39;&#34;&gt;{made}7</p>"
+
+
+def test_a_value_that_is_missing_is_an_error_and_no_gap() -> None:
+    with pytest.raises(UndefinedError):
+        templates().from_string("{{ nothing }}").render()
+    with pytest.raises(UndefinedError):
+        templates().from_string("{{ lesson.nothing }}").render(lesson=Try("v6", "::1", 0.0))
+
+
+def test_an_error_names_its_line_though_no_line_break_is_drawn() -> None:
+    with pytest.raises(TemplateSyntaxError) as caught:
+        templates().from_string("<p>\n</p>\n{{ }}")
+    assert caught.value.lineno == 3

@@ -1,26 +1,23 @@
 """`dualstack explain`: what a system does with sockets, asked of the oracle or of the kernel (X3, N6, U3, U11)."""
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
 import click
 
 from dualstack.cli.batch import answer_lines, predicted
 from dualstack.cli.choices import OneOf
-from dualstack.cli.output import Seconds, json_option, print_document
-from dualstack.core.explain.explain import Settings, explain
-from dualstack.core.explain.socket_text import Labelled, sockets_on
+from dualstack.cli.output import Seconds, json_option
+from dualstack.core.explain.explain import Settings, SocketsOn, explain
+from dualstack.core.explain.socket_text import sockets_on
 from dualstack.core.explain.systems_page import systems_page
-from dualstack.core.oracle.systems import STACKS, Stack, stack_named
+from dualstack.core.oracle.systems import STACKS, stack_named
 from dualstack.core.simulation.figures import FIGURES
 from dualstack.errors import ExitCode
 from dualstack.kernel.facts import ipv6_status, system_name
 from dualstack.net.names.services import service_port
-
-if TYPE_CHECKING:
-    from dualstack.core.explain.explain import SocketsOn
 
 __all__ = ["command"]
 
@@ -61,57 +58,117 @@ Exit status: 0 all open, 1 one fails, or the kernel disagrees, or a line of a ba
 @click.option("--svg", metavar="FILE", help="Write the picture, or the figure, as SVG too.")
 @click.option("--systems", is_flag=True, help="Print what is known of each system, as Markdown.")
 @json_option()
-def command(
-    sockets: tuple[str, ...],
-    system: str | None,
-    bindv6only: bool,
-    no_ipv6: bool,
-    path: str | None,
-    live: bool,
-    batch: bool,
-    verifying: bool,
-    seconds: float | None,
-    everything: bool,
-    seed: int,
-    number: str | None,
-    svg: str | None,
-    systems: bool,
-    as_json: bool,
-) -> ExitCode:
+def command(**options: object) -> ExitCode:
     """Say what a system does with sockets: which bind fails, who receives, as whom a peer appears, and why."""
-    figure = number is not None
-    _check_modes(
-        sockets=bool(sockets), config=path is not None, batch=batch, verify=verifying, figure=figure, systems=systems
-    )
-    if (seconds is not None or everything) and not verifying:
-        raise click.UsageError("--seconds and --all go with --verify")
-    if seconds is not None and everything:
+    mode = _mode({name for name, value in options.items() if value not in {None, False, ()}})
+    return mode.answer(**{name: options[name] for name in mode.takes})
+
+
+class _Shown(TypedDict):
+    """What SOCKET... and --config take alike: on which system, and how the answer is shown."""
+
+    system: str | None
+    bindv6only: bool
+    no_ipv6: bool
+    live: bool
+    svg: str | None
+    as_json: bool
+
+
+def _sockets(*, sockets: Sequence[str], **shown: Unpack[_Shown]) -> ExitCode:
+    return _explain(lambda stack: sockets_on(stack, sockets, service_port), **shown)
+
+
+def _config(*, path: str, **shown: Unpack[_Shown]) -> ExitCode:
+    from dualstack.core.domino.meaning import Given
+    from dualstack.gateway.config.check import planned_sockets
+    from dualstack.gateway.config.notes_ini import load_either
+
+    return _explain(planned_sockets(load_either(path, Given()).configuration), **shown)
+
+
+def _batch(*, live: bool) -> ExitCode:
+    from dualstack.cli.live import beside_the_kernel
+
+    return answer_lines(sys.stdin.buffer, beside_the_kernel if live else predicted)
+
+
+def _verify(*, seconds: float | None, everything: bool, seed: int, as_json: bool) -> ExitCode:
+    from dualstack.cli.verify import verify
+
+    return verify(seconds=None if everything else seconds or 30.0, seed=seed, as_json=as_json)
+
+
+def _figure(*, number: str, system: str | None, svg: str | None, as_json: bool) -> ExitCode:
+    from dualstack.cli.figure import draw
+
+    return draw(number, stack_named(system or system_name()), svg=svg, as_json=as_json)
+
+
+def _systems() -> ExitCode:
+    click.echo(systems_page(), nl=False)
+    return ExitCode.YES
+
+
+@dataclass(frozen=True, slots=True)
+class _Mode:
+    """One thing that can be asked.
+
+    Args:
+        word: how a message calls it.
+        option: the one that asks for it.
+        takes: those that it is told; others change nothing, unless `_REFUSALS` has them.
+        answer: is called with what it takes.
+    """
+
+    word: str
+    option: str
+    takes: frozenset[str]
+    answer: Callable[..., ExitCode]
+
+
+_MODES = (
+    _Mode("SOCKET...", "sockets", frozenset({"sockets", *_Shown.__annotations__}), _sockets),
+    _Mode("--config FILE", "path", frozenset({"path", *_Shown.__annotations__}), _config),
+    _Mode("--batch", "batch", frozenset({"live"}), _batch),
+    _Mode("--verify", "verifying", frozenset({"seconds", "everything", "seed", "as_json"}), _verify),
+    _Mode("--figure", "number", frozenset({"number", "system", "svg", "as_json"}), _figure),
+    _Mode("--systems", "systems", frozenset(), _systems),
+)
+
+# An option that a mode does not take changes nothing, but for these: a whole minute, or a picture, would be missed.
+_REFUSALS = (
+    ({"seconds", "everything"}, "--seconds and --all go with --verify"),
+    ({"svg"}, "--svg goes with SOCKET..., --config or --figure"),
+)
+
+
+def _mode(given: set[str]) -> _Mode:
+    """The mode that these options ask for.
+
+    Raises:
+        click.UsageError: there is not one, or it does not take one of them.
+    """
+    modes = [mode for mode in _MODES if mode.option in given]
+    if len(modes) != 1:
+        raise click.UsageError(f"give one of: {', '.join(mode.word for mode in _MODES)}")
+    (mode,) = modes
+    if given >= {"seconds", "everything"} and mode.takes >= {"seconds", "everything"}:
         raise click.UsageError("--seconds and --all go not together: --all ends when every pair was held")
-    if svg is not None and (batch or verifying or systems):
-        raise click.UsageError("--svg goes with SOCKET..., --config or --figure")
-    if systems:
-        click.echo(systems_page(), nl=False)
-        return ExitCode.YES
-    if verifying:
-        from dualstack.cli.verify import verify
-
-        return verify(seconds=None if everything else seconds or 30.0, seed=seed, as_json=as_json)
-    if batch:
-        from dualstack.cli.live import beside_the_kernel
-
-        return answer_lines(sys.stdin.buffer, beside_the_kernel if live else predicted)
-    settings = _settings(system, bindv6only=bindv6only, no_ipv6=no_ipv6)
-    if number is not None:
-        from dualstack.cli.figure import draw
-
-        return draw(number, settings.stack, svg=svg, as_json=as_json)
-    return _explain(_asked(sockets, path), settings, live=live, svg=svg, as_json=as_json)
+    for options, why in _REFUSALS:
+        if given & options - mode.takes:
+            raise click.UsageError(why)
+    return mode
 
 
-def _check_modes(**given: bool) -> None:
-    modes = {"sockets": "SOCKET...", "config": "--config FILE"}
-    if sum(given.values()) != 1:
-        raise click.UsageError(f"give one of: {', '.join(modes.get(name, f'--{name}') for name in given)}")
+def _explain(asked: SocketsOn, **shown: Unpack[_Shown]) -> ExitCode:
+    from dualstack.cli.explanation import show
+
+    settings = _settings(shown["system"], bindv6only=shown["bindv6only"], no_ipv6=shown["no_ipv6"])
+    if shown["live"] and settings.stack.name != system_name():
+        raise click.UsageError(f"--live asks this kernel, which is no {settings.stack.title}")
+    explanations = explain(asked, settings)
+    return show(explanations, settings, live=shown["live"], svg=shown["svg"], as_json=shown["as_json"])
 
 
 def _settings(system: str | None, *, bindv6only: bool, no_ipv6: bool) -> Settings:
@@ -120,46 +177,3 @@ def _settings(system: str | None, *, bindv6only: bool, no_ipv6: bool) -> Setting
         return Settings(STACKS[system], bindv6only, not no_ipv6)
     default = ipv6_status().bindv6only
     return Settings(stack_named(system_name()), bindv6only or default, not no_ipv6)
-
-
-def _asked(texts: Sequence[str], path: str | None) -> "SocketsOn":
-    if path is None:
-        return lambda stack: sockets_on(stack, texts, service_port)
-    from dualstack.core.domino.meaning import Given
-    from dualstack.gateway.config.check import planned_sockets
-    from dualstack.gateway.config.notes_ini import load_either
-
-    config = load_either(path, Given()).configuration
-
-    def planned(stack: Stack) -> Sequence[Labelled]:
-        return planned_sockets(config, stack)
-
-    return planned
-
-
-def _explain(asked: "SocketsOn", settings: Settings, *, live: bool, svg: str | None, as_json: bool) -> ExitCode:
-    from dualstack.cli.explanation import explanation_document, picture, print_explanation
-
-    if live and settings.stack.name != system_name():
-        raise click.UsageError(f"--live asks this kernel, which is no {settings.stack.title}")
-    explanations = explain(asked, settings)
-    kernel = None
-    if live:
-        from dualstack.cli.live import ask_kernel
-
-        kernel = [ask_kernel(each.case) for each in explanations]
-    if svg is not None:
-        if len(explanations) != 1:
-            raise click.UsageError("--svg draws one port of one protocol: ask for the sockets of one")
-        Path(svg).write_text(picture(explanations[0], settings), encoding="utf-8")
-    if as_json:
-        documents = [explanation_document(each) for each in explanations]
-        for document, said in zip(documents, kernel or (), strict=False):
-            document.update({"kernel": said["kernel"], "differences": said["differences"]})
-        print_document({"os": settings.stack.name, "ports": documents})
-    else:
-        for place, each in enumerate(explanations):
-            print_explanation(each, settings, kernel[place] if kernel else None)
-    fails = any(outcome.errno is not None for each in explanations for outcome in each.outcomes)
-    disagrees = any(said["differences"] for said in kernel or ())
-    return ExitCode.NO if fails or disagrees else ExitCode.YES

@@ -1,21 +1,48 @@
 """How an explanation looks: the sockets, a picture of who reaches which as whom, other systems, the remedy."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
 from typing import cast
 
 import click
 
-from dualstack.cli.output import print_table
+from dualstack.cli.output import print_document, print_table
 from dualstack.core.explain.explain import Explanation, Settings
 from dualstack.core.explain.socket_text import Labelled
 from dualstack.core.explain.table_svg import table_svg
 from dualstack.core.oracle.case import UNKNOWN, Delivery, Outcome
 from dualstack.core.oracle.case_json import case_document, prediction_document
+from dualstack.errors import ExitCode
 
-__all__ = ["explanation_document", "picture", "print_explanation"]
+__all__ = ["show"]
 
 
-def explanation_document(explained: Explanation) -> dict[str, object]:
+def show(
+    explanations: Sequence[Explanation], settings: Settings, *, live: bool, svg: str | None, as_json: bool
+) -> ExitCode:
+    """Print them, with `live` beside what this kernel does; NO where a socket fails or the kernel says otherwise."""
+    kernel: Sequence[Mapping[str, object]] = ()
+    if live:
+        from dualstack.cli.live import ask_kernel
+
+        kernel = [ask_kernel(each.case) for each in explanations]
+    if svg is not None:
+        if len(explanations) != 1:
+            raise click.UsageError("--svg draws one port of one protocol: ask for the sockets of one")
+        Path(svg).write_text(_svg(explanations[0], settings), encoding="utf-8")
+    if as_json:
+        documents = [{**_document(each), **(said or {})} for each, said in zip_longest(explanations, kernel)]
+        print_document({"os": settings.stack.name, "ports": documents})
+    else:
+        for each, said in zip_longest(explanations, kernel):
+            _print(each, settings, said)
+    fails = any(outcome.errno is not None for each in explanations for outcome in each.outcomes)
+    disagrees = any(said["differences"] for said in kernel)
+    return ExitCode.NO if fails or disagrees else ExitCode.YES
+
+
+def _document(explained: Explanation) -> dict[str, object]:
     """What scripts read; `case` can be asked again with --batch."""
     answer = prediction_document(explained.case, explained.prediction)
     return {
@@ -48,7 +75,7 @@ def _errno(outcome: Outcome) -> str | None:
     return errno if errno is None or isinstance(errno, str) else errno.value
 
 
-def print_explanation(explained: Explanation, settings: Settings, kernel: Mapping[str, object] | None = None) -> None:
+def _print(explained: Explanation, settings: Settings, kernel: Mapping[str, object] | None) -> None:
     """Print it for people."""
     print_table(
         ("socket", "options", "receives", "opens", "why"),
@@ -67,7 +94,7 @@ def print_explanation(explained: Explanation, settings: Settings, kernel: Mappin
             click.echo(f"  {line}")
 
 
-def picture(explained: Explanation, settings: Settings) -> str:
+def _svg(explained: Explanation, settings: Settings) -> str:
     """Clients and sockets as SVG."""
     heads = ["client", *(each.label for each in explained.sockets), ""]
     fails = [

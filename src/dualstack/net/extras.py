@@ -20,6 +20,7 @@ PACKAGES = {
     "cli": {"click": "click", "rich": "rich"},
     "gateway": {
         "h11": "h11",
+        "jinja2": "jinja2",
         "msgspec": "msgspec",
         "prometheus_client": "prometheus-client",
         "starlette": "starlette",

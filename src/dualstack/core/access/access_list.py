@@ -26,7 +26,7 @@ from dualstack.core.address.prefix import Prefix
 from dualstack.core.address.registry import is_public, public_prefixes
 from dualstack.errors import AddressError, RuleError
 
-__all__ = ["AccessList", "Decision", "Verdict", "ZoneId"]
+__all__ = ["AccessList", "Decision", "Verdict", "ZoneId", "check_rules"]
 
 ZoneId: TypeAlias = Callable[[str], int]
 
@@ -165,8 +165,6 @@ class _Rules:
         self.zones: dict[str, list[Block]] = {}
         self.public: list[tuple[int, Verdict]] = []
         for rank, text in enumerate(rules, 1):
-            if not isinstance(text, str):
-                raise RuleError(repr(text), "a rule is a text, such as 'allow 192.0.2.0/24'")
             verdict, subject = _parsed(text)
             self.decisions.append(Decision(verdict, text))
             self._add(rank, verdict, subject)
@@ -237,7 +235,19 @@ class _CloseLook:
                 yield rank
 
 
+def check_rules(rules: Iterable[str]) -> None:
+    """Do nothing where each of these texts is a rule.
+
+    Raises:
+        RuleError: one is none.
+    """
+    for text in rules:
+        _parsed(text)
+
+
 def _parsed(text: str) -> tuple[Verdict, Prefix | Group]:
+    if not isinstance(text, str):
+        raise RuleError(repr(text), "a rule is a text, such as 'allow 192.0.2.0/24'")
     verdict, _, subject = text.strip().partition(" ")
     subject = subject.lstrip()
     if verdict not in _VERDICTS or not subject:

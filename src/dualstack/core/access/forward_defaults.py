@@ -7,7 +7,7 @@ loopback alone, to any destination; once `access` may admit anybody else, what i
 
 from collections.abc import Iterable
 
-from dualstack.core.access.access_list import AccessList
+from dualstack.core.access.access_list import check_rules
 from dualstack.core.address.prefix import Prefix
 
 __all__ = ["LOOPBACK_CLIENTS", "PUBLIC_ONLY", "implied_rules"]
@@ -29,7 +29,7 @@ def implied_rules(access: tuple[str, ...], reach: tuple[str, ...]) -> tuple[tupl
     >>> implied_rules(("allow 10.0.0.0/8",), ())
     (('allow 10.0.0.0/8',), ('allow public',))
     """
-    AccessList((*access, *reach))
+    check_rules((*access, *reach))
     access = access or LOOPBACK_CLIENTS
     return access, reach or (PUBLIC_ONLY if _may_admit_others(access) else ())
 

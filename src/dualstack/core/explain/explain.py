@@ -4,8 +4,9 @@ Every statement is a prediction of `core.oracle`, and every remedy was tried on 
 opened and nothing printed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import bracketed
@@ -18,10 +19,13 @@ from dualstack.core.oracle.systems import STACKS, Stack
 from dualstack.core.planning.planner import plan_claims
 from dualstack.core.planning.wildcard_split import Claim
 
-__all__ = ["Client", "Elsewhere", "Explanation", "Settings", "explain"]
+__all__ = ["Client", "Elsewhere", "Explanation", "Settings", "SocketsOn", "explain"]
 
 SocketsOn = Callable[[Stack], Sequence[Labelled]]
 """The sockets that one configuration means on a system."""
+
+_Port = tuple[str, int]
+_PortsOn = Callable[[Stack], Mapping[_Port, tuple[Labelled, ...]]]
 
 # RFC 5737 and RFC 3849: addresses that stand for any.
 _ANYBODY = {4: (Address("192.0.2.1"), Address("198.51.100.7")), 6: (Address("2001:db8::1"), Address("2001:db8::7"))}
@@ -80,22 +84,26 @@ class Explanation:
 
 
 def explain(sockets_on: SocketsOn, settings: Settings) -> list[Explanation]:
-    """What `settings.stack` does with the sockets, by protocol and port number."""
-    sockets = sockets_on(settings.stack)
-    keys = dict.fromkeys((each.proto, each.port) for each in sockets)
-    return [_explain(sockets_on, settings, proto, port) for proto, port in keys]
+    """What `settings.stack` does with the sockets, by protocol and port number; each system is asked for them once."""
+    ports_on = cache(lambda stack: _by_port(sockets_on(stack)))
+    return [_explain(ports_on, settings, key) for key in ports_on(settings.stack)]
 
 
-def _explain(sockets_on: SocketsOn, settings: Settings, proto: str, port: int) -> Explanation:
-    def group(stack: Stack) -> tuple[Labelled, ...]:
-        return _told_apart([each for each in sockets_on(stack) if (each.proto, each.port) == (proto, port)])
+def _by_port(sockets: Sequence[Labelled]) -> Mapping[_Port, tuple[Labelled, ...]]:
+    found: dict[_Port, list[Labelled]] = {}
+    for each in sockets:
+        found.setdefault((each.proto, each.port), []).append(each)
+    return {key: _told_apart(those) for key, those in found.items()}
 
-    sockets = group(settings.stack)
+
+def _explain(ports_on: _PortsOn, settings: Settings, key: _Port) -> Explanation:
+    sockets = ports_on(settings.stack)[key]
     clients = tuple(_clients(sockets))
     case = _case(settings, sockets, clients)
     prediction = predict(case)
     here = _statements(sockets, case, prediction, clients)
-    elsewhere = tuple(_elsewhere(group, stack, here, clients) for stack in STACKS.values() if stack != settings.stack)
+    others = (stack for stack in STACKS.values() if stack != settings.stack)
+    elsewhere = tuple(_elsewhere(ports_on(stack).get(key, ()), stack, here, clients) for stack in others)
     return Explanation(
         sockets, case, prediction, clients, elsewhere, tuple(_instead(settings, sockets, case, prediction, elsewhere))
     )
@@ -166,10 +174,7 @@ def _reached(sockets: Sequence[Labelled], delivery: Delivery) -> str:
     return " or ".join(f"reaches {sockets[each.socket].label} as {each.peer}" for each in delivery.receivers)
 
 
-def _elsewhere(
-    group: Callable[[Stack], tuple[Labelled, ...]], stack: Stack, here: dict[str, str], clients: Sequence[Client]
-) -> Elsewhere:
-    sockets = group(stack)
+def _elsewhere(sockets: Sequence[Labelled], stack: Stack, here: dict[str, str], clients: Sequence[Client]) -> Elsewhere:
     if not sockets:
         return Elsewhere(stack.title, ("opens nothing on this port",), ())
     case = _case(Settings(stack), sockets, clients)

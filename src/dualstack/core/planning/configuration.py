@@ -8,6 +8,7 @@ from enum import Enum
 from math import inf
 
 from dualstack.core.access.forward_defaults import implied_rules
+from dualstack.core.access.service_rules import CompiledRules
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint, Wildcard
 from dualstack.core.suggestion import those_known
@@ -184,6 +185,7 @@ class Configuration:
         where: names the file for messages.
         ipv6: where false, sockets are IPv4 alone, to listen and to connect, whatever the host has (D6.1).
         workers: how many processes relay.
+        compiled: the rules of services that were asked for; a copy (`replace`) has none, and they are compiled anew.
     """
 
     services: tuple[Service, ...]
@@ -201,6 +203,7 @@ class Configuration:
     page: tuple[Endpoint, ...] = ()
     page_hosts: tuple[str, ...] = ()
     ports_by_key: dict[str, Port] = field(init=False, repr=False, compare=False)
+    compiled: CompiledRules = field(init=False, repr=False, compare=False, default_factory=CompiledRules)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ports_by_key", {port.key: port for port in self.ports})

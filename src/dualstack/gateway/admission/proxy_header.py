@@ -1,7 +1,6 @@
 """Clients that come by another proxy: the PROXY header that a named sender puts before their bytes is read here."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from socket import SocketType, if_nametoindex, socket
 
@@ -24,12 +23,6 @@ class Senders:
     """
 
     prefixes: AccessList
-
-    @classmethod
-    def of(cls, prefixes: Sequence[str]) -> "Senders | None":
-        """Those in `prefixes`; None where there are none."""
-        rules = [f"allow {prefix}" for prefix in prefixes]
-        return cls(AccessList(rules, zone_id=if_nametoindex)) if rules else None
 
     def __contains__(self, peer: SockAddr) -> bool:
         return isinstance(peer, tuple) and self.prefixes.check(Address(peer).canonical).verdict is Verdict.ALLOW

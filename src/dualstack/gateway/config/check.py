@@ -1,9 +1,10 @@
 """`gateway --check`: what a configuration means, on this host or on another system, before anything is opened."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 
+from dualstack.core.address.address import Address
 from dualstack.core.explain.socket_text import Labelled
 from dualstack.core.host.facts import HostFacts
 from dualstack.core.oracle.systems import STACKS, Stack
@@ -12,7 +13,7 @@ from dualstack.core.planning.conflicts import Conflict
 from dualstack.core.planning.holders import in_use_by_connections
 from dualstack.core.planning.opening import planned_sock
 from dualstack.core.planning.planner import Plan, plan
-from dualstack.gateway.config.host_plan import gather_facts
+from dualstack.gateway.config.host_plan import gather_facts, look_up_names
 from dualstack.gateway.config.unbounded import WHY, unbounded
 from dualstack.gateway.config.unreachable import Unreached, unreached_targets
 from dualstack.gateway.listeners.named_port import describe_socket
@@ -54,16 +55,16 @@ def check(
     Raises:
         ConfigError: it cannot mean anything there.
     """
-    is_here = system is None
-    here = asyncio.run(
-        gather_facts(config, listeners=is_here, timeout_s=timeout_s, lookup=lookup, here=is_here, tell=tell)
-    )
-    if system is None and config.user is not None:
-        user_entry(config.user, config.where)
-    facts = here if system is None else facts_of_any(system, here)
-    planned = plan(config, facts)
-    if is_here:
+    if system is None:
+        facts = asyncio.run(gather_facts(config, listeners=True, timeout_s=timeout_s, lookup=lookup, tell=tell))
+        if config.user is not None:
+            user_entry(config.user, config.where)
+        planned = plan(config, facts)
         planned = replace(planned, conflicts=(*planned.conflicts, *_held_by_connections(planned)))
+    else:
+        names = asyncio.run(look_up_names(config, timeout_s=timeout_s, targets=lookup))
+        facts = facts_of_any(STACKS[system], names)
+        planned = plan(config, facts)
     checked = Check(planned, tuple(unreached_targets(config, facts)) if lookup else ())
     return checked.with_notes(f"{name}: {WHY}" for name in unbounded(config))
 
@@ -77,20 +78,26 @@ def _held_by_connections(planned: Plan) -> Iterator[Conflict]:
             yield Conflict(shown, None, "EADDRINUSE", "bind", f"address in use by {in_use_by_connections(holders)}")
 
 
-def facts_of_any(system: str, here: HostFacts) -> HostFacts:
-    """Some host of another system: every address is there, IPv6 is on, nobody listens, and names are as here."""
-    low = STACKS[system].low_ports
-    return replace(HostFacts(system=system, first_unprivileged_port=low), names=here.names)
+def facts_of_any(stack: Stack, names: Mapping[str, tuple[Address, ...]]) -> HostFacts:
+    """Some host of a system: every address is there, IPv6 is on, nobody listens, and names are as they are here."""
+    return HostFacts(system=stack.name, first_unprivileged_port=stack.low_ports, names=names)
 
 
-def planned_sockets(config: Configuration, stack: Stack) -> tuple[Labelled, ...]:
-    """The sockets that `config` means on any host of a system, as the oracle is asked about them.
+def planned_sockets(config: Configuration) -> Callable[[Stack], tuple[Labelled, ...]]:
+    """The sockets that `config` means on any host of a system, as the oracle is asked about them, by the system.
+
+    Names are looked up once, here; of this host nothing else is asked.
 
     Raises:
-        ConfigError: it cannot mean anything there.
+        ConfigError: then, it cannot mean anything there.
     """
-    made = check(config, system=stack.name, lookup=False, timeout_s=5.0).plan
-    return tuple(Labelled(str(spec), spec.proto, spec.port, planned_sock(spec, stack)) for spec in made.sockets)
+    names = asyncio.run(look_up_names(config, targets=False))
+
+    def planned(stack: Stack) -> tuple[Labelled, ...]:
+        made = plan(config, facts_of_any(stack, names))
+        return tuple(Labelled(str(spec), spec.proto, spec.port, planned_sock(spec, stack)) for spec in made.sockets)
+
+    return planned
 
 
 def plan_document(checked: Check) -> dict[str, object]:

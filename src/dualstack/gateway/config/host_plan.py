@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from dualstack.core.address.address import Address
@@ -20,7 +20,7 @@ from dualstack.kernel.nearness import why_near
 from dualstack.net.names.getaddrinfo import resolve_async
 from dualstack.net.names.resolver_choice import resolver_named
 
-__all__ = ["gather_facts", "mention_what_needs_a_restart", "report", "working_plan"]
+__all__ = ["gather_facts", "look_up_names", "mention_what_needs_a_restart", "report", "working_plan"]
 
 # What a reload does not change.
 _AT_START = ("user", "control", "log", "workers", "access_log", "page", "page_hosts")
@@ -68,24 +68,14 @@ def _names_to_look_up(config: Configuration) -> tuple[set[str], set[str]]:
     return {host for host in hosts if isinstance(host, str)}, {host for host in targets if isinstance(host, str)}
 
 
-async def gather_facts(
-    config: Configuration,
-    *,
-    listeners: bool = False,
-    timeout_s: float = 5.0,
-    lookup: bool = True,
-    here: bool = True,
-    tell: Callable[[str], None] = lambda _text: None,
-) -> HostFacts:
-    """The facts of this host, with every name of `config` that was found within `timeout_s`.
+async def look_up_names(
+    config: Configuration, *, timeout_s: float = 5.0, targets: bool = True
+) -> Mapping[str, tuple[Address, ...]]:
+    """Every name of `config` with what was found of it within `timeout_s`; with `targets`, those to connect to as well.
 
-    Names to listen on are always looked up: without them there is no plan. With `here`, the kernel is asked about every
-    address to listen on, and a tentative one waited for; `tell` hears of it before.
-
-    Raises:
-        ConfigError: `config` cannot be planned on this host.
+    Names to listen on are always looked up: without them there is no plan.
     """
-    listen, targets = _names_to_look_up(config)
+    listen, behind = _names_to_look_up(config)
     resolver = resolver_named(config.resolver) or socket
 
     async def found(name: str) -> tuple[str, tuple[Address, ...]]:
@@ -94,10 +84,26 @@ async def gather_facts(
         except LookupFailed:
             return name, ()
 
-    names = dict(await asyncio.gather(*(found(name) for name in (listen | targets if lookup else listen))))
+    return dict(await asyncio.gather(*(found(name) for name in (listen | behind if targets else listen))))
+
+
+async def gather_facts(
+    config: Configuration,
+    *,
+    listeners: bool = False,
+    timeout_s: float = 5.0,
+    lookup: bool = True,
+    tell: Callable[[str], None] = lambda _text: None,
+) -> HostFacts:
+    """The facts of this host, read once, with the names of `config` (`look_up_names`; `lookup` is of its targets).
+
+    The kernel is asked about every address to listen on, and a tentative one waited for; `tell` hears of it before.
+
+    Raises:
+        ConfigError: `config` cannot be planned on this host.
+    """
+    names = await look_up_names(config, timeout_s=timeout_s, targets=lookup)
     facts = read_facts(listeners=listeners, names=names)
-    if not here:
-        return facts
     facts = replace(facts, own=frozenset(_own_targets(config, facts)))
     return await asyncio.to_thread(with_answers, facts, bind_asks(config, facts), tell=tell)
 

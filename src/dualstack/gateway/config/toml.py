@@ -16,7 +16,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from dualstack.core.access.access_list import AccessList
+from dualstack.core.access.access_list import check_rules
 from dualstack.core.address.address import Address
 from dualstack.core.address.embedded import Nat64
 from dualstack.core.address.endpoint import Wildcard, parse_host, parse_listen, parse_port, parse_target
@@ -231,7 +231,7 @@ def _service(table: ServiceTable, index: int, where: str) -> Service:
     )
     _checked(where, f"{key}.nat64", lambda: Nat64(table.nat64))
     for rules in ("access", "reach"):
-        _checked(where, f"{key}.{rules}", lambda rules=rules: AccessList(getattr(table, rules), nat64=table.nat64))  # type: ignore[misc]
+        _checked(where, f"{key}.{rules}", lambda rules=rules: check_rules(getattr(table, rules)))  # type: ignore[misc]
     for sender in table.proxy_in:
         _checked(where, f"{key}.proxy_in", lambda sender=sender: Prefix.parse(sender))  # type: ignore[misc]
     return Service(

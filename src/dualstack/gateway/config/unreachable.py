@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from dualstack.core.access.access_list import Verdict
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint
+from dualstack.core.dial.egress import Judge
 from dualstack.core.host.facts import HostFacts
 from dualstack.core.planning.configuration import Configuration, ExecTarget, Service
 from dualstack.core.planning.links import target_addresses
-from dualstack.gateway.upstream.upstream import rules_of
+from dualstack.gateway.admission.rules import rules_of
 
 __all__ = ["Unreached", "unreached_targets"]
 
@@ -27,26 +28,25 @@ class Unreached:
 def unreached_targets(config: Configuration, facts: HostFacts) -> Iterator[Unreached]:
     """The targets of `config` that cannot be reached, as far as `facts` tell."""
     for service in config.services:
-        why = _why_unreached(service, facts)
+        why = _why_unreached(config, service, facts)
         if why:
             yield Unreached(service.name, str(service.target), why)
 
 
-def _why_unreached(service: Service, facts: HostFacts) -> str:
+def _why_unreached(config: Configuration, service: Service, facts: HostFacts) -> str:
     match service.target:
         case Endpoint(host=str() as host) as target if not target_addresses(target, facts):
             return f"{host} has no address; it is looked up again at each connection"
         case Endpoint(host=Address() as host):
-            return _denied(service, host.canonical)
+            return _denied(rules_of(config, service).reach, host.canonical)
         case ExecTarget(argv) if shutil.which(argv[0]) is None:
             return f"there is no program {argv[0]}; it is looked for again at each connection"
         case _:
             return ""
 
 
-def _denied(service: Service, address: Address) -> str:
-    """Why the `reach` rules keep every client of `service` from `address`; empty where they do not."""
-    reach = rules_of(service.reach, service.nat64)
+def _denied(reach: Judge | None, address: Address) -> str:
+    """Why the rules keep every client from `address`; empty where they do not."""
     if reach is None or (decision := reach.check(address)).verdict is Verdict.ALLOW:
         return ""
     return f"`reach` denies it ({decision.rule or 'none of its rules matches'}), so nobody is served"

@@ -18,6 +18,7 @@ from dualstack.core.planning.configuration import Configuration, ForwardTarget, 
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError, ListenError
+from dualstack.gateway.admission.rules import rules_of
 from dualstack.gateway.admission.total_limit import Total
 from dualstack.gateway.config.host_plan import gather_facts, mention_what_needs_a_restart, report, working_plan
 from dualstack.gateway.counters.log import Log
@@ -196,7 +197,9 @@ class Gateway:
         def route(target: Endpoint) -> Route:
             return route_to(target, service.families, config, self.ports, self._names)
 
-        return Policy.of(service, route, self._history, resolver_named(config.resolver), self._proxies)
+        rules = rules_of(config, service)
+        resolver = resolver_named(config.resolver)
+        return Policy.of(service, rules, route, self._history, resolver=resolver, listeners=self._proxies)
 
     def _begin(self, port: NamedPort, service: RunningService, spec: SocketSpec, sock: socket.socket) -> None:
         door = Door(service, port)
@@ -311,6 +314,7 @@ class Gateway:
         Raises:
             ConfigError, ListenError: it cannot run; what ran before runs on.
         """
+        config = replace(config)  # rules are compiled anew: an interface that was made anew has another number
         facts = await gather_facts(config, tell=self._tell)
         planned = self._supply.settle(working_plan(config, facts), config.where, at_start=False)
         mention_what_needs_a_restart(self._log, self.config, config)

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from socket import AF_UNIX, SocketType, if_nametoindex
+from socket import AF_UNIX, SocketType
 
 from dualstack.core.access.access_list import AccessList
-from dualstack.core.access.forward_rules import NotItself, Reach
+from dualstack.core.access.forward_rules import NotItself
+from dualstack.core.access.service_rules import ServiceRules
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint
 from dualstack.core.address.sockaddr import SockAddr
 from dualstack.core.dial.egress import Judge
-from dualstack.core.planning.configuration import ForwardTarget, Service, UnixTarget
+from dualstack.core.planning.configuration import Service, UnixTarget
 from dualstack.gateway.admission.proxy_header import Senders, ends_of
 from dualstack.gateway.relay.link import Hop, Target
 from dualstack.gateway.upstream.egress import Route, hops
@@ -19,7 +20,7 @@ from dualstack.net.dial.dialer import Dialer, SharedHistory
 from dualstack.net.names.getaddrinfo import Resolver
 from dualstack.wire.proxy_protocol import Ends, header
 
-__all__ = ["Policy", "rules_of"]
+__all__ = ["Policy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,10 @@ class Policy:
     def of(
         cls,
         service: Service,
+        rules: ServiceRules,
         route_of: Callable[[Endpoint], Route],
         history: SharedHistory,
+        *,
         resolver: Resolver | None = None,
         listeners: frozenset[tuple[Address, int]] = frozenset(),
     ) -> "Policy":
@@ -49,18 +52,19 @@ class Policy:
 
         Args:
             service: as configured.
+            rules: its own, compiled.
             route_of: the way to a target.
             history: what connections teach.
             resolver: whoever is asked for names; None is the system.
             listeners: where the forward proxies of this gateway listen.
         """
-        access = rules_of(service.access, service.nat64)
-        reach = _reach_of(service)
+        reach = rules.reach
+        senders = None if rules.senders is None else Senders(rules.senders)
         anywhere = Route(families=service.families)
         route = route_of(service.target) if isinstance(service.target, Endpoint) else anywhere
         target, trouble = _literal_target(service, route, reach)
         dialer = Dialer(outlet=route.outlet(reach, service.nat64), history=history, resolver=resolver)
-        return cls(service, access, reach, Senders.of(service.proxy_in), route_of, dialer, target, trouble, listeners)
+        return cls(service, rules.access, reach, senders, route_of, dialer, target, trouble, listeners)
 
     def dialer_to(self, target: Endpoint, *, by_datagram: bool = False) -> Dialer:
         """Who dials `target`: by the ports of its link, where one speaks of it, and never to a proxy of ours."""
@@ -79,18 +83,6 @@ class Policy:
         """What the target gets before the client's first byte."""
         version = self.service.proxy_out
         return b"" if version is None else header(version, ends or ends_of(client, peer))
-
-
-def rules_of(rules: tuple[str, ...], nat64: tuple[str, ...]) -> AccessList | None:
-    """Rules that know this host's interfaces: the kernel gives a peer's zone as a number, people write its name."""
-    return AccessList(rules, nat64=nat64, zone_id=if_nametoindex) if rules else None
-
-
-def _reach_of(service: Service) -> Judge | None:
-    """What may be dialled; what a forward proxy's clients name is no business of this host's own."""
-    if not service.reach or not isinstance(service.target, ForwardTarget):
-        return rules_of(service.reach, service.nat64)
-    return Reach(service.reach, service.nat64, zone_id=if_nametoindex, why_near=why_near)
 
 
 def _literal_target(service: Service, route: Route, reach: Judge | None) -> tuple[Target | None, str]:

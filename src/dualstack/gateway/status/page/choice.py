@@ -37,6 +37,11 @@ class Choice:
     text: str = ""
     order: str = ""
 
+    @property
+    def is_made(self) -> bool:
+        """Whether anything was asked for."""
+        return bool(self.text or self.order)
+
     @classmethod
     def of(cls, query: str) -> "Choice":
         """What a query string asks for."""

@@ -1,66 +1,71 @@
-"""HTML from Python values: every text is escaped, and only what was made here is taken as it is."""
+"""HTML from the files of `templates/`: every value is escaped, and none that is missing is taken for an empty one.
 
-from html import escape
-from typing import TYPE_CHECKING, TypeAlias
+The files say how things look and in which words; which things they are is said in Python, in `digest`, `charts` and
+`health`. Nothing there is marked as safe: HTML is what a template has made, all else is text.
+"""
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 
-__all__ = ["Child", "Markup", "around", "element", "joined"]
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.ext import Extension
+from jinja2.lexer import Token, TokenStream
 
+from dualstack.core.planning.planner import RULES
+from dualstack.gateway.status.page import charts, digest, figures
+from dualstack.gateway.status.page.choice import ORDERS
 
-class Markup(str):
-    """HTML that was made by `element`."""
+__all__ = ["FAMILIES", "templates"]
 
-    __slots__ = ()
+FAMILIES = {"ipv4": "IPv4", "ipv6": "IPv6", "unix": "Unix socket", "none": "not reached"}
 
+_FILTERS: Mapping[str, Callable[..., object]] = {
+    each.__name__: each
+    for each in (
+        *(figures.ago, figures.clock, figures.count, figures.counted, figures.duration),
+        *(figures.milliseconds, figures.percentage, figures.rate, figures.size),
+    )
+}
 
-Child: TypeAlias = "str | int | Markup | Iterable[Child] | None"
-"""A text, HTML, nothing, or several."""
-
-_VOID = frozenset({"input", "link", "meta"})
-
-
-def element(tag: str, /, *children: Child, **attributes: str | float | bool | None) -> Markup:
-    """One element.
-
-    Args:
-        tag: its name.
-        children: in order; texts are escaped.
-        attributes: `_` stands for `-`, at the end for nothing; True is one without a value, None and False none at all.
-    """
-    written = "".join(_attribute(key, value) for key, value in attributes.items())
-    if tag in _VOID:
-        return Markup(f"<{tag}{written}>")
-    return Markup(f"<{tag}{written}>{joined(*children)}</{tag}>")
-
-
-def around(tag: str, pieces: "Iterable[Markup]", /, **attributes: str | float | bool | None) -> "Iterator[Markup]":
-    """One element in pieces, for what is long; `attributes` as `element` has them."""
-    yield Markup(f"<{tag}{''.join(_attribute(key, value) for key, value in attributes.items())}>")
-    yield from pieces
-    yield Markup(f"</{tag}>")
-
-
-def joined(*children: Child) -> Markup:
-    """Several, one behind the other."""
-    return Markup("".join(map(_written, children)))
+_GLOBALS: Mapping[str, object] = {
+    "FAMILIES": FAMILIES,
+    "ORDERS": [("", "as configured"), *((name, label) for name, (label, _) in ORDERS.items())],
+    "RULES": RULES,
+    "course_of": digest.course_of,
+    "drawn_lines": charts.lines,
+    "drawn_race": charts.race,
+    "latest_of": digest.latest_of,
+    "names_rules": digest.names_rules,
+    "rules_of": digest.rules_of,
+    "ways_of": digest.ways_of,
+}
 
 
-def _written(child: Child) -> str:
-    match child:
-        case None:
-            return ""
-        case Markup():
-            return child
-        case str() | int():
-            return escape(str(child), quote=False)
-        case _:
-            return joined(*child)
+class _LineBreaks(Extension):
+    """Leaves out of a template's own text every line break with the spaces around it: half of a page would be those."""
+
+    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
+        """The tokens with their line numbers, so that an error still names its line."""
+        for token in stream:
+            if token.type == "data":
+                yield Token(token.lineno, "data", re.sub(r"\s*\n\s*", "", token.value))
+            else:
+                yield token
 
 
-def _attribute(key: str, value: str | float | bool | None) -> str:  # noqa: FBT001 - as the keyword has it
-    if value is None or value is False:
-        return ""
-    name = key.rstrip("_").replace("_", "-")
-    return f" {name}" if value is True else f' {name}="{escape(str(value))}"'
+@cache
+def templates() -> Environment:
+    """All templates, read and compiled: what the first to look would wait for, and the relay with them."""
+    made = Environment(
+        loader=PackageLoader("dualstack.gateway.status.page"),
+        extensions=[_LineBreaks],
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+    )
+    made.filters.update(_FILTERS)
+    made.globals.update(_GLOBALS)
+    for name in made.list_templates():
+        made.get_template(name)
+    return made

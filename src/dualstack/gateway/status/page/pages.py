@@ -14,8 +14,9 @@ from msgspec import Struct
 
 from dualstack.core.pace import Pace
 from dualstack.gateway.status.page.choice import Choice
+from dualstack.gateway.status.page.drawn import Drawn
+from dualstack.gateway.status.page.markup import templates
 from dualstack.gateway.status.page.samples import Watch
-from dualstack.gateway.status.page.sections import Drawn
 from dualstack.gateway.status.page.view import pieces
 from dualstack.gateway.status.slices import in_slices
 from dualstack.gateway.status.snapshot import Snapshot
@@ -49,6 +50,7 @@ class Pages:
     """
 
     def __init__(self, watch: Watch) -> None:
+        templates()  # compiled at the start, for the first draw would hold up the relay
         self.every_s = 1
         self._watch = watch
         self._loop = asyncio.get_running_loop()
