@@ -11,7 +11,8 @@ from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import parse_host
 from dualstack.core.address.idna import ascii_name
 from dualstack.errors import DualstackError, ExitCode, LookupFailed
-from dualstack.net.names.getaddrinfo import Resolver, addresses_in, getaddrinfo, getnameinfo, known_addresses
+from dualstack.net.names.getaddrinfo import addresses_in, getaddrinfo, getnameinfo, known_addresses
+from dualstack.net.names.resolver import Resolver
 
 __all__ = ["Answer", "command", "look_up"]
 

@@ -19,7 +19,8 @@ import aiohttp
 from dualstack.core.dial.timing import LEAST_ATTEMPT_DELAY_S
 from dualstack.errors import LookupFailed, TargetError
 from dualstack.net.dial.asyncio_calls import connect
-from dualstack.net.dial.dialer import DEFAULT_DIALER, Dialer
+from dualstack.net.dial.dialer import Dialer
+from dualstack.net.dial.policy import DEFAULT_POLICY, DialPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,9 +126,9 @@ class Connector(aiohttp.TCPConnector):
         addr_infos[0] = (sock.family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", sock.getpeername())
         return sock
 
-    def _policy(self) -> Dialer:
+    def _policy(self) -> DialPolicy:
         """The dialler, with what the connector's options say of the race."""
-        dialer, delay_s = self.dialer or DEFAULT_DIALER, self._happy_eyeballs_delay
+        dialer, delay_s = self.dialer or DEFAULT_POLICY, self._happy_eyeballs_delay
         if delay_s not in {None, _USUAL_DELAY_S}:
             dialer = replace(dialer, attempt_delay=max(delay_s, LEAST_ATTEMPT_DELAY_S))
         return replace(dialer, first_family_count=self._interleave) if self._interleave else dialer

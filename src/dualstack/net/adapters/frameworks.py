@@ -16,9 +16,10 @@ from functools import cache
 from dualstack.core.address.address import Address
 from dualstack.core.dial.egress import SocketOption
 from dualstack.net.dial.blocking_driver import create_connection
-from dualstack.net.dial.dialer import GLOBAL_DEFAULT_TIMEOUT, Dialer
+from dualstack.net.dial.dialer import Dialer
 from dualstack.net.dial.target import HostLike, PortLike
 from dualstack.net.listen import bind_socket, bind_sockets
+from dualstack.net.names.limits import GLOBAL_DEFAULT_TIMEOUT
 
 __all__ = ["BothFamilies", "gunicorn_bind", "urllib3_connection"]
 

@@ -31,7 +31,8 @@ from dualstack.kernel.attempts import source_of as kernel_source_of
 from dualstack.kernel.facts import ipv6_status
 from dualstack.net.dial.translators import TRANSLATORS
 from dualstack.net.names.files import FRESH_S
-from dualstack.net.names.getaddrinfo import Resolver, addresses_in, getaddrinfo
+from dualstack.net.names.getaddrinfo import addresses_in, getaddrinfo
+from dualstack.net.names.resolver import Resolver
 
 __all__ = [
     "LOOKS",

@@ -27,7 +27,7 @@ from dualstack.kernel.attempts import begin, failure_of
 from dualstack.kernel.streams import error_of
 from dualstack.net.dial.address_lookup import check_still
 from dualstack.net.dial.one_address import raise_of
-from dualstack.net.dial.prepare import Asked, Quick
+from dualstack.net.dial.prepare import PreparedRace, Quick
 from dualstack.net.dial.target import Target
 from dualstack.net.names.thread_pool import POOL, Job, Outcome, value_of
 
@@ -49,15 +49,15 @@ class LoopDial:
     """One race, driven by an asyncio loop.
 
     Args:
-        asked: the race and its questions.
+        prepared: the race and its questions.
         target: where to.
         outlet: what sockets are bound to.
     """
 
-    def __init__(self, asked: Asked, target: Target, outlet: Outlet) -> None:
+    def __init__(self, prepared: PreparedRace, target: Target, outlet: Outlet) -> None:
         self._loop = asyncio.get_running_loop()
-        self._asked = asked
-        self._race = asked.race
+        self._prepared = prepared
+        self._race = prepared.race
         self._target = target
         self._outlet = outlet
         self._sockets: dict[int, socket.socket] = {}
@@ -96,9 +96,9 @@ class LoopDial:
         """
         race = self._race
         try:
-            for lookup, answer in self._asked.known:
+            for lookup, answer in self._prepared.known:
                 self._tell(race.answered, lookup, answer)
-            for lookup in self._asked.lookups:
+            for lookup in self._prepared.lookups:
                 self._ask(lookup)
             if not race.is_over:
                 self._over = self._loop.create_future()
@@ -134,7 +134,11 @@ class LoopDial:
             del told
 
     def _ask(self, lookup: Lookup) -> None:
-        if self._asked.quick is None or lookup.family == SERVICES or not self._ask_quickly(lookup, self._asked.quick):
+        if (
+            self._prepared.quick is None
+            or lookup.family == SERVICES
+            or not self._ask_quickly(lookup, self._prepared.quick)
+        ):
             self._ask_pool(lookup)
 
     def _ask_quickly(self, lookup: Lookup, quick: Quick) -> bool:
@@ -150,8 +154,8 @@ class LoopDial:
         return True
 
     def _found(self, lookup: Lookup, addresses: Sequence[Address] | None) -> None:
-        assert self._asked.quick is not None  # noqa: S101 - it has been asked so
-        answer = None if addresses is None else self._asked.quick.answer_of(lookup, addresses)
+        assert self._prepared.quick is not None  # noqa: S101 - it has been asked so
+        answer = None if addresses is None else self._prepared.quick.answer_of(lookup, addresses)
         if answer is None:
             self._ask_pool(lookup)
         else:
@@ -159,7 +163,7 @@ class LoopDial:
 
     def _ask_pool(self, lookup: Lookup) -> None:
         self._jobs.append(
-            POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup), self._asked.asker)
+            POOL.put(partial(self._prepared.find, lookup), partial(self._deliver, lookup), self._prepared.asker)
         )
 
     def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:

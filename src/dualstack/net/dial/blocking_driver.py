@@ -24,12 +24,12 @@ from dualstack.errors import AddressError, DialError
 from dualstack.kernel.attempts import begin, connect, failure_of, socket_pair
 from dualstack.kernel.streams import error_of
 from dualstack.net.dial.address_lookup import check_still
-from dualstack.net.dial.dialer import DEFAULT_DIALER, GLOBAL_DEFAULT_TIMEOUT, Dialer, OnStep, narrowed
 from dualstack.net.dial.one_address import failure, is_plain, raise_of
-from dualstack.net.dial.prepare import Asked, ask, files_for
+from dualstack.net.dial.policy import DEFAULT_POLICY, DialPolicy, OnStep, narrowed
+from dualstack.net.dial.prepare import PreparedRace, files_for, prepare
 from dualstack.net.dial.source import SourceAddress, local_end
 from dualstack.net.dial.target import HostLike, PortLike, Target, read_pair
-from dualstack.net.names.limits import check_limit
+from dualstack.net.names.limits import GLOBAL_DEFAULT_TIMEOUT, check_limit
 from dualstack.net.names.thread_pool import POOL, Job, Outcome, value_of
 
 try:
@@ -52,7 +52,7 @@ def create_connection(
     all_errors: bool = False,
     family: int = 0,
     socket_options: Iterable[SocketOption] = (),
-    dialer: Dialer | None = None,
+    dialer: DialPolicy | None = None,
     on_step: OnStep | None = None,
 ) -> socket.socket:
     """Connect to a host of whichever family, as `socket.create_connection` does, over every address it has.
@@ -77,23 +77,25 @@ def create_connection(
     ...     create_connection(server.getsockname()).close()
     """
     target = read_pair(address)
-    dialer = dialer or DEFAULT_DIALER
+    policy = dialer or DEFAULT_POLICY
     limit = _seconds(socket.getdefaulttimeout() if timeout is GLOBAL_DEFAULT_TIMEOUT else timeout)
     options = tuple(socket_options)
     has_wishes = bool(family or options) or source_address is not None or on_step is not None
     try:
-        if is_plain(target, dialer, limit_s=limit, has_wishes=has_wishes):
-            made = _plain(target, dialer, limit)
+        if is_plain(target, policy, limit_s=limit, has_wishes=has_wishes):
+            made = _plain(target, policy, limit)
             if made is not None:
                 return made
         began = monotonic()
-        files = files_for(target, dialer)
+        files = files_for(target, policy)
         if files is not None:
             files.look()
         end = replace(local_end(source_address, timeout=limit), options=options) if has_wishes else None
-        outlet = narrowed(dialer.outlet, family, end)
+        outlet = narrowed(policy.outlet, family, end)
         limit_s = inf if limit is None else limit
-        sock = _Dial(ask(target, outlet, dialer, began, limit_s=limit_s, on_step=on_step), target.port, outlet).run()
+        sock = _Dial(
+            prepare(target, outlet, policy, began, limit_s=limit_s, on_step=on_step), target.port, outlet
+        ).run()
     except DialError as error:
         group = error.__cause__
         if not (all_errors and isinstance(group, ExceptionGroup)):
@@ -118,14 +120,14 @@ def _seconds(timeout: object) -> float | None:
     return None if timeout > _LONGEST_TIMEOUT_S else float(timeout)
 
 
-def _plain(target: Target, dialer: Dialer, limit: float | None) -> socket.socket | None:
+def _plain(target: Target, policy: DialPolicy, limit: float | None) -> socket.socket | None:
     """The one call that a literal address needs; None where a translator may have another way."""
     assert isinstance(target.host, Address)  # noqa: S101 - it is plain
     started = monotonic()
     try:
         return connect(target.host, target.port, timeout=limit)
     except OSError as error:
-        failed = failure(target, target.host, dialer, error, monotonic() - started)
+        failed = failure(target, target.host, policy, error, monotonic() - started)
     try:
         if failed is not None:
             raise failed
@@ -138,14 +140,14 @@ class _Dial:
     """One race, driven by blocking; leaving it closes all but the winner.
 
     Args:
-        asked: the race and its questions.
+        prepared: the race and its questions.
         port: where to.
         outlet: what sockets are bound to.
     """
 
-    def __init__(self, asked: Asked, port: int, outlet: Outlet) -> None:
-        self._race = asked.race
-        self._asked = asked
+    def __init__(self, prepared: PreparedRace, port: int, outlet: Outlet) -> None:
+        self._race = prepared.race
+        self._prepared = prepared
         self._port = port
         self._outlet = outlet
         self._sockets: dict[int, socket.socket] = {}
@@ -163,9 +165,9 @@ class _Dial:
         """
         race = self._race
         try:
-            for lookup, answer in self._asked.known:
+            for lookup, answer in self._prepared.known:
                 self._do(race.answered(lookup, answer, monotonic()))
-            for lookup in self._asked.lookups:
+            for lookup in self._prepared.lookups:
                 self._ask(lookup)
             while not race.is_over:
                 self._wait(race.wake_at - monotonic())
@@ -179,7 +181,7 @@ class _Dial:
     def _ask(self, lookup: Lookup) -> None:
         self._unanswered += 1
         self._jobs.append(
-            POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup), self._asked.asker)
+            POOL.put(partial(self._prepared.find, lookup), partial(self._deliver, lookup), self._prepared.asker)
         )
 
     def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:

@@ -23,9 +23,9 @@ from dualstack.errors import AddressError
 from dualstack.kernel.attempts import begin, failure_of
 from dualstack.kernel.streams import error_of
 from dualstack.net.dial.address_lookup import check_still
-from dualstack.net.dial.dialer import DEFAULT_DIALER, Dialer, OnStep, narrowed
 from dualstack.net.dial.one_address import raise_of
-from dualstack.net.dial.prepare import Asked, ask, files_for
+from dualstack.net.dial.policy import DEFAULT_POLICY, DialPolicy, OnStep, narrowed
+from dualstack.net.dial.prepare import PreparedRace, files_for, prepare
 from dualstack.net.dial.source import LocalEnd, SourceAddress, local_end, read_source
 from dualstack.net.dial.target import HostLike, PortLike, read_target
 from dualstack.net.names.thread_pool import POOL, Failure, Job, Outcome, Value
@@ -41,7 +41,7 @@ async def open_tcp_stream(
     source_address: SourceAddress | None = None,
     family: int = 0,
     socket_options: Iterable[SocketOption] = (),
-    dialer: Dialer | None = None,
+    dialer: DialPolicy | None = None,
     on_step: OnStep | None = None,
 ) -> trio.SocketStream:
     """Connect to a host of whichever family, over every address it has.
@@ -63,15 +63,15 @@ async def open_tcp_stream(
     """
     await trio.lowlevel.checkpoint_if_cancelled()
     target = read_target(host, port)
-    dialer = dialer or DEFAULT_DIALER
+    policy = dialer or DEFAULT_POLICY
     began = monotonic()
     end = replace(await _local_end(source_address, timeout), options=tuple(socket_options))
-    files = files_for(target, dialer)
+    files = files_for(target, policy)
     if files is not None and not files.is_fresh:
         await trio.to_thread.run_sync(files.look, abandon_on_cancel=True)
-    outlet = narrowed(dialer.outlet, family, end)
-    asked = ask(target, outlet, dialer, began, limit_s=inf if timeout is None else timeout, on_step=on_step)
-    sock = await _Dial(asked, target.port, outlet).run()
+    outlet = narrowed(policy.outlet, family, end)
+    prepared = prepare(target, outlet, policy, began, limit_s=inf if timeout is None else timeout, on_step=on_step)
+    sock = await _Dial(prepared, target.port, outlet).run()
     try:
         return trio.SocketStream(trio.socket.from_stdlib_socket(sock))
     except BaseException:
@@ -91,14 +91,14 @@ class _Dial:
     """One race, driven by trio.
 
     Args:
-        asked: the race and its questions.
+        prepared: the race and its questions.
         port: where to.
         outlet: what sockets are bound to.
     """
 
-    def __init__(self, asked: Asked, port: int, outlet: Outlet) -> None:
-        self._asked = asked
-        self._race = asked.race
+    def __init__(self, prepared: PreparedRace, port: int, outlet: Outlet) -> None:
+        self._prepared = prepared
+        self._race = prepared.race
         self._port = port
         self._outlet = outlet
         self._token = trio.lowlevel.current_trio_token()
@@ -139,9 +139,9 @@ class _Dial:
 
     async def _race_on(self) -> None:
         try:
-            for lookup, answer in self._asked.known:
+            for lookup, answer in self._prepared.known:
                 self._tell(self._race.answered, lookup, answer)
-            for lookup in self._asked.lookups:
+            for lookup in self._prepared.lookups:
                 self._ask(lookup)
             while not self._race.is_over and self._broken is None:
                 await self._wait()
@@ -161,7 +161,7 @@ class _Dial:
 
     def _ask(self, lookup: Lookup) -> None:
         self._jobs.append(
-            POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup), self._asked.asker)
+            POOL.put(partial(self._prepared.find, lookup), partial(self._deliver, lookup), self._prepared.asker)
         )
 
     def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:

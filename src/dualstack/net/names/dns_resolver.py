@@ -32,9 +32,9 @@ from dualstack.errors import AddressError, LookupFailed
 from dualstack.net.dial.address_lookup import LOOKS
 from dualstack.net.names.dns_exchange import Answered, Exchange, Unanswered
 from dualstack.net.names.files import Files, ParsedFile
-from dualstack.net.names.getaddrinfo import LOOPBACKS, AddressInfo, NameServer
 from dualstack.net.names.hosts_file import HostsFile, addresses_in_hosts_file
-from dualstack.net.names.resolver import QUICK_S
+from dualstack.net.names.loopback_names import LOOPBACKS
+from dualstack.net.names.resolver import QUICK_S, AddressInfo, NameServer
 from dualstack.net.names.search import Found, again, is_missing, worst
 from dualstack.net.names.system_names import RESOLV_CONF, resolv_conf_of_this_host
 from dualstack.wire.dns import read

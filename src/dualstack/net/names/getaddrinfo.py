@@ -28,23 +28,17 @@ from dualstack.kernel.zones import address_in
 from dualstack.net.names import gai_flags as _flags
 from dualstack.net.names.limits import check_limit
 from dualstack.net.names.loopback_names import LOOPBACKS, LoopbackNames
-from dualstack.net.names.resolver import NameServer, Resolver, ServiceResolver
+from dualstack.net.names.resolver import AddressInfo, Resolver
 from dualstack.net.names.thread_pool import POOL, LimitReachedError, why_late
 
 __all__ = [
     "FAMILIES",
-    "LOOPBACKS",
-    "AddressInfo",
-    "NameServer",
-    "Resolver",
-    "ServiceResolver",
     "addresses_in",
     "getaddrinfo",
     "getaddrinfo_async",
     "getnameinfo",
     "getnameinfo_async",
     "getnameinfo_timeo",
-    "is_localhost",
     "known_addresses",
     "resolve",
     "resolve_async",
@@ -53,7 +47,6 @@ __all__ = [
 T = TypeVar("T")
 Host: TypeAlias = str | bytes | None
 Port: TypeAlias = str | bytes | int | None
-AddressInfo: TypeAlias = tuple[socket.AddressFamily, socket.SocketKind, int, str, SocketTuple]
 
 
 _NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
