@@ -1,6 +1,6 @@
 """Connections for asyncio, raced: a connected socket, or streams.
 
-`core.race` decides and `net.dial_loop` drives; here is what a caller may ask for, in asyncio's own words too.
+Here is what a caller may ask for, in asyncio's own words too.
 """
 
 import asyncio
@@ -12,19 +12,21 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from dualstack.core.dial.egress import SocketOption
+from dualstack.core.dial.egress import Outlet, SocketOption
 from dualstack.errors import DialError, LookupFailed, TargetError
-from dualstack.net.dial.asyncio_driver import LoopDial, Streams
+from dualstack.net.dial.asyncio_driver import AsyncioDriver
 from dualstack.net.dial.asyncio_literal import connect_literal
 from dualstack.net.dial.one_address import is_plain
 from dualstack.net.dial.policy import DEFAULT_POLICY, DialPolicy, OnStep, narrowed
-from dualstack.net.dial.prepare import files_for, prepare
+from dualstack.net.dial.prepare import PreparedRace, files_for, prepare
 from dualstack.net.dial.source import SourceAddress, local_end_async, version_of
 from dualstack.net.dial.target import HostLike, PortLike, Target, as_pair, read_target
 from dualstack.net.names.limits import check_limit
 
 if TYPE_CHECKING:
     import ssl as _ssl
+
+    from dualstack.net.dial.asyncio_handshake import Streams
 
 __all__ = ["connect", "open_connection"]
 
@@ -69,8 +71,8 @@ async def connect(
         made = await connect_literal(target, policy, timeout)
         if made is not None:
             return made
-    dial = await _dial(target, timeout, source_address, family, options, policy, on_step)
-    return await dial.run()
+    prepared, outlet = await _prepared(target, timeout, source_address, family, options, policy, on_step)
+    return await AsyncioDriver(prepared, target.port, outlet).run()
 
 
 async def open_connection(
@@ -95,7 +97,7 @@ async def open_connection(
     socket_options: Iterable[SocketOption] = (),
     dialer: DialPolicy | None = None,
     on_step: OnStep | None = None,
-) -> Streams:
+) -> "Streams":
     """As `asyncio.open_connection`, over every address of the host.
 
     With `ssl` the race is won by the first handshake that succeeds, not by the first connection: until then the other
@@ -159,11 +161,12 @@ async def open_connection(
                 on_step=on_step,
             )
             return await _or_closed(streams, made)
-        dial = await _dial(target, timeout, source, family, options, policy, on_step)
-        hostname = dial.hostname if server_hostname is None else server_hostname
-        dial.secure(partial(streams, server_hostname=hostname))
-        await dial.run()
-        return dial.streams()
+        from dualstack.net.dial.asyncio_handshake import HandshakeDriver  # who shakes no hands does not pay for it
+
+        prepared, outlet = await _prepared(target, timeout, source, family, options, policy, on_step)
+        hostname = target.hostname if server_hostname is None else server_hostname
+        make_streams = partial(streams, server_hostname=hostname)
+        return await HandshakeDriver(prepared, target.port, outlet, make_streams).streams()
     except DialError as error:
         group = error.__cause__
         if not (all_errors and isinstance(group, ExceptionGroup)):
@@ -209,7 +212,7 @@ def _read_target(host: HostLike, port: PortLike | None, flags: int) -> Target:
     return target
 
 
-async def _or_closed(streams: Callable[[socket.socket], Awaitable[Streams]], sock: socket.socket) -> Streams:
+async def _or_closed(streams: "Callable[[socket.socket], Awaitable[Streams]]", sock: socket.socket) -> "Streams":
     try:
         return await streams(sock)
     except BaseException:
@@ -225,7 +228,7 @@ async def _streams(
     server_hostname: str | None = None,
     ssl_handshake_timeout: float | None = None,
     ssl_shutdown_timeout: float | None = None,
-) -> Streams:
+) -> "Streams":
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=limit, loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
@@ -240,7 +243,7 @@ async def _streams(
     return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
-async def _dial(  # noqa: PLR0917 - what the two functions share
+async def _prepared(  # noqa: PLR0917 - what the two functions share
     target: Target,
     timeout: float | None,  # noqa: ASYNC109 - as above
     source_address: SourceAddress | None,
@@ -248,7 +251,7 @@ async def _dial(  # noqa: PLR0917 - what the two functions share
     options: tuple[SocketOption, ...],
     policy: DialPolicy,
     on_step: OnStep | None,
-) -> LoopDial:
+) -> tuple[PreparedRace, Outlet]:
     began = monotonic()
     end = None
     if source_address is not None or options:
@@ -259,4 +262,4 @@ async def _dial(  # noqa: PLR0917 - what the two functions share
         await files.looked()
     outlet = narrowed(policy.outlet, family, end)
     limit_s = inf if timeout is None else timeout
-    return LoopDial(prepare(target, outlet, policy, began, limit_s=limit_s, on_step=on_step), target, outlet)
+    return prepare(target, outlet, policy, began, limit_s=limit_s, on_step=on_step), outlet

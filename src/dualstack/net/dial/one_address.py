@@ -1,19 +1,14 @@
-"""One literal address by the default policy: it needs no race, and what goes wrong with it is one attempt's error.
-
-And how what went wrong is raised, with a race or without: so that no ring of references is left of it.
-"""
+"""One literal address by the default policy: it needs no race, and what goes wrong with it is one attempt's error."""
 
 from errno import ENETUNREACH, ETIMEDOUT
-from typing import NoReturn
 
 from dualstack.core.address.address import Address
-from dualstack.core.dial.race import Race
 from dualstack.core.dial.steps import DialStep, Kind
 from dualstack.errors import AttemptFailed, DialError
 from dualstack.net.dial.policy import DialPolicy
 from dualstack.net.dial.target import Target
 
-__all__ = ["failure", "is_plain", "raise_of"]
+__all__ = ["failure", "is_plain"]
 
 
 def is_plain(target: Target, policy: DialPolicy, *, limit_s: float | None, has_wishes: bool) -> bool:
@@ -43,13 +38,3 @@ def failure(target: Target, address: Address, policy: DialPolicy, error: OSError
     )
     failed.elapsed_s = elapsed_s
     return failed
-
-
-def raise_of(race: Race) -> NoReturn:
-    """Raise what a race has ended with, held by no frame and no machine when it is handled: nothing to collect."""
-    error = race.take_error()
-    assert error is not None  # noqa: S101 - it has ended with one
-    try:
-        raise error
-    finally:
-        del error
