@@ -52,7 +52,7 @@ class Dialer(DialPolicy):
         in_flight: attempts under way at once.
         history: where what is learnt goes; None learns nothing.
         policy: the table of RFC 6724; None is this host's, /etc/gai.conf where there is one.
-        resolver: whoever is asked for names; None is the system, and `net.names.dns_resolver.DnsResolver` name servers.
+        resolver: whoever is asked for names; None is the system, and `dualstack.dns.DnsResolver` name servers.
         service: such as https, whose records are asked for beside the addresses (RFC 9460); takes such a resolver.
         outlet: instead of family, source, interface, access and nat64, the whole as a value.
 
