@@ -12,6 +12,7 @@ from socket import SocketType
 
 from dualstack.core.address.address import Address, SocketTuple
 from dualstack.core.address.sockaddr import SocketAddress
+from dualstack.core.address.well_known import UNSPECIFIED
 from dualstack.core.dial.egress import FROM_ANYWHERE, Source
 from dualstack.errors import AddressError
 from dualstack.kernel.zones import address_in
@@ -117,11 +118,8 @@ def _bind(sock: SocketType, version: int, source: Source) -> None:
     elif sys.platform != "win32":
         # Another attempt of the same race may have the port already; on Windows this would let strangers in.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    address = source.address or _ANY[version]
+    address = source.address or UNSPECIFIED[version]
     sock.bind(sockaddr_of(address, source.port))
-
-
-_ANY = {4: Address("0.0.0.0"), 6: Address("::")}
 
 
 def sockaddr_of(address: Address, port: int) -> SocketTuple:

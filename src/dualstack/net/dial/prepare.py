@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import is_localhost
+from dualstack.core.address.well_known import LOOPBACKS
 from dualstack.core.dial.egress import FAMILY_NAMES, Outlet
 from dualstack.core.dial.lookup_shares import MYSELF, Asker
 from dualstack.core.dial.race import Race
@@ -19,7 +20,6 @@ from dualstack.net.dial.address_lookup import LOOKS, answer_of, families_to_ask,
 from dualstack.net.dial.policy import DialPolicy, OnStep
 from dualstack.net.dial.target import Target
 from dualstack.net.names.files import Files
-from dualstack.net.names.loopback_names import LOOPBACKS
 from dualstack.net.names.resolver import NameServer
 from dualstack.net.names.search import Limited, Namer, Plain, Search
 from dualstack.net.names.system_names import SYSTEM_NAMES

@@ -23,11 +23,12 @@ from typing import Generic, TypeAlias, TypeVar, cast
 from dualstack.core.address.address import Address, SocketTuple
 from dualstack.core.address.endpoint import Wildcard, is_localhost, parse_host
 from dualstack.core.address.idna import ascii_name
+from dualstack.core.address.well_known import LOOPBACKS
 from dualstack.errors import AddressError, LookupFailed
 from dualstack.kernel.zones import address_in
 from dualstack.net.names import gai_flags as _flags
 from dualstack.net.names.limits import check_limit
-from dualstack.net.names.loopback_names import LOOPBACKS, LoopbackNames
+from dualstack.net.names.loopback_names import LoopbackNames
 from dualstack.net.names.resolver import AddressInfo, Resolver
 from dualstack.net.names.thread_pool import POOL, LimitReachedError, why_late
 
