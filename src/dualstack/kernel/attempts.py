@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 from socket import SocketType
 
-from dualstack.core.address.address import Address, SocketTuple
+from dualstack.core.address.address import SOCKET_FAMILIES, Address, SocketTuple
 from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.core.address.well_known import UNSPECIFIED
 from dualstack.core.dial.egress import FROM_ANYWHERE, Source
@@ -19,7 +19,6 @@ from dualstack.kernel.zones import address_in
 
 __all__ = ["begin", "connect", "failure_of", "interface_names", "sockaddr_of", "socket_pair", "source_of"]
 
-_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY})
 # Linux answers a second connect(2) with how the first stands; elsewhere that may be an error of its own.
 _CAN_ASK_AGAIN = sys.platform == "linux"
@@ -77,7 +76,7 @@ def _new(version: int) -> socket.socket:
 
     No flag stands in the type, since what gevent and PySocks put in the place of `socket.socket` knows none.
     """
-    return socket.socket(_FAMILIES[version], socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    return socket.socket(SOCKET_FAMILIES[version], socket.SOCK_STREAM, socket.IPPROTO_TCP)
 
 
 def _check(result: int) -> None:
@@ -142,7 +141,7 @@ def source_of(address: Address, source: Source) -> Address | None:
         return address
     try:
         # Not of `socket.socket`, in whose place a program may have put one that goes by a proxy.
-        sock = SocketType(_FAMILIES[address.version], socket.SOCK_DGRAM)
+        sock = SocketType(SOCKET_FAMILIES[address.version], socket.SOCK_DGRAM)
     except OSError:
         return None
     try:

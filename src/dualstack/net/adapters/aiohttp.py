@@ -34,8 +34,6 @@ __all__ = ["Connector"]
 
 _USUAL_DELAY_S = 0.25  # aiohttp's default of happy_eyeballs_delay, which says no more than that nobody chose one
 
-FAMILIES = {socket.AF_UNSPEC: 0, socket.AF_INET: 4, socket.AF_INET6: 6}
-
 
 class Connector(aiohttp.TCPConnector):
     """`aiohttp.TCPConnector`, with its options, over every address of the host."""
@@ -113,7 +111,7 @@ class Connector(aiohttp.TCPConnector):
                 hosts if len(hosts) > 1 else hosts[0],
                 ports[0],
                 source_address=self._source(),
-                family=FAMILIES[self._family],
+                family=self._family,
                 dialer=self._policy(),
             )
         except (LookupFailed, TargetError) as error:

@@ -20,7 +20,7 @@ from functools import partial
 from math import inf
 from typing import Generic, TypeAlias, TypeVar, cast
 
-from dualstack.core.address.address import Address, SocketTuple
+from dualstack.core.address.address import SOCKET_FAMILIES, Address, SocketTuple
 from dualstack.core.address.endpoint import Wildcard, is_localhost, parse_host
 from dualstack.core.address.idna import ascii_name
 from dualstack.core.address.well_known import LOOPBACKS
@@ -51,7 +51,7 @@ Port: TypeAlias = str | bytes | int | None
 
 
 _NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
-FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
+FAMILIES = {0: socket.AF_UNSPEC, **SOCKET_FAMILIES}
 _EAI_SYSTEM = getattr(socket, "EAI_SYSTEM", socket.EAI_FAIL)  # Windows has none
 
 # RFC 1035 section 2.3.4, as text without the last dot.
