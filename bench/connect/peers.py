@@ -99,7 +99,7 @@ class _Ours:
     def by_servers(cls) -> dualstack.Dialer:
         """The one that asks name servers itself."""
         if cls._by_servers is None:
-            from dualstack.net.names.dns_resolver import DnsResolver
+            from dualstack.dns import DnsResolver
 
             cls._by_servers = dualstack.Dialer(resolver=DnsResolver())
         return cls._by_servers

@@ -21,7 +21,7 @@ def _standard() -> None:
 def _urllib3() -> None:
     import urllib3.util.connection
 
-    from dualstack.net.adapters.frameworks import urllib3_connection
+    from dualstack.urllib3 import urllib3_connection
 
     urllib3.util.connection.create_connection = urllib3_connection
 
@@ -30,7 +30,7 @@ def _aiohttp() -> None:
     import aiohttp.client
     import aiohttp.connector
 
-    from dualstack.net.adapters.aiohttp import Connector
+    from dualstack.aiohttp import Connector
 
     for module in (aiohttp, aiohttp.client, aiohttp.connector):
         module.TCPConnector = Connector
@@ -43,7 +43,7 @@ def _anyio() -> None:
     from anyio._backends._asyncio import AsyncIOBackend
     from anyio._backends._trio import SocketStream, TrioBackend
 
-    from dualstack.net.dial.trio_driver import open_tcp_stream
+    from dualstack.trio import open_tcp_stream
 
     async def on_asyncio(
         _cls: type, host: str, port: int, local_address: tuple[str, int] | None = None

@@ -54,8 +54,9 @@ if TYPE_CHECKING:
     from dualstack.kernel.facts import read_facts
     from dualstack.net.dial.asyncio_calls import connect, open_connection
     from dualstack.net.dial.blocking_driver import create_connection
-    from dualstack.net.dial.dialer import Dialer, SharedHistory
+    from dualstack.net.dial.dialer import Dialer
     from dualstack.net.dial.handshakes import DialCertificateRefused, DialHandshakeFailed
+    from dualstack.net.dial.shared_history import SharedHistory
     from dualstack.net.listen import bind_socket, bind_sockets
     from dualstack.net.names.getaddrinfo import (
         getaddrinfo,
@@ -184,8 +185,9 @@ _HOMES = {
     "net.udp_server": ("Datagram", "DatagramServer", "open_datagram"),
     "net.dial.asyncio_calls": ("connect", "open_connection"),
     "net.dial.blocking_driver": ("create_connection",),
-    "net.dial.dialer": ("Dialer", "SharedHistory"),
+    "net.dial.dialer": ("Dialer",),
     "net.dial.handshakes": ("DialCertificateRefused", "DialHandshakeFailed"),
+    "net.dial.shared_history": ("SharedHistory",),
     "net.listen": ("bind_socket", "bind_sockets"),
     "net.names.getaddrinfo": (
         "getaddrinfo",

@@ -9,7 +9,7 @@ from pathlib import Path
 from dualstack.core.address.address import Address
 from dualstack.core.dial.steps import DialStep, Kind
 from dualstack.errors import AddressError
-from dualstack.net.dial.dialer import OnStep
+from dualstack.net.dial.policy import OnStep
 from support.gateway import SOON, Running, ended, run, running
 
 VECTORS = json.loads((Path(__file__).parent.parent / "data" / "addresses.json").read_text())

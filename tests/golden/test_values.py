@@ -27,9 +27,15 @@ ITSELF = {
     "gateway.processes.shared_listeners.Held",
     "gateway.processes.shared_listeners.HeldPort",
     "net.dial.dialer.Dialer",
+    "net.dial.policy.DialPolicy",
 }
 SORTED = {"core.address.prefix.Prefix", "core.address.sockaddr.SocketAddress"}
-BY_NAME_ALONE = {"core.address.describe.Description", "core.oracle.systems.Stack", "net.dial.dialer.Dialer"}
+BY_NAME_ALONE = {
+    "core.address.describe.Description",
+    "core.oracle.systems.Stack",
+    "net.dial.dialer.Dialer",
+    "net.dial.policy.DialPolicy",
+}
 
 # Long, or secret.
 HIDDEN = {
@@ -60,7 +66,7 @@ CLASSES = classes()
 
 
 def those(holds: str) -> set[str]:
-    return {name for name, each in CLASSES.items() if getattr(vars(each)["__dataclass_params__"], holds)}
+    return {name for name, each in CLASSES.items() if getattr(each.__dataclass_params__, holds)}
 
 
 def test_a_value_is_frozen_and_what_changes_is_named() -> None:

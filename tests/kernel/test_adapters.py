@@ -19,11 +19,14 @@ import urllib3
 import urllib3.util.connection
 
 import dualstack
-from dualstack.net.adapters import redis_asyncio as dial_redis_asyncio
-from dualstack.net.adapters.aiohttp import Connector
-from dualstack.net.adapters.frameworks import BothFamilies, gunicorn_bind, urllib3_connection
-from dualstack.net.adapters.httpcore import Backend, raced
-from dualstack.net.adapters.redis import Connection, SSLConnection
+from dualstack import redis_asyncio
+from dualstack.aiohttp import Connector
+from dualstack.gunicorn import gunicorn_bind
+from dualstack.httpcore import Backend
+from dualstack.httpx import raced
+from dualstack.redis import Connection, SSLConnection
+from dualstack.socketserver import BothFamilies
+from dualstack.urllib3 import urllib3_connection
 from support.dialling import Resolver, Servers, nothing_left_open
 from support.greeter import serving
 
@@ -196,7 +199,7 @@ def test_redis_py_has_its_options_and_its_errors() -> None:
 
 def test_redis_pys_asyncio_client_has_its_options_and_its_errors() -> None:
     async def options(**wanted: object) -> list[int]:
-        connection = dial_redis_asyncio.Connection(port=servers.port, socket_timeout=7, **wanted)
+        connection = redis_asyncio.Connection(port=servers.port, socket_timeout=7, **wanted)
         await connection._connect()
         try:
             sock = connection._writer.get_extra_info("socket")
@@ -208,12 +211,12 @@ def test_redis_pys_asyncio_client_has_its_options_and_its_errors() -> None:
             await connection.disconnect(nowait=True)
 
     async def refused() -> None:
-        connection = dial_redis_asyncio.Connection(host="localhost", port=servers.port, retry=None)
+        connection = redis_asyncio.Connection(host="localhost", port=servers.port, retry=None)
         with pytest.raises(redis.exceptions.ConnectionError, match="refused"):
             await connection.connect()
 
     async def timed_out() -> None:
-        connection = dial_redis_asyncio.Connection(host="::1", port=silent.port, retry=None, socket_connect_timeout=0.1)
+        connection = redis_asyncio.Connection(host="::1", port=silent.port, retry=None, socket_connect_timeout=0.1)
         with pytest.raises(redis.exceptions.TimeoutError):
             await connection.connect()
 
@@ -238,7 +241,7 @@ def test_redis_pys_asyncio_client_with_tls_shakes_hands_over_the_family_that_ans
                 return peer.recv(1)
 
         async def connect() -> None:
-            connection = dial_redis_asyncio.SSLConnection(
+            connection = redis_asyncio.SSLConnection(
                 host="localhost", port=servers.port, retry=None, socket_connect_timeout=20
             )
             with pytest.raises(redis.exceptions.ConnectionError):
@@ -338,7 +341,7 @@ def test_a_host_that_is_none_is_each_librarys_own_error(host: str, monkeypatch: 
     with pytest.raises(redis.exceptions.ConnectionError, match=host):
         Connection(host=host, port=80, retry=None).connect()
     with pytest.raises(redis.exceptions.ConnectionError, match=host):
-        asyncio.run(dial_redis_asyncio.Connection(host=host, port=80, retry=None).connect())
+        asyncio.run(redis_asyncio.Connection(host=host, port=80, retry=None).connect())
 
 
 def test_a_redirect_to_a_host_that_is_none_is_each_librarys_own_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 import dualstack
-from dualstack.net.adapters.aiohttp import Connector
+from dualstack.aiohttp import Connector
 from support.dialling import Servers
 from support.greeter import HTTP, serving
 from support.tls import client_context, server_context

@@ -9,7 +9,7 @@ import pytest
 
 import dualstack
 from dualstack import Address, AddressError, TargetError
-from dualstack.net.names.dns_resolver import DnsResolver
+from dualstack.dns import DnsResolver
 from support.dialling import WAYS, Dial, Servers
 
 

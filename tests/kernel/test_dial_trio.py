@@ -11,7 +11,7 @@ import trio
 import dualstack
 from dualstack import Dialer
 from dualstack.kernel import attempts
-from dualstack.net.dial.trio_driver import open_tcp_stream
+from dualstack.trio import open_tcp_stream
 from support.dialling import Resolver, Servers, descriptors, nothing_left_open
 
 DIALS = int(os.environ.get("DUALSTACK_TEST_DIALS", "200"))

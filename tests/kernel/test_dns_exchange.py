@@ -15,12 +15,12 @@ import pytest
 
 import dualstack
 from dualstack import Address, Dialer, LookupFailed
+from dualstack.dns import DnsResolver
 from dualstack.lab.faults import Fault
 from dualstack.lab.zone import Zone
 from dualstack.net.names.dns_exchange import Answered, Exchange, Unanswered
-from dualstack.net.names.dns_resolver import DnsResolver
-from dualstack.net.names.getaddrinfo import NameServer as Where
 from dualstack.net.names.hosts_file import HostsFile
+from dualstack.net.names.resolver import NameServer as Where
 from support.dialling import WAYS, Dial, Servers, nothing_left_open
 from support.name_server import NameServer
 

@@ -11,11 +11,11 @@ import uvloop
 
 from dualstack import Address, Dialer, DialError, LookupFailed, connect
 from dualstack.core.dial.resolution import Lookup
+from dualstack.dns import DnsResolver
 from dualstack.lab.faults import Fault
 from dualstack.lab.zone import Zone
 from dualstack.net.names.dns_asyncio import QuickLookups
-from dualstack.net.names.dns_resolver import DnsResolver
-from dualstack.net.names.getaddrinfo import NameServer as Where
+from dualstack.net.names.resolver import NameServer as Where
 from support.dialling import Servers, nothing_left_open, pool_rests
 from support.name_server import NameServer
 

@@ -11,9 +11,9 @@ import pytest
 import trio
 
 import dualstack
-from dualstack.net.dial.trio_driver import open_tcp_stream
-from dualstack.net.names.dns_resolver import DnsResolver
+from dualstack.dns import DnsResolver
 from dualstack.net.names.resolver import Resolver
+from dualstack.trio import open_tcp_stream
 from support.dialling import Servers, pool_rests
 from support.tls import server_context
 

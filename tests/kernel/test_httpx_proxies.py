@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from dualstack.net.adapters.httpcore import raced
+from dualstack.httpx import raced
 from support.greeter import serving
 
 

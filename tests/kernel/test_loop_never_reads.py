@@ -9,9 +9,9 @@ from blockbuster import BlockingError, blockbuster_ctx
 
 import dualstack
 from dualstack import Address, Dialer
+from dualstack.dns import DnsResolver
 from dualstack.lab.zone import Zone
 from dualstack.net.dial.datagram_targets import destinations
-from dualstack.net.names.dns_resolver import DnsResolver
 from dualstack.net.names.files import FRESH_S, Files, ParsedFile
 from dualstack.net.names.hosts_file import HostsFile
 from support.dialling import Servers, pool_rests

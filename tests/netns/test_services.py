@@ -63,7 +63,7 @@ def connections(way: str, name: str, port: int) -> "tuple[str, int, list[str]]":
     import asyncio
 
     from dualstack import Dialer, DialStep
-    from dualstack.net.names.dns_resolver import DnsResolver
+    from dualstack.dns import DnsResolver
 
     # Long enough for a machine that others are busy on: what comes later is rightly not waited for.
     dialer = Dialer(resolver=DnsResolver(), service="https", history=None, resolution_delay=1.0)

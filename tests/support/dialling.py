@@ -50,7 +50,7 @@ def dial_trio(host: object, port: int, **options: object) -> socket.socket:
     """By trio; its stream's socket goes on without it."""
     import trio
 
-    from dualstack.net.dial.trio_driver import open_tcp_stream
+    from dualstack.trio import open_tcp_stream
 
     dialer = options.pop("dialer", None) or dualstack.Dialer(history=None)
 

@@ -10,9 +10,9 @@ import dualstack.core
 import dualstack.wire
 
 MODULES = [
-    f"{floor.__name__}.{module.name}"
+    module.name
     for floor in (dualstack.core, dualstack.wire)
-    for module in pkgutil.iter_modules(floor.__path__)
+    for module in pkgutil.walk_packages(floor.__path__, f"{floor.__name__}.")
 ]
 
 

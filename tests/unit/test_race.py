@@ -237,6 +237,15 @@ def test_with_all_places_taken_the_oldest_makes_room_after_three_seconds() -> No
     assert ended(world, "2001:db8::", "2001:db8::1", "2001:db8::2") == ("2001:db8::2", 3.01)
 
 
+def test_the_oldest_makes_room_at_the_very_time_that_is_waited_for() -> None:
+    began = 1.2622457493790553  # (began + 3.0) - began is a little under 3.0
+    race = Race("host:80", (Question(0),), began, timing=Timing(in_flight=1))
+    race.answered(Question(0), Answer((candidate(SIX), candidate(FOUR))), began)
+    stop, start = race.tick(race.wake_at)
+    assert stop == Stop(0)
+    assert isinstance(start, Start)
+
+
 def test_with_all_places_taken_a_failure_makes_room() -> None:
     world = World({"2001:db8::1": Refuses(0.1), "2001:db8::2": Accepts(0.010)}, timing=Timing(in_flight=2))
     assert ended(world, "2001:db8::", "2001:db8::1", "2001:db8::2") == ("2001:db8::2", 0.36)

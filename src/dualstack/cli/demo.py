@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from dualstack.cli.output import json_option, print_boxes, print_document, print_json
+from dualstack.core.address.well_known import LOOPBACK
 from dualstack.gateway.control.server import Control
 from dualstack.gateway.counters.log import open_log
-from dualstack.gateway.demo import FAMILIES, LOOPBACK, Box, boxes, demo_configuration, demo_servers
+from dualstack.gateway.demo import FAMILIES, Box, boxes, demo_configuration, demo_servers
 from dualstack.gateway.processes.gateway import Gateway
 from dualstack.gateway.relay.stream.choose import data_plane
 

@@ -11,12 +11,12 @@ from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import parse_host
 from dualstack.core.address.idna import ascii_name
 from dualstack.errors import DualstackError, ExitCode, LookupFailed
-from dualstack.net.names.getaddrinfo import Resolver, addresses_in, getaddrinfo, getnameinfo, known_addresses
+from dualstack.net.names.getaddrinfo import FAMILIES, addresses_in, getaddrinfo, getnameinfo, known_addresses
+from dualstack.net.names.resolver import Resolver
 
 __all__ = ["Answer", "command", "look_up"]
 
 _NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
-_FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def look_up(
     found = getaddrinfo(
         query,
         None,
-        _FAMILIES[family],
+        FAMILIES[family],
         socket.SOCK_STREAM,
         flags=socket.AI_CANONNAME,
         timeout=timeout,

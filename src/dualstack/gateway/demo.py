@@ -11,14 +11,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint
+from dualstack.core.address.well_known import LOOPBACK
 from dualstack.core.planning.configuration import Configuration, Service
 from dualstack.kernel.sockets import describe, listen_on_loopback
 
 __all__ = ["Box", "DemoServer", "boxes", "demo_configuration", "demo_servers"]
 
-LOOPBACK = {4: Address("127.0.0.1"), 6: Address("::1")}
 FAMILIES = (4, 6)
 
 

@@ -10,8 +10,9 @@ import sys
 from contextlib import suppress
 from socket import SocketType
 
-from dualstack.core.address.address import Address, SocketTuple
+from dualstack.core.address.address import SOCKET_FAMILIES, Address, SocketTuple
 from dualstack.core.address.sockaddr import SocketAddress
+from dualstack.core.address.well_known import UNSPECIFIED
 from dualstack.core.dial.egress import FROM_ANYWHERE, Source
 from dualstack.errors import AddressError
 from dualstack.kernel.socket_options import IP_BIND_ADDRESS_NO_PORT, keep_to_interface
@@ -19,7 +20,6 @@ from dualstack.kernel.zones import address_in
 
 __all__ = ["begin", "connect", "failure_of", "interface_names", "sockaddr_of", "socket_pair", "source_of"]
 
-_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY})
 # Linux answers a second connect(2) with how the first stands; elsewhere that may be an error of its own.
 _CAN_ASK_AGAIN = sys.platform == "linux"
@@ -75,7 +75,7 @@ def _new(version: int) -> socket.socket:
 
     No flag stands in the type, since what gevent and PySocks put in the place of `socket.socket` knows none.
     """
-    return socket.socket(_FAMILIES[version], socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    return socket.socket(SOCKET_FAMILIES[version], socket.SOCK_STREAM, socket.IPPROTO_TCP)
 
 
 def _check(result: int) -> None:
@@ -113,11 +113,8 @@ def _bind(sock: SocketType, version: int, source: Source) -> None:
     elif sys.platform != "win32":
         # Another attempt of the same race may have the port already; on Windows this would let strangers in.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    address = source.address or _ANY[version]
+    address = source.address or UNSPECIFIED[version]
     sock.bind(sockaddr_of(address, source.port))
-
-
-_ANY = {4: Address("0.0.0.0"), 6: Address("::")}
 
 
 def sockaddr_of(address: Address, port: int) -> SocketTuple:
@@ -140,7 +137,7 @@ def source_of(address: Address, source: Source) -> Address | None:
         return address
     try:
         # Not of `socket.socket`, in whose place a program may have put one that goes by a proxy.
-        sock = SocketType(_FAMILIES[address.version], socket.SOCK_DGRAM)
+        sock = SocketType(SOCKET_FAMILIES[address.version], socket.SOCK_DGRAM)
     except OSError:
         return None
     try:

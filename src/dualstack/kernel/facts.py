@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from dualstack.core.address.address import Address
+from dualstack.core.address.well_known import LOOPBACKS
 from dualstack.core.host.facts import HostFacts, Interface
 from dualstack.kernel import netlink
 from dualstack.kernel.zones import scoped_address
@@ -128,12 +129,11 @@ def configured_families() -> frozenset[int]:
         with suppress(OSError):
             found = _addresses_by_index()
             addresses = (address for each in found.values() for address, _ in each)
-            return frozenset(address.version for address in addresses if address not in _LOOPBACKS)
+            # 127.0.0.2 counts, as in the C library of most Linux systems: somebody has put it there.
+            return frozenset(address.version for address in addresses if address not in LOOPBACKS)
     return frozenset(version for version, address in _GLOBAL.items() if _has_way(*address))
 
 
-# 127.0.0.2 counts, as in the C library of most Linux systems: somebody has put it there.
-_LOOPBACKS = frozenset({Address("127.0.0.1"), Address("::1")})
 _GLOBAL = {4: (socket.AF_INET, "192.0.2.1"), 6: (socket.AF_INET6, "2001:db8::1")}
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from dualstack.core.address.address import Address
+from dualstack.core.address.address import SOCKET_FAMILIES, Address
 from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.errors import AddressError
 from dualstack.kernel.socket_options import CAN_KEEP_TO_INTERFACE, keep_to_interface
@@ -31,7 +31,6 @@ __all__ = ["EchoSocket", "Message", "QueuedError", "open_echo_socket"]
 
 _IS_LINUX = sys.platform == "linux"
 _PROTOCOL = {4: socket.IPPROTO_ICMP, 6: 58}  # IPPROTO_ICMPV6, which some Pythons lack
-_FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 _IPPROTO_IPV6 = 41
 _NO_RIGHT = frozenset({errno.EACCES, errno.EPERM})
 _REMEDY = (
@@ -244,7 +243,7 @@ def _open(version: int, *, raw: bool | None) -> tuple[socket.socket, bool]:
         if raw is not None and is_raw != raw:
             continue
         try:
-            return socket.socket(_FAMILY[version], kind, _PROTOCOL[version]), is_raw
+            return socket.socket(SOCKET_FAMILIES[version], kind, _PROTOCOL[version]), is_raw
         except OSError as error:
             refusals.append(error)
     last = refusals[-1]

@@ -12,7 +12,7 @@ import struct
 import sys
 
 from dualstack.core.access.forward_rules import Near
-from dualstack.core.address.address import Address
+from dualstack.core.address.address import SOCKET_FAMILIES, Address
 from dualstack.kernel import netlink
 from dualstack.kernel.streams import NO_ROOM
 
@@ -29,7 +29,6 @@ _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_MULTIPATH, _RTA_VIA = 1, 4, 5, 9, 18
 _RTN_UNICAST = 1
 # RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST, RTN_MULTICAST: this host, or this host too, answers.
 _OWN = frozenset({2, 3, 4, 5})
-_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 # A route without a gateway that takes in more is a way out, such as a tunnel's, and no link with neighbours.
 _LINK_LENGTH_MIN = {4: 8, 6: 16}
 
@@ -67,7 +66,7 @@ def _by_route(address: Address) -> Near | None:
 
 def _route(address: Address, flags: int) -> tuple[int, int, dict[int, bytes]]:
     packed = address.packed
-    question = _RTMSG.pack(_FAMILIES[address.version], len(packed) * 8, 0, 0, 0, 0, 0, 0, flags)
+    question = _RTMSG.pack(SOCKET_FAMILIES[address.version], len(packed) * 8, 0, 0, 0, 0, 0, 0, flags)
     question += _ATTRIBUTE.pack(_ATTRIBUTE.size + len(packed), _RTA_DST) + packed
     answer = netlink.ask(_NETLINK_ROUTE, _RTM_GETROUTE, question)
     _, length, _, _, _, _, _, kind, _ = _RTMSG.unpack_from(answer)
@@ -88,7 +87,7 @@ def _interface(attributes: dict[int, bytes]) -> str:
 
 def _by_bind(address: Address) -> Near | None:
     try:
-        with socket.socket(_FAMILIES[address.version], socket.SOCK_DGRAM) as probe:
+        with socket.socket(SOCKET_FAMILIES[address.version], socket.SOCK_DGRAM) as probe:
             probe.bind((str(address), 0))
     except OSError as error:
         if error.errno in NO_ROOM or error.errno == errno.EMFILE:

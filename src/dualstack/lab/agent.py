@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from dualstack.core.address.address import Address, SocketTuple
+from dualstack.core.address.address import SOCKET_FAMILIES, Address, SocketTuple
 from dualstack.core.address.endpoint import Endpoint
+from dualstack.core.address.well_known import UNSPECIFIED
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import WireError
 from dualstack.kernel.packets import open_packet_socket
@@ -32,8 +33,6 @@ __all__ = ["ETHERTYPES", "Sighting", "main", "sighting"]
 ETHERTYPES = {0x0800: "ipv4", 0x86DD: "ipv6"}
 _PROTOCOLS = {6: "tcp", 17: "udp"}
 _KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
-_WILDCARDS = {4: Address("0.0.0.0"), 6: Address("::")}
-_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _ETHERNET, _IPV6 = 14, 40
 _FRAME_BYTES = 1 << 16
 _LIMIT_S = 3.0
@@ -121,7 +120,7 @@ _VERBS: dict[str, Callable[..., object]] = {
 
 def _spec(family: int, port: int, protocol: str) -> SocketSpec:
     """As Stevens has it: an IPv6 server on the wildcard takes IPv4 too."""
-    return SocketSpec("server", protocol, family, _WILDCARDS[family], port, False if family == 6 else None, protocol)
+    return SocketSpec("server", protocol, family, UNSPECIFIED[family], port, False if family == 6 else None, protocol)
 
 
 def _answer(server: socket.socket) -> None:
@@ -151,7 +150,7 @@ def _asked(
     failures: list[str] = []
     client = _client(protocol, wanted)
     try:
-        found = getaddrinfo(name, port, _FAMILIES[family], _KINDS[protocol], flags=flags, timeout=_LIMIT_S)
+        found = getaddrinfo(name, port, SOCKET_FAMILIES[family], _KINDS[protocol], flags=flags, timeout=_LIMIT_S)
     except OSError as error:
         return {"reached": False, "failures": [str(error)]}
     for af, kind, _, _, sockaddr in found if loop else found[:1]:

@@ -15,7 +15,7 @@ from dualstack.core.dial.egress import Outlet, Source
 from dualstack.core.ping.plan import PingWishes
 from dualstack.kernel.attempts import source_of
 from dualstack.net.dial.address_lookup import answer_of
-from dualstack.net.names.getaddrinfo import Resolver
+from dualstack.net.names.resolver import Resolver
 from dualstack.net.names.thread_pool import POOL, LimitReachedError
 
 __all__ = ["PingWays", "ping_ways", "ping_ways_async"]

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint
 from dualstack.core.address.sockaddr import SocketAddress
+from dualstack.core.address.well_known import UNSPECIFIED
 from dualstack.errors import AddressError, WireError
 from dualstack.wire.handshake import Associate, Event, IsUser, Outcome, Refusal, Say, Wish, read_destination
 
@@ -85,7 +86,7 @@ def _reply(reply: Reply, bound: SocketAddress | None = None) -> bytes:
     return bytes((VERSION, reply, 0)) + address_bytes(end)
 
 
-_NOWHERE = Endpoint(Address("0.0.0.0"), 0)
+_NOWHERE = Endpoint(UNSPECIFIED[4], 0)
 
 
 class Socks5:

@@ -11,7 +11,7 @@ texts a second as `ipaddress`, which reads them in Python (`tests/unit/test_addr
 
 from collections.abc import Callable, Mapping
 from functools import total_ordering
-from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from socket import AF_INET, AF_INET6, AddressFamily, inet_ntop, inet_pton
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn, TypeAlias, final
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
 __all__ = [
+    "BITS",
+    "SOCKET_FAMILIES",
     "Address",
     "AddressLike",
     "SocketTuple",
@@ -30,7 +32,7 @@ SocketTuple: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
 AddressLike: TypeAlias = "Address | str | bytes | int | IPv4Address | IPv6Address | SocketTuple"
 
 BITS: Mapping[int, int] = MappingProxyType({4: 32, 6: 128})
-_FAMILIES: Mapping[int, int] = MappingProxyType({4: AF_INET, 6: AF_INET6})
+SOCKET_FAMILIES: Mapping[int, AddressFamily] = MappingProxyType({4: AF_INET, 6: AF_INET6})
 
 _MAPPED = 0xFFFF  # ::ffff:0:0/96, RFC 4291 section 2.5.5.2
 _LINK_LOCAL = 0xFE80 >> 6  # fe80::/10
@@ -285,7 +287,7 @@ def _text(version: int, value: int) -> str:
     if version == 6 and value >> 32 == 0:
         high, low = value >> 16, value & 0xFFFF
         return f"::{high:x}:{low:x}" if high else f"::{low:x}" if low else "::"
-    return inet_ntop(_FAMILIES[version], value.to_bytes(BITS[version] // 8, "big"))
+    return inet_ntop(SOCKET_FAMILIES[version], value.to_bytes(BITS[version] // 8, "big"))
 
 
 def _read(x: object) -> tuple[int, int, str | None]:
@@ -310,7 +312,7 @@ def _read_text(text: str) -> tuple[int, int, str | None]:
     address, percent, scope = text.partition("%")
     version = 6 if ":" in address else 4
     try:
-        value = _from_bytes(inet_pton(_FAMILIES[version], address), "big")
+        value = _from_bytes(inet_pton(SOCKET_FAMILIES[version], address), "big")
     except (OSError, ValueError):
         raise AddressError(text, _why_no_address(text)) from None
     return version, value, scope if percent else None

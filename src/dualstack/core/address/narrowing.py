@@ -4,12 +4,10 @@ from collections.abc import Iterable
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint, Wildcard, is_localhost
+from dualstack.core.address.well_known import LOOPBACK, UNSPECIFIED
 from dualstack.errors import AddressError
 
 __all__ = ["narrowed"]
-
-_ANY = {4: Address("0.0.0.0"), 6: Address("::")}
-_LOOPBACK = {4: Address("127.0.0.1"), 6: Address("::1")}
 
 
 def narrowed(endpoints: Iterable[Endpoint], family: int) -> tuple[Endpoint, ...]:
@@ -26,15 +24,15 @@ def narrowed(endpoints: Iterable[Endpoint], family: int) -> tuple[Endpoint, ...]
 
 
 def _is_any_ipv4(host: Address | str | Wildcard) -> bool:
-    return isinstance(host, Address) and host.canonical == _ANY[4]
+    return isinstance(host, Address) and host.canonical == UNSPECIFIED[4]
 
 
 def _host(endpoint: Endpoint, family: int) -> Address | str | Wildcard:
     host = endpoint.host
-    if isinstance(host, Wildcard) or host == _ANY[6]:
-        return _ANY[family]
+    if isinstance(host, Wildcard) or host == UNSPECIFIED[6]:
+        return UNSPECIFIED[family]
     if isinstance(host, str):
-        return _LOOPBACK[family] if is_localhost(host) else host
+        return LOOPBACK[family] if is_localhost(host) else host
     if host.canonical.version != family:
         raise AddressError(str(endpoint), f"is IPv{host.canonical.version}, and IPv{family} alone is asked for")
     return host

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from dualstack.core.address.address import Address
 from dualstack.core.address.embedded import NAT64_LENGTHS, Nat64, rfc6052_encode
 from dualstack.core.address.prefix import Prefix
+from dualstack.core.address.well_known import LOOPBACK
 from dualstack.core.dial.order import Candidate
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _denied(address: Address, access: Judge, nat64: tuple[Prefix, ...]) -> LeftO
     from dualstack.core.access.access_list import Verdict  # who has no rules does not pay for their tables
 
     # Linux: tcp_v4_connect and tcp_v6_connect take the unspecified address for the loopback.
-    for meant in (address, _LOOPBACKS[address.version]) if address.is_unspecified else (address,):
+    for meant in (address, LOOPBACK[address.version]) if address.is_unspecified else (address,):
         is_plain = not nat64 or meant.version == 4
         decision = access.check(meant) if is_plain else access.check_through(meant, _nat64(nat64))
         if decision.verdict is not Verdict.ALLOW:
@@ -155,7 +156,6 @@ def _denied(address: Address, access: Judge, nat64: tuple[Prefix, ...]) -> LeftO
 
 
 _nat64 = lru_cache(maxsize=64)(Nat64)
-_LOOPBACKS = {4: Address("127.0.0.1"), 6: Address("::1")}
 
 
 _ONES = 0x7F

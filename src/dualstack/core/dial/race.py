@@ -302,7 +302,8 @@ class Race:
             return True
         if now < self._next_at:
             return False
-        return len(self._running) < self._timing.in_flight or now - self._oldest.started >= PATIENCE_S
+        # The sum that `wake_at` has: the difference may be a little less than the patience, and a driver would spin.
+        return len(self._running) < self._timing.in_flight or now >= self._oldest.started + PATIENCE_S
 
     @property
     def _may_be_bettered(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dualstack.core.address.address import Address
+from dualstack.core.address.well_known import LOOPBACK
 from dualstack.core.oracle.bind_alone import is_local
 from dualstack.core.oracle.bound_socket import Bound, device_of, is_v6only
 from dualstack.core.oracle.case import Call, CallOutcome, Case, Errno, Sock
@@ -16,7 +17,6 @@ from dualstack.core.oracle.unknown import UNKNOWN
 __all__ = ["Caller", "call_out"]
 
 _RFC = "RFC 3493 section 3.7"
-_LOOPBACK = Address("127.0.0.1")
 _BROADCAST = Address("255.255.255.255")
 
 
@@ -111,7 +111,7 @@ def _common(case: Case, caller: Caller, call: Call, source: str) -> CallOutcome:
         return _ipv4(case, caller, call.to)
     to = call.to
     if to.is_unspecified and caller.is_mapped:
-        to = _LOOPBACK.as_ipv6  # to :: is to oneself, and the socket is IPv4
+        to = LOOPBACK[4].as_ipv6  # to :: is to oneself, and the socket is IPv4
     if not to.is_mapped:
         return _ipv6(case, caller, call)
     if _is_v6only(case, caller):

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dualstack.core.address.address import Address
+from dualstack.core.address.well_known import UNSPECIFIED
 from dualstack.core.planning.socket_spec import SocketSpec
 
 __all__ = ["Inherited", "Settled", "settle_inherited"]
 
-_ANY = {4: Address("0.0.0.0"), 6: Address("::")}
 
 _Part = tuple[int, Address]
 
@@ -130,8 +130,8 @@ def _why(each: Inherited) -> str:
 def _parts(sock: SocketSpec | Inherited) -> set[_Part]:
     """The addresses that it receives, by family."""
     address = sock.address.canonical
-    if sock.v6only is False and sock.address == _ANY[6]:
-        return {(4, _ANY[4]), (6, _ANY[6])}
+    if sock.v6only is False and sock.address == UNSPECIFIED[6]:
+        return {(4, UNSPECIFIED[4]), (6, UNSPECIFIED[6])}
     return {(address.version, address)}
 
 

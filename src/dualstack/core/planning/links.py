@@ -10,14 +10,13 @@ from types import MappingProxyType
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint, Wildcard, is_localhost
+from dualstack.core.address.well_known import LOOPBACK, LOOPBACKS, UNSPECIFIED
 from dualstack.core.host.facts import HostFacts
 from dualstack.core.planning.configuration import BOTH, Configuration, Link, Port
 from dualstack.errors import AddressError
 
-__all__ = ["LOOPBACKS", "LinkFinding", "dialable_families", "link_findings", "link_matches", "target_addresses"]
+__all__ = ["LinkFinding", "dialable_families", "link_findings", "link_matches", "target_addresses"]
 
-_ANY_IPV4 = Address("0.0.0.0")
-LOOPBACKS = (Address("127.0.0.1"), Address("::1"))
 _NO_NAMES: Mapping[str, tuple[Address, ...]] = MappingProxyType({})
 
 
@@ -53,7 +52,9 @@ def dialable_families(
 
 def _ipv4_is_taken(port: Port, config: Configuration) -> bool:
     others = (other.bind for other in config.ports if other.key != port.key)
-    return any(bind is Wildcard.ANY or (isinstance(bind, Address) and bind.canonical == _ANY_IPV4) for bind in others)
+    return any(
+        bind is Wildcard.ANY or (isinstance(bind, Address) and bind.canonical == UNSPECIFIED[4]) for bind in others
+    )
 
 
 def link_matches(link: Link, target: Endpoint) -> bool:
@@ -100,8 +101,8 @@ def target_addresses(target: Endpoint, facts: HostFacts) -> tuple[Address, ...]:
     host = target.host
     if isinstance(host, Address):
         if host.is_unspecified:
-            return (LOOPBACKS[0] if host.version == 4 else LOOPBACKS[1],)
+            return (LOOPBACK[host.version],)
         return (host.canonical,)
     if isinstance(host, Wildcard) or is_localhost(host):
-        return LOOPBACKS
+        return tuple(LOOPBACK.values())
     return facts.names.get(host, ())

@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from dualstack.core.address.address import Address
+from dualstack.core.address.well_known import UNSPECIFIED
 from dualstack.core.oracle.case import Sock, Step
 from dualstack.core.oracle.systems import Sharing, Stack
 from dualstack.core.planning.socket_spec import SocketSpec
 
 __all__ = ["APART", "apart", "opening", "planned_sock", "whole"]
 
-_ANY = {4: Address("0.0.0.0"), 6: Address("::")}
 
 APART = {
     6: "IPv6 alone (--v6only, or `v6only = true` in a file)",
@@ -49,9 +48,9 @@ def whole(spec: SocketSpec, specs: Sequence[SocketSpec]) -> SocketSpec:
     }
     if not spec.address.is_unspecified or fellows != {4, 6}:
         return spec
-    return replace(spec, family=6, address=_ANY[6], v6only=False)
+    return replace(spec, family=6, address=UNSPECIFIED[6], v6only=False)
 
 
 def apart(spec: SocketSpec, family: int) -> SocketSpec:
     """A wildcard as it would be for one family alone."""
-    return replace(spec, family=family, address=_ANY[family], v6only=True if family == 6 else None, shared=False)
+    return replace(spec, family=family, address=UNSPECIFIED[family], v6only=True if family == 6 else None, shared=False)

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint, Wildcard, is_localhost
+from dualstack.core.address.well_known import LOOPBACK, UNSPECIFIED
 from dualstack.core.host.facts import BindAsk, HostFacts
 from dualstack.core.host.scope_check import check_scope
 from dualstack.core.oracle.oracle import Case, predict
 from dualstack.core.oracle.systems import Stack, stack_named
 from dualstack.core.planning.configuration import Configuration, ExecTarget, Port, Service, Sockets, UnixTarget
 from dualstack.core.planning.conflicts import Conflict, foreseen, loops
-from dualstack.core.planning.links import LOOPBACKS, LinkFinding, link_findings
+from dualstack.core.planning.links import LinkFinding, link_findings
 from dualstack.core.planning.opening import opening, planned_sock
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.core.planning.wildcard_split import Claim, settle
@@ -41,8 +42,6 @@ RULES = {
     "D6.5": "any IPv6 address is the IPv6 wildcard",
     "D6.6": "any IPv4 address is ::ffff:0.0.0.0, which is the IPv4 wildcard",
 }
-
-ANY_IPV4, ANY_IPV6 = Address("0.0.0.0"), Address("::")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,7 @@ def claims_of(config: Configuration, service: Service, facts: HostFacts) -> Iter
 
 def _claims(config: Configuration, service: Service, port: Port, number: int, facts: HostFacts) -> Iterator[Claim]:
     key = f"ports.{port.name}.bind" if service.ports else f"services.{service.name}.listen" if config.where else ""
-    bind = ANY_IPV6 if port.v6only and isinstance(port.bind, Wildcard) else port.bind
+    bind = UNSPECIFIED[6] if port.v6only and isinstance(port.bind, Wildcard) else port.bind
     for host in _hosts(bind, config.where, key, facts):
         if isinstance(host, Address):
             check_scope(host, facts, config.where, key)
@@ -148,7 +147,7 @@ def _hosts(host: Address | str | Wildcard, where: str, key: str, facts: HostFact
     if isinstance(host, Wildcard):
         return (host,)
     if is_localhost(host):
-        return LOOPBACKS
+        return tuple(LOOPBACK.values())
     found = facts.names.get(host)
     if not found:
         raise ConfigError(where, key, f"{host!r} has no address; write one of this host's addresses, or *")
@@ -220,7 +219,7 @@ def _on_this_host(claims: Sequence[Claim], facts: HostFacts, notes: list[str]) -
         if all(other in absent for other in others):
             yield claim
         else:
-            other = "IPv4" if claim.host == LOOPBACKS[1] else "IPv6"
+            other = "IPv4" if claim.host == LOOPBACK[6] else "IPv6"
             notes.append(
                 f"{claim.name}:{claim.port} of {claim.service}: {other} alone, because no interface has {claim.host}"
             )
@@ -229,7 +228,7 @@ def _on_this_host(claims: Sequence[Claim], facts: HostFacts, notes: list[str]) -
 def _is_absent_loopback(claim: Claim, facts: HostFacts) -> bool:
     """Where IPv6 is off altogether, more is said than that `::1` is absent."""
     ask = _ask(claim)
-    is_loopback = is_localhost(claim.name) and (facts.ipv6 or claim.host == LOOPBACKS[0])
+    is_loopback = is_localhost(claim.name) and (facts.ipv6 or claim.host == LOOPBACK[4])
     return is_loopback and ask is not None and facts.answers.get(ask) == "EADDRNOTAVAIL"
 
 
@@ -245,7 +244,7 @@ def _without_ipv6(group: Sequence[Claim], families: Sequence[set[int]], facts: H
     why = facts.why_no_ipv6 or "no interface has an IPv6 address"
     served = {(claim.service, claim.port_name, claim.name) for claim, got in zip(group, families, strict=True) if got}
     for claim in group:
-        if claim.host == ANY_IPV4 or claim.is_bindable or (isinstance(claim.host, Address) and claim.host.version == 4):
+        if claim.is_bindable or (isinstance(claim.host, Address) and claim.host.version == 4):
             continue
         both = claim.name != "" or (claim.is_wildcard and not claim.v6only)
         if both and (claim.service, claim.port_name, claim.name) in served:
@@ -269,11 +268,11 @@ def _specs(claim: Claim, families: set[int], stack: Stack, facts: HostFacts, aut
     unbound = isinstance(claim.host, Wildcard)
     if 6 in families:
         yield _spec(
-            claim, 6, ANY_IPV6, not single, "D6.3" if unbound else "D6.5", stack=stack if 4 in families else None
+            claim, 6, UNSPECIFIED[6], not single, "D6.3" if unbound else "D6.5", stack=stack if 4 in families else None
         )
     if 4 in families and not single:
-        rule = "D6.6" if facts.ipv6 or claim.host == ANY_IPV4 else "D6.4" if unbound else "D6.1"
-        yield _spec(claim, 4, ANY_IPV4, None, rule, stack=stack)
+        rule = "D6.6" if facts.ipv6 or claim.host == UNSPECIFIED[4] else "D6.4" if unbound else "D6.1"
+        yield _spec(claim, 4, UNSPECIFIED[4], None, rule, stack=stack)
 
 
 def _spec(  # noqa: PLR0917 - what a spec is made of, in its own order

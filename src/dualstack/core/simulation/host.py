@@ -10,16 +10,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dualstack.core.address.address import Address, AddressLike
+from dualstack.core.address.well_known import LOOPBACK, UNSPECIFIED
 from dualstack.core.oracle.case import Sock
 from dualstack.core.oracle.systems import STACKS
 from dualstack.core.simulation.port import PortNumber
-from dualstack.core.simulation.socket import ANY, Frame, Socket
+from dualstack.core.simulation.socket import Frame, Socket
 from dualstack.errors import LookupFailed, refusal
 
 __all__ = ["Host", "Network", "TraceStep"]
 
 _FIRST_EPHEMERAL = 49152  # RFC 6335 section 6
-_LOOPBACK = {4: Address("127.0.0.1"), 6: Address("::1")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Host:
         self.name = self.names[0] if self.names else str(next(iter(self.addresses), os))
         self.bindv6only = bindv6only
         self.has_ipv6 = any(each.version == 6 for each in self.addresses)
-        self.local = frozenset(self.addresses) | {_LOOPBACK[each.version] for each in self.addresses}
+        self.local = frozenset(self.addresses) | {LOOPBACK[each.version] for each in self.addresses}
         self.network = Network()
         self.network.add(self)
         self._ports: dict[tuple[str, int], PortNumber[Socket]] = {}
@@ -122,7 +122,7 @@ class Host:
         uid: int = 0,
     ) -> "Socket":
         """A new socket of family 4 or 6 for `tcp` or `udp`, with its options."""
-        asked = Sock(family, ANY[family], v6only, reuseaddr, reuseport, uid)
+        asked = Sock(family, UNSPECIFIED[family], v6only, reuseaddr, reuseport, uid)
         return Socket(self, proto, asked)
 
     def getaddrinfo(

@@ -6,16 +6,15 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from dualstack.core.address.address import Address, AddressLike
+from dualstack.core.address.well_known import LOOPBACK, UNSPECIFIED
 from dualstack.core.oracle.case import Call, Receiver, Sock, Step
 from dualstack.core.oracle.oracle import predict
 from dualstack.core.simulation.port import HostRules, PortNumber, case_on, says
 from dualstack.errors import refusal
 
-__all__ = ["ANY", "ETHERTYPES", "Frame", "Peer", "Socket", "Station", "Wire"]
+__all__ = ["ETHERTYPES", "Frame", "Peer", "Socket", "Station", "Wire"]
 
 ETHERTYPES = {4: 0x0800, 6: 0x86DD}
-ANY = {4: Address("0.0.0.0"), 6: Address("::")}
-_LOOPBACK = {4: Address("127.0.0.1"), 6: Address("::1")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ class Socket:
             OSError, UnknownBehaviour: as `bind`.
         """
         if self.name is None:
-            self.bind(ANY[self.family])
+            self.bind(UNSPECIFIED[self.family])
         name = self.bound_to()
         self.host.port(self.proto, name.port).call("listen", self)
         self._listens = True
@@ -204,7 +203,7 @@ class Socket:
         to = Address(address)
         wire, source, target = self._route("sendto", to)
         if self.name is None:
-            self.bind(ANY[self.family])
+            self.bind(UNSPECIFIED[self.family])
         network = self.host.network
         network.frames.append(Frame(wire, source, target, "datagram"))
         network.note(self.host.name, f"sends to {to}, and an IPv{wire} datagram leaves (0x{ETHERTYPES[wire]:04x})")
@@ -253,7 +252,7 @@ class Socket:
         if outcome.wire is None:
             raise says(self.host, outcome.errno, f"{op} to {to}: {outcome.why}")
         wire = outcome.wire
-        target = _LOOPBACK[wire] if to.canonical.is_unspecified else to.canonical
+        target = LOOPBACK[wire] if to.canonical.is_unspecified else to.canonical
         mine = self.asked.address.canonical
         own = target if target.is_loopback else self.host.source(wire)
         return wire, own if mine.is_unspecified else mine, target

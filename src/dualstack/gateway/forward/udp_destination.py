@@ -14,6 +14,7 @@ from dualstack.core.address.address import Address
 from dualstack.core.address.embedded import Nat64
 from dualstack.core.address.endpoint import Endpoint
 from dualstack.core.address.sockaddr import SockAddr
+from dualstack.core.address.well_known import LOOPBACK
 from dualstack.core.flow_table import Flow
 from dualstack.errors import DialError
 from dualstack.gateway.relay.link import Hop
@@ -85,7 +86,6 @@ def _one_host(nat64: tuple[str, ...]) -> AccessList:
 
 
 _MAY_BE_ANOTHERS = NO_WAY | {errno.ECONNREFUSED}
-_LOOPBACKS = {4: Address("127.0.0.1"), 6: Address("::1")}
 
 
 def failure(sock: SocketType, content: memoryview, sockaddr: SockAddr) -> int:
@@ -120,7 +120,7 @@ def may_still_be_sent_to(sockaddr: SockAddr, policy: Policy) -> bool:
 
 def _meant(address: Address) -> Address:
     """Linux sends to the loopback what is for no address (ip_route_output_key_hash, ip6_dst_lookup_tail)."""
-    return _LOOPBACKS[address.version] if address.is_unspecified else address
+    return LOOPBACK[address.version] if address.is_unspecified else address
 
 
 def _said(candidate: "Candidate", port: int) -> bytes | None:

@@ -43,7 +43,7 @@ from dualstack.gateway.services.stream_gate import Door
 from dualstack.gateway.upstream.egress import Route, route_to
 from dualstack.gateway.upstream.exec_target import Children
 from dualstack.gateway.upstream.upstream import Policy
-from dualstack.net.dial.dialer import SharedHistory
+from dualstack.net.dial.shared_history import SharedHistory
 from dualstack.net.names.resolver_choice import resolver_named
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from dualstack.gateway.services.stream_gate import Door
 from dualstack.gateway.status import snapshot as to
 from dualstack.gateway.status.timelines import timeline
 from dualstack.kernel.facts import system_name
-from dualstack.net.dial.dialer import SharedHistory
+from dualstack.net.dial.shared_history import SharedHistory
 
 __all__ = ["picture"]
 

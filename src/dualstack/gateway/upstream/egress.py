@@ -18,9 +18,10 @@ from dualstack.core.address.address import Address
 from dualstack.core.address.embedded import nat64_prefix
 from dualstack.core.address.endpoint import Endpoint, is_localhost
 from dualstack.core.address.sockaddr import SocketAddress
+from dualstack.core.address.well_known import LOOPBACK
 from dualstack.core.dial.egress import FAMILY_NAMES, Judge, Outlet, Source
 from dualstack.core.planning.configuration import BOTH, Configuration, Port
-from dualstack.core.planning.links import LOOPBACKS, dialable_families, link_matches
+from dualstack.core.planning.links import dialable_families, link_matches
 from dualstack.gateway.listeners.named_port import NamedPort, PortState
 from dualstack.gateway.relay.link import Hop
 
@@ -87,7 +88,7 @@ def _sources(port: Port, config: Configuration, names: Mapping[str, tuple[Addres
     if isinstance(port.bind, Address) and not port.bind.canonical.is_unspecified:
         bound: tuple[Address, ...] = (port.bind.canonical,)
     elif isinstance(port.bind, str):
-        bound = LOOPBACKS if is_localhost(port.bind) else names.get(port.bind, ())
+        bound = tuple(LOOPBACK.values()) if is_localhost(port.bind) else names.get(port.bind, ())
     else:
         return dict.fromkeys(dialable_families(port, config), Source(interface=port.interface))
     return {address.version: Source(address, interface=port.interface) for address in reversed(bound)}

@@ -16,8 +16,9 @@ from dualstack.gateway.admission.proxy_header import Senders, ends_of
 from dualstack.gateway.relay.link import Hop, Target
 from dualstack.gateway.upstream.egress import Route, hops
 from dualstack.kernel.nearness import why_near
-from dualstack.net.dial.dialer import Dialer, SharedHistory
-from dualstack.net.names.getaddrinfo import Resolver
+from dualstack.net.dial.dialer import Dialer
+from dualstack.net.dial.shared_history import SharedHistory
+from dualstack.net.names.resolver import Resolver
 from dualstack.wire.proxy_protocol import Ends, header
 
 __all__ = ["Policy"]

@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from dualstack.core.address.address import Address, SocketTuple
+from dualstack.core.address.address import SOCKET_FAMILIES, Address, SocketTuple
 from dualstack.core.oracle.case import SKIPPED, Call, CallOutcome, Case, Receiver, Skipped, Sock, Step
 from dualstack.kernel.socket_options import share_port
 from dualstack.kernel.trial.sinks import Sinks
 
 __all__ = ["Measurement", "Seen", "Trial"]
 
-_FAMILIES: Mapping[int, socket.AddressFamily] = {4: socket.AF_INET, 6: socket.AF_INET6}
 _KINDS: Mapping[str, socket.SocketKind] = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 _NO_INTERFACE = 0x7FFFFFFF
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
@@ -143,7 +142,7 @@ class Trial:
         self, receiving: Mapping[int, socket.socket], port: int, to: Address, source: Address | None
     ) -> Receiver | str:
         """Who accepts, or the errno of the connect."""
-        with socket.socket(_FAMILIES[to.version], socket.SOCK_STREAM) as client:
+        with socket.socket(SOCKET_FAMILIES[to.version], socket.SOCK_STREAM) as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _PATIENCE)
             try:
@@ -166,7 +165,7 @@ class Trial:
         self, receiving: Mapping[int, socket.socket], port: int, to: Address, source: Address | None
     ) -> Receiver | str:
         """Who receives a datagram, or the errno that came back for it."""
-        with socket.socket(_FAMILIES[to.version], socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as client:
+        with socket.socket(SOCKET_FAMILIES[to.version], socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as client:
             try:
                 if source is not None:
                     client.bind(self._name(source, 0))
@@ -208,7 +207,7 @@ class Trial:
 def _make(sock: Sock, proto: str) -> socket.socket:
     """A socket with its options, made as its user."""
     with _as_user(sock.uid):
-        made = socket.socket(_FAMILIES[sock.family], _KINDS[proto] | socket.SOCK_NONBLOCK)
+        made = socket.socket(SOCKET_FAMILIES[sock.family], _KINDS[proto] | socket.SOCK_NONBLOCK)
     if sock.v6only is not None and sock.family == 6:
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(sock.v6only))
     if sock.reuseaddr:
@@ -235,10 +234,10 @@ def _as_user(uid: int) -> Iterator[None]:
 @contextmanager
 def _speaking(made: socket.socket, version: int) -> Iterator[socket.socket]:
     """The same socket with sockaddrs of one version of IP, whatever its own family."""
-    if made.family == _FAMILIES[version]:
+    if made.family == SOCKET_FAMILIES[version]:
         yield made
         return
-    with socket.socket(_FAMILIES[version], made.type, fileno=os.dup(made.fileno())) as speaker:
+    with socket.socket(SOCKET_FAMILIES[version], made.type, fileno=os.dup(made.fileno())) as speaker:
         yield speaker
 
 

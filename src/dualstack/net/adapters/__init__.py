@@ -1,1 +1,1 @@
-"""Puts the dialler and the listener in the place of other libraries' own; never decides how a connection is made."""
+"""Our sockets in the hands of other libraries, one module for each; users import `dualstack.httpx` and its like."""

@@ -19,7 +19,8 @@ import aiohttp
 from dualstack.core.dial.timing import LEAST_ATTEMPT_DELAY_S
 from dualstack.errors import LookupFailed, TargetError
 from dualstack.net.dial.asyncio_calls import connect
-from dualstack.net.dial.dialer import DEFAULT_DIALER, Dialer
+from dualstack.net.dial.dialer import Dialer
+from dualstack.net.dial.policy import DEFAULT_POLICY, DialPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["Connector"]
 
 _USUAL_DELAY_S = 0.25  # aiohttp's default of happy_eyeballs_delay, which says no more than that nobody chose one
-
-FAMILIES = {socket.AF_UNSPEC: 0, socket.AF_INET: 4, socket.AF_INET6: 6}
 
 
 class Connector(aiohttp.TCPConnector):
@@ -112,7 +111,7 @@ class Connector(aiohttp.TCPConnector):
                 hosts if len(hosts) > 1 else hosts[0],
                 ports[0],
                 source_address=self._source(),
-                family=FAMILIES[self._family],
+                family=self._family,
                 dialer=self._policy(),
             )
         except (LookupFailed, TargetError) as error:
@@ -125,9 +124,9 @@ class Connector(aiohttp.TCPConnector):
         addr_infos[0] = (sock.family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", sock.getpeername())
         return sock
 
-    def _policy(self) -> Dialer:
+    def _policy(self) -> DialPolicy:
         """The dialler, with what the connector's options say of the race."""
-        dialer, delay_s = self.dialer or DEFAULT_DIALER, self._happy_eyeballs_delay
+        dialer, delay_s = self.dialer or DEFAULT_POLICY, self._happy_eyeballs_delay
         if delay_s not in {None, _USUAL_DELAY_S}:
             dialer = replace(dialer, attempt_delay=max(delay_s, LEAST_ATTEMPT_DELAY_S))
         return replace(dialer, first_family_count=self._interleave) if self._interleave else dialer

@@ -31,7 +31,8 @@ from dualstack.kernel.attempts import source_of as kernel_source_of
 from dualstack.kernel.facts import ipv6_status
 from dualstack.net.dial.translators import TRANSLATORS
 from dualstack.net.names.files import FRESH_S
-from dualstack.net.names.getaddrinfo import Resolver, addresses_in, getaddrinfo
+from dualstack.net.names.getaddrinfo import FAMILIES, addresses_in, getaddrinfo
+from dualstack.net.names.resolver import Resolver
 
 __all__ = [
     "LOOKS",
@@ -48,7 +49,6 @@ __all__ = [
     "why_not_now",
 ]
 
-_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _SOMEWHERE = Address("2001:db8::1")
 _GAI_CONF = Path("/etc/gai.conf")
 _IPV6_STATUS_S = 1.0
@@ -68,7 +68,7 @@ def look_up(name: str, family: int, outlet: Outlet, resolver: Resolver, *, disco
     """
 
     def find() -> tuple[Address, ...]:
-        return addresses_in(getaddrinfo(name, None, _FAMILIES[family], socket.SOCK_STREAM, resolver=resolver))
+        return addresses_in(getaddrinfo(name, None, FAMILIES[family], socket.SOCK_STREAM, resolver=resolver))
 
     return looked_up(find, outlet, resolver, discover=discover)
 

@@ -1,6 +1,6 @@
 """Connections for asyncio, raced: a connected socket, or streams.
 
-`core.race` decides and `net.dial_loop` drives; here is what a caller may ask for, in asyncio's own words too.
+Here is what a caller may ask for, in asyncio's own words too.
 """
 
 import asyncio
@@ -12,19 +12,21 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from dualstack.core.dial.egress import SocketOption
+from dualstack.core.dial.egress import Outlet, SocketOption
 from dualstack.errors import DialError, LookupFailed, TargetError
-from dualstack.net.dial.asyncio_driver import LoopDial, Streams
+from dualstack.net.dial.asyncio_driver import AsyncioDriver
 from dualstack.net.dial.asyncio_literal import connect_literal
-from dualstack.net.dial.dialer import DEFAULT_DIALER, Dialer, OnStep, narrowed
 from dualstack.net.dial.one_address import is_plain
-from dualstack.net.dial.prepare import ask, files_for
+from dualstack.net.dial.policy import DEFAULT_POLICY, DialPolicy, OnStep, narrowed
+from dualstack.net.dial.prepare import PreparedRace, files_for, prepare
 from dualstack.net.dial.source import SourceAddress, local_end_async, version_of
 from dualstack.net.dial.target import HostLike, PortLike, Target, as_pair, read_target
 from dualstack.net.names.limits import check_limit
 
 if TYPE_CHECKING:
     import ssl as _ssl
+
+    from dualstack.net.dial.asyncio_handshake import Streams
 
 __all__ = ["connect", "open_connection"]
 
@@ -37,7 +39,7 @@ async def connect(
     source_address: SourceAddress | None = None,
     family: int = 0,
     socket_options: Iterable[SocketOption] = (),
-    dialer: Dialer | None = None,
+    dialer: DialPolicy | None = None,
     on_step: OnStep | None = None,
 ) -> socket.socket:
     """Connect to a host of whichever family, over every address it has.
@@ -62,15 +64,15 @@ async def connect(
     """
     check_limit(timeout)
     target = read_target(host, port)
-    dialer = dialer or DEFAULT_DIALER
+    policy = dialer or DEFAULT_POLICY
     options = tuple(socket_options)
     has_wishes = bool(family or options) or source_address is not None or on_step is not None
-    if is_plain(target, dialer, limit_s=timeout, has_wishes=has_wishes):
-        made = await connect_literal(target, dialer, timeout)
+    if is_plain(target, policy, limit_s=timeout, has_wishes=has_wishes):
+        made = await connect_literal(target, policy, timeout)
         if made is not None:
             return made
-    dial = await _dial(target, timeout, source_address, family, options, dialer, on_step)
-    return await dial.run()
+    prepared, outlet = await _prepared(target, timeout, source_address, family, options, policy, on_step)
+    return await AsyncioDriver(prepared, target.port, outlet).run()
 
 
 async def open_connection(
@@ -93,9 +95,9 @@ async def open_connection(
     interleave: int | None = None,
     all_errors: bool = False,
     socket_options: Iterable[SocketOption] = (),
-    dialer: Dialer | None = None,
+    dialer: DialPolicy | None = None,
     on_step: OnStep | None = None,
-) -> Streams:
+) -> "Streams":
     """As `asyncio.open_connection`, over every address of the host.
 
     With `ssl` the race is won by the first handshake that succeeds, not by the first connection: until then the other
@@ -142,7 +144,7 @@ async def open_connection(
         if host or port:
             raise ValueError("host and port say where to connect, and sock is connected: give either")
         return await streams(sock, server_hostname=server_hostname)
-    dialer = _by_asyncios_words(dialer or DEFAULT_DIALER, happy_eyeballs_delay, interleave)
+    policy = _by_asyncios_words(dialer or DEFAULT_POLICY, happy_eyeballs_delay, interleave)
     target = _read_target(host, port, flags)
     source = local_addr if source_address is None else source_address
     options = tuple(socket_options)
@@ -155,15 +157,16 @@ async def open_connection(
                 source_address=source,
                 family=family,
                 socket_options=options,
-                dialer=dialer,
+                dialer=policy,
                 on_step=on_step,
             )
             return await _or_closed(streams, made)
-        dial = await _dial(target, timeout, source, family, options, dialer, on_step)
-        hostname = dial.hostname if server_hostname is None else server_hostname
-        dial.secure(partial(streams, server_hostname=hostname))
-        await dial.run()
-        return dial.streams()
+        from dualstack.net.dial.asyncio_handshake import HandshakeDriver  # who shakes no hands does not pay for it
+
+        prepared, outlet = await _prepared(target, timeout, source, family, options, policy, on_step)
+        hostname = target.hostname if server_hostname is None else server_hostname
+        make_streams = partial(streams, server_hostname=hostname)
+        return await HandshakeDriver(prepared, target.port, outlet, make_streams).streams()
     except DialError as error:
         group = error.__cause__
         if not (all_errors and isinstance(group, ExceptionGroup)):
@@ -194,10 +197,10 @@ def _check_arguments(  # noqa: PLR0917 - asyncio's own checks, in one place
     version_of(family)
 
 
-def _by_asyncios_words(dialer: Dialer, happy_eyeballs_delay: float | None, interleave: int | None) -> Dialer:
+def _by_asyncios_words(policy: DialPolicy, happy_eyeballs_delay: float | None, interleave: int | None) -> DialPolicy:
     if happy_eyeballs_delay is not None:
-        dialer = replace(dialer, attempt_delay=happy_eyeballs_delay)
-    return dialer if interleave is None else replace(dialer, first_family_count=interleave)
+        policy = replace(policy, attempt_delay=happy_eyeballs_delay)
+    return policy if interleave is None else replace(policy, first_family_count=interleave)
 
 
 def _read_target(host: HostLike, port: PortLike | None, flags: int) -> Target:
@@ -209,7 +212,7 @@ def _read_target(host: HostLike, port: PortLike | None, flags: int) -> Target:
     return target
 
 
-async def _or_closed(streams: Callable[[socket.socket], Awaitable[Streams]], sock: socket.socket) -> Streams:
+async def _or_closed(streams: "Callable[[socket.socket], Awaitable[Streams]]", sock: socket.socket) -> "Streams":
     try:
         return await streams(sock)
     except BaseException:
@@ -225,7 +228,7 @@ async def _streams(
     server_hostname: str | None = None,
     ssl_handshake_timeout: float | None = None,
     ssl_shutdown_timeout: float | None = None,
-) -> Streams:
+) -> "Streams":
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=limit, loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
@@ -240,23 +243,23 @@ async def _streams(
     return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
-async def _dial(  # noqa: PLR0917 - what the two functions share
+async def _prepared(  # noqa: PLR0917 - what the two functions share
     target: Target,
     timeout: float | None,  # noqa: ASYNC109 - as above
     source_address: SourceAddress | None,
     family: int,
     options: tuple[SocketOption, ...],
-    dialer: Dialer,
+    policy: DialPolicy,
     on_step: OnStep | None,
-) -> LoopDial:
+) -> tuple[PreparedRace, Outlet]:
     began = monotonic()
     end = None
     if source_address is not None or options:
         end = replace(await local_end_async(source_address, limit_s=timeout), options=options)
     # What names go by is looked at off the loop.
-    files = files_for(target, dialer)
+    files = files_for(target, policy)
     if files is not None:
         await files.looked()
-    outlet = narrowed(dialer.outlet, family, end)
+    outlet = narrowed(policy.outlet, family, end)
     limit_s = inf if timeout is None else timeout
-    return LoopDial(ask(target, outlet, dialer, began, limit_s=limit_s, on_step=on_step), target, outlet)
+    return prepare(target, outlet, policy, began, limit_s=limit_s, on_step=on_step), outlet

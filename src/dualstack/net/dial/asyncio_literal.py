@@ -8,8 +8,8 @@ from dualstack.core.address.address import Address
 from dualstack.core.dial.egress import FROM_ANYWHERE
 from dualstack.kernel.attempts import begin, failure_of
 from dualstack.kernel.streams import error_of
-from dualstack.net.dial.dialer import Dialer
 from dualstack.net.dial.one_address import failure
+from dualstack.net.dial.policy import DialPolicy
 from dualstack.net.dial.target import Target
 
 __all__ = ["connect_literal"]
@@ -17,7 +17,7 @@ __all__ = ["connect_literal"]
 _LONGEST_S = 86400.0
 
 
-async def connect_literal(target: Target, dialer: Dialer, limit_s: float | None) -> socket.socket | None:
+async def connect_literal(target: Target, policy: DialPolicy, limit_s: float | None) -> socket.socket | None:
     """A literal address without a race; None where it takes one: a translator, or a loop that watches no sockets."""
     assert isinstance(target.host, Address)  # noqa: S101 - it is plain
     started = monotonic()
@@ -26,7 +26,7 @@ async def connect_literal(target: Target, dialer: Dialer, limit_s: float | None)
     except NotImplementedError:
         return None
     except OSError as error:
-        failed = failure(target, target.host, dialer, error, monotonic() - started)
+        failed = failure(target, target.host, policy, error, monotonic() - started)
     try:
         if failed is not None:
             raise failed

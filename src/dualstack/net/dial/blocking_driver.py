@@ -1,36 +1,31 @@
 """Connections for who blocks: `socket.create_connection`, raced.
 
-The race is `core.race`'s. Here it is driven with non-blocking connects and one selector; lookups run in the daemon
-threads of `net.pool`, and their answers come by a queue, with a socket to wake the selector where both are waited for.
-One literal address needs no race: it is one plain call.
+Sockets that do not block, one selector for them, and a queue for what the pool's daemon threads have found. One literal
+address needs no race: it is one plain call.
 """
 
 import socket
-from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from math import inf
 from queue import Empty, SimpleQueue
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectSelector
 from time import monotonic
 
 from dualstack.core.address.address import Address
-from dualstack.core.dial.actions import Action, Ask, Attempt, Start, Stop
 from dualstack.core.dial.egress import Outlet, SocketOption
 from dualstack.core.dial.resolution import Answer, Lookup
-from dualstack.errors import AddressError, DialError
-from dualstack.kernel.attempts import begin, connect, failure_of, socket_pair
-from dualstack.kernel.streams import error_of
-from dualstack.net.dial.address_lookup import check_still
-from dualstack.net.dial.dialer import DEFAULT_DIALER, GLOBAL_DEFAULT_TIMEOUT, Dialer, OnStep, narrowed
-from dualstack.net.dial.one_address import failure, is_plain, raise_of
-from dualstack.net.dial.prepare import Asked, ask, files_for
+from dualstack.errors import DialError
+from dualstack.kernel.attempts import connect, socket_pair
+from dualstack.net.dial.driver import LONGEST_WAIT_S, RaceDriver
+from dualstack.net.dial.one_address import failure, is_plain
+from dualstack.net.dial.policy import DEFAULT_POLICY, DialPolicy, OnStep, narrowed
+from dualstack.net.dial.prepare import PreparedRace, files_for, prepare
 from dualstack.net.dial.source import SourceAddress, local_end
 from dualstack.net.dial.target import HostLike, PortLike, Target, read_pair
-from dualstack.net.names.limits import check_limit
-from dualstack.net.names.thread_pool import POOL, Job, Outcome, value_of
+from dualstack.net.names.limits import GLOBAL_DEFAULT_TIMEOUT, check_limit
+from dualstack.net.names.thread_pool import Outcome
 
 try:
     from selectors import PollSelector as _Selector
@@ -39,7 +34,6 @@ except ImportError:  # Windows
 
 __all__ = ["create_connection"]
 
-_LONGEST_S = 86400.0
 # In poll(2) it is a C int of milliseconds.
 _LONGEST_TIMEOUT_S = 2**31 / 1000 - 1
 
@@ -52,7 +46,7 @@ def create_connection(
     all_errors: bool = False,
     family: int = 0,
     socket_options: Iterable[SocketOption] = (),
-    dialer: Dialer | None = None,
+    dialer: DialPolicy | None = None,
     on_step: OnStep | None = None,
 ) -> socket.socket:
     """Connect to a host of whichever family, as `socket.create_connection` does, over every address it has.
@@ -77,23 +71,24 @@ def create_connection(
     ...     create_connection(server.getsockname()).close()
     """
     target = read_pair(address)
-    dialer = dialer or DEFAULT_DIALER
+    policy = dialer or DEFAULT_POLICY
     limit = _seconds(socket.getdefaulttimeout() if timeout is GLOBAL_DEFAULT_TIMEOUT else timeout)
     options = tuple(socket_options)
     has_wishes = bool(family or options) or source_address is not None or on_step is not None
     try:
-        if is_plain(target, dialer, limit_s=limit, has_wishes=has_wishes):
-            made = _plain(target, dialer, limit)
+        if is_plain(target, policy, limit_s=limit, has_wishes=has_wishes):
+            made = _plain(target, policy, limit)
             if made is not None:
                 return made
         began = monotonic()
-        files = files_for(target, dialer)
+        files = files_for(target, policy)
         if files is not None:
             files.look()
         end = replace(local_end(source_address, timeout=limit), options=options) if has_wishes else None
-        outlet = narrowed(dialer.outlet, family, end)
+        outlet = narrowed(policy.outlet, family, end)
         limit_s = inf if limit is None else limit
-        sock = _Dial(ask(target, outlet, dialer, began, limit_s=limit_s, on_step=on_step), target.port, outlet).run()
+        prepared = prepare(target, outlet, policy, began, limit_s=limit_s, on_step=on_step)
+        sock = BlockingDriver(prepared, target.port, outlet).run()
     except DialError as error:
         group = error.__cause__
         if not (all_errors and isinstance(group, ExceptionGroup)):
@@ -118,14 +113,14 @@ def _seconds(timeout: object) -> float | None:
     return None if timeout > _LONGEST_TIMEOUT_S else float(timeout)
 
 
-def _plain(target: Target, dialer: Dialer, limit: float | None) -> socket.socket | None:
+def _plain(target: Target, policy: DialPolicy, limit: float | None) -> socket.socket | None:
     """The one call that a literal address needs; None where a translator may have another way."""
     assert isinstance(target.host, Address)  # noqa: S101 - it is plain
     started = monotonic()
     try:
         return connect(target.host, target.port, timeout=limit)
     except OSError as error:
-        failed = failure(target, target.host, dialer, error, monotonic() - started)
+        failed = failure(target, target.host, policy, error, monotonic() - started)
     try:
         if failed is not None:
             raise failed
@@ -134,24 +129,13 @@ def _plain(target: Target, dialer: Dialer, limit: float | None) -> socket.socket
     return None
 
 
-class _Dial:
-    """One race, driven by blocking; leaving it closes all but the winner.
+class BlockingDriver(RaceDriver):
+    """One race, for who waits for it."""
 
-    Args:
-        asked: the race and its questions.
-        port: where to.
-        outlet: what sockets are bound to.
-    """
-
-    def __init__(self, asked: Asked, port: int, outlet: Outlet) -> None:
-        self._race = asked.race
-        self._asked = asked
-        self._port = port
-        self._outlet = outlet
-        self._sockets: dict[int, socket.socket] = {}
+    def __init__(self, prepared: PreparedRace, port: int, outlet: Outlet) -> None:
+        super().__init__(prepared, port, outlet)
         self._selector: BaseSelector | None = None
         self._answers: SimpleQueue[tuple[Lookup, Outcome[Answer]]] = SimpleQueue()
-        self._jobs: list[Job[Answer]] = []
         self._unanswered = 0
         self._waker: tuple[socket.socket, socket.socket] | None = None
 
@@ -163,36 +147,16 @@ class _Dial:
         """
         race = self._race
         try:
-            for lookup, answer in self._asked.known:
-                self._do(race.answered(lookup, answer, monotonic()))
-            for lookup in self._asked.lookups:
-                self._ask(lookup)
+            self._begin()
             while not race.is_over:
                 self._wait(race.wake_at - monotonic())
-            if race.error is not None:
-                raise_of(race)
-            assert race.winner is not None  # noqa: S101 - what is over without an error has a winner
-            return self._sockets.pop(race.winner.number)
+            return self._winner()
         finally:
             self._close()
 
-    def _ask(self, lookup: Lookup) -> None:
-        self._unanswered += 1
-        self._jobs.append(
-            POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup), self._asked.asker)
-        )
-
-    def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
-        """In a thread of the pool: put the answer where it is waited for."""
-        self._answers.put((lookup, outcome))
-        waker = self._waker
-        if waker is not None:
-            with suppress(OSError):  # nobody waits any more
-                waker[1].send(b"!")
-
     def _wait(self, timeout_s: float) -> None:
         """Wait for the next thing to happen, and tell the race."""
-        timeout = None if timeout_s == inf else min(max(timeout_s, 0.0), _LONGEST_S)
+        timeout = None if timeout_s == inf else min(max(timeout_s, 0.0), LONGEST_WAIT_S)
         if not self._sockets:
             self._wait_for_answer(timeout)
             return
@@ -204,18 +168,35 @@ class _Dial:
         for key, _ in selector.select(timeout):
             if key.data is None:
                 self._empty_waker()
-            else:
-                self._look_at(key.data)
+            elif key.data in self._sockets:  # else let go of a moment ago
+                self._ready(key.data)
         with suppress(Empty):
             while self._unanswered:
-                self._take(*self._answers.get_nowait())
-        self._do(self._race.tick(monotonic()))
+                self._answered(*self._answers.get_nowait())
+        self._tell(self._race.tick)
 
     def _wait_for_answer(self, timeout: float | None) -> None:
         try:
-            self._take(*self._answers.get(timeout=timeout))
+            self._answered(*self._answers.get(timeout=timeout))
         except Empty:
-            self._do(self._race.tick(monotonic()))
+            self._tell(self._race.tick)
+
+    # Lookups: a queue, and a socket to wake the selector where both are waited for.
+
+    def _ask(self, lookup: Lookup) -> None:
+        self._unanswered += 1
+        super()._ask(lookup)
+
+    def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
+        self._answers.put((lookup, outcome))
+        waker = self._waker
+        if waker is not None:
+            with suppress(OSError):  # nobody waits any more
+                waker[1].send(b"!")
+
+    def _answered(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
+        self._unanswered -= 1
+        super()._answered(lookup, outcome)
 
     def _open_waker(self, selector: BaseSelector) -> None:
         reader, writer = socket_pair()
@@ -227,60 +208,21 @@ class _Dial:
         with suppress(BlockingIOError):
             self._waker[0].recv(64)
 
-    def _take(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
-        self._unanswered -= 1
-        self._do(self._race.answered(lookup, value_of(outcome), monotonic()))
+    # Sockets: one selector, made for the first that is not connected at once.
 
-    def _look_at(self, number: int) -> None:
-        sock = self._sockets.get(number)
-        if sock is None:
-            return  # let go of a moment ago
-        error = error_of(sock)
-        if error:
-            self._let_go(number)
-            self._do(self._race.failed(number, *failure_of(error), monotonic()))
-        else:
-            self._do(self._race.connected(number, monotonic()))
-
-    def _do(self, actions: list[Action]) -> None:
-        todo = deque(actions)
-        while todo:
-            match todo.popleft():
-                case Start(attempt):
-                    todo.extend(self._start(attempt))
-                case Stop(number):
-                    self._let_go(number)
-                case Ask(lookup):
-                    self._ask(lookup)
-
-    def _start(self, attempt: Attempt) -> list[Action]:
-        address, port = attempt.candidate.address, attempt.candidate.port or self._port
-        try:
-            check_still(address, self._outlet)
-            sock, is_connected = begin(address, port, self._outlet.sources[address.version])
-        except (OSError, AddressError) as error:
-            return self._race.failed(attempt.number, *failure_of(error), monotonic())
-        self._sockets[attempt.number] = sock
-        if is_connected:
-            return self._race.connected(attempt.number, monotonic())
+    def _watch(self, number: int, sock: socket.socket) -> None:
         if self._selector is None:
             self._selector = _Selector()
-        self._selector.register(sock.fileno(), EVENT_WRITE, attempt.number)
-        return []
+        self._selector.register(sock.fileno(), EVENT_WRITE, number)
 
-    def _let_go(self, number: int) -> None:
-        sock = self._sockets.pop(number, None)
-        if sock is not None:
-            if self._selector is not None:
-                with suppress(KeyError):
-                    self._selector.unregister(sock.fileno())
-            sock.close()
+    def _unwatch(self, sock: socket.socket) -> None:
+        if self._selector is not None:
+            with suppress(KeyError):
+                self._selector.unregister(sock.fileno())
 
     def _close(self) -> None:
-        for job in self._jobs:
-            POOL.drop(job)
-        for number in list(self._sockets):
-            self._let_go(number)
+        self._drop_lookups()
+        self._let_all_go()
         if self._selector is not None:
             self._selector.close()
         waker, self._waker = self._waker, None

@@ -15,7 +15,7 @@ from dualstack.core.dial.resolution import SERVICES, Answer
 from dualstack.errors import DialError, LookupFailed
 from dualstack.net.dial.address_lookup import system_table
 from dualstack.net.dial.dialer import Dialer
-from dualstack.net.dial.prepare import ask, files_for
+from dualstack.net.dial.prepare import files_for, prepare
 from dualstack.net.dial.target import HostLike, PortLike, read_target
 from dualstack.net.names.thread_pool import POOL, LimitReachedError, why_late
 
@@ -50,9 +50,9 @@ async def destinations(
     files = files_for(target, dialer)
     if files is not None:
         await files.looked()
-    asked = ask(target, dialer.outlet, dialer, monotonic())
-    answers = [answer for _, answer in asked.known]
-    questions = [partial(asked.find, lookup) for lookup in asked.lookups if lookup.family != SERVICES]
+    prepared = prepare(target, dialer.outlet, dialer, monotonic())
+    answers = [answer for _, answer in prepared.known]
+    questions = [partial(prepared.find, lookup) for lookup in prepared.lookups if lookup.family != SERVICES]
     tasks = [asyncio.ensure_future(POOL.run_async(question, timeout)) for question in questions]
     answers += await _first_answers(tasks, other_family_s) if tasks else []
     found = [candidate for answer in answers for candidate in answer.candidates]

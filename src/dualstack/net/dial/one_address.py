@@ -1,37 +1,32 @@
-"""One literal address by the default policy: it needs no race, and what goes wrong with it is one attempt's error.
-
-And how what went wrong is raised, with a race or without: so that no ring of references is left of it.
-"""
+"""One literal address by the default policy: it needs no race, and what goes wrong with it is one attempt's error."""
 
 from errno import ENETUNREACH, ETIMEDOUT
-from typing import NoReturn
 
 from dualstack.core.address.address import Address
-from dualstack.core.dial.race import Race
 from dualstack.core.dial.steps import DialStep, Kind
 from dualstack.errors import AttemptFailed, DialError
-from dualstack.net.dial.dialer import Dialer
+from dualstack.net.dial.policy import DialPolicy
 from dualstack.net.dial.target import Target
 
-__all__ = ["failure", "is_plain", "raise_of"]
+__all__ = ["failure", "is_plain"]
 
 
-def is_plain(target: Target, dialer: Dialer, *, limit_s: float | None, has_wishes: bool) -> bool:
+def is_plain(target: Target, policy: DialPolicy, *, limit_s: float | None, has_wishes: bool) -> bool:
     """Whether `target` is one address that the policy says nothing of.
 
     Args:
         target: where to.
-        dialer: the policy.
+        policy: the policy.
         limit_s: how long it may take; a deadline already past is the race's to tell.
         has_wishes: the caller wants a source, a family, or the steps.
     """
-    return dialer.is_plain and not has_wishes and type(target.host) is Address and limit_s != 0
+    return policy.is_plain and not has_wishes and type(target.host) is Address and limit_s != 0
 
 
-def failure(target: Target, address: Address, dialer: Dialer, error: OSError, elapsed_s: float) -> DialError | None:
+def failure(target: Target, address: Address, policy: DialPolicy, error: OSError, elapsed_s: float) -> DialError | None:
     """The error of the one attempt; None where a translator may have another way to it."""
     number = error.errno or ETIMEDOUT  # a timeout of a socket has no number
-    if number == ENETUNREACH and address.version == 4 and dialer.discovers:
+    if number == ENETUNREACH and address.version == 4 and policy.discovers:
         return None
     why = error.strerror or f"no answer within {elapsed_s:.3g} s"
     tried = AttemptFailed.of(str(address), number, why, elapsed_s=elapsed_s)
@@ -43,13 +38,3 @@ def failure(target: Target, address: Address, dialer: Dialer, error: OSError, el
     )
     failed.elapsed_s = elapsed_s
     return failed
-
-
-def raise_of(race: Race) -> NoReturn:
-    """Raise what a race has ended with, held by no frame and no machine when it is handled: nothing to collect."""
-    error = race.take_error()
-    assert error is not None  # noqa: S101 - it has ended with one
-    try:
-        raise error
-    finally:
-        del error

@@ -10,7 +10,7 @@ from dualstack.core.dial.resolution import Answer, Service
 from dualstack.core.dial.service_records import Query, ServiceRecord, followed, judged, query_of
 from dualstack.errors import LookupFailed
 from dualstack.net.dial.address_lookup import answer_of
-from dualstack.net.names.getaddrinfo import ServiceResolver
+from dualstack.net.names.resolver import ServiceResolver
 from dualstack.net.names.search import Search
 from dualstack.net.names.services import service_port
 

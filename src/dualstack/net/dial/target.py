@@ -40,6 +40,13 @@ class Target:
         hosts = self.host if isinstance(self.host, tuple) else (self.host,)
         return ", ".join(f"{bracketed(host)}:{self.port}" for host in hosts)
 
+    @property
+    def hostname(self) -> str:
+        """The name that a certificate has to be for."""
+        host = self.host[0] if isinstance(self.host, tuple) else self.host
+        # A name may end with the root's dot, and no certificate has it (RFC 6125 section 6.4, RFC 6066 section 3).
+        return str(host.without_scope) if isinstance(host, Address) else host.removesuffix(".")
+
 
 def read_pair(address: object) -> Target:
     """Read the `(host, port)` of `socket.create_connection`; what `getsockname` gives for IPv6 too.

@@ -1,10 +1,9 @@
 """Connections for trio, raced: `trio.open_tcp_stream` by the same machine. Needs trio, and nothing else here does.
 
-The race is `core.race`'s; a task waits for each attempt, and lookups run in the daemon threads of `net.pool`, since a
-thread of trio's own would be waited for. Cancelled at any point it leaves nothing open.
+A task waits for each attempt; lookups run in the pool's daemon threads, since a thread of trio's own would be waited
+for. Cancelled at any point it leaves nothing open.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -16,19 +15,15 @@ from typing import NoReturn
 
 import trio
 
-from dualstack.core.dial.actions import Action, Ask, Attempt, Start, Stop
+from dualstack.core.dial.actions import Action
 from dualstack.core.dial.egress import Outlet, SocketOption
 from dualstack.core.dial.resolution import Answer, Lookup
-from dualstack.errors import AddressError
-from dualstack.kernel.attempts import begin, failure_of
-from dualstack.kernel.streams import error_of
-from dualstack.net.dial.address_lookup import check_still
-from dualstack.net.dial.dialer import DEFAULT_DIALER, Dialer, OnStep, narrowed
-from dualstack.net.dial.one_address import raise_of
-from dualstack.net.dial.prepare import Asked, ask, files_for
+from dualstack.net.dial.driver import RaceDriver
+from dualstack.net.dial.policy import DEFAULT_POLICY, DialPolicy, OnStep, narrowed
+from dualstack.net.dial.prepare import PreparedRace, files_for, prepare
 from dualstack.net.dial.source import LocalEnd, SourceAddress, local_end, read_source
 from dualstack.net.dial.target import HostLike, PortLike, read_target
-from dualstack.net.names.thread_pool import POOL, Failure, Job, Outcome, Value
+from dualstack.net.names.thread_pool import Outcome
 
 __all__ = ["open_tcp_stream"]
 
@@ -41,7 +36,7 @@ async def open_tcp_stream(
     source_address: SourceAddress | None = None,
     family: int = 0,
     socket_options: Iterable[SocketOption] = (),
-    dialer: Dialer | None = None,
+    dialer: DialPolicy | None = None,
     on_step: OnStep | None = None,
 ) -> trio.SocketStream:
     """Connect to a host of whichever family, over every address it has.
@@ -63,15 +58,15 @@ async def open_tcp_stream(
     """
     await trio.lowlevel.checkpoint_if_cancelled()
     target = read_target(host, port)
-    dialer = dialer or DEFAULT_DIALER
+    policy = dialer or DEFAULT_POLICY
     began = monotonic()
     end = replace(await _local_end(source_address, timeout), options=tuple(socket_options))
-    files = files_for(target, dialer)
+    files = files_for(target, policy)
     if files is not None and not files.is_fresh:
         await trio.to_thread.run_sync(files.look, abandon_on_cancel=True)
-    outlet = narrowed(dialer.outlet, family, end)
-    asked = ask(target, outlet, dialer, began, limit_s=inf if timeout is None else timeout, on_step=on_step)
-    sock = await _Dial(asked, target.port, outlet).run()
+    outlet = narrowed(policy.outlet, family, end)
+    prepared = prepare(target, outlet, policy, began, limit_s=inf if timeout is None else timeout, on_step=on_step)
+    sock = await TrioDriver(prepared, target.port, outlet).run()
     try:
         return trio.SocketStream(trio.socket.from_stdlib_socket(sock))
     except BaseException:
@@ -87,23 +82,12 @@ async def _local_end(source: SourceAddress | None, limit_s: float | None) -> Loc
     return await trio.to_thread.run_sync(partial(local_end, source, timeout=limit_s), abandon_on_cancel=True)
 
 
-class _Dial:
-    """One race, driven by trio.
+class TrioDriver(RaceDriver):
+    """One race, with a task for each attempt."""
 
-    Args:
-        asked: the race and its questions.
-        port: where to.
-        outlet: what sockets are bound to.
-    """
-
-    def __init__(self, asked: Asked, port: int, outlet: Outlet) -> None:
-        self._asked = asked
-        self._race = asked.race
-        self._port = port
-        self._outlet = outlet
+    def __init__(self, prepared: PreparedRace, port: int, outlet: Outlet) -> None:
+        super().__init__(prepared, port, outlet)
         self._token = trio.lowlevel.current_trio_token()
-        self._sockets: dict[int, _socket] = {}
-        self._jobs: list[Job[Answer]] = []
         self._changed = trio.Event()
         self._broken: BaseException | None = None
 
@@ -113,42 +97,24 @@ class _Dial:
         Raises:
             DialError, LookupFailed: there is none.
         """
-        race = self._race
         try:
             async with trio.open_nursery() as self._nursery:
                 await self._race_on()
                 self._nursery.cancel_scope.cancel()
-            # What is raised in a nursery comes out of it as a group.
             if self._broken is not None:
                 self._raise_broken()
-            if race.error is not None:
-                raise_of(race)
-            assert race.winner is not None  # noqa: S101 - what is over without an error has a winner
-            return self._sockets.pop(race.winner.number)
+            return self._winner()
         finally:
-            for number in list(self._sockets):
-                self._let_go(number)
-
-    def _raise_broken(self) -> NoReturn:
-        error, self._broken = self._broken, None
-        assert error is not None  # noqa: S101 - it is asked for then
-        try:
-            raise error
-        finally:
-            del error
+            self._let_all_go()
 
     async def _race_on(self) -> None:
         try:
-            for lookup, answer in self._asked.known:
-                self._tell(self._race.answered, lookup, answer)
-            for lookup in self._asked.lookups:
-                self._ask(lookup)
+            self._begin()
             while not self._race.is_over and self._broken is None:
                 await self._wait()
         finally:
             # From here on nothing starts, whatever comes while the nursery ends.
-            for job in self._jobs:
-                POOL.drop(job)
+            self._drop_lookups()
             self._race.cancel(monotonic())
 
     async def _wait(self) -> None:
@@ -159,70 +125,38 @@ class _Dial:
         if limit.cancelled_caught:
             self._tell(self._race.tick)
 
-    def _ask(self, lookup: Lookup) -> None:
-        self._jobs.append(
-            POOL.put(partial(self._asked.find, lookup), partial(self._deliver, lookup), self._asked.asker)
-        )
+    def _tell(self, event: Callable[..., list[Action]], *facts: object) -> None:
+        try:
+            self._do(event(*facts, monotonic()))
+        except BaseException as error:  # noqa: BLE001 - what is raised in a nursery comes out of it as a group
+            self._broken = error
+
+    def _raise_broken(self) -> NoReturn:
+        error, self._broken = self._broken, None
+        assert error is not None  # noqa: S101 - it is asked for then
+        try:
+            raise error
+        finally:
+            del error
 
     def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
-        """In a thread of the pool: hand the answer to trio."""
         with suppress(trio.RunFinishedError):  # too late
             self._token.run_sync_soon(self._answered, lookup, outcome)
 
     def _answered(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
-        match outcome:
-            case Value(answer):
-                self._tell(self._race.answered, lookup, answer)
-            case Failure(error):
-                self._broken = error
+        super()._answered(lookup, outcome)
         self._changed.set()
 
-    async def _watch(self, number: int, sock: _socket) -> None:
+    def _watch(self, number: int, sock: _socket) -> None:
+        self._nursery.start_soon(self._until_writable, number, sock)
+
+    async def _until_writable(self, number: int, sock: _socket) -> None:
         if number not in self._sockets:  # let go of before this task came to run
             return
         with suppress(trio.ClosedResourceError):  # let go of meanwhile
             await trio.lowlevel.wait_writable(sock)
-            error = error_of(sock)
-            if error:
-                self._let_go(number)
-                self._tell(self._race.failed, number, *failure_of(error))
-            else:
-                self._tell(self._race.connected, number)
+            self._ready(number)
             self._changed.set()
 
-    def _tell(self, event: Callable[..., list[Action]], *facts: object) -> None:
-        """Tell the race what has happened, and do what it says; what a listener of steps raises is the caller's."""
-        try:
-            self._do(event(*facts, monotonic()))
-        except Exception as error:  # noqa: BLE001 - it is raised when the nursery is over
-            self._broken = error
-
-    def _do(self, actions: list[Action]) -> None:
-        todo = deque(actions)
-        while todo:
-            match todo.popleft():
-                case Start(attempt):
-                    todo.extend(self._start(attempt))
-                case Stop(number):
-                    self._let_go(number)
-                case Ask(lookup):
-                    self._ask(lookup)
-
-    def _start(self, attempt: Attempt) -> list[Action]:
-        address, port = attempt.candidate.address, attempt.candidate.port or self._port
-        try:
-            check_still(address, self._outlet)
-            sock, is_connected = begin(address, port, self._outlet.sources[address.version])
-        except (OSError, AddressError) as error:
-            return self._race.failed(attempt.number, *failure_of(error), monotonic())
-        self._sockets[attempt.number] = sock
-        if is_connected:
-            return self._race.connected(attempt.number, monotonic())
-        self._nursery.start_soon(self._watch, attempt.number, sock)
-        return []
-
-    def _let_go(self, number: int) -> None:
-        sock = self._sockets.pop(number, None)
-        if sock is not None:
-            trio.lowlevel.notify_closing(sock)
-            sock.close()
+    def _unwatch(self, sock: _socket) -> None:
+        trio.lowlevel.notify_closing(sock)

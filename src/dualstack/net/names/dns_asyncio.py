@@ -16,8 +16,7 @@ from dualstack.core.address.address import Address
 from dualstack.core.dial.resolution import Lookup
 from dualstack.kernel.attempts import sockaddr_of
 from dualstack.kernel.datagrams import connected
-from dualstack.net.names.getaddrinfo import NameServer
-from dualstack.net.names.resolver import QUICK_S
+from dualstack.net.names.resolver import QUICK_S, NameServer
 from dualstack.wire.dns import Reply, query, read
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from dualstack.kernel.attempts import connect, sockaddr_of
 from dualstack.kernel.datagrams import connected
-from dualstack.net.names.getaddrinfo import NameServer
+from dualstack.net.names.resolver import NameServer
 from dualstack.wire.dns import FORMERR, NOTIMP, NXDOMAIN, SERVFAIL, head, query
 
 __all__ = ["Answered", "Exchange", "Unanswered"]

@@ -25,6 +25,7 @@ from dns.rdtypes.svcbbase import ParamKey
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import is_localhost, parse_target
+from dualstack.core.address.well_known import LOOPBACK, LOOPBACKS
 from dualstack.core.dial.egress import FAMILY_NAMES
 from dualstack.core.dial.resolv_conf import ResolvConf, candidates
 from dualstack.core.dial.service_records import ServiceRecord
@@ -32,9 +33,8 @@ from dualstack.errors import AddressError, LookupFailed
 from dualstack.net.dial.address_lookup import LOOKS
 from dualstack.net.names.dns_exchange import Answered, Exchange, Unanswered
 from dualstack.net.names.files import Files, ParsedFile
-from dualstack.net.names.getaddrinfo import LOOPBACKS, AddressInfo, NameServer
 from dualstack.net.names.hosts_file import HostsFile, addresses_in_hosts_file
-from dualstack.net.names.resolver import QUICK_S
+from dualstack.net.names.resolver import QUICK_S, AddressInfo, NameServer
 from dualstack.net.names.search import Found, again, is_missing, worst
 from dualstack.net.names.system_names import RESOLV_CONF, resolv_conf_of_this_host
 from dualstack.wire.dns import read
@@ -45,7 +45,6 @@ _PORT = 53
 _VERSIONS: dict[int, tuple[int, ...]] = {socket.AF_UNSPEC: (6, 4), socket.AF_INET6: (6,), socket.AF_INET: (4,)}
 _RECORD_TYPES = {"SVCB": 64, "HTTPS": 65}
 # The resolver of this host, where resolv.conf(5) names no other.
-_HERE = Address("127.0.0.1")
 # How long a server has where resolv.conf says nothing of it; the C library waits for 5 s.
 _PATIENCE_S = 2.0
 
@@ -199,7 +198,7 @@ def _configured(servers: tuple[NameServer, ...], text: str) -> tuple[ResolvConf,
     """What a resolv.conf says, and how these servers, or those that it names, are asked."""
     conf = resolv_conf_of_this_host(text)
     exchange = Exchange(
-        servers or tuple(NameServer(address, _PORT) for address in conf.servers) or (NameServer(_HERE, _PORT),),
+        servers or tuple(NameServer(address, _PORT) for address in conf.servers) or (NameServer(LOOPBACK[4], _PORT),),
         timeout_s=conf.timeout_s or _PATIENCE_S,
         attempts=conf.attempts,
         rotates=conf.rotates,

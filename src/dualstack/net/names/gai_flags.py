@@ -14,13 +14,11 @@ itself by name.
 
 import socket
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from dualstack.core.address.address import Address
 from dualstack.kernel.facts import configured_families
-
-if TYPE_CHECKING:
-    from dualstack.net.names.getaddrinfo import AddressInfo, Resolver
+from dualstack.net.names.resolver import AddressInfo, Resolver
 
 __all__ = ["NO_ADDRESS", "look_up"]
 
@@ -41,12 +39,12 @@ NO_ADDRESS = frozenset(
 
 
 def look_up(
-    resolver: "Resolver",
+    resolver: Resolver,
     host: bytes | None,
     port: str | bytes | int | None,
     hints: tuple[int, int, int, int],
     configured: Callable[[], frozenset[int]] = configured_families,
-) -> "list[AddressInfo]":
+) -> list[AddressInfo]:
     """What `resolver.getaddrinfo` says, with the three flags as RFC 3493 has them.
 
     Args:
@@ -61,7 +59,7 @@ def look_up(
     """
     family, kind, proto, flags = hints
 
-    def ask(family: int) -> "list[AddressInfo]":
+    def ask(family: int) -> list[AddressInfo]:
         found = resolver.getaddrinfo(host, port, family, kind, proto, flags & ~_OURS)
         return cast("list[AddressInfo]", found)
 
@@ -83,8 +81,8 @@ _FAMILIES = {versions: family for family, versions in _VERSIONS.items()}
 
 
 def _with_mapped(
-    ask: "Callable[[int], list[AddressInfo]]", allowed: frozenset[int], *, also: bool, at_once: bool
-) -> "list[AddressInfo]":
+    ask: Callable[[int], list[AddressInfo]], allowed: frozenset[int], *, also: bool, at_once: bool
+) -> list[AddressInfo]:
     if at_once and len(allowed) > 1:
         both = _or_nothing(ask, socket.AF_UNSPEC)
         found = [info for info in both if info[0] == socket.AF_INET6]
@@ -99,7 +97,7 @@ def _with_mapped(
     return found
 
 
-def _or_nothing(ask: "Callable[[int], list[AddressInfo]]", family: int) -> "list[AddressInfo]":
+def _or_nothing(ask: Callable[[int], list[AddressInfo]], family: int) -> list[AddressInfo]:
     try:
         return ask(family)
     except socket.gaierror as error:
@@ -108,7 +106,7 @@ def _or_nothing(ask: "Callable[[int], list[AddressInfo]]", family: int) -> "list
         return []
 
 
-def _mapped(infos: "Sequence[AddressInfo]") -> "list[AddressInfo]":
+def _mapped(infos: Sequence[AddressInfo]) -> list[AddressInfo]:
     return [
         (socket.AF_INET6, kind, proto, name, (str(Address(sockaddr[0]).as_ipv6), sockaddr[1], 0, 0))
         for _, kind, proto, name, sockaddr in infos

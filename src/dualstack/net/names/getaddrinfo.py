@@ -20,31 +20,26 @@ from functools import partial
 from math import inf
 from typing import Generic, TypeAlias, TypeVar, cast
 
-from dualstack.core.address.address import Address, SocketTuple
+from dualstack.core.address.address import SOCKET_FAMILIES, Address, SocketTuple
 from dualstack.core.address.endpoint import Wildcard, is_localhost, parse_host
 from dualstack.core.address.idna import ascii_name
+from dualstack.core.address.well_known import LOOPBACKS
 from dualstack.errors import AddressError, LookupFailed
 from dualstack.kernel.zones import address_in
 from dualstack.net.names import gai_flags as _flags
 from dualstack.net.names.limits import check_limit
-from dualstack.net.names.loopback_names import LOOPBACKS, LoopbackNames
-from dualstack.net.names.resolver import NameServer, Resolver, ServiceResolver
+from dualstack.net.names.loopback_names import LoopbackNames
+from dualstack.net.names.resolver import AddressInfo, Resolver
 from dualstack.net.names.thread_pool import POOL, LimitReachedError, why_late
 
 __all__ = [
     "FAMILIES",
-    "LOOPBACKS",
-    "AddressInfo",
-    "NameServer",
-    "Resolver",
-    "ServiceResolver",
     "addresses_in",
     "getaddrinfo",
     "getaddrinfo_async",
     "getnameinfo",
     "getnameinfo_async",
     "getnameinfo_timeo",
-    "is_localhost",
     "known_addresses",
     "resolve",
     "resolve_async",
@@ -53,11 +48,10 @@ __all__ = [
 T = TypeVar("T")
 Host: TypeAlias = str | bytes | None
 Port: TypeAlias = str | bytes | int | None
-AddressInfo: TypeAlias = tuple[socket.AddressFamily, socket.SocketKind, int, str, SocketTuple]
 
 
 _NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
-FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
+FAMILIES = {0: socket.AF_UNSPEC, **SOCKET_FAMILIES}
 _EAI_SYSTEM = getattr(socket, "EAI_SYSTEM", socket.EAI_FAIL)  # Windows has none
 
 # RFC 1035 section 2.3.4, as text without the last dot.

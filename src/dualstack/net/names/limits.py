@@ -1,6 +1,11 @@
 """Limits of time as users give them."""
 
-__all__ = ["check_limit"]
+import socket
+
+__all__ = ["GLOBAL_DEFAULT_TIMEOUT", "check_limit"]
+
+# What the standard library's clients pass on where their user gave no timeout.
+GLOBAL_DEFAULT_TIMEOUT: object = getattr(socket, "_GLOBAL_DEFAULT_TIMEOUT")  # noqa: B009 - it has no type
 
 
 def check_limit(timeout: object) -> None:

@@ -1,16 +1,12 @@
 """Names that are the loopback, and that nobody is asked for."""
 
 import socket
-from typing import TypeAlias, cast
+from typing import cast
 
-from dualstack.core.address.address import Address, SocketTuple
+from dualstack.core.address.well_known import LOOPBACKS
+from dualstack.net.names.resolver import AddressInfo
 
-__all__ = ["LOOPBACKS", "LoopbackNames"]
-
-AddressInfo: TypeAlias = tuple[socket.AddressFamily, socket.SocketKind, int, str, SocketTuple]
-
-LOOPBACKS = (Address("::1"), Address("127.0.0.1"))
-"""In the order of RFC 6724."""
+__all__ = ["LoopbackNames"]
 
 _VERSIONS: dict[int, tuple[int, ...]] = {socket.AF_UNSPEC: (6, 4), socket.AF_INET6: (6,), socket.AF_INET: (4,)}
 

@@ -1,13 +1,16 @@
 """What whoever is asked for names looks like: the module `socket`, a test's own, or one that asks name servers."""
 
+import socket
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-from dualstack.core.address.address import Address
+from dualstack.core.address.address import Address, SocketTuple
 from dualstack.core.address.endpoint import bracketed
 from dualstack.core.dial.service_records import ServiceRecord
 
-__all__ = ["QUICK_S", "NameServer", "Resolver", "ServiceResolver"]
+__all__ = ["QUICK_S", "AddressInfo", "NameServer", "Resolver", "ServiceResolver"]
+
+AddressInfo: TypeAlias = tuple[socket.AddressFamily, socket.SocketKind, int, str, SocketTuple]
 
 
 class Resolver(Protocol):

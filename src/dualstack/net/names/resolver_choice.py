@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from dualstack.errors import AddressError
 from dualstack.net.extras import install_command
-from dualstack.net.names.getaddrinfo import Resolver
+from dualstack.net.names.resolver import Resolver
 
 __all__ = ["DNS", "SYSTEM", "resolver_named"]
 

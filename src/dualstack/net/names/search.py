@@ -16,7 +16,8 @@ from dualstack.core.address.address import Address
 from dualstack.core.dial.egress import FAMILY_NAMES
 from dualstack.errors import LookupFailed
 from dualstack.net.names.gai_flags import NO_ADDRESS
-from dualstack.net.names.getaddrinfo import FAMILIES, Resolver, addresses_in, getaddrinfo
+from dualstack.net.names.getaddrinfo import FAMILIES, addresses_in, getaddrinfo
+from dualstack.net.names.resolver import Resolver
 
 __all__ = ["Found", "Limited", "Namer", "Plain", "Search", "again", "is_missing", "worst"]
 

@@ -16,8 +16,8 @@ from dualstack.core.address.address import Address
 from dualstack.core.dial.resolv_conf import ResolvConf, candidates, parse_resolv_conf
 from dualstack.errors import LookupFailed
 from dualstack.net.names.files import ParsedFile
-from dualstack.net.names.getaddrinfo import Resolver
 from dualstack.net.names.hosts_file import HostsFile, addresses_in_hosts_file
+from dualstack.net.names.resolver import Resolver
 from dualstack.net.names.search import Plain
 
 __all__ = ["RESOLV_CONF", "SYSTEM_NAMES", "SystemNames", "resolv_conf_of_this_host"]

@@ -1,0 +1,5 @@
+"""Connections for httpcore, raced; needs httpcore."""
+
+from dualstack.net.adapters.httpcore import AsyncBackend, Backend
+
+__all__ = ["AsyncBackend", "Backend"]

@@ -1,0 +1,5 @@
+"""Connections for httpx, raced; needs httpx."""
+
+from dualstack.net.adapters.httpcore import raced
+
+__all__ = ["raced"]
