@@ -15,7 +15,7 @@ from dualstack.gateway.forward import udp_association as association_module
 from dualstack.gateway.forward import udp_associations as associations_module
 from dualstack.gateway.forward.udp_associations import Associations
 from dualstack.gateway.relay.datagram.counts import Counts
-from dualstack.gateway.relay.datagram.poller import EpollWatch
+from dualstack.gateway.relay.datagram.poller import EpollPoller
 from dualstack.net.dial.dialer import Dialer
 from dualstack.wire.socks5 import client_greeting
 from support.associate import Associated, associate, reply_to, udp_socket
@@ -286,10 +286,10 @@ def test_a_target_where_nobody_is_disturbs_no_other_and_nothing_spins() -> None:
             for number in range(5):
                 client.send_to(f"127.0.0.1:{port}", b"anybody?")
                 assert (await client.ask_of(f"127.0.0.1:{four.port}", b"%d" % number))[1] == b"you: %d" % number
-            watch = all_of(r)._watch
-            assert isinstance(watch, EpollWatch)
-            while watch._epoll.poll(0):
-                watch._turn()
+            poller = all_of(r)._poller
+            assert isinstance(poller, EpollPoller)
+            while poller._epoll.poll(0):
+                poller.look()
                 turns += 1
             assert turns < 10
             assert counts(r).dropped == 0
@@ -393,7 +393,7 @@ def test_a_target_that_was_silent_too_long_is_forgotten(monkeypatch: pytest.Monk
             later = all_of(r).loop.time() + 31
             monkeypatch.setattr(all_of(r), "look_at_clock", lambda: None)
             all_of(r).now = later
-            all_of(r)._watch._on_turn = lambda: None  # type: ignore[union-attr]
+            all_of(r)._poller._on_turn = lambda: None  # type: ignore[union-attr]
             late.sendto(b"too late", outside)
             await until(lambda: counts(r).refused == 1)
 

@@ -94,12 +94,12 @@ class Association:
         self._inner = unconnected(AF_INET6 if own.address.version == 6 else AF_INET, own.to_tuple())
         make_room(self._inner)
         self.bound = SocketAddress.from_tuple(self._inner.getsockname())
-        all_of_them.watch.add(self._inner.fileno(), self._take)
+        all_of_them.poller.add(self._inner.fileno(), self._take)
 
     def close(self) -> None:
         """Keep no descriptor."""
         self._forget_all()
-        self._all.watch.drop(self._inner.fileno())
+        self._all.poller.drop(self._inner.fileno())
         self._inner.close()
 
     # From the client.
@@ -257,7 +257,7 @@ class Association:
             sock = self._outer[key] = unconnected(hop.family, hop.source or _ANY[hop.family], hop.interface)
             make_room(sock)
             tell_of_undelivered(sock)
-            self._all.watch.add(sock.fileno(), partial(self._answer, sock))
+            self._all.poller.add(sock.fileno(), partial(self._answer, sock))
         return sock
 
     def _send(self, way: Way, content: memoryview) -> None:
@@ -340,7 +340,7 @@ class Association:
             self._ways.remove(way)
             self._leave(way)
         for sock in self._outer.values():
-            self._all.watch.drop(sock.fileno())
+            self._all.poller.drop(sock.fileno())
             sock.close()
         self._outer.clear()
 

@@ -17,7 +17,7 @@ from dualstack.gateway.forward.negotiate import ByDatagram
 from dualstack.gateway.forward.udp_association import Association
 from dualstack.gateway.processes.preload import descriptor_limit
 from dualstack.gateway.relay.datagram.counts import Counts
-from dualstack.gateway.relay.datagram.poller import Watch, watch_on
+from dualstack.gateway.relay.datagram.poller import Poller, poller_on
 from dualstack.kernel.datagrams import DATAGRAM_BYTES
 from dualstack.wire.handshake import Outcome
 
@@ -56,15 +56,15 @@ class Associations:
         self.news = News()
         self.by_client: Counter[str] = Counter()
         self.buffer = memoryview(b"")
-        self._watch: Watch | None = None
+        self._poller: Poller | None = None
 
     @property
-    def watch(self) -> Watch:
+    def poller(self) -> Poller:
         """Who tells that a socket can be read; made for the first association, closed after the last."""
-        if self._watch is None:
-            self._watch = watch_on(self.loop, self.look_at_clock)
+        if self._poller is None:
+            self._poller = poller_on(self.loop, self.look_at_clock)
             self.buffer = memoryview(bytearray(DATAGRAM_BYTES))
-        return self._watch
+        return self._poller
 
     def look_at_clock(self) -> None:
         """Have `now` be now."""
@@ -88,9 +88,9 @@ class Associations:
             self.by_client[who] -= 1
             if not self.by_client[who]:
                 del self.by_client[who]
-            if not self.live and self._watch is not None:
-                self._watch.close()
-                self._watch = None
+            if not self.live and self._poller is not None:
+                self._poller.close()
+                self._poller = None
 
     def _refusal(self, who: str) -> str | None:
         descriptors = descriptor_limit()

@@ -26,7 +26,7 @@ from dualstack.errors import DualstackError
 from dualstack.gateway.counters.log import Log
 from dualstack.gateway.listeners.named_port import with_scope_number
 from dualstack.gateway.relay.datagram.flow_state import Counts, FlowKey, Inlet, Relay, UdpFlow
-from dualstack.gateway.relay.datagram.poller import Watch, watch_on
+from dualstack.gateway.relay.datagram.poller import Poller, poller_on
 from dualstack.gateway.relay.link import Hop
 from dualstack.gateway.services.running_service import RunningService
 from dualstack.gateway.services.stream_gate import Door
@@ -59,19 +59,19 @@ class DatagramPlane:
     Args:
         loop: it.
         log: where refusals and failures go.
-        watch: makes who tells that a socket can be read.
+        poller: makes who tells that a socket can be read.
     """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         log: Log,
-        watch: Callable[[asyncio.AbstractEventLoop, Callable[[], object]], Watch] = watch_on,
+        poller: Callable[[asyncio.AbstractEventLoop, Callable[[], object]], Poller] = poller_on,
     ) -> None:
         self._loop = loop
         self._log = log
-        self._watch: Watch | None = None
-        self._make_watch = watch
+        self._made_poller: Poller | None = None
+        self._make_poller = poller
         self._now = loop.time()
         self._inlets: dict[socket, Inlet] = {}
         self._relays: WeakKeyDictionary[RunningService, Relay] = WeakKeyDictionary()
@@ -91,7 +91,7 @@ class DatagramPlane:
         if relay is None:
             relay = self._relays[door.service] = Relay(door.service.policy)
         inlet = self._inlets[sock] = Inlet(sock, door, relay, self._buffer)
-        self._watcher.add(sock.fileno(), partial(self._take, inlet))
+        self._poller.add(sock.fileno(), partial(self._take, inlet))
 
     def hush(self, sock: socket) -> None:
         """Let nobody new in; the flows go on."""
@@ -104,7 +104,7 @@ class DatagramPlane:
         """Leave what clients send to another process that has the socket too; the flows get their answers by it."""
         inlet = self._inlets.get(sock)
         if inlet is not None:
-            self._watcher.drop(sock.fileno())
+            self._poller.drop(sock.fileno())
             inlet.is_open = False
 
     def unlisten(self, sock: socket) -> None:
@@ -112,7 +112,7 @@ class DatagramPlane:
         inlet = self._inlets.pop(sock, None)
         if inlet is None:
             return
-        self._watcher.drop(sock.fileno())
+        self._poller.drop(sock.fileno())
         for flow in inlet.relay.table:
             if flow.inlet is inlet:
                 self._end(flow)
@@ -165,15 +165,15 @@ class DatagramPlane:
         """End every flow, and keep no descriptor."""
         for sock in list(self._inlets):
             self.unlisten(sock)
-        if self._watch is not None:
-            self._watch.close()
+        if self._made_poller is not None:
+            self._made_poller.close()
 
     @property
-    def _watcher(self) -> Watch:
+    def _poller(self) -> Poller:
         """Made when the first socket comes: a gateway without UDP has none."""
-        if self._watch is None:
-            self._watch = self._make_watch(self._loop, self._look_at_clock)
-        return self._watch
+        if self._made_poller is None:
+            self._made_poller = self._make_poller(self._loop, self._look_at_clock)
+        return self._made_poller
 
     def _look_at_clock(self) -> None:
         self._now = self._loop.time()
@@ -277,7 +277,7 @@ class DatagramPlane:
             except OSError as error:
                 why = f"{hop.address}: {error.strerror or error}"
                 continue
-            self._watcher.add(flow.sock.fileno(), partial(self._answer, flow))
+            self._poller.add(flow.sock.fileno(), partial(self._answer, flow))
             return True
         self._say("unreached", flow.inlet, why, peer=flow.peer)
         return False
@@ -403,7 +403,7 @@ class DatagramPlane:
 
     def _let_go(self, flow: UdpFlow) -> None:
         if flow.sock is not None:
-            self._watcher.drop(flow.sock.fileno())
+            self._poller.drop(flow.sock.fileno())
             flow.sock.close()
             flow.sock = flow.forward = None
 
@@ -431,7 +431,7 @@ class DatagramPlane:
     def _expire(self, relay: Relay) -> None:
         relay.alarm = None
         # What came in a pause of the process is no silence: as in `relay.stream.data_plane`.
-        self._watcher.look()
+        self._poller.look()
         self._look_at_clock()
         for flow in relay.table.expired(self._now):
             self._leave(flow)

@@ -10,13 +10,13 @@ import select
 from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["EpollWatch", "LoopWatch", "Watch", "watch_on"]
+__all__ = ["EpollPoller", "LoopPoller", "Poller", "poller_on"]
 
 _ROUNDS = 16
 _EVENTS = 256
 
 
-class Watch(Protocol):
+class Poller(Protocol):
     """Tells of sockets that can be read, or have failed."""
 
     def add(self, descriptor: int, action: Callable[[], object], /) -> None:
@@ -36,7 +36,7 @@ class Watch(Protocol):
         ...
 
 
-class EpollWatch:
+class EpollPoller:
     """A set of descriptors in one of the loop's.
 
     Args:
@@ -52,24 +52,24 @@ class EpollWatch:
         loop.add_reader(self._epoll.fileno(), self.look)
 
     def add(self, descriptor: int, action: Callable[[], object]) -> None:
-        """As `Watch.add`."""
+        """As `Poller.add`."""
         self._epoll.register(descriptor, select.EPOLLIN)
         self._actions[descriptor] = action
 
     def drop(self, descriptor: int) -> None:
-        """As `Watch.drop`."""
+        """As `Poller.drop`."""
         if self._actions.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
 
     def close(self) -> None:
-        """As `Watch.close`."""
+        """As `Poller.close`."""
         if not self._epoll.closed:
             self._loop.remove_reader(self._epoll.fileno())
             self._epoll.close()
         self._actions.clear()
 
     def look(self) -> None:
-        """As `Watch.look`."""
+        """As `Poller.look`."""
         actions = self._actions
         for _ in range(_ROUNDS):
             events = self._epoll.poll(0, _EVENTS)
@@ -84,7 +84,7 @@ class EpollWatch:
                 return
 
 
-class LoopWatch:
+class LoopPoller:
     """Each descriptor is the loop's.
 
     Args:
@@ -98,23 +98,23 @@ class LoopWatch:
         self._watched: dict[int, Callable[[], object]] = {}
 
     def add(self, descriptor: int, action: Callable[[], object]) -> None:
-        """As `Watch.add`."""
+        """As `Poller.add`."""
         self._watched[descriptor] = action
         self._loop.add_reader(descriptor, self._act, action)
 
     def drop(self, descriptor: int) -> None:
-        """As `Watch.drop`."""
+        """As `Poller.drop`."""
         if descriptor in self._watched:
             del self._watched[descriptor]
             self._loop.remove_reader(descriptor)
 
     def close(self) -> None:
-        """As `Watch.close`."""
+        """As `Poller.close`."""
         for descriptor in list(self._watched):
             self.drop(descriptor)
 
     def look(self) -> None:
-        """As `Watch.look`."""
+        """As `Poller.look`."""
         for action in list(self._watched.values()):
             self._act(action)
 
@@ -123,6 +123,6 @@ class LoopWatch:
         action()
 
 
-def watch_on(loop: asyncio.AbstractEventLoop, on_turn: Callable[[], object]) -> Watch:
-    """The best watch of this system."""
-    return EpollWatch(loop, on_turn) if hasattr(select, "epoll") else LoopWatch(loop, on_turn)
+def poller_on(loop: asyncio.AbstractEventLoop, on_turn: Callable[[], object]) -> Poller:
+    """The best poller of this system."""
+    return EpollPoller(loop, on_turn) if hasattr(select, "epoll") else LoopPoller(loop, on_turn)
