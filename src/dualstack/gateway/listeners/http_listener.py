@@ -33,7 +33,7 @@ from dualstack.core.pace import Pace
 from dualstack.gateway.counters.log import Log
 from dualstack.gateway.counters.repeats import Repeats
 from dualstack.gateway.listeners.reserve import Reserve
-from dualstack.gateway.processes.preload import descriptor_limit
+from dualstack.kernel.descriptor_limit import descriptor_limit
 
 __all__ = ["Application", "Bounds", "HttpListener"]
 

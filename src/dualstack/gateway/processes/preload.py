@@ -9,7 +9,7 @@ from dualstack.errors import ConfigError
 if TYPE_CHECKING:
     from pwd import struct_passwd
 
-__all__ = ["become", "descriptor_limit", "import_what_is_needed_later", "raise_descriptor_limit", "user_entry"]
+__all__ = ["become", "import_what_is_needed_later", "raise_descriptor_limit", "user_entry"]
 
 # What is imported where it is first needed: by a reload, a lookup, a connection, a port that cannot start.
 _NEEDED_LATER = (
@@ -38,16 +38,6 @@ def raise_descriptor_limit() -> int | None:
             # macOS says "unlimited" and takes no more than OPEN_MAX (setrlimit(2), COMPATIBILITY).
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(10240, hard), hard))
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-
-
-def descriptor_limit() -> int | None:
-    """How many files this process may have open; None on a system without such a limit."""
-    try:
-        import resource
-    except ModuleNotFoundError:
-        return None
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def become(user: str, where: str) -> None:

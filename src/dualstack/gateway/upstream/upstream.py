@@ -19,11 +19,11 @@ from dualstack.net.dial.dialer import Dialer, SharedHistory
 from dualstack.net.names.getaddrinfo import Resolver
 from dualstack.wire.proxy_protocol import Ends, header
 
-__all__ = ["Policy", "rules_of"]
+__all__ = ["Upstream", "rules_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Upstream:
     """What a service does with a client, worked out once."""
 
     service: Service
@@ -44,7 +44,7 @@ class Policy:
         history: SharedHistory,
         resolver: Resolver | None = None,
         listeners: frozenset[tuple[Address, int]] = frozenset(),
-    ) -> "Policy":
+    ) -> "Upstream":
         """The policy of `service`; a literal target is made ready here and never leaves the data plane.
 
         Args:
