@@ -12,7 +12,7 @@ import pytest
 
 from dualstack.gateway.control.client import request as ask_control
 from dualstack.gateway.listeners.http_listener import Application, Bounds, HttpListener, Receive, Scope, Send
-from dualstack.gateway.listeners.reserve import Reserve
+from dualstack.kernel.kept_descriptors import KeptDescriptors
 from dualstack.net.listen import bind_sockets
 from support.crowd import Behind, Limited, Talker, cpu_s, descriptors_of, run_crowd
 from support.gateway import Events, run, until
@@ -213,7 +213,7 @@ def test_a_reserve_lends_what_it_keeps_and_keeps_what_comes_back() -> None:
     def kept() -> int:
         return descriptors_of(os.getpid()) - before
 
-    reserve = Reserve(2)
+    reserve = KeptDescriptors(2)
     assert kept() == 2
     assert [reserve.lend(), reserve.lend(), reserve.lend()] == [True, True, False]
     assert kept() == 0

@@ -10,7 +10,7 @@ from dualstack.core.address.endpoint import Endpoint
 from dualstack.core.host.facts import HostFacts
 from dualstack.core.planning.configuration import Configuration, ExecTarget, Service
 from dualstack.core.planning.links import target_addresses
-from dualstack.gateway.upstream.upstream import rules_of
+from dualstack.gateway.admission.rules import rules_of
 
 __all__ = ["Unreached", "unreached_targets"]
 

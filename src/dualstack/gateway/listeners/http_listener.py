@@ -5,7 +5,7 @@
 - A request's head is there within a time, from the connection's begin or from the answer before, and an answer is taken
   within another.
 - So many connections and requests a second, whoever they are from: what it costs the relay beside it is bounded.
-- Descriptors of its own (`gateway.listeners.reserve`): a relay that has taken all others locks nobody out here, and a
+- Descriptors of its own (`kernel.kept_descriptors`): a relay that has taken all others locks nobody out here, and a
   crowd here takes none of the relay's.
 
 asyncio's own server and uvicorn's have none of it: without a descriptor asyncio tries to accept as often as the backlog
@@ -32,8 +32,8 @@ from dualstack.core.address.sockaddr import SockAddr
 from dualstack.core.pace import Pace
 from dualstack.gateway.counters.log import Log
 from dualstack.gateway.counters.repeats import Repeats
-from dualstack.gateway.listeners.reserve import Reserve
 from dualstack.kernel.descriptor_limit import descriptor_limit
+from dualstack.kernel.kept_descriptors import KeptDescriptors
 
 __all__ = ["Application", "Bounds", "HttpListener"]
 
@@ -99,7 +99,7 @@ class HttpListener:
         self._log = log
         self._repeats = Repeats(self._loop, listener=name)
         self._sockets = sockets
-        self._reserve = Reserve(self.bounds.connections)
+        self._reserve = KeptDescriptors(self.bounds.connections)
         self._accepting = Pace(bounds.connections_per_s, _AT_ONCE_S * bounds.connections_per_s)
         requests = Pace(bounds.requests_per_s, _AT_ONCE_S * bounds.requests_per_s)
 

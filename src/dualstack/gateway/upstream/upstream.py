@@ -12,6 +12,7 @@ from dualstack.core.address.sockaddr import SockAddr
 from dualstack.core.dial.egress import Judge
 from dualstack.core.planning.configuration import ForwardTarget, Service, UnixTarget
 from dualstack.gateway.admission.proxy_header import Senders, ends_of
+from dualstack.gateway.admission.rules import rules_of
 from dualstack.gateway.relay.link import Hop, Target
 from dualstack.gateway.upstream.egress import Route, hops
 from dualstack.kernel.nearness import why_near
@@ -19,7 +20,7 @@ from dualstack.net.dial.dialer import Dialer, SharedHistory
 from dualstack.net.names.getaddrinfo import Resolver
 from dualstack.wire.proxy_protocol import Ends, header
 
-__all__ = ["Upstream", "rules_of"]
+__all__ = ["Upstream"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Upstream:
         resolver: Resolver | None = None,
         listeners: frozenset[tuple[Address, int]] = frozenset(),
     ) -> "Upstream":
-        """The policy of `service`; a literal target is made ready here and never leaves the data plane.
+        """The upstream of `service`; a literal target is made ready here and never leaves the data plane.
 
         Args:
             service: as configured.
@@ -79,11 +80,6 @@ class Upstream:
         """What the target gets before the client's first byte."""
         version = self.service.proxy_out
         return b"" if version is None else header(version, ends or ends_of(client, peer))
-
-
-def rules_of(rules: tuple[str, ...], nat64: tuple[str, ...]) -> AccessList | None:
-    """Rules that know this host's interfaces: the kernel gives a peer's zone as a number, people write its name."""
-    return AccessList(rules, nat64=nat64, zone_id=if_nametoindex) if rules else None
 
 
 def _reach_of(service: Service) -> Judge | None:

@@ -8,7 +8,7 @@ waiting for what the others hold.
 import asyncio
 from typing import TYPE_CHECKING
 
-from dualstack.gateway.listeners.reserve import Reserve
+from dualstack.kernel.kept_descriptors import KeptDescriptors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ class Shortage:
         self._loop = loop
         self._last = 0.0
         self._alarm: asyncio.TimerHandle | None = None
-        self._reserve = Reserve(_KEPT)
+        self._reserve = KeptDescriptors(_KEPT)
 
     def met(self) -> None:
         """There was none."""

@@ -5,10 +5,10 @@ The system gives out the lowest free number and knows no quota within a process;
 
 import os
 
-__all__ = ["Reserve"]
+__all__ = ["KeptDescriptors"]
 
 
-class Reserve:
+class KeptDescriptors:
     """Keeps `count` descriptors, or as many of them as there are.
 
     Args:
