@@ -1,8 +1,8 @@
 """Who is let in to a service, how many there are, and what is said of those who are not.
 
-The gates of streams, those of datagrams and the associations of a proxy's clients all ask here, and nowhere else. A
-reason is a text: the rule or the limit as the file has it, for the log and the page; None lets in. What was asked about
-last decides nothing but the rate: each question of `haste` counts.
+The gates of streams, those of datagrams and the associations of a proxy's clients all ask here, and nowhere else. The
+answer is None, which lets in, or a text: the rule or the limit as the file has it, for the log and the page. Ask once
+for each client that comes: the rate counts every question that gets as far as it.
 """
 
 import asyncio
@@ -145,13 +145,13 @@ class Admission:
             return None
         return f"max_rate_per_client: {rate:g}"
 
-    def refused(self, peer: SockAddr, why: str, *, rule: str = "") -> None:
+    def refused(self, peer: SockAddr, why: str, *, rule: str = "", **where: object) -> None:
         """Write down who was not let in, and why; `rule` is what it is counted by, where `why` says more."""
         self._rules.refused(peer, rule or why, why if rule else "")
-        if why.startswith(_CHILDREN) and self._children_said.is_news(why, self._loop.time()):
+        if not rule and why.startswith(_CHILDREN) and self._children_said.is_news(why, self._loop.time()):
             limit = self._service.max_children
             self._log.warning("children at their limit", service=self._service.name, limit=limit, key="max_children")
-        self._repeats.say(self._log.info, "refused", rule or why, peer=shown(peer), why=why)
+        self._repeats.say(self._log.info, "refused", rule or why, peer=shown(peer), **where, why=why)
 
     def refused_flow(self, peer: SockAddr, client: str, why: str, now: float) -> None:
         """As `refused`, of a datagram: the next one of the client may be refused as well, and is no news."""

@@ -297,13 +297,12 @@ class RunningService:
             self._over(gate, peer, since, reason)
 
     def _turned(self, peer: SockAddr, turned: Turned) -> None:
+        why, where = str(turned), {} if turned.target is None else {"target": turned.target}
         if turned.is_refusal:
-            self.book.rules.refused(peer, turned.rule, str(turned))
-        else:
-            self.book.trouble(peer, turned.target, str(turned))
-        event, write = ("refused", self._log.info) if turned.is_refusal else ("unreached", self._log.warning)
-        where = {} if turned.target is None else {"target": turned.target}
-        self._repeats.say(write, event, turned.rule or str(turned), peer=shown(peer), **where, why=str(turned))
+            self.admission.refused(peer, why, rule=turned.rule, **where)
+            return
+        self.book.trouble(peer, turned.target, why)
+        self._repeats.say(self._log.warning, "unreached", turned.rule or why, peer=shown(peer), **where, why=why)
 
     def _spawn(
         self, argv: tuple[str, ...], client: SocketType, peer: SockAddr, gate: ClientGate, ends: Ends | None
