@@ -11,9 +11,9 @@ from errno import EMFILE
 import pytest
 
 from dualstack.core.address.address import Address
+from dualstack.gateway.admission import limits
 from dualstack.gateway.forward import udp_association as association_module
-from dualstack.gateway.forward import udp_associations as associations_module
-from dualstack.gateway.forward.udp_associations import Associations
+from dualstack.gateway.forward.udp_shared import Shared
 from dualstack.gateway.relay.datagram.counts import Counts
 from dualstack.gateway.relay.datagram.poller import EpollPoller
 from dualstack.net.dial.dialer import Dialer
@@ -30,8 +30,8 @@ def proxy(**more: str) -> str:
     return "[[services]]\nname = 'p'\nlisten = '*:0'\nforward = ['socks5']\n" + lines
 
 
-def all_of(r: Running) -> Associations:
-    return r.gateway.services["p"].associations
+def all_of(r: Running) -> Shared:
+    return r.gateway.services["p"].associations._shared
 
 
 def counts(r: Running) -> Counts:
@@ -41,8 +41,8 @@ def counts(r: Running) -> Counts:
 def resolve_by(r: Running, names: dict[str, dict[int, list[str] | Exception | None]]) -> None:
     """Have the proxy ask this resolver and no other."""
     service = r.gateway.services["p"]
-    policy = service.policy
-    service.policy = replace(policy, dialer=Dialer(outlet=policy.dialer.outlet, history=None, resolver=Resolver(names)))
+    dialer = Dialer(outlet=service.upstream.dialer.outlet, history=None, resolver=Resolver(names))
+    service.obey(replace(service.upstream, dialer=dialer))
 
 
 def asked(scenario: Callable[[Running, Echo, Echo], Awaitable[None]], **more: str) -> None:
@@ -101,8 +101,9 @@ def test_the_association_lives_as_long_as_its_connection_and_leaves_no_descripto
             with pytest.raises(ConnectionRefusedError):
                 await client.hear()
         await until(lambda: descriptors() == before)
-        assert all_of(r).live == 0
-        assert not all_of(r).by_client
+        associated = r.gateway.services["p"].admission.associated
+        assert associated.live == 0
+        assert not associated.by_client
 
     asked(scenario)
 
@@ -306,7 +307,7 @@ def test_a_name_that_changes_its_answer_is_judged_at_each_lookup() -> None:
             await until(lambda: counts(r).datagrams_up == 1)
             names["evil.test"] = {4: ["127.0.0.1"]}
             service = r.gateway.services["p"]
-            service.policy = replace(service.policy)  # a reload: all is looked up again
+            service.obey(replace(service.upstream))  # a reload: all is looked up again
             client.send_to(f"evil.test:{four.port}", b"now it is the denied one")
             await until(lambda: counts(r).refused == 1)
             assert not four.heard
@@ -339,7 +340,7 @@ def test_a_name_that_does_not_exist_is_told_once_and_asked_again_later(monkeypat
             assert len(r.events.of("unreached")) == 1
             names["later.test"] = {4: ["127.0.0.1"]}
             monkeypatch.setattr(association_module, "_BLOCKED_S", 0.0)
-            all_of(r).news = type(all_of(r).news)()
+            all_of(r).said = type(all_of(r).said)()
             await until(lambda: _is_there(client, four))
 
     def _is_there(client: Associated, four: Echo) -> bool:
@@ -402,7 +403,7 @@ def test_a_target_that_was_silent_too_long_is_forgotten(monkeypatch: pytest.Monk
 
 def test_a_client_has_so_many_associations_and_others_have_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(r: Running, four: Echo, _six: Echo) -> None:
-        monkeypatch.setattr(associations_module, "ASSOCIATIONS_PER_CLIENT", 2)
+        monkeypatch.setattr(limits, "ASSOCIATIONS_PER_CLIENT", 2)
         with ExitStack() as stay:
             for _ in range(2):
                 stay.enter_context(await associate(r.port("p")))
@@ -420,7 +421,7 @@ def test_a_client_has_so_many_associations_and_others_have_theirs(monkeypatch: p
 
 def test_a_service_has_so_many_associations(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(r: Running, _four: Echo, _six: Echo) -> None:
-        monkeypatch.setattr(associations_module, "ASSOCIATIONS_MAX", 1)
+        monkeypatch.setattr(limits, "ASSOCIATIONS_MAX", 1)
         with await associate(r.port("p")):
             answer, _, writer = await reply_to(r.port("p"), "::1")
             assert answer[:2] == b"\x05\x01"
@@ -487,7 +488,7 @@ def test_a_gateway_that_leaves_ends_its_associations() -> None:
             await client.ask_of(f"127.0.0.1:{four.port}")
             assert await r.gateway.stop_port("p", drain_s=0) == 1
             assert await client.reader.read() == b""
-            assert all_of(r).live == 0
+            assert r.gateway.services["p"].associations.live == 0
 
     asked(scenario)
 

@@ -112,8 +112,8 @@ def test_a_client_waits_for_descriptors_rather_than_paying_for_their_lack() -> N
         async with running(service("a", to="localhost:BEHIND")) as r:
             running_service = r.gateway.services["a"]
             dialer = Exhausted(r.behind)
-            policy = running_service.policy
-            object.__setattr__(policy, "dialer", dialer)
+            upstream = running_service.upstream
+            object.__setattr__(upstream, "dialer", dialer)
             assert await r.ask("a") == b"you: hello\n"
             assert dialer.calls == 2
 

@@ -547,7 +547,7 @@ def test_a_client_whose_rules_changed_is_judged_again_at_its_next_request() -> N
             text = proxy(access='["deny any"]').replace("127.0.0.1:0", f"127.0.0.1:{port}")
             service = r.gateway.services["p"]
             (config,) = parse(text, "test.toml").services
-            service.policy = r.gateway._policy(config, r.gateway.config)
+            service.obey(r.gateway._upstream(config, r.gateway.config))
             asking.say(get(site))
             assert await asking.rest() == b""
             assert len(site.heads) == 1

@@ -163,11 +163,11 @@ def test_users_show_their_passwords() -> None:
 def test_without_rules_the_loopback_alone_is_served_and_goes_anywhere() -> None:
     async def scenario() -> None:
         async with running(proxy()) as r:
-            policy = r.gateway.services["p"].policy
-            assert policy.service.access == ("allow 127.0.0.0/8", "allow ::1")
-            assert policy.reach is None
-            assert r.gateway.services["p"].refusal(("192.0.2.1", 9), "192.0.2.1") == "no rule allows it"
-            assert r.gateway.services["p"].refusal(("::ffff:127.0.0.1", 9, 0, 0), "x") is None
+            upstream = r.gateway.services["p"].upstream
+            assert upstream.service.access == ("allow 127.0.0.0/8", "allow ::1")
+            assert upstream.reach is None
+            assert r.gateway.services["p"].admission.refusal(("192.0.2.1", 9), "192.0.2.1") == "no rule allows it"
+            assert r.gateway.services["p"].admission.refusal(("::ffff:127.0.0.1", 9, 0, 0), "x") is None
 
     run(scenario)
 
@@ -391,9 +391,9 @@ def test_a_name_that_changes_its_answer_is_dialled_where_it_was_judged() -> None
         with Servers() as servers:
             servers.accept("127.0.0.9", "127.0.0.1")
             async with running(proxy(reach='["allow 127.0.0.9"]')) as r:
-                policy = r.gateway.services["p"].policy
+                upstream = r.gateway.services["p"].upstream
                 resolver = Changing("127.0.0.9", "127.0.0.1")
-                object.__setattr__(policy, "dialer", replace(policy.dialer, resolver=resolver))
+                object.__setattr__(upstream, "dialer", replace(upstream.dialer, resolver=resolver))
                 for reply in (b"\5\0", b"\5\2"):
                     async with client(r) as c:
                         c.say(socks5("rebinding.example", servers.port))

@@ -64,9 +64,9 @@ class Watched:
 def test_no_address_that_is_not_public_is_dialled_however_it_is_written() -> None:
     async def scenario() -> None:
         async with running(SERVICE) as r:
-            policy = r.gateway.services["p"].policy
-            watched = Watched(policy.dialer)
-            object.__setattr__(policy, "dialer", watched)
+            upstream = r.gateway.services["p"].upstream
+            watched = Watched(upstream.dialer)
+            object.__setattr__(upstream, "dialer", watched)
             asked = [request for text in DENIED for request in requests(text)]
             for request in asked:
                 assert await reply(r, request) in {1, 2}, request

@@ -105,9 +105,9 @@ def test_a_conversation_by_datagrams_ends_when_its_address_is_let_pass_no_more(m
         with Echo(4) as four:
             async with running(proxy()) as r:
                 service = r.gateway.services["p"]
-                dialer = service.policy.dialer
+                dialer = service.upstream.dialer
                 outlet = replace(dialer.outlet, access=rules)
-                service.policy = replace(service.policy, dialer=replace(dialer, outlet=outlet))
+                service.obey(replace(service.upstream, dialer=replace(dialer, outlet=outlet)))
                 with await associate(r.port("p"), "127.0.0.1") as client:
                     assert (await client.ask_of(f"127.0.0.1:{four.port}"))[1] == b"you: hello"
                     rules.verdict = Verdict.DENY

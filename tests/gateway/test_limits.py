@@ -54,7 +54,7 @@ def test_clients_are_counted_by_prefix_and_by_who_they_truly_are(
             for _, writer in (one, other):
                 writer.close()
             await ended(r, "a", 0)
-            assert not r.gateway.services["a"].by_client
+            assert not r.gateway.services["a"].admission.by_client
 
     run(scenario)
 
@@ -140,7 +140,7 @@ def test_a_client_that_resets_while_its_target_is_dialled_frees_its_place_at_onc
             async with running(text) as r:
                 client = resetting(r.port("a"))
                 client.send(request or b"?")
-                await until(lambda: r.gateway.services["a"].connections == 1)
+                await until(lambda: r.gateway.services["a"].admission.connections == 1)
                 await until(lambda: any(watcher for watcher in r.gateway._plane._watchers if _is_watched(watcher)))  # type: ignore[attr-defined]
                 client.close()
                 await ended(r, "a", 0)
@@ -172,7 +172,7 @@ def test_a_gateway_that_leaves_while_a_client_waits_says_so() -> None:
             servers.silent("::1")
             async with running(service("a", to=f"localhost:{servers.port}")) as r:
                 client = resetting(r.port("a"))
-                await until(lambda: r.gateway.services["a"].connections == 1)
+                await until(lambda: r.gateway.services["a"].admission.connections == 1)
                 assert await r.gateway.stop_port("a", drain_s=0) == 1
                 assert r.events.of("unreached")[0]["why"] == "the gateway is leaving"
                 client.close()

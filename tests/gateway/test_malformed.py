@@ -55,8 +55,8 @@ class Beside:
         async with running(self._text) as r:
             self.running: Running = r
             for service in r.gateway.services.values():
-                nobody = Dialer(outlet=service.policy.dialer.outlet, history=None, resolver=Resolver({}))
-                service.policy = replace(service.policy, dialer=nobody)
+                nobody = Dialer(outlet=service.upstream.dialer.outlet, history=None, resolver=Resolver({}))
+                service.obey(replace(service.upstream, dialer=nobody))
             self._ready.set()
             await self._over.wait()
 

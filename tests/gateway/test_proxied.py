@@ -111,7 +111,7 @@ def test_rules_and_limits_are_for_the_client_and_not_for_the_sender() -> None:
             reader, writer = await asyncio.open_connection("127.0.0.1", r.port("a"))
             writer.write(header(2, ENDS6) + b"x\n")
             assert await reader.readline() == b"you: x\n"
-            assert r.gateway.services["a"].by_client == {"2001:db8::/64": 1}
+            assert r.gateway.services["a"].admission.by_client == {"2001:db8::/64": 1}
             assert await talk(r, header(2, ENDS6)) == b""
             other = Ends(SocketAddress(Address("192.168.0.1"), 1), ENDS.local)
             assert await talk(r, header(2, other) + b"x\n") == b"you: x\n"

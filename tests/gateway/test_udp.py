@@ -10,8 +10,9 @@ from contextlib import ExitStack
 import pytest
 
 from dualstack.errors import ConfigError, ListenError
+from dualstack.gateway.admission.limits import FLOWS_MAX, flows_max
 from dualstack.gateway.config.toml import parse
-from dualstack.gateway.relay.datagram.flow_state import FLOWS_MAX, Counts, _room
+from dualstack.gateway.relay.datagram.counts import Counts
 from support.free_port import free_port
 from support.gateway import Echo, Running, UdpClient, run, running, udp_service, until
 
@@ -313,7 +314,7 @@ def test_what_waits_for_a_lookup_is_bounded() -> None:
                     client.say(bytes(60_000))
                 # In one turn of the loop: the lookup has no chance to end.
                 relay.accept_pending(sock)
-            (waiting,) = relay._relays.values()
+            (waiting,) = relay._flows.values()
             assert sum(len(flow.held) for flow in waiting.table) == waiting.waiting_bytes <= 1 << 20
             assert waiting.counts.dropped == 60 - (1 << 20) // 60_000
             await r.gateway.stop_port("dns")
@@ -585,4 +586,4 @@ def test_without_descriptors_the_longest_silent_flow_makes_room() -> None:
 
 @pytest.mark.parametrize(("descriptors", "flows"), [(None, FLOWS_MAX), (1 << 20, FLOWS_MAX), (1024, 256), (2, 1)])
 def test_a_quarter_of_the_descriptors_is_for_flows(descriptors: int | None, flows: int) -> None:
-    assert _room(descriptors) == flows
+    assert flows_max(descriptors) == flows

@@ -13,7 +13,7 @@ CHANGES = {
     "core.oracle.linux_tcp.Remembered",
     "core.oracle.outgoing.Caller",
     "gateway.relay.datagram.counts.Counts",
-    "gateway.listeners.named_port.Listening",
+    "gateway.listeners.listening.ListeningSocket",
     "gateway.listeners.named_port.NamedPort",
     "gateway.processes.shared_listeners.Held",
     "gateway.processes.shared_listeners.HeldPort",
@@ -22,7 +22,7 @@ CHANGES = {
 # Each is itself and no other, whatever it holds.
 ITSELF = {
     "core.dial.policy_table.PolicyTable",
-    "gateway.listeners.named_port.Listening",
+    "gateway.listeners.listening.ListeningSocket",
     "gateway.listeners.named_port.NamedPort",
     "gateway.processes.shared_listeners.Held",
     "gateway.processes.shared_listeners.HeldPort",

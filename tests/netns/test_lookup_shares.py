@@ -91,7 +91,7 @@ def crowd(resolver: str, clients: int, each: int) -> dict[str, list[str]]:  # no
             for number in range(each)
         ]
         # All are heard, and ask for names, before anybody else comes.
-        while sum(service.connections for service in gateway.services.values()) < len(dead):  # noqa: ASYNC110 - it has no event for it
+        while sum(service.admission.connections for service in gateway.services.values()) < len(dead):  # noqa: ASYNC110 - it has no event for it
             await asyncio.sleep(0)
         await asyncio.sleep(0)
         good, bad, fine = await asyncio.gather(

@@ -113,7 +113,7 @@ async def asked(r: Running, request: bytes) -> str:
         theirs.shutdown(socket.SHUT_WR)
 
         async def dial(target: Endpoint) -> socket.socket:
-            return await reach(ours, target, service.policy, plane, service.book, peer=peer)
+            return await reach(ours, target, service.upstream, plane, service.book, peer=peer)
 
         # The client's last words are read at once, so nobody waits for it to leave.
         theirs.setblocking(False)
@@ -139,7 +139,7 @@ def _leave(theirs: socket.socket) -> None:
 async def may_be_sent_to(r: Running, address: Address) -> bool:
     """Whether an association would send datagrams there."""
     try:
-        return bool(await hops_to(Endpoint(address.canonical, PORT), r.gateway.services["p"].policy))
+        return bool(await hops_to(Endpoint(address.canonical, PORT), r.gateway.services["p"].upstream))
     except (DualstackError, OSError):
         return False
 
@@ -171,8 +171,8 @@ async def main(targets: list[str], public4: str, public6: str, nth: int) -> None
         every = [request for host, address in found for request in requests(host, address)][::nth]
         async with running(text) as r:
             service = r.gateway.services["p"]
-            policy = service.policy
-            service.policy = replace(policy, dialer=replace(policy.dialer, resolver=Names()))
+            upstream = service.upstream
+            service.obey(replace(upstream, dialer=replace(upstream.dialer, resolver=Names())))
             before = dialled()
             answers, granted = await tried(r, every)
             begun = dialled() - before

@@ -1,10 +1,8 @@
-"""The table of flows in virtual time: which flow, when it is over, who makes room, what is said once."""
+"""The table of flows in virtual time: which flow, when it is over, who makes room."""
 
 from math import inf
 
-import pytest
-
-from dualstack.core.flow_table import CONVERSATION_IDLE_S, QUESTION_IDLE_S, Flow, FlowLimits, FlowTable, News
+from dualstack.core.flow_table import CONVERSATION_IDLE_S, QUESTION_IDLE_S, Flow, FlowLimits, FlowTable
 
 
 def table(flows: int = 3, per_client: int | None = None) -> FlowTable[Flow]:
@@ -139,16 +137,3 @@ def test_a_flow_that_is_gone_is_not_removed_twice_nor_one_that_took_its_place() 
     new = begin(flows, "a", 1.0)
     assert not flows.remove(old)
     assert flows.find("a") is new
-
-
-@pytest.mark.parametrize(("now", "is_news"), [(9.9, False), (10.0, True)])
-def test_the_same_is_said_once_in_ten_seconds(now: float, is_news: bool) -> None:  # noqa: FBT001
-    news = News()
-    assert news.is_news("refused", 0.0)
-    assert news.is_news("refused", now) is is_news
-
-
-def test_a_flood_of_news_is_cut_short_and_goes_on_later() -> None:
-    news = News(quiet_s=10.0, most=2)
-    assert [news.is_news(what, 0.0) for what in range(4)] == [True, True, False, False]
-    assert news.is_news(2, 10.0)

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, cast
 
 from dualstack.core.address.address import Address
 from dualstack.core.planning.socket_spec import SocketSpec
-from dualstack.gateway.listeners.named_port import Listening, NamedPort, PortState, stopped_addresses
+from dualstack.gateway.listeners.listening import ListeningSocket, PortState
+from dualstack.gateway.listeners.named_port import NamedPort, stopped_addresses
 
 if TYPE_CHECKING:
-    from dualstack.gateway.services.stream_gate import Door
+    from dualstack.gateway.services.stream_gate import StreamGate
 
 WIDE = SocketSpec("wide", "wide", 6, Address("::"), 80, False)
 
@@ -16,8 +17,10 @@ WIDE = SocketSpec("wide", "wide", 6, Address("::"), 80, False)
 def stopped(text: str) -> NamedPort:
     address = Address(text)
     spec = SocketSpec("one", "one", address.version, address, 80, None)
+    port = NamedPort("one", text, PortState.STOPPED)
     with socket.socket() as closed:
-        return NamedPort("one", text, PortState.STOPPED, [Listening(spec, spec, closed, cast("Door", None))])
+        port.listenings.append(ListeningSocket(spec, spec, closed, cast("StreamGate", None), port))
+    return port
 
 
 def test_a_stopped_address_is_refused_with_its_interfaces_number() -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Generic, TypeVar
 
-__all__ = ["CONVERSATION_IDLE_S", "QUESTION_IDLE_S", "Flow", "FlowLimits", "FlowTable", "News", "Room"]
+__all__ = ["CONVERSATION_IDLE_S", "QUESTION_IDLE_S", "Flow", "FlowLimits", "FlowTable", "Room"]
 
 QUESTION_IDLE_S, CONVERSATION_IDLE_S = 30.0, 120.0
 """How long a flow is kept that is silent: nf_conntrack_udp_timeout and nf_conntrack_udp_timeout_stream."""
@@ -187,27 +187,3 @@ class FlowTable(Generic[F]):
     def _by_kind(self) -> tuple[tuple[OrderedDict[F, None], float], ...]:
         limits = self.limits
         return (self._questions, limits.question_idle_s), (self._conversations, limits.conversation_idle_s)
-
-
-class News:
-    """What was said lately, so that a flood of datagrams makes no flood of lines.
-
-    Args:
-        quiet_s: how long the same is not said again.
-        most: how many different things are said in that time.
-    """
-
-    def __init__(self, *, quiet_s: float = 10.0, most: int = 100) -> None:
-        self._quiet_s = quiet_s
-        self._most = most
-        self._said: OrderedDict[Hashable, float] = OrderedDict()
-
-    def is_news(self, what: Hashable, now: float) -> bool:
-        """Whether to say it now."""
-        said = self._said
-        while said and now - next(iter(said.values())) >= self._quiet_s:
-            said.popitem(last=False)
-        if what in said or len(said) >= self._most:
-            return False
-        said[what] = now
-        return True

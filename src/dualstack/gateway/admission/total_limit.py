@@ -1,9 +1,9 @@
 """All connections of the gateway, whichever service they are of, and how many there may be."""
 
-__all__ = ["Total"]
+__all__ = ["ConnectionLimit"]
 
 
-class Total:
+class ConnectionLimit:
     """Counts connections, and flows of UDP; whoever lets one in asks first.
 
     `limit` is None where there is none.

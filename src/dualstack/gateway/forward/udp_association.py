@@ -18,7 +18,6 @@ import errno
 from collections import Counter
 from functools import partial
 from socket import AF_INET, AF_INET6, SocketType, inet_pton, socket
-from typing import TYPE_CHECKING
 
 from dualstack.core.access.client_key import client_of, shown
 from dualstack.core.address.address import Address, SocketTuple
@@ -28,16 +27,20 @@ from dualstack.core.dial.lookup_shares import Asker
 from dualstack.core.flow_table import FlowLimits, FlowTable
 from dualstack.errors import DialError, DualstackError, WireError
 from dualstack.gateway.forward.negotiate import ByDatagram
-from dualstack.gateway.forward.udp_destination import NO_WAY, Way, failure, hops_to, may_still_be_sent_to, place_of
+from dualstack.gateway.forward.udp_destination import (
+    NO_WAY,
+    UdpDestination,
+    failure,
+    hops_to,
+    may_still_be_sent_to,
+    place_of,
+)
+from dualstack.gateway.forward.udp_shared import Shared
 from dualstack.gateway.relay.link import Hop
 from dualstack.kernel.datagrams import make_room, send_behind, tell_of_undelivered, unconnected, undelivered
 from dualstack.kernel.streams import NO_ROOM
 from dualstack.net.names.thread_pool import asked_by
 from dualstack.wire.socks5_udp import header, header_size, read_header
-
-if TYPE_CHECKING:
-    from dualstack.gateway.forward.udp_associations import Associations
-    from dualstack.gateway.services.running_service import RunningService
 
 __all__ = ["TARGETS_MAX", "Association"]
 
@@ -61,69 +64,66 @@ class Association:
     """One client's sockets, and where it sends to.
 
     Args:
-        all_of_them: those of its service.
+        shared: by all of its service, under whose upstream it is.
         control: the connection that asked.
         peer: the client, as the kernel or a PROXY header gives it.
         asked: what it announced.
-        service: whose policy it is under.
 
     Raises:
         OSError: there is no socket for it.
         DualstackError: the client's datagrams could not come in here.
     """
 
-    def __init__(
-        self, all_of_them: "Associations", control: socket, peer: SockAddr, asked: ByDatagram, service: "RunningService"
-    ) -> None:
-        self.service = service
-        self._all = all_of_them
-        self._policy = service.policy
+    def __init__(self, shared: Shared, control: socket, peer: SockAddr, asked: ByDatagram) -> None:
+        self._shared = shared
+        self._owner = shared.owner
+        self._upstream = shared.owner.upstream
         self._peer = peer
         client, own = SocketAddress.from_tuple(_internet(peer)).canonical, _own_end(control)
         if client.address.version != own.address.version:
             raise DialError(str(client), f"{own.address} is of the other family")
         self._client, self._port = client.address, asked.port_of(client.address)
         self._known: SocketTuple | None = None
-        self._ways: FlowTable[Way] = FlowTable(FlowLimits(TARGETS_MAX))
+        self._ways: FlowTable[UdpDestination] = FlowTable(FlowLimits(TARGETS_MAX))
         self._due = 0.0
         self._lookups = 0
-        self._by_end: dict[tuple[object, ...], Way] = {}
+        self._by_end: dict[tuple[object, ...], UdpDestination] = {}
         self._asked: Counter[tuple[object, ...]] = Counter()
         self._outer: dict[tuple[object, ...], SocketType] = {}
-        self.active = all_of_them.loop.time()
+        self.active = shared.loop.time()
         self._inner = unconnected(AF_INET6 if own.address.version == 6 else AF_INET, own.to_tuple())
         make_room(self._inner)
         self.bound = SocketAddress.from_tuple(self._inner.getsockname())
-        all_of_them.poller.add(self._inner.fileno(), self._take)
+        shared.poller.add(self._inner.fileno(), self._take)
 
     def close(self) -> None:
         """Keep no descriptor."""
         self._forget_all()
-        self._all.poller.drop(self._inner.fileno())
+        self._shared.poller.drop(self._inner.fileno())
         self._inner.close()
 
     # From the client.
 
     def _take(self) -> None:
         """Relay a batch of what the client sent."""
-        whole = self._all
-        if self._policy is not self.service.policy:
-            self._policy = self.service.policy
+        shared = self._shared
+        if self._upstream is not self._owner.upstream:
+            self._upstream = self._owner.upstream
             self._forget_all()
-        if whole.now >= self._due:
+        if shared.now >= self._due:
             self._expire()
         for _ in range(_BATCH):
             try:
-                size, peer = self._inner.recvfrom_into(whole.buffer)
+                size, peer = self._inner.recvfrom_into(shared.buffer)
             except BlockingIOError:
                 return
             except OSError:
                 continue  # the client's own port refuses (ICMP); the next datagram may be well
             if peer == self._known or self._is_the_client(peer):
-                self.active = whole.now
-                self._relay(whole.buffer[:size])
+                self.active = shared.now
+                self._relay(shared.buffer[:size])
             else:
-                whole.counts.refused += 1
+                shared.counts.refused += 1
 
     def _is_the_client(self, peer: SocketTuple) -> bool:
         """Whether an unknown sender is the client; from then on the kernel lets nobody else in."""
@@ -134,7 +134,7 @@ class Association:
         return True
 
     def _relay(self, datagram: memoryview) -> None:
-        counts = self._all.counts
+        counts = self._shared.counts
         counts.datagrams_up += 1
         counts.bytes_up += len(datagram)
         try:
@@ -146,22 +146,22 @@ class Association:
         if way is None:
             counts.dropped += 1
         elif way.sock is not None and self._is_allowed_still(way):
-            self._ways.asked(way, self._all.now)
+            self._ways.asked(way, self._shared.now)
             self._send(way, datagram[cut:])
         else:
             self._keep_for_later(way, datagram[cut:])
 
-    def _is_allowed_still(self, way: Way) -> bool:
+    def _is_allowed_still(self, way: UdpDestination) -> bool:
         """Judge a conversation again now and then; one that may not go on is begun anew, and so denied and told."""
-        now = self._all.now
+        now = self._shared.now
         if now >= way.judged_until:
-            if not may_still_be_sent_to(way.sockaddr, self._policy):
+            if not may_still_be_sent_to(way.sockaddr, self._upstream):
                 self._leave_place(way)
                 return False
             way.judged_until = now + _JUDGED_S
         return True
 
-    def _begin(self, written: bytes) -> Way | None:
+    def _begin(self, written: bytes) -> UdpDestination | None:
         """A way to a target that was not asked yet; None where there is no room for one.
 
         Raises:
@@ -172,65 +172,65 @@ class Association:
         if room.refusal is not None:
             return None
         if room.evicted is not None:
-            self._all.counts.evicted += 1
+            self._shared.counts.evicted += 1
             self._leave(room.evicted)
-        way = Way(written[3:])
-        self._ways.add(way, self._all.now)
+        way = UdpDestination(written[3:])
+        self._ways.add(way, self._shared.now)
         self._due = min(self._due, self._ways.next_expiry())
         return way
 
-    def _keep_for_later(self, way: Way, content: memoryview) -> None:
+    def _keep_for_later(self, way: UdpDestination, content: memoryview) -> None:
         """Hold it until the lookup is done, which begins now where it has not."""
-        whole = self._all
-        if way.lookup is None and whole.now >= way.blocked_until and self._lookups < _LOOKUPS_MAX:
+        shared = self._shared
+        if way.lookup is None and shared.now >= way.blocked_until and self._lookups < _LOOKUPS_MAX:
             self._lookups += 1
-            way.lookup = whole.loop.create_task(self._look_up(way))
+            way.lookup = shared.loop.create_task(self._look_up(way))
             way.lookup.add_done_callback(self._looked_up)
-        no_room = len(way.held) >= _WAITING_MAX or whole.waiting_bytes + len(content) > _WAITING_BYTES_MAX
+        no_room = len(way.held) >= _WAITING_MAX or shared.waiting_bytes + len(content) > _WAITING_BYTES_MAX
         if way.lookup is None or no_room:
-            whole.counts.dropped += 1
+            shared.counts.dropped += 1
             return
         way.held.append(bytes(content))
-        whole.waiting_bytes += len(content)
+        shared.waiting_bytes += len(content)
 
-    async def _look_up(self, way: Way) -> None:
+    async def _look_up(self, way: UdpDestination) -> None:
         """Find out where the way goes, and send what it holds."""
-        assert isinstance(way.key, bytes)  # noqa: S101 - `Way` says so
+        assert isinstance(way.key, bytes)  # noqa: S101 - `UdpDestination` says so
         target = read_header(bytes(3) + way.key)
         try:
-            with asked_by(Asker(self.service.name, client_of(self._peer))):
-                way.hops = await hops_to(target, self._policy)
+            with asked_by(Asker(self._upstream.service.name, client_of(self._peer))):
+                way.hops = await hops_to(target, self._upstream)
         except (DualstackError, OSError) as error:
             self._block(way, target, error)
         finally:
             way.lookup = None
-        self._all.look_at_clock()
+        self._shared.look_at_clock()
         if not self._go_on(way):
-            way.blocked_until = self._all.now + _BLOCKED_S
+            way.blocked_until = self._shared.now + _BLOCKED_S
         held = self._let_go_of_held(way)
         for content in held:
             if way.sock is None:
-                self._all.counts.dropped += 1
+                self._shared.counts.dropped += 1
             else:
-                self._ways.asked(way, self._all.now)
+                self._ways.asked(way, self._shared.now)
                 self._send(way, memoryview(content))
 
     def _looked_up(self, _: object) -> None:
         self._lookups -= 1
 
-    def _block(self, way: Way, target: Endpoint, error: DualstackError | OSError) -> None:
-        whole = self._all
+    def _block(self, way: UdpDestination, target: Endpoint, error: DualstackError | OSError) -> None:
+        shared = self._shared
         is_refusal = isinstance(error, DialError) and error.errno == errno.EACCES
-        whole.counts.refused += is_refusal
+        shared.counts.refused += is_refusal
         way.hops = ()
-        if whole.news.is_news((client_of(self._peer), target, is_refusal), whole.loop.time()):
-            write = whole.log.info if is_refusal else whole.log.warning
+        if shared.said.is_news((client_of(self._peer), target, is_refusal), shared.loop.time()):
+            write = shared.log.info if is_refusal else shared.log.warning
             event = "refused" if is_refusal else "unreached"
-            write(event, service=self.service.name, peer=shown(self._peer), target=target, why=str(error))
+            write(event, service=self._upstream.service.name, peer=shown(self._peer), target=target, why=str(error))
 
     # To the target.
 
-    def _go_on(self, way: Way) -> bool:
+    def _go_on(self, way: UdpDestination) -> bool:
         """Have the way go to its next address; whether there is one."""
         self._leave_place(way)
         while way.hops:
@@ -242,7 +242,7 @@ class Association:
                     return False
                 continue
             way.sockaddr, way.said = hop.address, said
-            way.judged_until = self._all.now + _JUDGED_S
+            way.judged_until = self._shared.now + _JUDGED_S
             way.place = place_of(hop.address)
             self._by_end[(*way.place, hop.address[1])] = way
             self._asked[way.place] += 1
@@ -257,36 +257,36 @@ class Association:
             sock = self._outer[key] = unconnected(hop.family, hop.source or _ANY[hop.family], hop.interface)
             make_room(sock)
             tell_of_undelivered(sock)
-            self._all.poller.add(sock.fileno(), partial(self._answer, sock))
+            self._shared.poller.add(sock.fileno(), partial(self._answer, sock))
         return sock
 
-    def _send(self, way: Way, content: memoryview) -> None:
+    def _send(self, way: UdpDestination, content: memoryview) -> None:
         if way.hops and not way.was_answered:
             self._hold(way, content)
         while way.sock is not None and (number := failure(way.sock, content, way.sockaddr)):
             if number not in NO_WAY or way.was_answered or not self._go_on(way):
-                self._all.counts.dropped += 1
+                self._shared.counts.dropped += 1
                 return
 
-    def _hold(self, way: Way, content: memoryview) -> None:
+    def _hold(self, way: UdpDestination, content: memoryview) -> None:
         """Keep it for the next address, in place of what was kept before."""
         self._let_go_of_held(way)
-        whole = self._all
-        if len(content) <= _HELD_BYTES_MAX and whole.waiting_bytes + len(content) <= _WAITING_BYTES_MAX:
+        shared = self._shared
+        if len(content) <= _HELD_BYTES_MAX and shared.waiting_bytes + len(content) <= _WAITING_BYTES_MAX:
             way.held = [bytes(content)]
-            whole.waiting_bytes += len(content)
+            shared.waiting_bytes += len(content)
 
     # From the target.
 
     def _answer(self, sock: SocketType) -> None:
         """Relay a batch of answers."""
-        whole = self._all
-        counts, family = whole.counts, sock.family
-        if whole.now >= self._due:
+        shared = self._shared
+        counts, family = shared.counts, sock.family
+        if shared.now >= self._due:
             self._expire()
         for number in range(_BATCH):
             try:
-                size, peer = sock.recvfrom_into(whole.buffer)
+                size, peer = sock.recvfrom_into(shared.buffer)
             except BlockingIOError:
                 if not number:
                     self._look_at_undelivered(sock)
@@ -301,16 +301,16 @@ class Association:
                 counts.refused += 1
                 continue
             if way is not None:
-                self._ways.answered(way, whole.now)
+                self._ways.answered(way, shared.now)
                 if way.held:
                     self._let_go_of_held(way)
             said = None if way is None else way.said
             try:
-                send_behind(self._inner, said or header(Endpoint(Address(packed), peer[1])), whole.buffer[:size])
+                send_behind(self._inner, said or header(Endpoint(Address(packed), peer[1])), shared.buffer[:size])
             except OSError:
                 counts.dropped += 1
                 continue
-            self.active = whole.now
+            self.active = shared.now
             counts.datagrams_down += 1
             counts.bytes_down += size
 
@@ -330,7 +330,7 @@ class Association:
     # Ends.
 
     def _expire(self) -> None:
-        for way in self._ways.expired(self._all.now):
+        for way in self._ways.expired(self._shared.now):
             self._leave(way)
         self._due = self._ways.next_expiry()
 
@@ -340,23 +340,23 @@ class Association:
             self._ways.remove(way)
             self._leave(way)
         for sock in self._outer.values():
-            self._all.poller.drop(sock.fileno())
+            self._shared.poller.drop(sock.fileno())
             sock.close()
         self._outer.clear()
 
-    def _leave(self, way: Way) -> None:
+    def _leave(self, way: UdpDestination) -> None:
         """Let go of a way that is out of the table."""
         if way.lookup is not None:
             way.lookup.cancel()
         self._let_go_of_held(way)
         self._leave_place(way)
 
-    def _let_go_of_held(self, way: Way) -> list[bytes]:
+    def _let_go_of_held(self, way: UdpDestination) -> list[bytes]:
         held, way.held = way.held, []
-        self._all.waiting_bytes -= sum(map(len, held))
+        self._shared.waiting_bytes -= sum(map(len, held))
         return held
 
-    def _leave_place(self, way: Way) -> None:
+    def _leave_place(self, way: UdpDestination) -> None:
         if way.sock is None:
             return
         way.sock = None

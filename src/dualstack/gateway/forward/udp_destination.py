@@ -19,7 +19,7 @@ from dualstack.core.flow_table import Flow
 from dualstack.errors import DialError
 from dualstack.gateway.relay.link import Hop
 from dualstack.gateway.upstream.egress import hop_to
-from dualstack.gateway.upstream.upstream import Policy
+from dualstack.gateway.upstream.upstream import Upstream
 from dualstack.net.dial.address_lookup import why_not_now
 from dualstack.net.dial.datagram_targets import destinations
 from dualstack.net.dial.translators import TRANSLATORS
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from dualstack.core.dial.order import Candidate
 
-__all__ = ["NO_WAY", "Way", "failure", "hops_to", "may_still_be_sent_to", "place_of"]
+__all__ = ["NO_WAY", "UdpDestination", "failure", "hops_to", "may_still_be_sent_to", "place_of"]
 
 NO_WAY = frozenset(
     {errno.EACCES, errno.EADDRNOTAVAIL, errno.EHOSTUNREACH, errno.EINVAL, errno.ENETUNREACH, errno.EPERM}
@@ -38,7 +38,7 @@ NO_WAY = frozenset(
 """What says of an address that there is no way to it; EACCES is a broadcast address's (ip(7))."""
 
 
-class Way(Flow):
+class UdpDestination(Flow):
     """A target by the header that a client wrote.
 
     `sock` sends to `sockaddr`, None until it is known; `said` is the header that an answer gets, None where that is
@@ -61,15 +61,15 @@ class Way(Flow):
         self.judged_until = 0.0
 
 
-async def hops_to(target: Endpoint, policy: Policy) -> tuple[tuple[Hop, bytes | None], ...]:
+async def hops_to(target: Endpoint, upstream: Upstream) -> tuple[tuple[Hop, bytes | None], ...]:
     """The addresses that may be sent to, the best first, each with the header of its answers.
 
     Raises:
         DialError, LookupFailed, AddressError: there are none.
     """
-    dialer, limit_s = policy.dialer_to(target, by_datagram=True), policy.service.connect_timeout_s
+    dialer, limit_s = upstream.dialer_to(target, by_datagram=True), upstream.service.connect_timeout_s
     found = await destinations(str(target.host), target.port, dialer, timeout=limit_s)
-    one_host, known = _one_host(policy.service.nat64), Nat64(TRANSLATORS.known)
+    one_host, known = _one_host(upstream.service.nat64), Nat64(TRANSLATORS.known)
     allowed = [each for each in found if one_host.check_through(each.address, known).verdict is Verdict.ALLOW]
     if not allowed:
         raise DialError(str(target), f"{found[0].address} is not one host's", errno=errno.EACCES)
@@ -112,10 +112,10 @@ def place_of(sockaddr: SockAddr) -> tuple[object, ...]:
     return (inet_pton(AF_INET6 if ":" in host else AF_INET, host), *scope)
 
 
-def may_still_be_sent_to(sockaddr: SockAddr, policy: Policy) -> bool:
+def may_still_be_sent_to(sockaddr: SockAddr, upstream: Upstream) -> bool:
     """Whether an address that was let pass still is: it may have become this host's own, or a translator's."""
     assert isinstance(sockaddr, tuple)  # noqa: S101 - datagrams go to internet sockets alone
-    return why_not_now(Address(sockaddr), policy.dialer.outlet) is None
+    return why_not_now(Address(sockaddr), upstream.dialer.outlet) is None
 
 
 def _meant(address: Address) -> Address:

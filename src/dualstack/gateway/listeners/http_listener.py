@@ -5,7 +5,7 @@
 - A request's head is there within a time, from the connection's begin or from the answer before, and an answer is taken
   within another.
 - So many connections and requests a second, whoever they are from: what it costs the relay beside it is bounded.
-- Descriptors of its own (`gateway.listeners.reserve`): a relay that has taken all others locks nobody out here, and a
+- Descriptors of its own (`kernel.kept_descriptors`): a relay that has taken all others locks nobody out here, and a
   crowd here takes none of the relay's.
 
 asyncio's own server and uvicorn's have none of it: without a descriptor asyncio tries to accept as often as the backlog
@@ -32,7 +32,7 @@ from dualstack.core.address.sockaddr import SockAddr
 from dualstack.core.pace import Pace
 from dualstack.gateway.counters.log import Log
 from dualstack.gateway.counters.repeats import Repeats
-from dualstack.gateway.processes.preload import descriptor_limit
+from dualstack.kernel.descriptor_limit import descriptor_limit
 from dualstack.kernel.kept_descriptors import KeptDescriptors
 
 __all__ = ["Application", "Bounds", "HttpListener"]

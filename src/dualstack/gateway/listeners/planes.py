@@ -2,31 +2,49 @@
 
 from dataclasses import dataclass
 from socket import SOCK_DGRAM, socket
+from typing import Protocol, TypeAlias
 
 from dualstack.gateway.relay.datagram.datagram_plane import DatagramPlane
+from dualstack.gateway.relay.datagram.gate import DatagramGate
+from dualstack.gateway.relay.link import Gate
 from dualstack.gateway.relay.stream.data_plane import DataPlane
-from dualstack.gateway.services.stream_gate import Door
 from dualstack.kernel.streams import keep_alive
 
-__all__ = ["Ears"]
+__all__ = ["ListeningGate", "Planes"]
+
+
+class _StreamGate(Gate, Protocol):
+    """A gate for streams that says how often a silent client is asked whether it is there."""
+
+    @property
+    def keepalive_s(self) -> float:
+        """As `keep_alive` has it."""
+        ...
+
+
+ListeningGate: TypeAlias = _StreamGate | DatagramGate
+"""What stands behind a listening socket, by its kind."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ears:
+class Planes:
     """Both planes, each for its kind of socket."""
 
     streams: DataPlane
     datagrams: DatagramPlane
 
-    def listen(self, sock: socket, door: Door) -> None:
+    def listen(self, sock: socket, gate: ListeningGate) -> None:
         """Let clients in by `sock`."""
-        self.settle(sock, door)
-        self._plane(sock).listen(sock, door)
+        if isinstance(gate, DatagramGate):
+            self.datagrams.listen(sock, gate)
+        else:
+            self.settle(sock, gate)
+            self.streams.listen(sock, gate)
 
-    def settle(self, sock: socket, door: Door) -> None:
+    def settle(self, sock: socket, gate: ListeningGate) -> None:
         """Have connections that come in by `sock` be as the service wants them; a reload may want them otherwise."""
-        if sock.type != SOCK_DGRAM and sock.fileno() >= 0:
-            keep_alive(sock, door.service.policy.service.keepalive_s)
+        if not isinstance(gate, DatagramGate) and sock.fileno() >= 0:
+            keep_alive(sock, gate.keepalive_s)
 
     def unlisten(self, sock: socket) -> None:
         """Let nobody in; nothing happens where it did not listen. Flows of UDP end: they answer by this socket."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import ListenError
-from dualstack.gateway.listeners.named_port import Listening
-from dualstack.gateway.listeners.planes import Ears
+from dualstack.gateway.listeners.listening import ListeningSocket
+from dualstack.gateway.listeners.planes import Planes
 from dualstack.kernel.socket_options import share_port
 
 __all__ = ["let_share", "open_in_place", "opened_anew"]
@@ -18,9 +18,9 @@ __all__ = ["let_share", "open_in_place", "opened_anew"]
 
 def open_in_place(
     opening: Callable[[], list[socket.socket]],
-    in_the_way: Iterable[Listening],
-    ears: Ears,
-    bring_back: Callable[[Listening], None],
+    in_the_way: Iterable[ListeningSocket],
+    planes: Planes,
+    bring_back: Callable[[ListeningSocket], None],
 ) -> list[socket.socket]:
     """The sockets that `opening` opens; where old ones of ours are in the way, these step aside.
 
@@ -34,7 +34,7 @@ def open_in_place(
         if error.errno != errno.EADDRINUSE or not old:
             raise
     for listening in old:
-        listening.step_aside(ears)
+        listening.step_aside(planes)
     try:
         return opening()
     except ListenError:
@@ -48,7 +48,7 @@ def opened_anew(opened: Mapping[SocketSpec, socket.socket]) -> set[tuple[object,
     return {spec.identity for spec, sock in opened.items() if sock.fileno() >= 0}
 
 
-def let_share(listening: Listening, specs: Sequence[SocketSpec]) -> None:
+def let_share(listening: ListeningSocket, specs: Sequence[SocketSpec]) -> None:
     """A socket that stood alone gets company, if `specs` have it shared."""
     spec = next(spec for spec in specs if spec.identity == listening.planned.identity)
     if spec.shared and listening.sock.fileno() >= 0:

@@ -14,35 +14,31 @@ from typing import TYPE_CHECKING
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint
-from dualstack.core.planning.configuration import Configuration, ForwardTarget, Service
+from dualstack.core.planning.configuration import Configuration, ForwardTarget, Port, Service
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError, ListenError
 from dualstack.gateway.admission.rules import rules_of
-from dualstack.gateway.admission.total_limit import Total
+from dualstack.gateway.admission.total_limit import ConnectionLimit
 from dualstack.gateway.config.host_plan import gather_facts, mention_what_needs_a_restart, report, working_plan
 from dualstack.gateway.counters.log import Log
-from dualstack.gateway.listeners.named_port import (
-    Listening,
-    NamedPort,
-    PortState,
-    describe_socket,
-    stopped_addresses,
-    with_real_port,
-)
-from dualstack.gateway.listeners.planes import Ears
+from dualstack.gateway.counters.repeat_filter import RepeatFilter
+from dualstack.gateway.listeners.listening import ListeningSocket, PortState
+from dualstack.gateway.listeners.named_port import NamedPort, describe_socket, stopped_addresses, with_real_port
+from dualstack.gateway.listeners.planes import Planes
 from dualstack.gateway.listeners.regain import socket_list, why_lost
 from dualstack.gateway.listeners.replacing import let_share, open_in_place, opened_anew
 from dualstack.gateway.listeners.sources import Supply
-from dualstack.gateway.processes.preload import descriptor_limit
 from dualstack.gateway.processes.upgrade import Heritage
 from dualstack.gateway.relay.datagram.datagram_plane import DatagramPlane
 from dualstack.gateway.relay.stream.data_plane import DataPlane
+from dualstack.gateway.services.datagram_gate import DatagramGate
 from dualstack.gateway.services.running_service import RunningService
-from dualstack.gateway.services.stream_gate import Door
+from dualstack.gateway.services.stream_gate import StreamGate
 from dualstack.gateway.upstream.egress import Route, route_to
 from dualstack.gateway.upstream.exec_target import Children
-from dualstack.gateway.upstream.upstream import Policy
+from dualstack.gateway.upstream.upstream import Upstream
+from dualstack.kernel.descriptor_limit import descriptor_limit
 from dualstack.net.dial.shared_history import SharedHistory
 from dualstack.net.names.resolver_choice import resolver_named
 
@@ -66,13 +62,14 @@ class Gateway:
         self.config = config
         self.ports: dict[str, NamedPort] = {}
         self.services: dict[str, RunningService] = {}
-        self.total = Total(config.max_connections)
+        self.total = ConnectionLimit(config.max_connections)
         self._plane = plane
         self.reserve = plane.reserve
         self.reserve.on_change = self._say_shortage
         self._supply = supply or Supply()
-        self.datagrams = DatagramPlane(asyncio.get_running_loop(), log)
-        self._ears = Ears(plane, self.datagrams)
+        self.datagrams = DatagramPlane(asyncio.get_running_loop())
+        self._said = RepeatFilter()
+        self._planes = Planes(plane, self.datagrams)
         self._children = Children(asyncio.get_running_loop())
         self._log = log
         self._leaving: set[RunningService] = set()
@@ -110,7 +107,7 @@ class Gateway:
         opened: Mapping[SocketSpec, socket.socket],
         *,
         stopped: Iterable[str] = (),
-    ) -> list[Listening]:
+    ) -> list[ListeningSocket]:
         """Run what was planned and opened elsewhere; `opened` has a socket for each of `specs` that is not here yet.
 
         Args:
@@ -130,7 +127,7 @@ class Gateway:
         self._names = names
         self._enter(config, specs, opened)
         for listening in gone:
-            listening.close(self._ears)
+            listening.close(self._planes)
         return gone
 
     def _enter(
@@ -146,7 +143,7 @@ class Gateway:
         before = {*self._leaving, *self.services.values()} - {*services.values()}
         for service in before:
             service.retire()
-        self._leaving = {service for service in before if service.connections}
+        self._leaving = {service for service in before if service.admission.connections}
         self.services = services
         for spec in specs:
             port = self.ports[spec.port_name.casefold()]
@@ -160,15 +157,16 @@ class Gateway:
                 self._let_in_by(listening, service, port)
         self._reroute()
 
-    def _let_in_by(self, listening: Listening, service: RunningService, port: NamedPort) -> None:
+    def _let_in_by(self, listening: ListeningSocket, service: RunningService, port: NamedPort) -> None:
         """Put another service behind a socket that stays; who came in before stays with the one before."""
-        if listening.door.service is service and listening.door.port is port:
-            self._ears.settle(listening.sock, listening.door)
+        gate = _gate(listening.gate)
+        if gate.service is service and gate.port is port:
+            self._planes.settle(listening.sock, gate)
             return
-        listening.door = Door(service, port)
+        listening.gate, listening.port = _gate_for(listening.spec, service, port), port
         if port.state is PortState.LISTENING:
-            self._ears.unlisten(listening.sock)
-            self._ears.listen(listening.sock, listening.door)
+            self._planes.unlisten(listening.sock)
+            self._planes.listen(listening.sock, listening.gate)
 
     def _named_ports(self, config: Configuration) -> dict[str, NamedPort]:
         """A port for each `[ports]` table and each service with `listen`; a stopped one stays stopped."""
@@ -185,44 +183,49 @@ class Gateway:
     def _running_services(self, config: Configuration) -> dict[str, RunningService]:
         running = {}
         for service in config.services:
-            policy = self._policy(service, config)
+            upstream = self._upstream(service, config)
             old = self.services.get(service.name.casefold())
             running[service.name.casefold()] = old or RunningService(
-                policy, self._plane, self._children, self._log, self.total
+                upstream, self._plane, self._children, self._log, total=self.total, said=self._said
             )
-            running[service.name.casefold()].policy = policy
+            running[service.name.casefold()].obey(upstream)
         return running
 
-    def _policy(self, service: Service, config: Configuration) -> Policy:
+    def _upstream(self, service: Service, config: Configuration) -> Upstream:
         def route(target: Endpoint) -> Route:
-            return route_to(target, service.families, config, self.ports, self._names)
+            return route_to(target, service.families, config, self._is_up, self._names)
 
         rules = rules_of(config, service)
         resolver = resolver_named(config.resolver)
-        return Policy.of(service, rules, route, self._history, resolver=resolver, listeners=self._proxies)
+        return Upstream.of(service, rules, route, self._history, resolver=resolver, listeners=self._proxies)
+
+    def _is_up(self, port: Port) -> bool:
+        """Whether connections may leave by a port: those of a stopped one may not (D5)."""
+        known = self.ports.get(port.key)
+        return known is None or known.state is PortState.LISTENING
 
     def _begin(self, port: NamedPort, service: RunningService, spec: SocketSpec, sock: socket.socket) -> None:
-        door = Door(service, port)
-        listening = Listening(spec, with_real_port(spec, sock), sock, door)
+        gate = _gate_for(spec, service, port)
+        listening = ListeningSocket(spec, with_real_port(spec, sock), sock, gate, port)
         port.listenings.append(listening)
         if port.state is PortState.LISTENING:
-            self._ears.listen(sock, door)
+            self._planes.listen(sock, gate)
         elif sock.fileno() >= 0:
-            listening.refuse(self._ears, release=False)
+            listening.refuse(self._planes, release=False)
 
     def _reroute(self) -> None:
         """Work out anew what depends on which ports are up."""
         self._proxies = frozenset(
             (listening.spec.address, listening.spec.port)
             for listening in self._listenings()
-            if isinstance(listening.door.service.policy.service.target, ForwardTarget)
+            if isinstance(_gate(listening.gate).service.upstream.service.target, ForwardTarget)
         )
         for service in self.services.values():
-            service.policy = self._policy(service.policy.service, self.config)
+            service.obey(self._upstream(service.upstream.service, self.config))
         for listening in self._listenings():
-            listening.door.closed_to = frozenset(stopped_addresses(self.ports.values(), listening.spec))
+            _gate(listening.gate).closed_to = frozenset(stopped_addresses(self.ports.values(), listening.spec))
 
-    def _listenings(self) -> Iterator[Listening]:
+    def _listenings(self) -> Iterator[ListeningSocket]:
         return (listening for port in self.ports.values() for listening in port.listenings)
 
     def port_named(self, name: str) -> NamedPort:
@@ -250,7 +253,7 @@ class Gateway:
         release = release and not port.is_inherited
         if port.state is PortState.LISTENING or release:
             closed = port.lost_by_a_stop(release=release)
-            port.stop(self._ears, release=release, at_once=drain_s is None)
+            port.stop(self._planes, release=release, at_once=drain_s is None)
             self._reroute()
             let_go = {"let_go": socket_list(closed)} if closed else {}
             self._log.info("port stopped", port=port.name, connections=port.connections, **let_go)
@@ -258,8 +261,8 @@ class Gateway:
                 self._log.warning("port lost", port=port.name, why=f"{why}; start the gateway anew to have it again")
         if drain_s is None:
             return 0
-        cut = await self._drain(drain_s, lambda door: _door(door).port is port)
-        port.let_go(self._ears)
+        cut = await self._drain(drain_s, lambda gate: _gate(gate).port is port)
+        port.let_go(self._planes)
         return cut
 
     def why_no_restart(self, name: str, *, release: bool) -> str:
@@ -281,7 +284,7 @@ class Gateway:
         if port.state is PortState.LISTENING:
             return
         try:
-            port.start(self._ears, self._held())
+            port.start(self._planes, self._held())
         except ListenError as error:
             self._log.error("port failed", port=port.name, why=str(error))
             raise
@@ -294,7 +297,7 @@ class Gateway:
         return {listening.spec.port for listening in self._listenings() if listening.sock.fileno() >= 0}
 
     async def _drain(self, timeout_s: float, is_meant: Callable[[object], bool]) -> int:
-        """Wait for all that came in by the doors that are meant, cut the rest; how many these were."""
+        """Wait for all that came in by the gates that are meant, cut the rest; how many these were."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         services = (*self.services.values(), *self._leaving)
@@ -330,19 +333,21 @@ class Gateway:
         report(self._log, config, planned, facts)
         self._log.info("reloaded", opened=len(fresh), closed=len(gone), kept=len(kept))
 
-    def _replace(self, fresh: Sequence[SocketSpec], gone: Sequence[Listening], held: set[int]) -> list[socket.socket]:
+    def _replace(
+        self, fresh: Sequence[SocketSpec], gone: Sequence[ListeningSocket], held: set[int]
+    ) -> list[socket.socket]:
         numbers = {(spec.proto, spec.port) for spec in fresh}
         in_the_way = [listening for listening in gone if (listening.spec.proto, listening.spec.port) in numbers]
 
         def opening() -> list[socket.socket]:
             return [sockets[0] for sockets in self._supply.open(fresh, held=held)]
 
-        return open_in_place(opening, in_the_way, self._ears, self._bring_back)
+        return open_in_place(opening, in_the_way, self._planes, self._bring_back)
 
-    def _bring_back(self, listening: Listening) -> None:
-        port = listening.door.port
+    def _bring_back(self, listening: ListeningSocket) -> None:
+        port = _gate(listening.gate).port
         try:
-            listening.step_back(self._ears, self._held())
+            listening.step_back(self._planes, self._held())
         except ListenError as error:
             port.state, port.error = PortState.FAILED, str(error)
             self._log.error("port failed", port=port.name, why=str(error))
@@ -386,7 +391,7 @@ class Gateway:
     async def hand_over(self) -> None:
         """Leave the listening sockets, as they are, to another process that has them too."""
         for port in self.ports.values():
-            port.hand_over(self._ears)
+            port.hand_over(self._planes)
         self._is_handed_over = True
 
     async def snapshots(self) -> list[dict[str, object]]:
@@ -426,28 +431,32 @@ class Gateway:
     async def drain(self) -> int:
         """Listen no more, wait for the connections as long as their services say, cut the rest; how many these were."""
         for port in () if self._is_handed_over else self.ports.values():
-            port.stop(self._ears, release=True, at_once=False)
+            port.stop(self._planes, release=True, at_once=False)
         services = (*self.services.values(), *self._leaving)
         cut = await asyncio.gather(*(self._drain_service(service) for service in services))
         return sum(cut)
 
     async def _drain_service(self, service: RunningService) -> int:
-        return await self._drain(service.policy.service.drain_s, lambda door: _door(door).service is service)
+        return await self._drain(service.upstream.service.drain_s, lambda gate: _gate(gate).service is service)
 
     async def close(self) -> None:
         """End everything now."""
         for service in (*self.services.values(), *self._leaving):
-            await service.finish_dialling(0, lambda _door: True)
+            await service.finish_dialling(0, lambda _gate: True)
             service.say_the_rest()
         for listening in self._listenings():
-            listening.close(self._ears)
+            listening.close(self._planes)
         self._supply.close()
         self._plane.close()
         self.datagrams.close()
         await self._children.drain(0)
 
 
-def _door(gate: object) -> Door:
-    """The gates of this gateway are all doors."""
-    assert isinstance(gate, Door)  # noqa: S101 - no other is ever given to the data plane
+def _gate_for(spec: SocketSpec, service: RunningService, port: NamedPort) -> StreamGate | DatagramGate:
+    return DatagramGate(service, port) if spec.proto == "udp" else StreamGate(service, port)
+
+
+def _gate(gate: object) -> StreamGate | DatagramGate:
+    """The gates of this gateway are of these two kinds."""
+    assert isinstance(gate, StreamGate | DatagramGate)  # noqa: S101 - no other is ever given to a data plane
     return gate

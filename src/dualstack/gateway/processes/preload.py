@@ -2,14 +2,11 @@
 
 import importlib
 import os
-from typing import TYPE_CHECKING
 
 from dualstack.errors import ConfigError
+from dualstack.gateway.config.user_entry import user_entry
 
-if TYPE_CHECKING:
-    from pwd import struct_passwd
-
-__all__ = ["become", "descriptor_limit", "import_what_is_needed_later", "raise_descriptor_limit", "user_entry"]
+__all__ = ["become", "import_what_is_needed_later", "raise_descriptor_limit"]
 
 # What is imported where it is first needed: by a reload, a lookup, a connection, a port that cannot start.
 _NEEDED_LATER = (
@@ -40,16 +37,6 @@ def raise_descriptor_limit() -> int | None:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def descriptor_limit() -> int | None:
-    """How many files this process may have open; None on a system without such a limit."""
-    try:
-        import resource
-    except ModuleNotFoundError:
-        return None
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return None if limit == resource.RLIM_INFINITY else limit
-
-
 def become(user: str, where: str) -> None:
     """Give up root for `user`: groups, group and user id, for good.
 
@@ -65,19 +52,3 @@ def become(user: str, where: str) -> None:
     os.initgroups(user, entry.pw_gid)
     os.setgid(entry.pw_gid)
     os.setuid(entry.pw_uid)
-
-
-def user_entry(user: str, where: str) -> "struct_passwd":
-    """What this system knows of `user`.
-
-    Raises:
-        ConfigError: there is no such user.
-    """
-    try:
-        import pwd
-    except ModuleNotFoundError:
-        raise ConfigError(where, "user", "this system has no user ids; leave the key out") from None
-    try:
-        return pwd.getpwnam(user)
-    except (KeyError, ValueError):
-        raise ConfigError(where, "user", f"there is no user {user!r}; name one of getent passwd") from None

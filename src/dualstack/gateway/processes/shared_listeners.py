@@ -9,7 +9,8 @@ from socket import socket
 
 from dualstack.core.planning.configuration import Configuration
 from dualstack.core.planning.socket_spec import SocketSpec
-from dualstack.gateway.listeners.named_port import PortState, describe_socket
+from dualstack.gateway.listeners.listening import PortState
+from dualstack.gateway.listeners.named_port import describe_socket
 from dualstack.kernel.bound_device import Hearing, hearing
 
 __all__ = ["Held", "HeldPort", "held_ports_of"]
@@ -25,7 +26,7 @@ class Held:
 
     @property
     def is_bound_to_one_before(self) -> bool:
-        """As `Listening.is_bound_to_one_before`."""
+        """As `ListeningSocket.is_bound_to_one_before`."""
         return any(hearing(sock, self.spec) is Hearing.ANEW for sock in self.sockets)
 
     def is_for(self, worker: int) -> bool:

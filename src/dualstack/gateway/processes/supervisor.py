@@ -26,7 +26,8 @@ from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError, DualstackError, ListenError
 from dualstack.gateway.config.host_plan import gather_facts, mention_what_needs_a_restart, report, working_plan
 from dualstack.gateway.counters.log import Log
-from dualstack.gateway.listeners.named_port import PortState, describe_socket, with_real_port
+from dualstack.gateway.listeners.listening import PortState
+from dualstack.gateway.listeners.named_port import describe_socket, with_real_port
 from dualstack.gateway.listeners.regain import why_lost
 from dualstack.gateway.listeners.sources import Supply, held_ports
 from dualstack.gateway.processes.channel import packed

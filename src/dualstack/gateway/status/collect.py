@@ -18,12 +18,13 @@ from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.gateway.counters.access_log import target_text
 from dualstack.gateway.counters.families import CLIENTS, WayKey, target_family, way_of
 from dualstack.gateway.counters.tally import Book, Tally, Way
-from dualstack.gateway.listeners.named_port import NamedPort, PortState
+from dualstack.gateway.listeners.listening import PortState
+from dualstack.gateway.listeners.named_port import NamedPort
 from dualstack.gateway.relay.datagram.counts import Counts
 from dualstack.gateway.relay.link import Link
 from dualstack.gateway.relay.stream.descriptor_reserve import DescriptorReserve
 from dualstack.gateway.services.running_service import RunningService
-from dualstack.gateway.services.stream_gate import Door
+from dualstack.gateway.services.stream_gate import StreamGate
 from dualstack.gateway.status import snapshot as to
 from dualstack.gateway.status.timelines import timeline
 from dualstack.kernel.facts import system_name
@@ -91,7 +92,7 @@ def picture(
 def _by_tally(links: list[Link]) -> Generator[None, None, Open]:
     found: dict[Tally, list[Link]] = {}
     for number, link in enumerate(links):
-        if isinstance(link.gate, Door):
+        if isinstance(link.gate, StreamGate):
             found.setdefault(link.gate.tally, []).append(link)
         if number % _LINKS_A_SLICE == 0:
             yield
@@ -110,7 +111,7 @@ def _ways_of(links: Iterable[Link]) -> Mapping[WayKey, Way]:
 def _service(
     service: RunningService, counts: Counts | None, are_open: Open, to_wall: float, *, is_leaving: bool
 ) -> to.Service:
-    asked, book = service.policy.service, service.book
+    asked, book = service.upstream.service, service.book
     return to.Service(
         asked.name,
         asked.protocol,
@@ -163,7 +164,7 @@ def _dials(book: Book) -> list[to.Dial]:
 
 def _datagrams(service: RunningService, counts: Counts | None) -> to.Datagrams | None:
     """Of a service of UDP, and of a proxy whose clients asked for associations; None where there are no datagrams."""
-    if service.policy.service.protocol == "udp":
+    if service.upstream.service.protocol == "udp":
         now = sum(sum(tally.came) - sum(tally.left) for tally in service.book.tallies.values())
     else:
         now, counts = service.associations.live, service.associations.counts

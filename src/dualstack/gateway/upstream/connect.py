@@ -17,7 +17,7 @@ from dualstack.core.dial.lookup_shares import Asker
 from dualstack.errors import DualstackError, LookupFailed
 from dualstack.gateway.counters.tally import Book
 from dualstack.gateway.relay.stream.data_plane import DataPlane
-from dualstack.gateway.upstream.upstream import Policy
+from dualstack.gateway.upstream.upstream import Upstream
 from dualstack.kernel.streams import NO_ROOM, keep_alive
 from dualstack.net.names.thread_pool import asked_by
 
@@ -25,7 +25,7 @@ __all__ = ["reach"]
 
 
 async def reach(
-    client: SocketType, target: Endpoint, policy: Policy, plane: DataPlane, book: Book, *, peer: SockAddr
+    client: SocketType, target: Endpoint, upstream: Upstream, plane: DataPlane, book: Book, *, peer: SockAddr
 ) -> socket:
     """Connect to `target` for `client`, who is `peer`; `book` keeps how that went.
 
@@ -42,20 +42,20 @@ async def reach(
         has_left = True
         task.cancel()
 
-    asker = Asker(policy.service.name, client_of(peer))
+    asker = Asker(upstream.service.name, client_of(peer))
     with plane.reset_watch(client, leave), asked_by(asker):
         try:
-            return await _dial(target, policy, plane, book)
+            return await _dial(target, upstream, plane, book)
         except asyncio.CancelledError:
             if not has_left or task.uncancel():
                 raise
             raise ConnectionResetError(ECONNRESET, "the client left while its target was dialled") from None
 
 
-async def _dial(target: Endpoint, policy: Policy, plane: DataPlane, book: Book) -> socket:
+async def _dial(target: Endpoint, upstream: Upstream, plane: DataPlane, book: Book) -> socket:
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + policy.service.connect_timeout_s
-    dialer = policy.dialer_to(target)
+    deadline = loop.time() + upstream.service.connect_timeout_s
+    dialer = upstream.dialer_to(target)
     while True:
         note, left_s = book.dialling(target).note, max(deadline - loop.time(), 0.0)
         try:
@@ -64,7 +64,7 @@ async def _dial(target: Endpoint, policy: Policy, plane: DataPlane, book: Book) 
             if not _is_for_want_of_room(error):
                 raise
         else:
-            keep_alive(server, policy.service.keepalive_s)
+            keep_alive(server, upstream.service.keepalive_s)
             return server
         waits_from = loop.time()
         await plane.room()

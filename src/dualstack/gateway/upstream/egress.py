@@ -7,7 +7,7 @@ nothing up.
 
 import os
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from socket import AF_INET, AF_INET6
@@ -22,7 +22,6 @@ from dualstack.core.address.well_known import LOOPBACK
 from dualstack.core.dial.egress import FAMILY_NAMES, Judge, Outlet, Source
 from dualstack.core.planning.configuration import BOTH, Configuration, Port
 from dualstack.core.planning.links import dialable_families, link_matches
-from dualstack.gateway.listeners.named_port import NamedPort, PortState
 from dualstack.gateway.relay.link import Hop
 
 __all__ = ["Route", "hop_to", "hops", "route_to"]
@@ -67,18 +66,18 @@ def route_to(
     target: Endpoint,
     families: frozenset[int],
     config: Configuration,
-    ports: Mapping[str, NamedPort],
+    is_up: Callable[[Port], bool],
     names: Mapping[str, tuple[Address, ...]],
 ) -> Route:
     """The first link that matches `target`, with those of its ports that are up, for `families` alone.
 
-    `names` are the addresses of names that ports are bound to.
+    `is_up` says whether a port dials, `names` are the addresses of names that ports are bound to.
     """
     for link in config.links:
         if not link_matches(link, target):
             continue
         named = [config.ports_by_key[name.casefold()] for name in link.ports]
-        up = [port for port in named if _is_up(ports.get(port.key))]
+        up = [port for port in named if is_up(port)]
         return Route(link.to, tuple((port, _sources(port, config, names)) for port in up), families)
     return Route(families=families)
 
@@ -92,10 +91,6 @@ def _sources(port: Port, config: Configuration, names: Mapping[str, tuple[Addres
     else:
         return dict.fromkeys(dialable_families(port, config), Source(interface=port.interface))
     return {address.version: Source(address, interface=port.interface) for address in reversed(bound)}
-
-
-def _is_up(port: NamedPort | None) -> bool:
-    return port is None or port.state is PortState.LISTENING
 
 
 def hops(addresses: Sequence[Address], port: int, route: Route, reach: Judge | None) -> tuple[tuple[Hop, ...], str]:

@@ -21,11 +21,11 @@ from dualstack.net.dial.shared_history import SharedHistory
 from dualstack.net.names.resolver import Resolver
 from dualstack.wire.proxy_protocol import Ends, header
 
-__all__ = ["Policy"]
+__all__ = ["Upstream"]
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Upstream:
     """What a service does with a client, worked out once."""
 
     service: Service
@@ -48,8 +48,8 @@ class Policy:
         *,
         resolver: Resolver | None = None,
         listeners: frozenset[tuple[Address, int]] = frozenset(),
-    ) -> "Policy":
-        """The policy of `service`; a literal target is made ready here and never leaves the data plane.
+    ) -> "Upstream":
+        """The upstream of `service`; a literal target is made ready here and never leaves the data plane.
 
         Args:
             service: as configured.

@@ -19,26 +19,13 @@ from math import inf
 from socket import SocketType, socket
 from weakref import WeakKeyDictionary
 
-from dualstack.core.access.client_key import client_of, shown
-from dualstack.core.address.address import SocketTuple
-from dualstack.core.flow_table import News
 from dualstack.errors import DualstackError
-from dualstack.gateway.counters.log import Log
-from dualstack.gateway.listeners.named_port import with_scope_number
-from dualstack.gateway.relay.datagram.flow_state import Counts, FlowKey, Inlet, Relay, UdpFlow
+from dualstack.gateway.relay.datagram.counts import Counts
+from dualstack.gateway.relay.datagram.flow_state import FlowKey, Inlet, SharedFlows, UdpFlow
+from dualstack.gateway.relay.datagram.gate import DatagramGate, Refusal
 from dualstack.gateway.relay.datagram.poller import Poller, poller_on
 from dualstack.gateway.relay.link import Hop
-from dualstack.gateway.services.running_service import RunningService
-from dualstack.gateway.services.stream_gate import Door
-from dualstack.gateway.upstream.upstream import Policy
-from dualstack.kernel.datagrams import (
-    DATAGRAM_BYTES,
-    Ancillary,
-    answer_from,
-    asked_address,
-    connected,
-    send_from,
-)
+from dualstack.kernel.datagrams import DATAGRAM_BYTES, Ancillary, answer_from, connected, send_from
 from dualstack.kernel.streams import NO_ROOM
 
 __all__ = ["DatagramPlane"]
@@ -58,39 +45,35 @@ class DatagramPlane:
 
     Args:
         loop: it.
-        log: where refusals and failures go.
         poller: makes who tells that a socket can be read.
     """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        log: Log,
         poller: Callable[[asyncio.AbstractEventLoop, Callable[[], object]], Poller] = poller_on,
     ) -> None:
         self._loop = loop
-        self._log = log
         self._made_poller: Poller | None = None
         self._make_poller = poller
         self._now = loop.time()
         self._inlets: dict[socket, Inlet] = {}
-        self._relays: WeakKeyDictionary[RunningService, Relay] = WeakKeyDictionary()
+        self._flows: WeakKeyDictionary[object, SharedFlows] = WeakKeyDictionary()
         self._buffer = memoryview(bytearray(DATAGRAM_BYTES))
-        self._news = News()
         self._drains = 0
         self._moved = asyncio.Event()
 
-    def listen(self, sock: socket, door: Door) -> None:
-        """Let clients in by `sock`; where it was hushed or had another door, from now on by this one."""
+    def listen(self, sock: socket, gate: DatagramGate) -> None:
+        """Let clients in by `sock`; where it was hushed or had another gate, from now on by this one."""
         known = self._inlets.get(sock)
-        if known is not None and known.door is door:
+        if known is not None and known.gate is gate:
             known.is_open = True
             return
         self.unlisten(sock)
-        relay = self._relays.get(door.service)
-        if relay is None:
-            relay = self._relays[door.service] = Relay(door.service.policy)
-        inlet = self._inlets[sock] = Inlet(sock, door, relay, self._buffer)
+        flows = self._flows.get(gate.owner)
+        if flows is None:
+            flows = self._flows[gate.owner] = SharedFlows()
+        inlet = self._inlets[sock] = Inlet(sock, gate, flows, self._buffer)
         self._poller.add(sock.fileno(), partial(self._take, inlet))
 
     def hush(self, sock: socket) -> None:
@@ -113,10 +96,10 @@ class DatagramPlane:
         if inlet is None:
             return
         self._poller.drop(sock.fileno())
-        for flow in inlet.relay.table:
+        for flow in inlet.flows.table:
             if flow.inlet is inlet:
                 self._end(flow)
-        self._forget(inlet.relay)
+        self._forget(inlet.flows)
 
     def accept_pending(self, sock: socket) -> None:
         """Take now what waits in the socket."""
@@ -126,10 +109,10 @@ class DatagramPlane:
             while self._take(inlet):
                 pass
 
-    def counts(self, service: RunningService) -> Counts:
-        """What was counted since the service listens."""
-        relay = self._relays.get(service)
-        return Counts() if relay is None else relay.counts
+    def counts(self, owner: object) -> Counts:
+        """What was counted since this owner's gates listen."""
+        flows = self._flows.get(owner)
+        return Counts() if flows is None else flows.counts
 
     async def drain(self, timeout_s: float, is_meant: Callable[[object], bool]) -> int:
         """Wait until what was asked is answered, but for no answer longer than five seconds.
@@ -156,9 +139,9 @@ class DatagramPlane:
         since = self._loop.time() - _PATIENCE_S
         return [
             flow
-            for relay in self._relays.values()
-            for flow in relay.table
-            if flow.is_waiting and flow.active > since and is_meant(flow.inlet.door)
+            for flows in self._flows.values()
+            for flow in flows.table
+            if flow.is_waiting and flow.active > since and is_meant(flow.inlet.gate)
         ]
 
     def close(self) -> None:
@@ -182,7 +165,7 @@ class DatagramPlane:
 
     def _take(self, inlet: Inlet) -> bool:
         """Relay a batch of what clients sent; whether there may be more."""
-        buffer, receive, table, counts = self._buffer, inlet.receive, inlet.relay.table, inlet.relay.counts
+        buffer, receive, table, counts = self._buffer, inlet.receive, inlet.flows.table, inlet.flows.counts
         find, asked, now = table.find, table.asked, self._now
         number = total = 0
         is_empty = False
@@ -193,7 +176,7 @@ class DatagramPlane:
                 is_empty = True
                 break
             except OSError as error:
-                self._say("failed", inlet, error.strerror or str(error))
+                inlet.gate.failed(error.strerror or str(error), now)
                 is_empty = True
                 break
             number += 1
@@ -218,54 +201,39 @@ class DatagramPlane:
         return not is_empty
 
     def _begin(self, key: FlowKey, ancillary: Ancillary) -> UdpFlow | None:
-        """A flow for a client that has none; None where it is not let in."""
+        """A flow for a client that has none; None where it is not let in, or there is no way for it."""
         inlet, peer, _ = key
-        relay, door = inlet.relay, inlet.door
-        if not inlet.is_open or _is_closed_to(door, ancillary):
+        if not inlet.is_open:
             return None
-        client, service = client_of(peer), door.service
-        why = service.denial(peer) or service.haste(client)
-        if why is None:
-            relay.obey(service.policy)
-            room = relay.table.make_room(client)
-            if room.evicted is None and room.refusal is None and (full := service.total.no_room()) is not None:
-                room = relay.table.give_way(full)
-            why = room.refusal
-            self._evict(relay, room.evicted)
-        if why is not None:
-            relay.counts.refused += 1
-            if self._news.is_news((service.name, client, why), self._now):
-                service.refused(peer, why)
-            else:
-                service.book.rules.refused(peer, why)
+        flows, gate = inlet.flows, inlet.gate
+        admitted = gate.admit(peer, ancillary, flows.table, self._now)
+        if isinstance(admitted, Refusal):
+            flows.counts.refused += admitted is Refusal.TOLD
             return None
-        flow = UdpFlow(key, client, answer_from(ancillary))
-        if self._find_way(flow):
-            relay.table.add(flow, self._now)
-            relay.counts.flows += 1
-            service.connections += 1
-            service.total.connections += 1
-            door.port.connections += 1
-            door.tally.came[":" in client] += 1
-            self._set_alarm(relay)
-            return flow
-        return None
+        self._evict(flows, admitted.evicted)
+        flow = UdpFlow(key, admitted.client, answer_from(ancillary))
+        if not self._find_way(flow, admitted.hops):
+            return None
+        flows.table.add(flow, self._now)
+        flows.counts.flows += 1
+        gate.enter(flow.client)
+        self._set_alarm(flows)
+        return flow
 
-    def _evict(self, relay: Relay, flow: UdpFlow | None) -> None:
+    def _evict(self, flows: SharedFlows, flow: UdpFlow | None) -> None:
         if flow is not None:
-            relay.counts.evicted += 1
+            flows.counts.evicted += 1
             self._leave(flow)
 
-    def _find_way(self, flow: UdpFlow) -> bool:
+    def _find_way(self, flow: UdpFlow, hops: tuple[Hop, ...] | None) -> bool:
         """Connect the flow, or have it wait for a lookup; whether there is hope."""
-        relay, policy = flow.inlet.relay, flow.inlet.door.service.policy
-        hops = relay.whereabouts.known(policy, self._now)
         if hops is not None:
             flow.hops = hops
-            return self._go_on(flow, policy.trouble or "no address of it may be dialled")
-        relay.waiting[flow] = None
-        if relay.lookup is None:
-            relay.lookup = self._loop.create_task(self._look_up(relay, policy))
+            return self._go_on(flow, "")
+        flows = flow.inlet.flows
+        flows.waiting[flow] = None
+        if flows.lookup is None:
+            flows.lookup = self._loop.create_task(self._look_up(flows, flow.inlet.gate))
         return True
 
     def _go_on(self, flow: UdpFlow, why: str) -> bool:
@@ -273,44 +241,44 @@ class DatagramPlane:
         while flow.hops:
             hop, flow.hops = flow.hops[0], flow.hops[1:]
             try:
-                flow.sock = self._connected(flow.inlet.relay, hop)
+                flow.sock = self._connected(flow.inlet.flows, hop)
             except OSError as error:
                 why = f"{hop.address}: {error.strerror or error}"
                 continue
             self._poller.add(flow.sock.fileno(), partial(self._answer, flow))
             return True
-        self._say("unreached", flow.inlet, why, peer=flow.peer)
+        flow.inlet.gate.failed(why, self._now, flow.peer)
         return False
 
-    def _connected(self, relay: Relay, hop: Hop) -> SocketType:
+    def _connected(self, flows: SharedFlows, hop: Hop) -> SocketType:
         """A socket to `hop`; where the process has no descriptor left, the longest silent flow gives way."""
         try:
             return connected(hop.family, hop.address, hop.source, hop.interface)
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
-            room = relay.table.give_way("no descriptors left")
+            room = flows.table.give_way("no descriptors left")
             if room.evicted is None:
                 raise
-            self._evict(relay, room.evicted)
+            self._evict(flows, room.evicted)
         return connected(hop.family, hop.address, hop.source, hop.interface)
 
-    async def _look_up(self, relay: Relay, policy: Policy) -> None:
+    async def _look_up(self, flows: SharedFlows, gate: DatagramGate) -> None:
         """Find out where the waiting flows go, and send what they have."""
         why = ""
         hops: tuple[Hop, ...] = ()
         try:
-            hops = await relay.whereabouts.look_up(policy, self._loop.time())
+            hops = await gate.look_up(self._loop.time())
         except (DualstackError, OSError) as error:
             why = str(error)
         finally:
-            relay.lookup = None
-            waiting, relay.waiting, relay.waiting_bytes = relay.waiting, {}, 0
+            flows.lookup = None
+            waiting, flows.waiting, flows.waiting_bytes = flows.waiting, {}, 0
         self._look_at_clock()
         for flow in waiting:
             flow.hops, held, flow.held = hops, flow.held, b""
             if not self._go_on(flow, why):
-                relay.counts.dropped += bool(held)
+                flows.counts.dropped += bool(held)
                 self._end(flow)
             elif held:
                 self._send(flow, memoryview(held))
@@ -330,18 +298,18 @@ class DatagramPlane:
             self._failed(flow, error)
 
     def _keep_for_later(self, flow: UdpFlow, content: memoryview) -> None:
-        relay = flow.inlet.relay
-        if flow.held or relay.waiting_bytes + len(content) > _WAITING_BYTES_MAX:
-            relay.counts.dropped += 1
+        flows = flow.inlet.flows
+        if flow.held or flows.waiting_bytes + len(content) > _WAITING_BYTES_MAX:
+            flows.counts.dropped += 1
             return
         flow.held = bytes(content)
-        relay.waiting_bytes += len(content)
+        flows.waiting_bytes += len(content)
 
     # From the target.
 
     def _answer(self, flow: UdpFlow) -> None:
         """Relay one datagram to the client; where there are more the next round has them."""
-        sock, relay = flow.sock, flow.inlet.relay
+        sock, flows = flow.sock, flow.inlet.flows
         if sock is None:
             return
         try:
@@ -351,10 +319,10 @@ class DatagramPlane:
         except OSError as error:
             self._failed(flow, error)
             return
-        relay.table.answered(flow, self._now)
+        flows.table.answered(flow, self._now)
         if flow.held:
             flow.held = b""
-        counts = relay.counts
+        counts = flows.counts
         try:
             send_from(flow.inlet.sock, self._buffer[:size], flow.peer, flow.ancillary)
         except OSError:
@@ -367,9 +335,9 @@ class DatagramPlane:
 
     def _failed(self, flow: UdpFlow, error: OSError) -> None:
         """The target's socket has failed: the flow goes on by another address, or ends."""
-        relay = flow.inlet.relay
+        flows = flow.inlet.flows
         if error.errno in _OF_ONE_DATAGRAM:
-            relay.counts.dropped += 1
+            flows.counts.dropped += 1
             return
         held, flow.held = flow.held, b""
         hops = () if flow.was_answered else flow.hops
@@ -384,21 +352,17 @@ class DatagramPlane:
 
     def _end(self, flow: UdpFlow) -> None:
         """The flow is over."""
-        if flow.inlet.relay.table.remove(flow):
+        if flow.inlet.flows.table.remove(flow):
             self._leave(flow)
 
     def _leave(self, flow: UdpFlow) -> None:
         """Let go of a flow that is out of the table."""
         self._let_go(flow)
-        relay = flow.inlet.relay
-        if flow in relay.waiting:
-            del relay.waiting[flow]
-            relay.waiting_bytes -= len(flow.held)
-        door = flow.inlet.door
-        door.service.connections -= 1
-        door.service.total.connections -= 1
-        door.port.connections -= 1
-        door.tally.left[":" in flow.client] += 1
+        flows = flow.inlet.flows
+        if flow in flows.waiting:
+            del flows.waiting[flow]
+            flows.waiting_bytes -= len(flow.held)
+        flow.inlet.gate.exit(flow.client)
         self._moved.set()
 
     def _let_go(self, flow: UdpFlow) -> None:
@@ -407,46 +371,32 @@ class DatagramPlane:
             flow.sock.close()
             flow.sock = flow.forward = None
 
-    def _forget(self, relay: Relay) -> None:
+    def _forget(self, flows: SharedFlows) -> None:
         """The last inlet of a service is gone."""
-        if any(inlet.relay is relay for inlet in self._inlets.values()):
+        if any(inlet.flows is flows for inlet in self._inlets.values()):
             return
-        if relay.lookup is not None:
-            relay.lookup.cancel()
-        if relay.alarm is not None:
-            relay.alarm.cancel()
-            relay.alarm = None
+        if flows.lookup is not None:
+            flows.lookup.cancel()
+        if flows.alarm is not None:
+            flows.alarm.cancel()
+            flows.alarm = None
 
-    def _set_alarm(self, relay: Relay) -> None:
+    def _set_alarm(self, flows: SharedFlows) -> None:
         """Look at the silent flows when the first of them is due."""
-        at = relay.table.next_expiry()
-        if relay.alarm is not None:
-            if relay.alarm.when() <= at:
+        at = flows.table.next_expiry()
+        if flows.alarm is not None:
+            if flows.alarm.when() <= at:
                 return
-            relay.alarm.cancel()
-            relay.alarm = None
+            flows.alarm.cancel()
+            flows.alarm = None
         if at != inf:
-            relay.alarm = self._loop.call_at(at, self._expire, relay)
+            flows.alarm = self._loop.call_at(at, self._expire, flows)
 
-    def _expire(self, relay: Relay) -> None:
-        relay.alarm = None
-        # What came in a pause of the process is no silence: as in `stream.data_plane`.
+    def _expire(self, flows: SharedFlows) -> None:
+        flows.alarm = None
+        # What came in a pause of the process is no silence: as in `relay.stream.data_plane`.
         self._poller.look()
         self._look_at_clock()
-        for flow in relay.table.expired(self._now):
+        for flow in flows.table.expired(self._now):
             self._leave(flow)
-        self._set_alarm(relay)
-
-    def _say(self, event: str, inlet: Inlet, why: str, *, peer: SocketTuple | None = None) -> None:
-        service = inlet.door.service
-        if self._news.is_news((event, service.name, why), self._now):
-            who = {} if peer is None else {"peer": shown(peer)}
-            self._log.warning(event, service=service.name, **who, target=service.policy.service.target, why=why)
-
-
-def _is_closed_to(door: Door, ancillary: Ancillary) -> bool:
-    """Whether the address that was asked is a stopped port's."""
-    if not door.closed_to:
-        return False
-    asked = asked_address(ancillary)
-    return asked is not None and with_scope_number(asked) in door.closed_to
+        self._set_alarm(flows)

@@ -1,16 +1,12 @@
-"""What the UDP data plane keeps in mind: sockets that clients send to, flows, and what each service has of them."""
+"""What the UDP data plane keeps in mind: sockets that clients send to, flows, and what those of one owner share."""
 
-from math import inf
 from socket import SocketType, socket
 from typing import TYPE_CHECKING, TypeAlias
 
 from dualstack.core.address.address import SocketTuple
-from dualstack.core.flow_table import CONVERSATION_IDLE_S, QUESTION_IDLE_S, Flow, FlowLimits, FlowTable
-from dualstack.gateway.processes.preload import descriptor_limit
+from dualstack.core.flow_table import Flow, FlowLimits, FlowTable
 from dualstack.gateway.relay.datagram.counts import Counts
-from dualstack.gateway.services.stream_gate import Door
-from dualstack.gateway.upstream.target_cache import Whereabouts
-from dualstack.gateway.upstream.upstream import Policy
+from dualstack.gateway.relay.datagram.gate import DatagramGate
 from dualstack.kernel.datagrams import Ancillary, receiver_into
 
 if TYPE_CHECKING:
@@ -19,73 +15,39 @@ if TYPE_CHECKING:
 
     from dualstack.gateway.relay.link import Hop
 
-__all__ = ["FLOWS_MAX", "Counts", "FlowKey", "Inlet", "Relay", "UdpFlow"]
+__all__ = ["FlowKey", "Inlet", "SharedFlows", "UdpFlow"]
 
-FLOWS_MAX = 4096
-"""A service's flows where its file names no number; fewer where the process may not have so many descriptors."""
+# A gate says how many there may be before it lets the first in.
+_NONE_YET = FlowLimits(0)
 
 
-class Relay:
-    """What the inlets of one service have in common."""
+class SharedFlows:
+    """What the inlets of one owner have in common."""
 
-    __slots__ = (
-        "__weakref__",
-        "alarm",
-        "counts",
-        "lookup",
-        "policy",
-        "table",
-        "waiting",
-        "waiting_bytes",
-        "whereabouts",
-    )
+    __slots__ = ("__weakref__", "alarm", "counts", "lookup", "table", "waiting", "waiting_bytes")
 
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
-        self.table: FlowTable[UdpFlow] = FlowTable(_limits(policy))
+    def __init__(self) -> None:
+        self.table: FlowTable[UdpFlow] = FlowTable(_NONE_YET)
         self.counts = Counts()
-        self.whereabouts = Whereabouts()
         self.lookup: asyncio.Task[None] | None = None
         self.waiting: dict[UdpFlow, None] = {}
         self.waiting_bytes = 0
         self.alarm: asyncio.TimerHandle | None = None
 
-    def obey(self, policy: Policy) -> None:
-        """Have what a reload or a stopped port changed count from now on."""
-        if policy is not self.policy:
-            self.policy = policy
-            self.table.limits = _limits(policy)
-
-
-def _limits(policy: Policy) -> FlowLimits:
-    service = policy.service
-    idle = service.idle_timeout_s
-    return FlowLimits(
-        service.max_connections or _room(descriptor_limit()),
-        service.max_per_client,
-        QUESTION_IDLE_S if idle == inf else idle,
-        CONVERSATION_IDLE_S if idle == inf else idle,
-    )
-
-
-def _room(descriptors: int | None) -> int:
-    """A quarter of what there is: a flood of datagrams leaves connections their part."""
-    return FLOWS_MAX if descriptors is None else min(FLOWS_MAX, max(1, descriptors // 4))
-
 
 class Inlet:
-    """A socket that clients send to, and the door beside it; one that is not open lets nobody new in.
+    """A socket that clients send to, and the gate beside it; one that is not open lets nobody new in.
 
     `batch` is how many datagrams are read at a time: as many as there were, so that few reads find nothing.
     """
 
-    __slots__ = ("batch", "door", "is_open", "receive", "relay", "sock")
+    __slots__ = ("batch", "flows", "gate", "is_open", "receive", "sock")
 
-    def __init__(self, sock: socket, door: Door, relay: Relay, buffer: memoryview) -> None:
+    def __init__(self, sock: socket, gate: DatagramGate, flows: SharedFlows, buffer: memoryview) -> None:
         self.sock = sock
         self.receive = receiver_into(sock, buffer)
-        self.door = door
-        self.relay = relay
+        self.gate = gate
+        self.flows = flows
         self.is_open = True
         self.batch = 1
 
