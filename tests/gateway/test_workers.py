@@ -206,8 +206,8 @@ def test_the_process_that_workers_come_from_is_replaced_too() -> None:
     async def scenario() -> None:
         async with supervised(service("a", "127.0.0.1:0")) as r:
             before = r.gateway.pids
-            (nursery,) = {parent_of(pid) for pid in before}
-            os.kill(nursery, signal.SIGKILL)
+            (fork_server,) = {parent_of(pid) for pid in before}
+            os.kill(fork_server, signal.SIGKILL)
             assert await r.ask() == b"you: hello\n"
             os.kill(before[0], signal.SIGKILL)
             await until(everybody_is_back(r, before))
@@ -220,10 +220,10 @@ def test_a_worker_that_cannot_do_what_it_is_told_says_so_and_is_replaced() -> No
     async def scenario() -> None:
         async with supervised(service("a", "127.0.0.1:0")) as r:
             before = r.gateway.pids
-            hand = r.gateway._hands[0]
+            worker = r.gateway._workers[0]
             with pytest.raises(ConfigError, match="KeyError"):
-                await hand.ask("take")
-            hand.kill()
+                await worker.ask("take")
+            worker.kill()
             await until(everybody_is_back(r, before))
             assert [await r.ask() for _ in range(8)] == [b"you: hello\n"] * 8
 

@@ -23,7 +23,7 @@ from dualstack.errors import ConfigError, ControlError, ListenError
 from dualstack.gateway.config.toml import checked_unix_path
 from dualstack.gateway.counters.log import Log
 from dualstack.gateway.listeners.http_listener import Application, Bounds, HttpListener
-from dualstack.gateway.processes.interface import Served
+from dualstack.gateway.processes.interface import GatewayControl
 from dualstack.kernel.unix_sockets import connect_control_socket, open_control_socket
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Control:
 
     def __init__(
         self,
-        gateway: Served,
+        gateway: GatewayControl,
         path: str,
         sock: socket.socket | None = None,
         *,
@@ -79,11 +79,11 @@ class Control:
 
     @property
     def inheritance(self) -> tuple[str, Sequence[socket.socket]]:
-        """As `Beside.inheritance`."""
+        """As `Companion.inheritance`."""
         return inheritance_name(str(self._path)), (self._sock,)
 
     async def leave(self) -> None:
-        """As `Beside.leave`."""
+        """As `Companion.leave`."""
         self.is_left = True
         await self.close()
 

@@ -32,9 +32,9 @@ from dualstack.gateway.listeners.named_port import (
 from dualstack.gateway.listeners.planes import Ears
 from dualstack.gateway.listeners.regain import socket_list, why_lost
 from dualstack.gateway.listeners.replacing import let_share, open_in_place, opened_anew
-from dualstack.gateway.listeners.sources import Supply
+from dualstack.gateway.listeners.sources import ListenerSource
 from dualstack.gateway.processes.preload import descriptor_limit
-from dualstack.gateway.processes.upgrade import Heritage
+from dualstack.gateway.processes.upgrade import Handover
 from dualstack.gateway.relay.datagram.datagram_plane import DatagramPlane
 from dualstack.gateway.relay.stream.data_plane import DataPlane
 from dualstack.gateway.services.running_service import RunningService
@@ -58,10 +58,10 @@ class Gateway:
         config: what to serve.
         plane: what accepts and relays.
         log: where events go.
-        supply: where its sockets come from; they are opened here where it has none.
+        source: where its sockets come from; they are opened here where it has none.
     """
 
-    def __init__(self, config: Configuration, plane: DataPlane, log: Log, supply: Supply | None = None) -> None:
+    def __init__(self, config: Configuration, plane: DataPlane, log: Log, source: ListenerSource | None = None) -> None:
         self.config = config
         self.ports: dict[str, NamedPort] = {}
         self.services: dict[str, RunningService] = {}
@@ -69,7 +69,7 @@ class Gateway:
         self._plane = plane
         self.shortage = plane.shortage
         self.shortage.on_change = self._say_shortage
-        self._supply = supply or Supply()
+        self._source = source or ListenerSource()
         self.datagrams = DatagramPlane(asyncio.get_running_loop(), log)
         self._ears = Ears(plane, self.datagrams)
         self._children = Children(asyncio.get_running_loop())
@@ -90,15 +90,15 @@ class Gateway:
             ListenError: a socket cannot be opened; none is left open.
         """
         facts = await gather_facts(self.config, tell=self._tell)
-        planned = self._supply.settle(working_plan(self.config, facts), self.config.where, at_start=True)
+        planned = self._source.settle(working_plan(self.config, facts), self.config.where, at_start=True)
         with ExitStack() as undo:
-            opened = [sockets[0] for sockets in self._supply.open(planned.sockets)]
+            opened = [sockets[0] for sockets in self._source.open(planned.sockets)]
             for sock in opened:
                 undo.callback(sock.close)
             fresh = dict(zip(planned.sockets, opened, strict=True))
-            self.take(self.config, planned.sockets, facts.names, fresh, stopped=self._supply.stopped)
+            self.take(self.config, planned.sockets, facts.names, fresh, stopped=self._source.stopped)
             undo.pop_all()
-        self._supply.let_go()
+        self._source.let_go()
         report(self._log, self.config, planned, facts)
 
     def take(
@@ -312,7 +312,7 @@ class Gateway:
             ConfigError, ListenError: it cannot run; what ran before runs on.
         """
         facts = await gather_facts(config, tell=self._tell)
-        planned = self._supply.settle(working_plan(config, facts), config.where, at_start=False)
+        planned = self._source.settle(working_plan(config, facts), config.where, at_start=False)
         mention_what_needs_a_restart(self._log, self.config, config)
         old = {each.planned.identity: each for each in self._listenings() if not each.is_bound_to_one_before}
         wanted = {spec.identity for spec in planned.sockets} & {*old}
@@ -331,7 +331,7 @@ class Gateway:
         in_the_way = [listening for listening in gone if (listening.spec.proto, listening.spec.port) in numbers]
 
         def opening() -> list[socket.socket]:
-            return [sockets[0] for sockets in self._supply.open(fresh, held=held)]
+            return [sockets[0] for sockets in self._source.open(fresh, held=held)]
 
         return open_in_place(opening, in_the_way, self._ears, self._bring_back)
 
@@ -372,14 +372,14 @@ class Gateway:
         """All listening sockets, as the ready line has them."""
         return [describe_socket(listening.spec) for listening in self._listenings()]
 
-    def heritage(self) -> Heritage:
+    def handover(self) -> Handover:
         """What a gateway that takes our place gets."""
         open_now = [each for each in self._listenings() if each.sock.fileno() >= 0 and not each.spec.inherited]
         kept = [(each.planned, (each.sock,)) for each in open_now]
         stopped = [port.name for port in self.ports.values() if port.state is not PortState.LISTENING]
-        return Heritage(kept, self._supply.handed, stopped)
+        return Handover(kept, self._source.handed, stopped)
 
-    async def hand_over(self) -> None:
+    async def step_down(self) -> None:
         """Leave the listening sockets, as they are, to another process that has them too."""
         for port in self.ports.values():
             port.hand_over(self._ears)
@@ -437,7 +437,7 @@ class Gateway:
             service.say_the_rest()
         for listening in self._listenings():
             listening.close(self._ears)
-        self._supply.close()
+        self._source.close()
         self._plane.close()
         self.datagrams.close()
         await self._children.drain(0)

@@ -16,14 +16,14 @@ from typing import TypeAlias, cast
 
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import ControlError
-from dualstack.gateway.listeners.sources import Supply
+from dualstack.gateway.listeners.sources import ListenerSource
 from dualstack.gateway.processes.channel import Channel, Document, Frames, frames, packed, unpacked
 from dualstack.kernel.descriptor_passing import receive_with, send_with
 from dualstack.kernel.inheritance import adopt_any
 from dualstack.kernel.ourselves import our_command_again
 from dualstack.kernel.unix_sockets import socket_pair
 
-__all__ = ["Heritage", "Predecessor", "Successor"]
+__all__ = ["Handover", "Predecessor", "Successor"]
 
 _VARIABLE = "DUALSTACK_UPGRADE"
 # A machine may be busy, names slow to be looked up; nobody waits but who asked for it.
@@ -34,20 +34,20 @@ _Inventory: TypeAlias = tuple[list[tuple[SocketSpec, int]], list[str], list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Heritage:
+class Handover:
     """What one gateway leaves to the next.
 
     Args:
         kept: the sockets that it opened, for each spec as it was planned.
         handed: those of a service manager, with their names.
         stopped: names of the ports that are stopped.
-        beside: those of what stands beside the gateway, such as the control socket, by a name that tells which.
+        companions: those of what stands beside the gateway, such as the control socket, by a name that tells which.
     """
 
     kept: Sequence[tuple[SocketSpec, Sequence[socket]]] = ()
     handed: Sequence[tuple[str, socket]] = ()
     stopped: Sequence[str] = ()
-    beside: Sequence[tuple[str, Sequence[socket]]] = ()
+    companions: Sequence[tuple[str, Sequence[socket]]] = ()
 
     def packed(self) -> tuple[Document, list[socket]]:
         """As it goes through a channel."""
@@ -55,14 +55,14 @@ class Heritage:
             [(spec, len(group)) for spec, group in self.kept],
             [name for name, _ in self.handed],
             list(self.stopped),
-            [(name, len(group)) for name, group in self.beside],
+            [(name, len(group)) for name, group in self.companions],
         )
         groups = [*(group for _, group in self.kept), [sock for _, sock in self.handed]]
-        groups += [group for _, group in self.beside]
+        groups += [group for _, group in self.companions]
         return {"heritage": packed(inventory)}, [sock for group in groups for sock in group]
 
     @classmethod
-    def unpacked(cls, document: Document, sockets: Sequence[socket]) -> "Heritage":
+    def unpacked(cls, document: Document, sockets: Sequence[socket]) -> "Handover":
         """What came through."""
         groups, names, stopped, others = cast("_Inventory", unpacked(document["heritage"]))
         given = iter(sockets)
@@ -72,26 +72,26 @@ class Heritage:
 
     def of(self, name: str) -> Sequence[socket]:
         """The sockets of what stands beside the gateway under this name; none where it had none."""
-        return next((group for each, group in self.beside if each == name), ())
+        return next((group for each, group in self.companions if each == name), ())
 
     def close_unused(self, taken: Iterable[str]) -> None:
         """Close the sockets of what no longer stands beside the gateway: nobody would answer there."""
         used = {*taken}
-        for name, group in self.beside:
+        for name, group in self.companions:
             if name not in used:
                 for sock in group:
                     sock.close()
 
-    def supply(self) -> Supply:
+    def source(self) -> ListenerSource:
         """Where the next gateway's sockets come from."""
-        return Supply(self.handed, {spec.identity: group for spec, group in self.kept}, self.stopped)
+        return ListenerSource(self.handed, {spec.identity: group for spec, group in self.kept}, self.stopped)
 
 
 @dataclass(slots=True)
 class Predecessor:
     """The gateway before this one, which waits to hear that this one serves."""
 
-    heritage: Heritage
+    handover: Handover
     _sock: socket | None = field(default=None)
 
     @classmethod
@@ -115,7 +115,7 @@ class Predecessor:
                 raise ControlError("the gateway to be replaced is gone")
             received.receive(content, descriptors)
             for document, mine in received.whole():
-                return cls(Heritage.unpacked(document, [adopt_any(each) for each in mine]), sock)
+                return cls(Handover.unpacked(document, [adopt_any(each) for each in mine]), sock)
 
     def relieve(self) -> None:
         """Say that we serve, and wait until the other has told whoever must know."""
@@ -145,7 +145,7 @@ class Successor:
     @classmethod
     async def start(
         cls,
-        heritage: Heritage,
+        handover: Handover,
         environment: dict[str, str],
         *,
         command: tuple[str, list[str]] | None = None,
@@ -154,7 +154,7 @@ class Successor:
         """Start it, and wait until it serves.
 
         Args:
-            heritage: what it gets.
+            handover: what it gets.
             environment: variables that it gets beside ours.
             command: the program and its words; those that started us by default.
             ready_s: how long it may take.
@@ -179,14 +179,14 @@ class Successor:
                 raise
         made = cls(process, channel)
         try:
-            await made._serves(heritage, ready_s)
+            await made._serves(handover, ready_s)
         except BaseException:
             await made._give_up()
             raise
         return made
 
-    async def _serves(self, heritage: Heritage, ready_s: float) -> None:
-        document, sockets = heritage.packed()
+    async def _serves(self, handover: Handover, ready_s: float) -> None:
+        document, sockets = handover.packed()
         try:
             async with asyncio.timeout(ready_s):
                 await self._channel.send(document, sockets)

@@ -156,7 +156,7 @@ class _Worker:
         return None
 
     async def _hand_over(self, _document: Document, _sockets: list[socket]) -> object:
-        await self.gateway.hand_over()
+        await self.gateway.step_down()
         return None
 
     async def _leave(self, _document: Document, _sockets: list[socket]) -> object:
