@@ -12,8 +12,20 @@ from socket import socket
 from typing import TypeVar
 
 from dualstack.errors import ConfigError, ControlError
-from dualstack.gateway.processes.channel import Channel, Document
+from dualstack.gateway.processes.channel import Channel
 from dualstack.gateway.processes.life import Life, answered
+from dualstack.gateway.processes.messages import (
+    Became,
+    Become,
+    Born,
+    Ended,
+    Fork,
+    ForkReply,
+    NotBecome,
+    NotBorn,
+    encode,
+    read_fork_reply,
+)
 from dualstack.kernel.ourselves import our_module
 from dualstack.kernel.unix_sockets import socket_pair
 
@@ -43,7 +55,7 @@ class ForkServer:
         self._channel: Channel | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._became: asyncio.Future[Document] | None = None
+        self._became: asyncio.Future[Became | NotBecome] | None = None
         self._births: deque[asyncio.Future[int]] = deque()
         self._unwanted: list[int] = []
         self._is_warm = False
@@ -71,8 +83,8 @@ class ForkServer:
 
     async def _read(self, channel: Channel) -> None:
         while said := await channel.receive():
-            for document, _ in said:
-                self._heard(document)
+            for message, _ in said:
+                self._heard(read_fork_reply(message))
         channel.close()
         if self._channel is channel:
             self._channel = None
@@ -84,20 +96,28 @@ class ForkServer:
         if self._became is not None and not self._became.done():
             self._became.set_exception(gone)
 
-    def _heard(self, document: Document) -> None:
-        if "ended" in document:
-            self._ended(int(str(document["ended"])), int(str(document["status"])))
-        elif "born" in document:
-            self._is_warm = True
-            birth, pid = self._births.popleft(), int(str(document["born"]))
-            if birth.done():
+    def _heard(self, reply: ForkReply) -> None:
+        match reply:
+            case Ended(pid, status):
+                self._ended(pid, status)
+            case Born() | NotBorn():
+                self._is_warm = True
+                self._settle(self._births.popleft(), reply)
+            case Became() | NotBecome():
+                if self._became is not None and not self._became.done():
+                    self._became.set_result(reply)
+
+    def _settle(self, birth: "asyncio.Future[int]", reply: Born | NotBorn) -> None:
+        """Tell who asked for a worker; one that nobody waits for any longer ends with us."""
+        match reply:
+            case Born(pid) if birth.done():
                 self._unwanted.append(pid)
-            elif pid:
+            case Born(pid):
                 birth.set_result(pid)
-            else:
-                birth.set_exception(WorkerGone(f"a worker cannot be started: {document['why']}"))
-        elif self._became is not None and not self._became.done():
-            self._became.set_result(document)
+            case NotBorn(why) if not birth.done():
+                birth.set_exception(WorkerGone(f"a worker cannot be started: {why}"))
+            case NotBorn():
+                pass  # and nobody waits for it
 
     async def become(self, user: str, where: str) -> None:
         """Have it, and all workers that it starts from now on, be another user's.
@@ -108,10 +128,10 @@ class ForkServer:
         """
         assert self._channel is not None  # noqa: S101 - it was started just now
         self._became = asyncio.get_running_loop().create_future()
-        await self._channel.send({"user": user, "where": where})
+        await self._channel.send(encode(Become(user, where)))
         answer = await self._told(self._became)
-        if not answer["became"]:
-            raise ConfigError("", "", str(answer["why"]))
+        if isinstance(answer, NotBecome):
+            raise ConfigError("", "", answer.why)
 
     async def fork(self) -> tuple[socket, int]:
         """Start a worker; our end of its channel, and its process id.
@@ -130,7 +150,7 @@ class ForkServer:
             with its:
                 # In the order of the births: what is sent is sent in the order of the calls.
                 self._births.append(birth)
-                await self._channel.send({}, [its])
+                await self._channel.send(encode(Fork()), [its])
             return ours, await self._told(birth)
         except BaseException:
             birth.cancel()

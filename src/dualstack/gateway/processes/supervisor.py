@@ -16,7 +16,8 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from socket import socket
-from typing import TypeVar, cast
+from types import NoneType
+from typing import TypeVar
 
 from dualstack.core.address.address import Address
 from dualstack.core.planning.configuration import Configuration
@@ -29,8 +30,21 @@ from dualstack.gateway.counters.log import Log
 from dualstack.gateway.listeners.named_port import PortState, describe_socket, with_real_port
 from dualstack.gateway.listeners.regain import why_lost
 from dualstack.gateway.listeners.sources import ListenerSource, held_ports
-from dualstack.gateway.processes.channel import packed
 from dualstack.gateway.processes.fork_server_client import ForkServer, WorkerGone
+from dualstack.gateway.processes.messages import (
+    Beat,
+    End,
+    HandOver,
+    Leave,
+    ListPorts,
+    Order,
+    PortCount,
+    Share,
+    StartPort,
+    StopPort,
+    Take,
+    TakeSnapshot,
+)
 from dualstack.gateway.processes.restarts import Restarts
 from dualstack.gateway.processes.shared_listeners import SharedListener, SharedPort, shared_ports_of
 from dualstack.gateway.processes.upgrade import Handover
@@ -148,7 +162,7 @@ class Supervisor:
         """Ask it whether it lives, until it does not."""
         with suppress(WorkerGone):
             while True:
-                await worker.ask("beat")
+                await worker.ask(Beat(), NoneType)
                 await asyncio.sleep(_BEAT_S)
 
     async def _tell_what_to_serve(self, worker: WorkerHandle, fresh: Iterable[SharedListener]) -> None:
@@ -159,16 +173,9 @@ class Supervisor:
         # The plan's number may be 0: a worker has the real one from its socket, or from here.
         specs = [each.planned if each.sockets else replace(each.planned, port=each.spec.port) for each in mine]
         stopped = [port.name for port in self._ports.values() if port.state is not PortState.LISTENING]
-        await worker.ask(
-            "take",
-            [new[mine[index]] for index in brought],
-            within_s=_BEGIN_S,
-            share=packed((part_of(self.config, self._count), specs, dict(self._names), stopped)),
-            brought=brought,
-            worker=worker.number,
-            log=self._log.form,
-            quiet=self._log.quiet,
-        )
+        share = Share(part_of(self.config, self._count), specs, dict(self._names), stopped)
+        order = Take(share.pickled(), brought, worker.number, self._log.form, self._log.quiet)
+        await worker.ask(order, NoneType, handed=[new[mine[index]] for index in brought], within_s=_BEGIN_S)
 
     def _ended(self, pid: int, status: int) -> None:
         if not self._is_leaving or status:
@@ -224,10 +231,8 @@ class Supervisor:
                 raise answer
         return [answer for answer in answers if not isinstance(answer, BaseException)]
 
-    async def _ask_all(self, do: str, *, within_s: float = ANSWER_S, **more: object) -> list[object]:
-        return await self._of_all(
-            [worker.ask(do, (), within_s=within_s, **more) for worker in list(self._workers.values())]
-        )
+    async def _ask_all(self, order: Order, kind: type[T], *, within_s: float = ANSWER_S) -> list[T]:
+        return await self._of_all([each.ask(order, kind, within_s=within_s) for each in list(self._workers.values())])
 
     # What a gateway does.
 
@@ -286,10 +291,9 @@ class Supervisor:
         if port.is_inherited:
             # They have one socket between them, and it must not be shut down twice: one after the other.
             for worker in list(self._workers.values()):
-                await self._of_all([worker.ask("stop", (), name=port.name, drain_s=None, release=False)])
+                await self._of_all([worker.ask(StopPort(port.name), int)])
         within_s = ANSWER_S + (drain_s or 0.0)
-        cut = await self._ask_all("stop", within_s=within_s, name=port.name, drain_s=drain_s, release=release)
-        return sum(cast("list[int]", cut))
+        return sum(await self._ask_all(StopPort(port.name, drain_s, release), int, within_s=within_s))
 
     def why_no_restart(self, name: str, *, release: bool) -> str:
         """As `Gateway.why_no_restart`.
@@ -318,25 +322,25 @@ class Supervisor:
         except ListenError as error:
             port.state, port.error = PortState.FAILED, str(error)
             self._log.error("port failed", port=port.name, why=str(error))
-            await self._ask_all("stop", name=port.name, drain_s=None, release=False)
+            await self._ask_all(StopPort(port.name), int)
             raise
 
     async def _start_in(self, worker: WorkerHandle, port: SharedPort, closed: Sequence[SharedListener]) -> None:
         sockets = [sock for each in closed if (sock := each.socket_of(worker.number)) is not None]
-        await worker.ask("start", sockets, name=port.name)
+        await worker.ask(StartPort(port.name), NoneType, handed=sockets)
 
     async def list_ports(self) -> list[dict[str, object]]:
         """As `Gateway.list_ports`; the connections of all workers are counted together."""
         # A reload may change the ports while the workers are asked.
         connections: Counter[str] = Counter()
-        for ports in await self._ask_all("list"):
-            for port in cast("list[dict[str, object]]", ports):
-                connections[str(port["name"]).casefold()] += int(str(port["connections"]))
+        for ports in await self._ask_all(ListPorts(), list[PortCount]):
+            for port in ports:
+                connections[port.name.casefold()] += port.connections
         return [port.describe(connections[key]) for key, port in self._ports.items()]
 
     async def snapshots(self) -> list[dict[str, object]]:
         """What each worker says of itself; one that has died takes its counts with it."""
-        return cast("list[dict[str, object]]", await self._ask_all("snapshot"))
+        return await self._ask_all(TakeSnapshot(), dict[str, object])
 
     def open_sockets(self) -> list[tuple[SocketSpec, socket]]:
         """As `Gateway.open_sockets`: of those that the workers share out, one for all."""
@@ -353,7 +357,7 @@ class Supervisor:
 
     async def beat(self) -> None:
         """Return once every worker's data plane has seen an event made for it."""
-        if len(await self._ask_all("beat")) < self._count:
+        if len(await self._ask_all(Beat(), NoneType)) < self._count:
             # One has died just now: its successor is on the way, and then everybody is asked again.
             await asyncio.sleep(_LOOK_AGAIN_S)
             await self.beat()
@@ -367,7 +371,7 @@ class Supervisor:
     async def step_down(self) -> None:
         """As `Gateway.step_down`, in every worker."""
         self._leave()
-        await self._ask_all("hand over")
+        await self._ask_all(HandOver(), NoneType)
 
     def _leave(self) -> None:
         """Replace no worker any more; what each has of a socket is the last."""
@@ -379,9 +383,9 @@ class Supervisor:
         """As `Gateway.drain`, in every worker."""
         self._leave()
         workers = list(self._workers.values())
-        cut = await self._ask_all("leave", within_s=ANSWER_S + self._longest_drain_s)
+        cut = await self._ask_all(Leave(), int, within_s=ANSWER_S + self._longest_drain_s)
         await asyncio.gather(*(worker.ended() for worker in workers))
-        return sum(cast("list[int]", cut))
+        return sum(cut)
 
     async def close(self) -> None:
         """End everything now."""
@@ -406,5 +410,5 @@ def _again(listener: SharedListener, spec: SocketSpec) -> SharedListener:
 async def _end(worker: WorkerHandle) -> None:
     """End a worker, be it by force."""
     with suppress(DualstackError):
-        await worker.ask("end", within_s=_END_S)
+        await worker.ask(End(), NoneType, within_s=_END_S)
     await worker.ended()

@@ -3,21 +3,27 @@
 The running gateway starts the same command anew and hands it every listening socket; that one reads its configuration,
 serves, and says so; then the first listens no more, lets its connections end, and ends. Both have the same sockets
 open meanwhile, so nobody is refused. A successor that ends or is silent before it serves changes nothing.
+
+The two may be of different versions: what they say to each other is JSON, of which either reads what it knows, and
+stays as it is.
 """
 
 import asyncio
+import base64
+import json
 import os
+import pickle
 import subprocess
 from collections.abc import Iterable, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from socket import socket
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import ControlError
 from dualstack.gateway.listeners.sources import ListenerSource
-from dualstack.gateway.processes.channel import Channel, Document, Frames, frames, packed, unpacked
+from dualstack.gateway.processes.channel import Channel, Frames, frames
 from dualstack.kernel.descriptor_passing import receive_with, send_with
 from dualstack.kernel.inheritance import adopt_any
 from dualstack.kernel.ourselves import our_command_again
@@ -49,8 +55,8 @@ class Handover:
     stopped: Sequence[str] = ()
     companions: Sequence[tuple[str, Sequence[socket]]] = ()
 
-    def packed(self) -> tuple[Document, list[socket]]:
-        """As it goes through a channel."""
+    def packed(self) -> tuple[bytes, list[socket]]:
+        """As it goes through a channel, to another version perhaps."""
         inventory: _Inventory = (
             [(spec, len(group)) for spec, group in self.kept],
             [name for name, _ in self.handed],
@@ -59,12 +65,15 @@ class Handover:
         )
         groups = [*(group for _, group in self.kept), [sock for _, sock in self.handed]]
         groups += [group for _, group in self.companions]
-        return {"heritage": packed(inventory)}, [sock for group in groups for sock in group]
+        content = base64.b85encode(pickle.dumps(inventory)).decode()
+        return _message(heritage=content), [sock for group in groups for sock in group]
 
     @classmethod
-    def unpacked(cls, document: Document, sockets: Sequence[socket]) -> "Handover":
+    def unpacked(cls, message: bytes, sockets: Sequence[socket]) -> "Handover":
         """What came through."""
-        groups, names, stopped, others = cast("_Inventory", unpacked(document["heritage"]))
+        content = base64.b85decode(json.loads(message)["heritage"])
+        inventory: _Inventory = pickle.loads(content)  # noqa: S301 - from a program of ours, over a socket of ours
+        groups, names, stopped, others = inventory
         given = iter(sockets)
         kept = [(spec, [next(given) for _ in range(count)]) for spec, count in groups]
         handed = [(name, next(given)) for name in names]
@@ -114,8 +123,8 @@ class Predecessor:
                 sock.close()
                 raise ControlError("the gateway to be replaced is gone")
             received.receive(content, descriptors)
-            for document, mine in received.whole():
-                return cls(Handover.unpacked(document, [adopt_any(each) for each in mine]), sock)
+            for message, mine in received.whole():
+                return cls(Handover.unpacked(message, [adopt_any(each) for each in mine]), sock)
 
     def relieve(self) -> None:
         """Say that we serve, and wait until the other has told whoever must know."""
@@ -124,7 +133,7 @@ class Predecessor:
         with self._sock, suppress(OSError):
             # One that hangs keeps nobody from serving.
             self._sock.settimeout(_RELIEVED_S)
-            for content, _ in frames({"ready": os.getpid()}):
+            for content, _ in frames(_message(ready=os.getpid())):
                 send_with(self._sock, content, ())
             receive_with(self._sock)
         self._sock = None
@@ -186,10 +195,10 @@ class Successor:
         return made
 
     async def _serves(self, handover: Handover, ready_s: float) -> None:
-        document, sockets = handover.packed()
+        message, sockets = handover.packed()
         try:
             async with asyncio.timeout(ready_s):
-                await self._channel.send(document, sockets)
+                await self._channel.send(message, sockets)
                 said = await self._channel.receive()
         except TimeoutError:
             raise ControlError(f"the new program does not serve within {ready_s:g} s") from None
@@ -208,7 +217,11 @@ class Successor:
     async def take_over(self) -> None:
         """Let it be the only one."""
         with suppress(OSError):
-            await self._channel.send({"go": True})
+            await self._channel.send(_message(go=True))
         self._channel.close()
         # It goes on without us: nobody here will wait for it.
         self._process.returncode = 0
+
+
+def _message(**said: object) -> bytes:
+    return json.dumps(said).encode()

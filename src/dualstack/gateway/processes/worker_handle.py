@@ -7,13 +7,28 @@ that of any other; its listening sockets are not its own, so who waits in them i
 import asyncio
 from collections.abc import Callable, Sequence
 from socket import socket
+from typing import TypeVar
+
+from msgspec.msgpack import decode
 
 from dualstack.errors import ConfigError, ListenError
-from dualstack.gateway.processes.channel import Channel, Document
+from dualstack.gateway.processes.channel import Channel
 from dualstack.gateway.processes.fork_server_client import WorkerGone
 from dualstack.gateway.processes.life import Life, answered
+from dualstack.gateway.processes.messages import (
+    Answered,
+    Asked,
+    NotListening,
+    Order,
+    Refused,
+    Reply,
+    encode,
+    read_reply,
+)
 
 __all__ = ["ANSWER_S", "WorkerHandle"]
+
+A = TypeVar("A")
 
 ANSWER_S = 5.0
 """How long a worker may take for an answer that costs nothing, in seconds; one that is busy so long serves nobody."""
@@ -42,7 +57,7 @@ class WorkerHandle:
         self._channel = Channel(sock)
         self._life = Life(pid)
         self._gone = gone
-        self._asked: dict[int, asyncio.Future[Document]] = {}
+        self._asked: dict[int, asyncio.Future[Reply]] = {}
         self._next = 0
         self._sending: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
@@ -51,10 +66,11 @@ class WorkerHandle:
     async def _read(self) -> None:
         try:
             while said := await self._channel.receive():
-                for document, _ in said:
-                    waiting = self._asked.pop(int(str(document["id"])), None)
+                for message, _ in said:
+                    reply = read_reply(message)
+                    waiting = self._asked.pop(reply.number, None)
                     if waiting is not None and not waiting.done():
-                        waiting.set_result(document)
+                        waiting.set_result(reply)
         finally:
             self._channel.close()
             for sending in self._sending:
@@ -65,10 +81,8 @@ class WorkerHandle:
             self._asked.clear()
             self._gone(self)
 
-    async def ask(
-        self, do: str, handed: Sequence[socket] = (), *, within_s: float = ANSWER_S, **more: object
-    ) -> object:
-        """Have it do something, with the sockets that are handed to it; its answer.
+    async def ask(self, order: Order, kind: type[A], *, handed: Sequence[socket] = (), within_s: float = ANSWER_S) -> A:
+        """Have it do something, with the sockets that are handed to it; its answer, which is of this kind.
 
         Raises:
             WorkerGone: it ended before, or did not answer within `within_s` seconds and is ended.
@@ -76,34 +90,29 @@ class WorkerHandle:
         """
         number, self._next = self._next, self._next + 1
         waiting = self._asked[number] = self._loop.create_future()
-        self._send({"id": number, "do": do, **more}, handed, waiting)
+        self._send(encode(Asked(number, order)), handed, waiting)
         try:
             if not await answered(waiting, within_s):
-                self.unanswered = do
+                self.unanswered = str(order.__struct_config__.tag)
                 self.kill()
                 raise WorkerGone(f"worker {self.number} does not answer within {within_s:g} s")
-            answer = waiting.result()
+            reply = waiting.result()
         finally:
             self._asked.pop(number, None)
             waiting.cancel()
-        if "why" not in answer:
-            return answer["answer"]
-        if "target" in answer:
-            errno = answer["errno"]
-            raise ListenError(
-                str(answer["target"]), str(answer["why"]), errno=errno if isinstance(errno, int) else None
-            )
-        raise ConfigError("", "", str(answer["why"]))
+        if isinstance(reply, Answered):
+            return decode(reply.content, type=kind)
+        raise _as_error(reply)
 
-    def _send(self, document: Document, handed: Sequence[socket], waiting: "asyncio.Future[Document]") -> None:
-        """Send it whole, even where who asks is gone meanwhile: half a document would spoil all that come after."""
+    def _send(self, message: bytes, handed: Sequence[socket], waiting: "asyncio.Future[Reply]") -> None:
+        """Send it whole, even where who asks is gone meanwhile: half a message would spoil all that come after."""
 
         def sent(task: asyncio.Task[None]) -> None:
             self._sending.discard(task)
             if not waiting.done() and (task.cancelled() or task.exception() is not None):
                 waiting.set_exception(WorkerGone(f"worker {self.number} has ended"))
 
-        sending = self._loop.create_task(self._channel.send(document, handed))
+        sending = self._loop.create_task(self._channel.send(message, handed))
         self._sending.add(sending)
         sending.add_done_callback(sent)
 
@@ -126,3 +135,10 @@ class WorkerHandle:
         """End it, whatever it does; one that the kernel cannot end is not waited for."""
         self._life.kill()
         self._loop.call_later(_END_S, self._channel.end)
+
+
+def _as_error(reply: NotListening | Refused) -> ListenError | ConfigError:
+    """What the worker's order failed with, as it failed there."""
+    if isinstance(reply, NotListening):
+        return ListenError(reply.target, reply.why, errno=reply.errno)
+    return ConfigError("", "", reply.why)
