@@ -12,7 +12,7 @@ __all__ = ["Companion", "GatewayControl"]
 
 
 class GatewayControl(Protocol):
-    """`Gateway` or `Supervisor`; each method is as `Gateway` says."""
+    """`Gateway` or `Supervisor`; each method is as `PortSet` or `Gateway` says."""
 
     config: Configuration
     page: tuple[str, ...]
@@ -29,8 +29,8 @@ class GatewayControl(Protocol):
         """Stop a port."""
         ...
 
-    def why_no_restart(self, name: str, *, release: bool) -> str:
-        """Why a restart of a port would lose it."""
+    async def restart_port(self, name: str, *, drain_s: float | None = None, release: bool = False) -> int:
+        """Stop a port and start it."""
         ...
 
     async def start_port(self, name: str) -> None:

@@ -3,16 +3,14 @@
 A worker that dies leaves its sockets open here, with the clients that wait in them; the next one gets the same.
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from socket import socket
 
-from dualstack.core.planning.configuration import Configuration
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.gateway.listeners.named_port import PortState, describe_socket
 from dualstack.kernel.bound_device import Hearing, hearing
 
-__all__ = ["SharedListener", "SharedPort", "shared_ports_of"]
+__all__ = ["SharedListener", "SharedPort"]
 
 
 @dataclass(eq=False, slots=True)
@@ -77,26 +75,3 @@ class SharedPort:
             "connections": connections,
             **({"error": self.error} if self.error else {}),
         }
-
-
-def shared_ports_of(
-    config: Configuration,
-    listeners: Iterable[SharedListener],
-    before: dict[str, SharedPort],
-    stopped: Iterable[str] = (),
-) -> dict[str, SharedPort]:
-    """The ports of `config` with their sockets; one that was stopped stays so."""
-    ports = {}
-    were_stopped = {name.casefold() for name in stopped}
-    for name, bind in _named(config):
-        old = before.get(name.casefold())
-        state = PortState.STOPPED if name.casefold() in were_stopped else PortState.LISTENING
-        ports[name.casefold()] = SharedPort(name, bind, old.state if old else state, old.error if old else None)
-    for each in listeners:
-        ports[each.spec.port_name.casefold()].listeners.append(each)
-    return ports
-
-
-def _named(config: Configuration) -> Iterator[tuple[str, str]]:
-    yield from ((port.name, str(port.bind)) for port in config.ports)
-    yield from ((service.name, ", ".join(map(str, service.listen))) for service in config.services if service.listen)

@@ -12,23 +12,19 @@ answer may take: one that hangs, stopped or spinning, is ended and replaced as o
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from socket import socket
 from types import NoneType
 from typing import TypeVar
 
-from dualstack.core.address.address import Address
 from dualstack.core.planning.configuration import Configuration
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.core.planning.worker_limits import part_of
-from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError, DualstackError, ListenError
-from dualstack.gateway.config.host_plan import gather_facts, mention_what_needs_a_restart, report, working_plan
 from dualstack.gateway.counters.log import Log
-from dualstack.gateway.listeners.named_port import PortState, describe_socket, with_real_port
-from dualstack.gateway.listeners.regain import why_lost
+from dualstack.gateway.listeners.named_port import PortState, with_real_port
 from dualstack.gateway.listeners.sources import ListenerSource, held_ports
 from dualstack.gateway.processes.fork_server_client import ForkServer, WorkerGone
 from dualstack.gateway.processes.messages import (
@@ -45,9 +41,9 @@ from dualstack.gateway.processes.messages import (
     Take,
     TakeSnapshot,
 )
+from dualstack.gateway.processes.port_set import Change, PortSet
 from dualstack.gateway.processes.restarts import Restarts
-from dualstack.gateway.processes.shared_listeners import SharedListener, SharedPort, shared_ports_of
-from dualstack.gateway.processes.upgrade import Handover
+from dualstack.gateway.processes.shared_listeners import SharedListener, SharedPort
 from dualstack.gateway.processes.worker_handle import ANSWER_S, WorkerHandle
 
 __all__ = ["Supervisor"]
@@ -61,7 +57,7 @@ _BEGIN_S = 60.0
 _END_S = 2.0
 
 
-class Supervisor:
+class Supervisor(PortSet[SharedPort, SharedListener]):
     """One configuration, running in several processes.
 
     Args:
@@ -74,14 +70,9 @@ class Supervisor:
     def __init__(
         self, config: Configuration, log: Log, source: ListenerSource | None = None, *, settled_s: float = 2.0
     ) -> None:
-        self.config = config
-        self.page: tuple[str, ...] = ()
-        self._log = log
-        self._source = source or ListenerSource()
+        super().__init__(config, log, source, SharedPort)
         self._count = config.workers
-        self._ports: dict[str, SharedPort] = {}
-        self._listeners: list[SharedListener] = []
-        self._names: Mapping[str, tuple[Address, ...]] = {}
+        self._shared: list[SharedListener] = []
         self._fork_server = ForkServer(self._ended)
         self._workers: dict[int, WorkerHandle] = {}
         self._departed: set[WorkerHandle] = set()
@@ -101,42 +92,53 @@ class Supervisor:
             why = "only Linux spreads the clients of a port over processes; leave the key out"
             raise ConfigError(self.config.where, "workers", why)
         self._fork_server.start()
-        facts = await gather_facts(self.config, tell=self._tell)
-        planned = self._source.settle(working_plan(self.config, facts), self.config.where, at_start=True)
+        await super().open()
+
+    async def _carry_out(self, change: Change[SharedListener]) -> None:
+        opened = dict(zip(change.fresh, self._opened(change.fresh), strict=True))
+        kept = {each.planned.identity: each for each in change.kept}
+        self._enter(change, [opened.get(spec) or _again(kept[spec.identity], spec) for spec in change.specs])
+        # A worker's is then the last, and it takes who waits before it closes.
+        for each in change.gone:
+            each.close()
+        if change.at_start:
+            await self._begin_workers()
+        else:
+            await self._tell_of_changes(list(opened.values()))
+
+    async def _begin_workers(self) -> None:
+        """Start them all; where one cannot be started, nothing stays open."""
         with ExitStack() as undo:
-            listeners = self._opened(planned.sockets)
-            for each in listeners:
+            for each in self._shared:
                 undo.callback(each.close)
-            self._enter(self.config, listeners, facts.names, stopped=self._source.stopped)
             if self.config.user is not None:
                 await self._fork_server.become(self.config.user, self.config.where)
             await asyncio.gather(*(self._bring_up(number) for number in range(self._count)))
             undo.pop_all()
-        self._source.let_go()
-        report(self._log, self.config, planned, facts)
-
-    def _tell(self, why: str) -> None:
-        self._log.info("waiting", why=why)
 
     def _opened(self, specs: Sequence[SocketSpec]) -> list[SharedListener]:
-        own = held_ports(each.sockets for each in self._listeners)
+        own = held_ports(each.sockets for each in self._shared)
         opened = self._source.open(specs, copies=self._count, held=own)
         return [
             SharedListener(spec, with_real_port(spec, sockets[0]), list(sockets))
             for spec, sockets in zip(specs, opened, strict=True)
         ]
 
-    def _enter(
-        self,
-        config: Configuration,
-        listeners: list[SharedListener],
-        names: Mapping[str, tuple[Address, ...]],
-        stopped: Iterable[str] = (),
-    ) -> None:
-        self.config, self._listeners, self._names = config, listeners, names
+    def _enter(self, change: Change[SharedListener], listeners: list[SharedListener]) -> None:
+        self.config, self._shared, self._names = change.config, listeners, change.names
         # Connections of a service that a reload took away go on as long as it said.
-        self._longest_drain_s = max(self._longest_drain_s, *(service.drain_s for service in config.services))
-        self._ports = shared_ports_of(config, listeners, self._ports, stopped)
+        self._longest_drain_s = max(self._longest_drain_s, *(service.drain_s for service in change.config.services))
+        self.ports = self._ports_of(change.config, change.stopped)
+        for port in self.ports.values():
+            port.listeners = []
+        for each in listeners:
+            self.ports[each.spec.port_name.casefold()].listeners.append(each)
+
+    def _listeners(self) -> Iterable[SharedListener]:
+        return self._shared
+
+    def _sockets_of(self, listener: SharedListener) -> Sequence[socket]:
+        return listener.sockets
 
     # Workers.
 
@@ -155,7 +157,7 @@ class Supervisor:
         return worker
 
     async def _set_to_work(self, worker: WorkerHandle) -> None:
-        await self._tell_what_to_serve(worker, self._listeners)
+        await self._tell_what_to_serve(worker, self._shared)
         self._begin(self._look_after(worker))
 
     async def _look_after(self, worker: WorkerHandle) -> None:
@@ -167,13 +169,12 @@ class Supervisor:
 
     async def _tell_what_to_serve(self, worker: WorkerHandle, fresh: Iterable[SharedListener]) -> None:
         """Tell a worker what to serve, with its sockets of `fresh`, which it has not got yet."""
-        mine = [each for each in self._listeners if each.is_for(worker.number)]
+        mine = [each for each in self._shared if each.is_for(worker.number)]
         new = {each: sock for each in fresh if (sock := each.socket_of(worker.number)) is not None}
         brought = [index for index, each in enumerate(mine) if each in new]
         # The plan's number may be 0: a worker has the real one from its socket, or from here.
         specs = [each.planned if each.sockets else replace(each.planned, port=each.spec.port) for each in mine]
-        stopped = [port.name for port in self._ports.values() if port.state is not PortState.LISTENING]
-        share = Share(part_of(self.config, self._count), specs, dict(self._names), stopped)
+        share = Share(part_of(self.config, self._count), specs, dict(self._names), self._stopped())
         order = Take(share.pickled(), brought, worker.number, self._log.form, self._log.quiet)
         await worker.ask(order, NoneType, handed=[new[mine[index]] for index in brought], within_s=_BEGIN_S)
 
@@ -236,28 +237,6 @@ class Supervisor:
 
     # What a gateway does.
 
-    async def reload(self, config: Configuration) -> None:
-        """As `Gateway.reload`.
-
-        Raises:
-            ConfigError, ListenError: it cannot run; what ran before runs on.
-        """
-        facts = await gather_facts(config, tell=self._tell)
-        planned = self._source.settle(working_plan(config, facts), config.where, at_start=False)
-        mention_what_needs_a_restart(self._log, self.config, config)
-        old = {each.planned.identity: each for each in self._listeners if not each.is_bound_to_one_before}
-        fresh = [spec for spec in planned.sockets if spec.identity not in old]
-        opened = dict(zip(fresh, self._opened(fresh), strict=True))
-        listeners = [opened.get(spec) or _again(old[spec.identity], spec) for spec in planned.sockets]
-        gone = [each for each in self._listeners if each not in listeners]
-        self._enter(config, listeners, facts.names)
-        # A worker's is then the last, and it takes who waits before it closes.
-        for each in gone:
-            each.close()
-        await self._tell_of_changes(list(opened.values()))
-        report(self._log, config, planned, facts)
-        self._log.info("reloaded", opened=len(fresh), closed=len(gone), kept=len(listeners) - len(fresh))
-
     async def _tell_of_changes(self, fresh: list[SharedListener]) -> None:
         """Have every worker serve what is served now; one that cannot is replaced by one that can."""
         workers = list(self._workers.values())
@@ -269,21 +248,7 @@ class Supervisor:
                 self._log.error("worker fails", worker=worker.number, why=str(outcome))
                 worker.kill()
 
-    def _port_named(self, name: str) -> SharedPort:
-        try:
-            return self._ports[name.casefold()]
-        except KeyError:
-            known = those_known(name, [port.name for port in self._ports.values()])
-            raise ConfigError("", "", f"no port {name!r}; there are: {known}") from None
-
-    async def stop_port(self, name: str, *, drain_s: float | None = None, release: bool = False) -> int:
-        """As `Gateway.stop_port`, in every worker.
-
-        Raises:
-            ConfigError: no such port.
-        """
-        port = self._port_named(name)
-        release = release and not port.is_inherited
+    async def _stop(self, port: SharedPort, *, drain_s: float | None, release: bool) -> int:
         port.state, port.error = PortState.STOPPED, None
         for each in port.listeners:
             if not each.spec.inherited and (release or each.spec.proto == "udp"):
@@ -295,24 +260,7 @@ class Supervisor:
         within_s = ANSWER_S + (drain_s or 0.0)
         return sum(await self._ask_all(StopPort(port.name, drain_s, release), int, within_s=within_s))
 
-    def why_no_restart(self, name: str, *, release: bool) -> str:
-        """As `Gateway.why_no_restart`.
-
-        Raises:
-            ConfigError: no such port.
-        """
-        return why_lost(self._port_named(name).lost_by_a_stop(release=release))
-
-    async def start_port(self, name: str) -> None:
-        """As `Gateway.start_port`, in every worker.
-
-        Raises:
-            ConfigError: no such port.
-            ListenError: it cannot listen.
-        """
-        port = self._port_named(name)
-        if port.state is PortState.LISTENING:
-            return
+    async def _start(self, port: SharedPort) -> None:
         closed = [each for each in port.listeners if not each.sockets]
         try:
             for each, again in zip(closed, self._opened([each.spec for each in closed]), strict=True):
@@ -320,8 +268,7 @@ class Supervisor:
             port.state, port.error = PortState.LISTENING, None
             await self._of_all([self._start_in(worker, port, closed) for worker in list(self._workers.values())])
         except ListenError as error:
-            port.state, port.error = PortState.FAILED, str(error)
-            self._log.error("port failed", port=port.name, why=str(error))
+            self._fail(port, error)
             await self._ask_all(StopPort(port.name), int)
             raise
 
@@ -336,19 +283,11 @@ class Supervisor:
         for ports in await self._ask_all(ListPorts(), list[PortCount]):
             for port in ports:
                 connections[port.name.casefold()] += port.connections
-        return [port.describe(connections[key]) for key, port in self._ports.items()]
+        return [port.describe(connections[key]) for key, port in self.ports.items()]
 
     async def snapshots(self) -> list[dict[str, object]]:
         """What each worker says of itself; one that has died takes its counts with it."""
         return await self._ask_all(TakeSnapshot(), dict[str, object])
-
-    def open_sockets(self) -> list[tuple[SocketSpec, socket]]:
-        """As `Gateway.open_sockets`: of those that the workers share out, one for all."""
-        return [(each.spec, each.sockets[0]) for each in self._listeners if each.sockets]
-
-    def describe_sockets(self) -> list[dict[str, object]]:
-        """As `Gateway.describe_sockets`: those that were planned, however many stand for each."""
-        return [describe_socket(each.spec) for each in self._listeners]
 
     @property
     def pids(self) -> list[int]:
@@ -362,12 +301,6 @@ class Supervisor:
             await asyncio.sleep(_LOOK_AGAIN_S)
             await self.beat()
 
-    def handover(self) -> Handover:
-        """As `Gateway.handover`."""
-        kept = [(each.planned, each.sockets) for each in self._listeners if each.sockets and not each.spec.inherited]
-        stopped = [port.name for port in self._ports.values() if port.state is not PortState.LISTENING]
-        return Handover(kept, self._source.handed, stopped)
-
     async def step_down(self) -> None:
         """As `Gateway.step_down`, in every worker."""
         self._leave()
@@ -376,7 +309,7 @@ class Supervisor:
     def _leave(self) -> None:
         """Replace no worker any more; what each has of a socket is the last."""
         self._is_leaving = True
-        for each in self._listeners:
+        for each in self._shared:
             each.close()
 
     async def drain(self) -> int:
@@ -395,7 +328,7 @@ class Supervisor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(_end(worker) for worker in list(self._workers.values())))
         await asyncio.gather(*(worker.ended() for worker in list(self._departed)))
-        for each in self._listeners:
+        for each in self._shared:
             each.close()
         self._source.close()
         await self._fork_server.close()
