@@ -88,7 +88,7 @@ class Take(Struct, frozen=True, tag="take"):
 
     Args:
         share: a `Share`, pickled.
-        brought: which of its specs the sockets that come along are for, by index; the worker has the others.
+        brought: which of its specs the sockets that come along are for, by index; the others are here, or closed.
         worker: its number.
         log: the form of its log.
         quiet: whether it says what went wrong alone.

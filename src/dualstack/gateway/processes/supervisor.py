@@ -45,6 +45,7 @@ from dualstack.gateway.processes.port_set import Change, PortSet
 from dualstack.gateway.processes.restarts import Restarts
 from dualstack.gateway.processes.shared_listeners import SharedListener, SharedPort
 from dualstack.gateway.processes.worker_handle import ANSWER_S, WorkerHandle
+from dualstack.gateway.processes.worker_life import FATES, Event
 
 __all__ = ["Supervisor"]
 
@@ -154,6 +155,8 @@ class Supervisor(PortSet[SharedPort, SharedListener]):
         sock, pid = await self._fork_server.fork()
         # From here on it is told of every change, after what it is told first.
         worker = self._workers[number] = WorkerHandle(number, pid, sock, self._gone)
+        if self._is_leaving:
+            worker.happens(Event.DISMISSED)
         return worker
 
     async def _set_to_work(self, worker: WorkerHandle) -> None:
@@ -184,17 +187,18 @@ class Supervisor(PortSet[SharedPort, SharedListener]):
             self._log.warning("worker ended", pid=pid, how=how)
 
     def _gone(self, worker: WorkerHandle) -> None:
-        """Replace a worker that has died."""
+        """What follows from a worker's end, however it came."""
         if self._workers.get(worker.number) is not worker:
             return
         del self._workers[worker.number]
-        if worker.unanswered:
+        fate = FATES[worker.state]
+        if fate.is_said:
             self._log.error(
                 "worker silent", worker=worker.number, pid=worker.pid, asked=worker.unanswered, done="killed"
             )
         self._departed.add(worker)
         self._begin(self._bury(worker))
-        if not self._is_leaving:
+        if fate.is_replaced:
             self._begin(self._replace(worker.number, self._restarts.delay_s(worker.number, worker.born)))
 
     async def _bury(self, worker: WorkerHandle) -> None:
@@ -308,9 +312,14 @@ class Supervisor(PortSet[SharedPort, SharedListener]):
 
     def _leave(self) -> None:
         """Replace no worker any more; what each has of a socket is the last."""
-        self._is_leaving = True
+        self._dismiss()
         for each in self._shared:
             each.close()
+
+    def _dismiss(self) -> None:
+        self._is_leaving = True
+        for worker in self._workers.values():
+            worker.happens(Event.DISMISSED)
 
     async def drain(self) -> int:
         """As `Gateway.drain`, in every worker."""
@@ -322,7 +331,7 @@ class Supervisor(PortSet[SharedPort, SharedListener]):
 
     async def close(self) -> None:
         """End everything now."""
-        self._is_leaving = True
+        self._dismiss()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -25,6 +25,7 @@ from dualstack.gateway.processes.messages import (
     encode,
     read_reply,
 )
+from dualstack.gateway.processes.worker_life import TRANSITIONS, Event, WorkerState
 
 __all__ = ["ANSWER_S", "WorkerHandle"]
 
@@ -50,8 +51,9 @@ class WorkerHandle:
     def __init__(self, number: int, pid: int, sock: socket, gone: "Callable[[WorkerHandle], None]") -> None:
         self.number = number
         self.pid = pid
+        self.state = WorkerState.WORKING
         self.unanswered = ""
-        """The question that it did not answer in time, where that was its end."""
+        """The question that it did not answer in time, where there was one."""
         self._loop = asyncio.get_running_loop()
         self.born = self._loop.time()
         self._channel = Channel(sock)
@@ -94,6 +96,7 @@ class WorkerHandle:
         try:
             if not await answered(waiting, within_s):
                 self.unanswered = str(order.__struct_config__.tag)
+                self.happens(Event.UNANSWERED)
                 self.kill()
                 raise WorkerGone(f"worker {self.number} does not answer within {within_s:g} s")
             reply = waiting.result()
@@ -130,6 +133,10 @@ class WorkerHandle:
         self._channel.end()
         await asyncio.wait([self._reading])
         self._life.close()
+
+    def happens(self, event: Event) -> None:
+        """Be in the state that follows."""
+        self.state = TRANSITIONS[self.state][event]
 
     def kill(self) -> None:
         """End it, whatever it does; one that the kernel cannot end is not waited for."""
