@@ -117,10 +117,10 @@ class Gateway:
         """It, the process that workers come from, and the workers."""
         first = self._process.pid
         children = _children()
-        nurseries = children.get(first, [])
-        workers = [worker for nursery in nurseries for worker in children.get(nursery, [])]
-        self._seen |= {first, *nurseries, *workers}
-        return [first, *nurseries, *workers]
+        fork_servers = children.get(first, [])
+        workers = [worker for fork_server in fork_servers for worker in children.get(fork_server, [])]
+        self._seen |= {first, *fork_servers, *workers}
+        return [first, *fork_servers, *workers]
 
     def workers(self) -> list[int]:
         """The workers' process ids."""

@@ -53,7 +53,7 @@ class Served(Dualstack):
                 except (FileNotFoundError, ProcessLookupError):
                     continue
                 tree.setdefault(parent, []).append(int(each.name))
-        return sorted(worker for nursery in tree.get(self.pid, []) for worker in tree.get(nursery, []))
+        return sorted(worker for fork_server in tree.get(self.pid, []) for worker in tree.get(fork_server, []))
 
 
 @pytest.mark.parametrize("workers", [1, 2])

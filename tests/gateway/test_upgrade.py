@@ -15,7 +15,7 @@ import pytest
 
 from dualstack.gateway.control.client import request
 from dualstack.gateway.processes.notify import Notifier
-from dualstack.gateway.processes.upgrade import Heritage, Successor
+from dualstack.gateway.processes.upgrade import Handover, Successor
 from dualstack.gateway.runner import _Signals, _Surroundings
 from support.echo import echo_server
 from support.free_port import free_port
@@ -222,11 +222,11 @@ def test_who_is_asked_to_leave_meanwhile_takes_the_new_program_along(
 def test_a_successor_that_stays_silent_leaves_the_one_before() -> None:
     """It runs and says nothing: in its place a `sleep` that never looks at what it was given."""
 
-    async def silent(heritage: Heritage, environment: dict[str, str]) -> Successor:
+    async def silent(handover: Handover, environment: dict[str, str]) -> Successor:
         sleep = shutil.which("sleep")
         assert sleep is not None
         command = "/bin/sh", ["sh", "-c", f"echo $$ > {pid_file} && exec {sleep} 1000"]
-        return await Successor.start(heritage, environment, command=command, ready_s=0.3)
+        return await Successor.start(handover, environment, command=command, ready_s=0.3)
 
     async def scenario() -> None:
         async with running(service("a", "127.0.0.1:0")) as r:
@@ -259,7 +259,7 @@ def test_answers_to_datagrams_that_were_asked_before_come_by_the_old_program() -
                 with ours, UdpClient(r.port("u")) as client:
                     client.say(b"first")
                     question, flow = await asyncio.get_running_loop().sock_recvfrom(behind.sock, 100)
-                    await r.gateway.hand_over()
+                    await r.gateway.step_down()
                     client.say(b"second")
                     assert await asyncio.get_running_loop().sock_recv(ours, 100) == b"second"
                     behind.sock.sendto(b"you: " + question, flow)

@@ -100,7 +100,7 @@ def test_ports_are_listed_while_a_reload_gives_the_gateway_other_ones() -> None:
             listing = asyncio.create_task(r.ports())
             wider = service("a", "127.0.0.1:0") + service("b", "127.0.0.1:0")
             reloading = asyncio.create_task(r.gateway.reload(r.parse(wider)))
-            await until(lambda: "b" in r.gateway._ports)
+            await until(lambda: "b" in r.gateway.ports)
             os.kill(slow, signal.SIGCONT)
             assert set(await listing) == {"a", "b"}
             await reloading

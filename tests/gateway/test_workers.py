@@ -5,10 +5,12 @@ import os
 import signal
 import socket
 from pathlib import Path
+from types import NoneType
 
 import pytest
 
 from dualstack.errors import ConfigError, ListenError
+from dualstack.gateway.processes.messages import Take
 from dualstack.gateway.status.aggregate import read_snapshot
 from support.free_port import free_port
 from support.gateway import Echo, UdpClient, run, service, udp_service
@@ -206,8 +208,8 @@ def test_the_process_that_workers_come_from_is_replaced_too() -> None:
     async def scenario() -> None:
         async with supervised(service("a", "127.0.0.1:0")) as r:
             before = r.gateway.pids
-            (nursery,) = {parent_of(pid) for pid in before}
-            os.kill(nursery, signal.SIGKILL)
+            (fork_server,) = {parent_of(pid) for pid in before}
+            os.kill(fork_server, signal.SIGKILL)
             assert await r.ask() == b"you: hello\n"
             os.kill(before[0], signal.SIGKILL)
             await until(everybody_is_back(r, before))
@@ -220,10 +222,10 @@ def test_a_worker_that_cannot_do_what_it_is_told_says_so_and_is_replaced() -> No
     async def scenario() -> None:
         async with supervised(service("a", "127.0.0.1:0")) as r:
             before = r.gateway.pids
-            hand = r.gateway._hands[0]
-            with pytest.raises(ConfigError, match="KeyError"):
-                await hand.ask("take")
-            hand.kill()
+            worker = r.gateway._workers[0]
+            with pytest.raises(ConfigError, match="UnpicklingError"):
+                await worker.ask(Take(b"what?", [], 0, "text", quiet=False), NoneType)
+            worker.kill()
             await until(everybody_is_back(r, before))
             assert [await r.ask() for _ in range(8)] == [b"you: hello\n"] * 8
 

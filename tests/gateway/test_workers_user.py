@@ -32,13 +32,13 @@ def test_every_process_becomes_the_user_and_a_successor_is_no_other(tmp_path: Pa
         "user = 'nobody'\nworkers = 2\n[[services]]\nname = 'a'\nlisten = '127.0.0.1:0'\nto = 'exec:/usr/bin/id -un'\n"
     )
     with Dualstack("gateway", "--config", file, "--control", tmp_path / "c.sock") as gateway:
-        (nursery,) = children_of(gateway.pid)
-        workers = children_of(nursery)
-        assert {uid_of(pid) for pid in (gateway.pid, nursery, *workers)} == {nobody}
+        (fork_server,) = children_of(gateway.pid)
+        workers = children_of(fork_server)
+        assert {uid_of(pid) for pid in (gateway.pid, fork_server, *workers)} == {nobody}
         os.kill(workers[0], signal.SIGKILL)
         gateway.err.until("worker started")
-        until(lambda: len(children_of(nursery)) == 2, lambda: "no successor")
-        assert {uid_of(pid) for pid in children_of(nursery)} == {nobody}
+        until(lambda: len(children_of(fork_server)) == 2, lambda: "no successor")
+        assert {uid_of(pid) for pid in children_of(fork_server)} == {nobody}
         assert connections_of(workers[1], gateway.port) == 0
 
 
@@ -46,8 +46,8 @@ def test_workers_of_a_gateway_that_was_killed_let_their_connections_end_and_end(
     with echo_server() as behind:
         target = f"127.0.0.1:{behind}"
         with Dualstack("relay", "127.0.0.1:0", target, "--workers", "2", "--quiet") as relay:
-            (nursery,) = children_of(relay.pid)
-            workers = children_of(nursery)
+            (fork_server,) = children_of(relay.pid)
+            workers = children_of(fork_server)
             with socket.create_connection(("127.0.0.1", relay.port), timeout=20) as client:
                 client.sendall(b"hello")
                 assert client.recv(5) == b"hello"

@@ -15,8 +15,8 @@ CHANGES = {
     "gateway.relay.datagram.counts.Counts",
     "gateway.listeners.listening.ListeningSocket",
     "gateway.listeners.named_port.NamedPort",
-    "gateway.processes.shared_listeners.Held",
-    "gateway.processes.shared_listeners.HeldPort",
+    "gateway.processes.shared_listeners.SharedListener",
+    "gateway.processes.shared_listeners.SharedPort",
     "gateway.processes.upgrade.Predecessor",
 }
 # Each is itself and no other, whatever it holds.
@@ -24,8 +24,8 @@ ITSELF = {
     "core.dial.policy_table.PolicyTable",
     "gateway.listeners.listening.ListeningSocket",
     "gateway.listeners.named_port.NamedPort",
-    "gateway.processes.shared_listeners.Held",
-    "gateway.processes.shared_listeners.HeldPort",
+    "gateway.processes.shared_listeners.SharedListener",
+    "gateway.processes.shared_listeners.SharedPort",
     "net.dial.dialer.Dialer",
     "net.dial.policy.DialPolicy",
 }

@@ -13,7 +13,7 @@ from dualstack.cli.output import family_options, json_option, print_json
 from dualstack.core.address.address import Address
 from dualstack.core.planning.configuration import Sockets
 from dualstack.gateway.listeners.activation import handed_sockets
-from dualstack.gateway.listeners.sources import Supply
+from dualstack.gateway.listeners.sources import ListenerSource
 from dualstack.kernel.backlog import BACKLOG
 from dualstack.kernel.sockets import describe
 from dualstack.net.listen import plan_listen
@@ -62,12 +62,12 @@ def command(
     """Accept connections on WHERE and show who they are from; each ends when its client ends it, or Ctrl-C."""
     mode = "pair" if sockets == "auto" else sockets
     planned = plan_listen(where, port=port, family=6 if v6only else family, sockets=mode, tell=_tell)
-    supply = Supply(handed_sockets())
-    planned = supply.settle(planned, "LISTEN_FDS", at_start=True)
+    source = ListenerSource(handed_sockets())
+    planned = source.settle(planned, "LISTEN_FDS", at_start=True)
     for note in planned.notes:
         click.echo(f"dualstack: {note}", err=True)
-    opened = [sockets[0] for sockets in supply.open(planned.sockets)]
-    supply.close()
+    opened = [sockets[0] for sockets in source.open(planned.sockets)]
+    source.close()
     with asyncio.Runner() as runner:
         runner.run(_listen(opened, _SERVICES[serve], count, _Speaker(as_json=as_json)))
 

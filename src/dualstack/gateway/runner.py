@@ -17,12 +17,12 @@ from dualstack.gateway.config.unbounded import warn_of_unbounded
 from dualstack.gateway.counters.log import Log
 from dualstack.gateway.listeners.activation import handed_sockets
 from dualstack.gateway.listeners.interfaces import InterfaceWatch
-from dualstack.gateway.listeners.sources import Supply
+from dualstack.gateway.listeners.sources import ListenerSource
 from dualstack.gateway.processes.gateway import Gateway
-from dualstack.gateway.processes.interface import Beside, Served
+from dualstack.gateway.processes.interface import Companion, GatewayControl
 from dualstack.gateway.processes.notify import Notifier
 from dualstack.gateway.processes.preload import become, import_what_is_needed_later, raise_descriptor_limit
-from dualstack.gateway.processes.upgrade import Heritage, Predecessor, Successor
+from dualstack.gateway.processes.upgrade import Handover, Predecessor, Successor
 from dualstack.gateway.relay.stream.choose import data_plane
 from dualstack.gateway.status.snapshot import Snapshot
 from dualstack.kernel.ourselves import our_command_again
@@ -30,7 +30,7 @@ from dualstack.net.signals import hold_back, on_signals
 
 __all__ = ["run"]
 
-Ready = Callable[[Served], None]
+Ready = Callable[[GatewayControl], None]
 Load = Callable[[], Configuration]
 
 
@@ -50,9 +50,9 @@ def run(config: Configuration, log: Log, *, ready: Ready, load: Load | None = No
     raise_descriptor_limit()
     import_what_is_needed_later()
     notifier, predecessor = Notifier.of_environment(log), Predecessor.of_environment()
-    supply = Supply(handed_sockets()) if predecessor is None else predecessor.heritage.supply()
+    source = ListenerSource(handed_sockets()) if predecessor is None else predecessor.handover.source()
     here = _Surroundings(log, load, control, notifier, predecessor)
-    asyncio.run(_run(config, here, supply, ready))
+    asyncio.run(_run(config, here, source, ready))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +64,20 @@ class _Surroundings:
     control: str | None
     notifier: Notifier
     predecessor: Predecessor | None
-    start_successor: Callable[[Heritage, dict[str, str]], Awaitable[Successor]] = Successor.start
+    start_successor: Callable[[Handover, dict[str, str]], Awaitable[Successor]] = Successor.start
 
     def left(self, name: str) -> Sequence[socket]:
         """The sockets that the gateway before had for what has this name."""
-        return () if self.predecessor is None else self.predecessor.heritage.of(name)
+        return () if self.predecessor is None else self.predecessor.handover.of(name)
 
 
-async def _run(config: Configuration, here: _Surroundings, supply: Supply, ready: Ready) -> None:
+async def _run(config: Configuration, here: _Surroundings, source: ListenerSource, ready: Ready) -> None:
     notifier, predecessor = here.notifier, here.predecessor
     async with AsyncExitStack() as undo:
         undo.callback(here.log.close)
         if config.access_log is not None and config.workers == 1:
             here.log.open_access(config.access_log)
-        gateway = _gateway(config, here.log, supply)
+        gateway = _gateway(config, here.log, source)
         undo.push_async_callback(gateway.close)
         signals = _Signals(gateway, here)
         undo.callback(signals.interfaces.close)
@@ -85,11 +85,11 @@ async def _run(config: Configuration, here: _Surroundings, supply: Supply, ready
         if not await signals.unless_asked_to_leave(gateway.open()):
             return
         if here.control is not None:
-            signals.beside.append(await _open_control(gateway, here, here.control, undo))
+            signals.companions.append(await _open_control(gateway, here, here.control, undo))
         if config.page:
-            signals.beside.append(_open_page(gateway, here, config, undo))
+            signals.companions.append(_open_page(gateway, here, config, undo))
         if predecessor is not None:
-            predecessor.heritage.close_unused(each.inheritance[0] for each in signals.beside)
+            predecessor.handover.close_unused(each.inheritance[0] for each in signals.companions)
         if config.user is not None:
             become(config.user, config.where)
         signals.is_ready = True
@@ -110,7 +110,7 @@ async def _run(config: Configuration, here: _Surroundings, supply: Supply, ready
 
 
 @asynccontextmanager
-async def _heartbeat(gateway: Served, notifier: Notifier) -> AsyncIterator[None]:
+async def _heartbeat(gateway: GatewayControl, notifier: Notifier) -> AsyncIterator[None]:
     """Tell the service manager that we live, as long as the loop and the data plane do."""
 
     async def beat(watchdog_s: float) -> None:
@@ -130,16 +130,16 @@ async def _heartbeat(gateway: Served, notifier: Notifier) -> AsyncIterator[None]
         await asyncio.gather(beating, return_exceptions=True)
 
 
-def _gateway(config: Configuration, log: Log, supply: Supply) -> Served:
+def _gateway(config: Configuration, log: Log, source: ListenerSource) -> GatewayControl:
     """One process, or several."""
     if config.workers == 1:
-        return Gateway(config, data_plane(asyncio.get_running_loop()), log, supply)
+        return Gateway(config, data_plane(asyncio.get_running_loop()), log, source)
     from dualstack.gateway.processes.supervisor import Supervisor
 
-    return Supervisor(config, log, supply)
+    return Supervisor(config, log, source)
 
 
-async def _open_control(gateway: Served, here: _Surroundings, path: str, undo: AsyncExitStack) -> Beside:
+async def _open_control(gateway: GatewayControl, here: _Surroundings, path: str, undo: AsyncExitStack) -> Companion:
     from dualstack.gateway.control.places import forget, make_known
     from dualstack.gateway.control.server import Control, inheritance_name
 
@@ -151,7 +151,7 @@ async def _open_control(gateway: Served, here: _Surroundings, path: str, undo: A
     return control
 
 
-def _open_page(gateway: Served, here: _Surroundings, config: Configuration, undo: AsyncExitStack) -> Beside:
+def _open_page(gateway: GatewayControl, here: _Surroundings, config: Configuration, undo: AsyncExitStack) -> Companion:
     from dualstack.gateway.status.aggregate import total, with_lost
     from dualstack.gateway.status.page.server import Page, inheritance_name
 
@@ -171,7 +171,7 @@ def _open_page(gateway: Served, here: _Surroundings, config: Configuration, undo
 class _Signals:
     """What signals ask of a gateway."""
 
-    def __init__(self, gateway: Served, here: _Surroundings) -> None:
+    def __init__(self, gateway: GatewayControl, here: _Surroundings) -> None:
         self._gateway = gateway
         self._notifier = here.notifier
         self._log = here.log
@@ -184,7 +184,7 @@ class _Signals:
         self._next: Load | None = None
         self.interfaces = InterfaceWatch(gateway.open_sockets, self._renew, here.log)
         self._upgrading: asyncio.Task[None] | None = None
-        self.beside: list[Beside] = []
+        self.companions: list[Companion] = []
         self.is_ready = False
         self.is_replaced = False
         self.handlers = {
@@ -256,10 +256,10 @@ class _Signals:
     async def _replace(self) -> None:
         """Start the new program, and leave once it serves."""
         self._log.info("upgrading", command=" ".join(our_command_again()[1]))
-        beside = [each.inheritance for each in self.beside]
+        companions = [each.inheritance for each in self.companions]
         try:
-            heritage = replace(self._gateway.heritage(), beside=beside)
-            successor = await self._start_successor(heritage, self._notifier.environment())
+            handover = replace(self._gateway.handover(), companions=companions)
+            successor = await self._start_successor(handover, self._notifier.environment())
         except (DualstackError, OSError) as error:
             self._log.error("upgrade refused", why=str(error), running="the program before")
             # What came back meanwhile could not be bound to.
@@ -269,8 +269,8 @@ class _Signals:
         self.is_replaced = True
         try:
             await successor.take_over()
-            await self._gateway.hand_over()
-            await asyncio.gather(*(each.leave() for each in self.beside))
+            await self._gateway.step_down()
+            await asyncio.gather(*(each.leave() for each in self.companions))
         finally:
             self._log.info("upgraded", pid=successor.pid)
             self._leave.set()

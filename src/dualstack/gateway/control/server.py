@@ -8,7 +8,6 @@
 It changes ports and nothing else.
 """
 
-import errno
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,7 +22,7 @@ from dualstack.errors import ConfigError, ControlError, ListenError
 from dualstack.gateway.config.toml import checked_unix_path
 from dualstack.gateway.counters.log import Log
 from dualstack.gateway.listeners.http_listener import Application, Bounds, HttpListener
-from dualstack.gateway.processes.interface import Served
+from dualstack.gateway.processes.interface import GatewayControl
 from dualstack.kernel.unix_sockets import connect_control_socket, open_control_socket
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Control:
 
     def __init__(
         self,
-        gateway: Served,
+        gateway: GatewayControl,
         path: str,
         sock: socket.socket | None = None,
         *,
@@ -79,11 +78,11 @@ class Control:
 
     @property
     def inheritance(self) -> tuple[str, Sequence[socket.socket]]:
-        """As `Beside.inheritance`."""
+        """As `Companion.inheritance`."""
         return inheritance_name(str(self._path)), (self._sock,)
 
     async def leave(self) -> None:
-        """As `Beside.leave`."""
+        """As `Companion.leave`."""
         self.is_left = True
         await self.close()
 
@@ -122,28 +121,17 @@ class Control:
         ports = await self._gateway.list_ports()
         return JSONResponse({"port": next(p for p in ports if _is_named(p, name)), "cut": cut})
 
-    def _refuse_to_lose(self, name: str, *, release: bool) -> None:
-        """A port that could not be opened again is not closed for a restart."""
-        why = self._gateway.why_no_restart(name, release=release)
-        if why:
-            remedy = "leave --release out, which keeps it, or restart the gateway" if release else "restart the gateway"
-            raise ControlError(f"port {name} was not restarted: {why}; {remedy}", errno=errno.EACCES)
-
     async def _do(self, name: str, verb: str, request: "Request") -> int:
-        drain = request.query_params.get("drain")
-        cut = 0
-        if verb not in {"stop", "start", "restart"}:
-            raise ValueError(f"no verb {verb!r}; there are stop, start, restart")
-        release = request.query_params.get("release") == "1"
-        if verb == "restart":
-            self._refuse_to_lose(name, release=release)
-        if verb in {"stop", "restart"}:
-            cut = await self._gateway.stop_port(
-                name, drain_s=None if drain is None else _drain_s(drain), release=release
-            )
-        if verb in {"start", "restart"}:
+        """Have it done; how many connections were cut."""
+        if verb == "start":
             await self._gateway.start_port(name)
-        return cut
+            return 0
+        acts = {"stop": self._gateway.stop_port, "restart": self._gateway.restart_port}
+        if verb not in acts:
+            raise ValueError(f"no verb {verb!r}; there are stop, start, restart")
+        drain = request.query_params.get("drain")
+        release = request.query_params.get("release") == "1"
+        return await acts[verb](name, drain_s=None if drain is None else _drain_s(drain), release=release)
 
 
 def _is_named(port: dict[str, object], name: str) -> bool:

@@ -18,10 +18,10 @@ from dualstack.kernel.inheritance import describe_inherited
 from dualstack.kernel.socket_options import share_port
 from dualstack.kernel.sockets import open_sockets
 
-__all__ = ["Supply", "held_ports"]
+__all__ = ["ListenerSource", "held_ports"]
 
 
-class Supply:
+class ListenerSource:
     """The sockets that are there before the gateway is; those handed over stay so until it ends.
 
     Args:

@@ -1,15 +1,11 @@
-"""Documents and sockets between two of our own processes, over a Unix stream socket.
+"""Messages and sockets between two of our own processes, over a Unix stream socket.
 
-A frame is its length, how many descriptors came with it, and a JSON document; a document with many descriptors has
-empty frames before it that bring them. What is no JSON (a configuration) is pickled within: both ends are one program,
-and nobody else can open the socket.
+A frame is its length, how many descriptors came with it, and the message, which is never empty; a message with many
+descriptors has empty frames before it that bring them. What a message says is `messages`' and `upgrade`'s.
 """
 
 import asyncio
-import base64
-import json
 import os
-import pickle
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -18,34 +14,21 @@ from socket import SHUT_RDWR, SHUT_WR, socket
 from dualstack.kernel.descriptor_passing import DESCRIPTORS_MAX, receive_with, send_with
 from dualstack.kernel.inheritance import adopt_any
 
-__all__ = ["Channel", "Document", "Frames", "frames", "packed", "unpacked"]
-
-Document = dict[str, object]
+__all__ = ["Channel", "Frames", "frames"]
 
 _HEAD = struct.Struct("!IH")
 
 
-def packed(value: object) -> str:
-    """A value of this program as text for a document."""
-    return base64.b85encode(pickle.dumps(value)).decode()
-
-
-def unpacked(text: object) -> object:
-    """The value again."""
-    return pickle.loads(base64.b85decode(str(text)))  # noqa: S301 - from a process of ours, over a socket of ours
-
-
-def frames(document: Document, descriptors: Sequence[int] = ()) -> Iterator[tuple[bytes, Sequence[int]]]:
+def frames(message: bytes, descriptors: Sequence[int] = ()) -> Iterator[tuple[bytes, Sequence[int]]]:
     """What is to be sent: bytes, and the descriptors that go with the first of them."""
     while len(descriptors) > DESCRIPTORS_MAX:
         yield _HEAD.pack(0, DESCRIPTORS_MAX), descriptors[:DESCRIPTORS_MAX]
         descriptors = descriptors[DESCRIPTORS_MAX:]
-    content = json.dumps(document, default=str).encode()
-    yield _HEAD.pack(len(content), len(descriptors)) + content, descriptors
+    yield _HEAD.pack(len(message), len(descriptors)) + message, descriptors
 
 
 class Frames:
-    """Bytes and descriptors as they come, documents and sockets as they are whole."""
+    """Bytes and descriptors as they come, messages and sockets as they are whole."""
 
     def __init__(self) -> None:
         self._bytes = b""
@@ -57,22 +40,22 @@ class Frames:
         self._bytes += content
         self._descriptors += descriptors
 
-    def whole(self) -> Iterator[tuple[Document, list[int]]]:
-        """Those documents that are complete, each with its descriptors."""
+    def whole(self) -> Iterator[tuple[bytes, list[int]]]:
+        """Those messages that are complete, each with its descriptors."""
         while len(self._bytes) >= _HEAD.size:
             size, count = _HEAD.unpack_from(self._bytes)
             end = _HEAD.size + size
             if len(self._bytes) < end:
                 return
-            content, self._bytes = self._bytes[_HEAD.size : end], self._bytes[end:]
+            message, self._bytes = self._bytes[_HEAD.size : end], self._bytes[end:]
             self._brought += count
-            if content:
+            if message:
                 mine, self._descriptors = self._descriptors[: self._brought], self._descriptors[self._brought :]
                 self._brought = 0
-                yield json.loads(content), mine
+                yield message, mine
 
     def close(self) -> None:
-        """Let go of descriptors whose document never came."""
+        """Let go of descriptors whose message never came."""
         for descriptor in self._descriptors:
             os.close(descriptor)
         self._descriptors = []
@@ -91,14 +74,14 @@ class Channel:
         self._frames = Frames()
         self._sending = asyncio.Lock()
 
-    async def send(self, document: Document, sockets: Sequence[socket] = ()) -> None:
-        """Send a document, and sockets, which stay the caller's too; documents arrive in the order of the calls.
+    async def send(self, message: bytes, sockets: Sequence[socket] = ()) -> None:
+        """Send a message, and sockets, which stay the caller's too; messages arrive in the order of the calls.
 
         Raises:
             OSError: the other end is gone.
         """
         async with self._sending:
-            for content, descriptors in frames(document, [sock.fileno() for sock in sockets]):
+            for content, descriptors in frames(message, [sock.fileno() for sock in sockets]):
                 rest, with_them = content, descriptors
                 while rest:
                     try:
@@ -108,8 +91,8 @@ class Channel:
                         continue
                     rest, with_them = rest[sent:], ()
 
-    async def receive(self) -> list[tuple[Document, list[socket]]]:
-        """The next documents with their sockets; none at the end."""
+    async def receive(self) -> list[tuple[bytes, list[socket]]]:
+        """The next messages with their sockets; none at the end."""
         while True:
             try:
                 content, descriptors = receive_with(self._sock)
@@ -121,7 +104,7 @@ class Channel:
             if not content:
                 return []
             self._frames.receive(content, descriptors)
-            whole = [(document, [adopt_any(each) for each in mine]) for document, mine in self._frames.whole()]
+            whole = [(message, [adopt_any(each) for each in mine]) for message, mine in self._frames.whole()]
             if whole:
                 return whole
 

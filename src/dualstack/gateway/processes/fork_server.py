@@ -14,7 +14,18 @@ from contextlib import suppress
 from socket import socket
 
 from dualstack.errors import DualstackError
-from dualstack.gateway.processes.channel import Document, Frames, frames
+from dualstack.gateway.processes.channel import Frames, frames
+from dualstack.gateway.processes.messages import (
+    Became,
+    Become,
+    Born,
+    Ended,
+    ForkReply,
+    NotBecome,
+    NotBorn,
+    encode,
+    read_fork_order,
+)
 from dualstack.gateway.processes.preload import become, import_what_is_needed_later
 from dualstack.gateway.processes.worker import run_worker
 from dualstack.kernel.descriptor_passing import receive_with, send_with
@@ -34,20 +45,21 @@ def main(descriptor: int) -> None:
     sock = adopt_any(descriptor)
     sock.setblocking(True)
 
-    def tell(document: Document) -> None:
-        for content, _ in frames(document):
+    def tell(reply: ForkReply) -> None:
+        for content, _ in frames(encode(reply)):
             # The gateway may be gone; that is seen where orders are read.
             with suppress(OSError):
                 send_with(sock, content, ())
 
     def reap(*_: object) -> None:
         for pid, status in _ended():
-            tell({"ended": pid, "status": os.waitstatus_to_exitcode(status)})
+            tell(Ended(pid, os.waitstatus_to_exitcode(status)))
 
     signal.signal(signal.SIGCHLD, reap)
-    for document, descriptors in _orders(sock):
-        if "user" in document:
-            tell(_become(document))
+    for message, descriptors in _messages(sock):
+        order = read_fork_order(message)
+        if isinstance(order, Become):
+            tell(_become(order))
             continue
         (its,) = descriptors
         # What is here now stays as it is, so that no worker copies it.
@@ -56,7 +68,7 @@ def main(descriptor: int) -> None:
             pid = os.fork()
         except OSError as error:
             os.close(its)
-            tell({"born": 0, "why": error.strerror})
+            tell(NotBorn(error.strerror or str(error)))
             continue
         if pid == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -64,10 +76,10 @@ def main(descriptor: int) -> None:
             run_worker(adopt_any(its))
             return
         os.close(its)
-        tell({"born": pid})
+        tell(Born(pid))
 
 
-def _orders(sock: socket) -> Iterator[tuple[Document, list[int]]]:
+def _messages(sock: socket) -> Iterator[tuple[bytes, list[int]]]:
     received = Frames()
     while True:
         try:
@@ -91,12 +103,12 @@ def _ended() -> Iterator[tuple[int, int]]:
         yield pid, status
 
 
-def _become(document: Document) -> Document:
+def _become(order: Become) -> ForkReply:
     try:
-        become(str(document["user"]), str(document["where"]))
+        become(order.user, order.where)
     except (DualstackError, OSError) as error:
-        return {"became": False, "why": str(error)}
-    return {"became": True}
+        return NotBecome(str(error))
+    return Became()
 
 
 if __name__ == "__main__":

@@ -16,20 +16,18 @@ from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint
 from dualstack.core.planning.configuration import Configuration, ForwardTarget, Port, Service
 from dualstack.core.planning.socket_spec import SocketSpec
-from dualstack.core.suggestion import those_known
-from dualstack.errors import ConfigError, ListenError
+from dualstack.errors import ListenError
 from dualstack.gateway.admission.rules import rules_of
 from dualstack.gateway.admission.total_limit import ConnectionLimit
-from dualstack.gateway.config.host_plan import gather_facts, mention_what_needs_a_restart, report, working_plan
 from dualstack.gateway.counters.log import Log
 from dualstack.gateway.counters.repeat_filter import RepeatFilter
 from dualstack.gateway.listeners.listening import ListeningSocket, PortState
-from dualstack.gateway.listeners.named_port import NamedPort, describe_socket, stopped_addresses, with_real_port
+from dualstack.gateway.listeners.named_port import NamedPort, stopped_addresses, with_real_port
 from dualstack.gateway.listeners.planes import Planes
 from dualstack.gateway.listeners.regain import socket_list, why_lost
 from dualstack.gateway.listeners.replacing import let_share, open_in_place, opened_anew
-from dualstack.gateway.listeners.sources import Supply
-from dualstack.gateway.processes.upgrade import Heritage
+from dualstack.gateway.listeners.sources import ListenerSource
+from dualstack.gateway.processes.port_set import Change, PortSet
 from dualstack.gateway.relay.datagram.datagram_plane import DatagramPlane
 from dualstack.gateway.relay.stream.data_plane import DataPlane
 from dualstack.gateway.services.datagram_gate import DatagramGate
@@ -48,56 +46,43 @@ if TYPE_CHECKING:
 __all__ = ["Gateway"]
 
 
-class Gateway:
-    """One configuration, running.
+class Gateway(PortSet[NamedPort, ListeningSocket]):
+    """One configuration, running in this process.
 
     Args:
         config: what to serve.
         plane: what accepts and relays.
         log: where events go.
-        supply: where its sockets come from; they are opened here where it has none.
+        source: where its sockets come from; they are opened here where it has none.
     """
 
-    def __init__(self, config: Configuration, plane: DataPlane, log: Log, supply: Supply | None = None) -> None:
-        self.config = config
-        self.ports: dict[str, NamedPort] = {}
+    def __init__(self, config: Configuration, plane: DataPlane, log: Log, source: ListenerSource | None = None) -> None:
+        super().__init__(config, log, source, NamedPort)
         self.services: dict[str, RunningService] = {}
         self.total = ConnectionLimit(config.max_connections)
         self._plane = plane
         self.reserve = plane.reserve
         self.reserve.on_change = self._say_shortage
-        self._supply = supply or Supply()
         self.datagrams = DatagramPlane(asyncio.get_running_loop())
         self._said = RepeatFilter()
         self._planes = Planes(plane, self.datagrams)
         self._children = Children(asyncio.get_running_loop())
-        self._log = log
         self._leaving: set[RunningService] = set()
-        self._names: Mapping[str, tuple[Address, ...]] = {}
         self._proxies: frozenset[tuple[Address, int]] = frozenset()
         self._history = SharedHistory()
         self._is_handed_over = False
         self._started = time()
-        self.page: tuple[str, ...] = ()
 
-    async def open(self) -> None:
-        """Open every socket of the plan and accept.
-
-        Raises:
-            ConfigError: the configuration cannot run on this host.
-            ListenError: a socket cannot be opened; none is left open.
-        """
-        facts = await gather_facts(self.config, tell=self._tell)
-        planned = self._supply.settle(working_plan(self.config, facts), self.config.where, at_start=True)
+    async def _carry_out(self, change: Change[ListeningSocket]) -> None:
+        for listening in change.kept:
+            let_share(listening, change.specs)
+        opened = self._replace(change.fresh, change.gone, held={listening.spec.port for listening in change.kept})
         with ExitStack() as undo:
-            opened = [sockets[0] for sockets in self._supply.open(planned.sockets)]
             for sock in opened:
                 undo.callback(sock.close)
-            fresh = dict(zip(planned.sockets, opened, strict=True))
-            self.take(self.config, planned.sockets, facts.names, fresh, stopped=self._supply.stopped)
+            fresh = dict(zip(change.fresh, opened, strict=True))
+            self.take(change.config, change.specs, change.names, fresh, stopped=change.stopped)
             undo.pop_all()
-        self._supply.let_go()
-        report(self._log, self.config, planned, facts)
 
     def take(
         self,
@@ -120,25 +105,29 @@ class Gateway:
         Returns:
             Those that are no part of it, which listen no more.
         """
-        for name in stopped:
-            self.ports.setdefault(name.casefold(), NamedPort(name, "", PortState.STOPPED))
         stay = {spec.identity for spec in specs} - opened_anew(opened)
-        gone = [listening for listening in self._listenings() if listening.planned.identity not in stay]
+        gone = [listening for listening in self._listeners() if listening.planned.identity not in stay]
         self._names = names
-        self._enter(config, specs, opened)
+        self._enter(config, specs, opened, stopped)
         for listening in gone:
             listening.close(self._planes)
         return gone
 
     def _enter(
-        self, config: Configuration, specs: Sequence[SocketSpec], opened: Mapping[SocketSpec, socket.socket]
+        self,
+        config: Configuration,
+        specs: Sequence[SocketSpec],
+        opened: Mapping[SocketSpec, socket.socket],
+        stopped: Iterable[str],
     ) -> None:
         """Make `config` what runs; `opened` has a socket for each spec that is not there yet."""
         anew = opened_anew(opened)
-        listenings = {each.planned.identity: each for each in self._listenings() if each.planned.identity not in anew}
+        listenings = {each.planned.identity: each for each in self._listeners() if each.planned.identity not in anew}
         self.config = config
         self.total.limit = config.max_connections
-        self.ports = self._named_ports(config)
+        self.ports = self._ports_of(config, stopped)
+        for port in self.ports.values():
+            port.listenings = []
         services = self._running_services(config)
         before = {*self._leaving, *self.services.values()} - {*services.values()}
         for service in before:
@@ -167,18 +156,6 @@ class Gateway:
         if port.state is PortState.LISTENING:
             self._planes.unlisten(listening.sock)
             self._planes.listen(listening.sock, listening.gate)
-
-    def _named_ports(self, config: Configuration) -> dict[str, NamedPort]:
-        """A port for each `[ports]` table and each service with `listen`; a stopped one stays stopped."""
-        named = [(port.name, str(port.bind)) for port in config.ports]
-        named += [(s.name, ", ".join(map(str, s.listen))) for s in config.services if s.listen]
-        ports = {}
-        for name, bind in named:
-            port = self.ports.get(name.casefold()) or NamedPort(name, bind)
-            port.name, port.bind = name, bind
-            port.listenings = []
-            ports[port.key] = port
-        return ports
 
     def _running_services(self, config: Configuration) -> dict[str, RunningService]:
         running = {}
@@ -217,40 +194,18 @@ class Gateway:
         """Work out anew what depends on which ports are up."""
         self._proxies = frozenset(
             (listening.spec.address, listening.spec.port)
-            for listening in self._listenings()
+            for listening in self._listeners()
             if isinstance(_gate(listening.gate).service.upstream.service.target, ForwardTarget)
         )
         for service in self.services.values():
             service.obey(self._upstream(service.upstream.service, self.config))
-        for listening in self._listenings():
+        for listening in self._listeners():
             _gate(listening.gate).closed_to = frozenset(stopped_addresses(self.ports.values(), listening.spec))
 
-    def _listenings(self) -> Iterator[ListeningSocket]:
+    def _listeners(self) -> Iterator[ListeningSocket]:
         return (listening for port in self.ports.values() for listening in port.listenings)
 
-    def port_named(self, name: str) -> NamedPort:
-        """The port of this name.
-
-        Raises:
-            ConfigError: there is none; the error names those there are.
-        """
-        try:
-            return self.ports[name.casefold()]
-        except KeyError:
-            known = those_known(name, [port.name for port in self.ports.values()])
-            raise ConfigError("", "", f"no port {name!r}; there are: {known}") from None
-
-    async def stop_port(self, name: str, *, drain_s: float | None = None, release: bool = False) -> int:
-        """Stop listening on one port; with `drain_s`, end its connections within so long.
-
-        Returns:
-            How many connections were cut.
-
-        Raises:
-            ConfigError: no such port.
-        """
-        port = self.port_named(name)
-        release = release and not port.is_inherited
+    async def _stop(self, port: NamedPort, *, drain_s: float | None, release: bool) -> int:
         if port.state is PortState.LISTENING or release:
             closed = port.lost_by_a_stop(release=release)
             port.stop(self._planes, release=release, at_once=drain_s is None)
@@ -265,28 +220,11 @@ class Gateway:
         port.let_go(self._planes)
         return cut
 
-    def why_no_restart(self, name: str, *, release: bool) -> str:
-        """Why a restart would lose the port; empty where it would not.
-
-        Raises:
-            ConfigError: no such port.
-        """
-        return why_lost(self.port_named(name).lost_by_a_stop(release=release))
-
-    async def start_port(self, name: str) -> None:
-        """Listen on the port again.
-
-        Raises:
-            ConfigError: no such port.
-            ListenError: it cannot listen.
-        """
-        port = self.port_named(name)
-        if port.state is PortState.LISTENING:
-            return
+    async def _start(self, port: NamedPort) -> None:
         try:
             port.start(self._planes, self._held())
         except ListenError as error:
-            self._log.error("port failed", port=port.name, why=str(error))
+            self._fail(port, error)
             raise
         finally:
             self._reroute()
@@ -294,7 +232,7 @@ class Gateway:
 
     def _held(self) -> set[int]:
         """The port numbers that sockets of ours have."""
-        return {listening.spec.port for listening in self._listenings() if listening.sock.fileno() >= 0}
+        return {listening.spec.port for listening in self._listeners() if listening.sock.fileno() >= 0}
 
     async def _drain(self, timeout_s: float, is_meant: Callable[[object], bool]) -> int:
         """Wait for all that came in by the gates that are meant, cut the rest; how many these were."""
@@ -311,28 +249,6 @@ class Gateway:
         )
         return sum(given_up) + sum(cut)
 
-    async def reload(self, config: Configuration) -> None:
-        """Run `config` instead, without touching what it does not change.
-
-        Raises:
-            ConfigError, ListenError: it cannot run; what ran before runs on.
-        """
-        config = replace(config)  # rules are compiled anew: an interface that was made anew has another number
-        facts = await gather_facts(config, tell=self._tell)
-        planned = self._supply.settle(working_plan(config, facts), config.where, at_start=False)
-        mention_what_needs_a_restart(self._log, self.config, config)
-        old = {each.planned.identity: each for each in self._listenings() if not each.is_bound_to_one_before}
-        wanted = {spec.identity for spec in planned.sockets} & {*old}
-        fresh = [spec for spec in planned.sockets if spec.identity not in old]
-        gone = [listening for listening in self._listenings() if listening.planned.identity not in wanted]
-        kept = [old[spec.identity] for spec in planned.sockets if spec.identity in old]
-        for listening in kept:
-            let_share(listening, planned.sockets)
-        opened = self._replace(fresh, gone, held={listening.spec.port for listening in kept})
-        self.take(config, planned.sockets, facts.names, dict(zip(fresh, opened, strict=True)))
-        report(self._log, config, planned, facts)
-        self._log.info("reloaded", opened=len(fresh), closed=len(gone), kept=len(kept))
-
     def _replace(
         self, fresh: Sequence[SocketSpec], gone: Sequence[ListeningSocket], held: set[int]
     ) -> list[socket.socket]:
@@ -340,20 +256,15 @@ class Gateway:
         in_the_way = [listening for listening in gone if (listening.spec.proto, listening.spec.port) in numbers]
 
         def opening() -> list[socket.socket]:
-            return [sockets[0] for sockets in self._supply.open(fresh, held=held)]
+            return [sockets[0] for sockets in self._source.open(fresh, held=held)]
 
         return open_in_place(opening, in_the_way, self._planes, self._bring_back)
 
     def _bring_back(self, listening: ListeningSocket) -> None:
-        port = _gate(listening.gate).port
         try:
             listening.step_back(self._planes, self._held())
         except ListenError as error:
-            port.state, port.error = PortState.FAILED, str(error)
-            self._log.error("port failed", port=port.name, why=str(error))
-
-    def _tell(self, why: str) -> None:
-        self._log.info("waiting", why=why)
+            self._fail(_gate(listening.gate).port, error)
 
     def _say_shortage(self, is_on: bool) -> None:  # noqa: FBT001 - there is one thing to say
         if is_on:
@@ -365,30 +276,14 @@ class Gateway:
         """Return once the data plane has seen an event made for it."""
         await self._plane.beat()
 
-    def describe_ports(self) -> list[dict[str, object]]:
+    async def list_ports(self) -> list[dict[str, object]]:
         """All ports, as `dualstack ports list --json` has them."""
         return [port.describe() for port in self.ports.values()]
 
-    async def list_ports(self) -> list[dict[str, object]]:
-        """The same, for who does not know whether the gateway is one process."""
-        return self.describe_ports()
+    def _sockets_of(self, listener: ListeningSocket) -> Sequence[socket.socket]:
+        return (listener.sock,) if listener.sock.fileno() >= 0 else ()
 
-    def open_sockets(self) -> list[tuple[SocketSpec, socket.socket]]:
-        """All listening sockets that are open, each with its spec."""
-        return [(each.spec, each.sock) for each in self._listenings() if each.sock.fileno() >= 0]
-
-    def describe_sockets(self) -> list[dict[str, object]]:
-        """All listening sockets, as the ready line has them."""
-        return [describe_socket(listening.spec) for listening in self._listenings()]
-
-    def heritage(self) -> Heritage:
-        """What a gateway that takes our place gets."""
-        open_now = [each for each in self._listenings() if each.sock.fileno() >= 0 and not each.spec.inherited]
-        kept = [(each.planned, (each.sock,)) for each in open_now]
-        stopped = [port.name for port in self.ports.values() if port.state is not PortState.LISTENING]
-        return Heritage(kept, self._supply.handed, stopped)
-
-    async def hand_over(self) -> None:
+    async def step_down(self) -> None:
         """Leave the listening sockets, as they are, to another process that has them too."""
         for port in self.ports.values():
             port.hand_over(self._planes)
@@ -444,9 +339,9 @@ class Gateway:
         for service in (*self.services.values(), *self._leaving):
             await service.finish_dialling(0, lambda _gate: True)
             service.say_the_rest()
-        for listening in self._listenings():
+        for listening in self._listeners():
             listening.close(self._planes)
-        self._supply.close()
+        self._source.close()
         self._plane.close()
         self.datagrams.close()
         await self._children.drain(0)

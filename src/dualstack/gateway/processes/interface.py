@@ -6,13 +6,13 @@ from typing import Protocol
 
 from dualstack.core.planning.configuration import Configuration
 from dualstack.core.planning.socket_spec import SocketSpec
-from dualstack.gateway.processes.upgrade import Heritage
+from dualstack.gateway.processes.upgrade import Handover
 
-__all__ = ["Beside", "Served"]
+__all__ = ["Companion", "GatewayControl"]
 
 
-class Served(Protocol):
-    """`Gateway` or `Supervisor`; each method is as `Gateway` says."""
+class GatewayControl(Protocol):
+    """`Gateway` or `Supervisor`; each method is as `PortSet` or `Gateway` says."""
 
     config: Configuration
     page: tuple[str, ...]
@@ -29,8 +29,8 @@ class Served(Protocol):
         """Stop a port."""
         ...
 
-    def why_no_restart(self, name: str, *, release: bool) -> str:
-        """Why a restart of a port would lose it."""
+    async def restart_port(self, name: str, *, drain_s: float | None = None, release: bool = False) -> int:
+        """Stop a port and start it."""
         ...
 
     async def start_port(self, name: str) -> None:
@@ -57,11 +57,11 @@ class Served(Protocol):
         """Return once the data plane has shown that it lives."""
         ...
 
-    def heritage(self) -> Heritage:
+    def handover(self) -> Handover:
         """What a gateway that takes its place gets."""
         ...
 
-    async def hand_over(self) -> None:
+    async def step_down(self) -> None:
         """Leave the listening sockets to that one."""
         ...
 
@@ -74,7 +74,7 @@ class Served(Protocol):
         ...
 
 
-class Beside(Protocol):
+class Companion(Protocol):
     """What has a listening socket of its own beside the gateway, for people rather than clients."""
 
     @property

@@ -3,21 +3,19 @@
 A worker that dies leaves its sockets open here, with the clients that wait in them; the next one gets the same.
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from socket import socket
 
-from dualstack.core.planning.configuration import Configuration
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.gateway.listeners.listening import PortState
 from dualstack.gateway.listeners.named_port import describe_socket
 from dualstack.kernel.bound_device import Hearing, hearing
 
-__all__ = ["Held", "HeldPort", "held_ports_of"]
+__all__ = ["SharedListener", "SharedPort"]
 
 
 @dataclass(eq=False, slots=True)
-class Held:
+class SharedListener:
     """The sockets of one spec; `planned` is it, `spec` has the real number. Without sockets it is to be opened."""
 
     planned: SocketSpec
@@ -47,24 +45,24 @@ class Held:
 
 
 @dataclass(eq=False, slots=True)
-class HeldPort:
+class SharedPort:
     """A named port, as all workers have it."""
 
     name: str
     bind: str
     state: PortState = PortState.LISTENING
     error: str | None = None
-    held: list[Held] = field(default_factory=list)
+    listeners: list[SharedListener] = field(default_factory=list)
 
     @property
     def is_inherited(self) -> bool:
         """Whether a service manager holds a socket of it."""
-        return any(each.spec.inherited for each in self.held)
+        return any(each.spec.inherited for each in self.listeners)
 
     def lost_by_a_stop(self, *, release: bool) -> list[SocketSpec]:
         """As `NamedPort.lost_by_a_stop`."""
         release = release and not self.is_inherited
-        own = [each.spec for each in self.held if each.sockets and not each.spec.inherited]
+        own = [each.spec for each in self.listeners if each.sockets and not each.spec.inherited]
         return [spec for spec in own if release or spec.proto == "udp"]
 
     def describe(self, connections: int) -> dict[str, object]:
@@ -73,28 +71,8 @@ class HeldPort:
             "name": self.name,
             "bind": self.bind,
             "state": self.state.value,
-            "services": list(dict.fromkeys(each.spec.service for each in self.held)),
-            "sockets": [describe_socket(each.spec) for each in self.held],
+            "services": list(dict.fromkeys(each.spec.service for each in self.listeners)),
+            "sockets": [describe_socket(each.spec) for each in self.listeners],
             "connections": connections,
             **({"error": self.error} if self.error else {}),
         }
-
-
-def held_ports_of(
-    config: Configuration, held: Iterable[Held], before: dict[str, HeldPort], stopped: Iterable[str] = ()
-) -> dict[str, HeldPort]:
-    """The ports of `config` with their sockets; one that was stopped stays so."""
-    ports = {}
-    were_stopped = {name.casefold() for name in stopped}
-    for name, bind in _named(config):
-        old = before.get(name.casefold())
-        state = PortState.STOPPED if name.casefold() in were_stopped else PortState.LISTENING
-        ports[name.casefold()] = HeldPort(name, bind, old.state if old else state, old.error if old else None)
-    for each in held:
-        ports[each.spec.port_name.casefold()].held.append(each)
-    return ports
-
-
-def _named(config: Configuration) -> Iterator[tuple[str, str]]:
-    yield from ((port.name, str(port.bind)) for port in config.ports)
-    yield from ((service.name, ", ".join(map(str, service.listen))) for service in config.services if service.listen)

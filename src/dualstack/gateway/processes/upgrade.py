@@ -3,27 +3,33 @@
 The running gateway starts the same command anew and hands it every listening socket; that one reads its configuration,
 serves, and says so; then the first listens no more, lets its connections end, and ends. Both have the same sockets
 open meanwhile, so nobody is refused. A successor that ends or is silent before it serves changes nothing.
+
+The two may be of different versions: what they say to each other is JSON, of which either reads what it knows, and
+stays as it is.
 """
 
 import asyncio
+import base64
+import json
 import os
+import pickle
 import subprocess
 from collections.abc import Iterable, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from socket import socket
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import ControlError
-from dualstack.gateway.listeners.sources import Supply
-from dualstack.gateway.processes.channel import Channel, Document, Frames, frames, packed, unpacked
+from dualstack.gateway.listeners.sources import ListenerSource
+from dualstack.gateway.processes.channel import Channel, Frames, frames
 from dualstack.kernel.descriptor_passing import receive_with, send_with
 from dualstack.kernel.inheritance import adopt_any
 from dualstack.kernel.ourselves import our_command_again
 from dualstack.kernel.unix_sockets import socket_pair
 
-__all__ = ["Heritage", "Predecessor", "Successor"]
+__all__ = ["Handover", "Predecessor", "Successor"]
 
 _VARIABLE = "DUALSTACK_UPGRADE"
 # A machine may be busy, names slow to be looked up; nobody waits but who asked for it.
@@ -34,37 +40,40 @@ _Inventory: TypeAlias = tuple[list[tuple[SocketSpec, int]], list[str], list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Heritage:
+class Handover:
     """What one gateway leaves to the next.
 
     Args:
         kept: the sockets that it opened, for each spec as it was planned.
         handed: those of a service manager, with their names.
         stopped: names of the ports that are stopped.
-        beside: those of what stands beside the gateway, such as the control socket, by a name that tells which.
+        companions: those of what stands beside the gateway, such as the control socket, by a name that tells which.
     """
 
     kept: Sequence[tuple[SocketSpec, Sequence[socket]]] = ()
     handed: Sequence[tuple[str, socket]] = ()
     stopped: Sequence[str] = ()
-    beside: Sequence[tuple[str, Sequence[socket]]] = ()
+    companions: Sequence[tuple[str, Sequence[socket]]] = ()
 
-    def packed(self) -> tuple[Document, list[socket]]:
-        """As it goes through a channel."""
+    def packed(self) -> tuple[bytes, list[socket]]:
+        """As it goes through a channel, to another version perhaps."""
         inventory: _Inventory = (
             [(spec, len(group)) for spec, group in self.kept],
             [name for name, _ in self.handed],
             list(self.stopped),
-            [(name, len(group)) for name, group in self.beside],
+            [(name, len(group)) for name, group in self.companions],
         )
         groups = [*(group for _, group in self.kept), [sock for _, sock in self.handed]]
-        groups += [group for _, group in self.beside]
-        return {"heritage": packed(inventory)}, [sock for group in groups for sock in group]
+        groups += [group for _, group in self.companions]
+        content = base64.b85encode(pickle.dumps(inventory)).decode()
+        return _message(heritage=content), [sock for group in groups for sock in group]
 
     @classmethod
-    def unpacked(cls, document: Document, sockets: Sequence[socket]) -> "Heritage":
+    def unpacked(cls, message: bytes, sockets: Sequence[socket]) -> "Handover":
         """What came through."""
-        groups, names, stopped, others = cast("_Inventory", unpacked(document["heritage"]))
+        content = base64.b85decode(json.loads(message)["heritage"])
+        inventory: _Inventory = pickle.loads(content)  # noqa: S301 - from a program of ours, over a socket of ours
+        groups, names, stopped, others = inventory
         given = iter(sockets)
         kept = [(spec, [next(given) for _ in range(count)]) for spec, count in groups]
         handed = [(name, next(given)) for name in names]
@@ -72,26 +81,26 @@ class Heritage:
 
     def of(self, name: str) -> Sequence[socket]:
         """The sockets of what stands beside the gateway under this name; none where it had none."""
-        return next((group for each, group in self.beside if each == name), ())
+        return next((group for each, group in self.companions if each == name), ())
 
     def close_unused(self, taken: Iterable[str]) -> None:
         """Close the sockets of what no longer stands beside the gateway: nobody would answer there."""
         used = {*taken}
-        for name, group in self.beside:
+        for name, group in self.companions:
             if name not in used:
                 for sock in group:
                     sock.close()
 
-    def supply(self) -> Supply:
+    def source(self) -> ListenerSource:
         """Where the next gateway's sockets come from."""
-        return Supply(self.handed, {spec.identity: group for spec, group in self.kept}, self.stopped)
+        return ListenerSource(self.handed, {spec.identity: group for spec, group in self.kept}, self.stopped)
 
 
 @dataclass(slots=True)
 class Predecessor:
     """The gateway before this one, which waits to hear that this one serves."""
 
-    heritage: Heritage
+    handover: Handover
     _sock: socket | None = field(default=None)
 
     @classmethod
@@ -114,8 +123,8 @@ class Predecessor:
                 sock.close()
                 raise ControlError("the gateway to be replaced is gone")
             received.receive(content, descriptors)
-            for document, mine in received.whole():
-                return cls(Heritage.unpacked(document, [adopt_any(each) for each in mine]), sock)
+            for message, mine in received.whole():
+                return cls(Handover.unpacked(message, [adopt_any(each) for each in mine]), sock)
 
     def relieve(self) -> None:
         """Say that we serve, and wait until the other has told whoever must know."""
@@ -124,7 +133,7 @@ class Predecessor:
         with self._sock, suppress(OSError):
             # One that hangs keeps nobody from serving.
             self._sock.settimeout(_RELIEVED_S)
-            for content, _ in frames({"ready": os.getpid()}):
+            for content, _ in frames(_message(ready=os.getpid())):
                 send_with(self._sock, content, ())
             receive_with(self._sock)
         self._sock = None
@@ -145,7 +154,7 @@ class Successor:
     @classmethod
     async def start(
         cls,
-        heritage: Heritage,
+        handover: Handover,
         environment: dict[str, str],
         *,
         command: tuple[str, list[str]] | None = None,
@@ -154,7 +163,7 @@ class Successor:
         """Start it, and wait until it serves.
 
         Args:
-            heritage: what it gets.
+            handover: what it gets.
             environment: variables that it gets beside ours.
             command: the program and its words; those that started us by default.
             ready_s: how long it may take.
@@ -179,17 +188,17 @@ class Successor:
                 raise
         made = cls(process, channel)
         try:
-            await made._serves(heritage, ready_s)
+            await made._serves(handover, ready_s)
         except BaseException:
             await made._give_up()
             raise
         return made
 
-    async def _serves(self, heritage: Heritage, ready_s: float) -> None:
-        document, sockets = heritage.packed()
+    async def _serves(self, handover: Handover, ready_s: float) -> None:
+        message, sockets = handover.packed()
         try:
             async with asyncio.timeout(ready_s):
-                await self._channel.send(document, sockets)
+                await self._channel.send(message, sockets)
                 said = await self._channel.receive()
         except TimeoutError:
             raise ControlError(f"the new program does not serve within {ready_s:g} s") from None
@@ -208,7 +217,11 @@ class Successor:
     async def take_over(self) -> None:
         """Let it be the only one."""
         with suppress(OSError):
-            await self._channel.send({"go": True})
+            await self._channel.send(_message(go=True))
         self._channel.close()
         # It goes on without us: nobody here will wait for it.
         self._process.returncode = 0
+
+
+def _message(**said: object) -> bytes:
+    return json.dumps(said).encode()

@@ -6,27 +6,40 @@ no more, lets its connections end, and ends.
 
 import asyncio
 import errno
-import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
 from socket import socket
-from typing import TypeAlias, cast
+from typing import assert_never
 
-from dualstack.core.address.address import Address
-from dualstack.core.planning.configuration import Configuration
-from dualstack.core.planning.socket_spec import SocketSpec
+from msgspec import Raw
+
 from dualstack.errors import ConfigError, ListenError
 from dualstack.gateway.counters.log import Log, open_log
-from dualstack.gateway.processes.channel import Channel, Document, unpacked
+from dualstack.gateway.processes.channel import Channel
 from dualstack.gateway.processes.gateway import Gateway
+from dualstack.gateway.processes.messages import (
+    Answered,
+    Asked,
+    Beat,
+    End,
+    HandOver,
+    Leave,
+    ListPorts,
+    NotListening,
+    Order,
+    PortCount,
+    Refused,
+    Reply,
+    Share,
+    StartPort,
+    StopPort,
+    Take,
+    TakeSnapshot,
+    encode,
+    read_asked,
+)
 from dualstack.gateway.relay.stream.choose import data_plane
 from dualstack.kernel.sockets import closed_socket
 
-__all__ = ["Share", "run_worker"]
-
-Order: TypeAlias = Callable[[Document, list[socket]], Coroutine[None, None, object]]
-
-Share: TypeAlias = tuple[Configuration, Sequence[SocketSpec], Mapping[str, tuple[Address, ...]], Sequence[str]]
-"""What a worker is to serve: the configuration, its sockets, the addresses of its names, the ports that are stopped."""
+__all__ = ["run_worker"]
 
 
 def run_worker(sock: socket) -> None:
@@ -51,22 +64,11 @@ class _Worker:
         self._log: Log | None = None
         self._over = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
-        self._orders: dict[str, Order] = {
-            "take": self._take,
-            "list": self._list,
-            "snapshot": self._snapshot,
-            "stop": self._stop,
-            "start": self._start,
-            "beat": self._beat,
-            "hand over": self._hand_over,
-            "leave": self._leave,
-            "end": self._end,
-        }
 
     @property
     def gateway(self) -> Gateway:
         """What serves; there is one from the first order on."""
-        assert self._gateway is not None  # noqa: S101 - "take" is the first order
+        assert self._gateway is not None  # noqa: S101 - `Take` is the first order
         return self._gateway
 
     async def obey(self) -> None:
@@ -83,28 +85,53 @@ class _Worker:
         await asyncio.gather(reading, over, *self._running, return_exceptions=True)
 
     async def _read(self) -> None:
-        while orders := await self._channel.receive():
-            for document, sockets in orders:
-                task = asyncio.get_running_loop().create_task(self._answer(document, sockets))
+        while said := await self._channel.receive():
+            for message, sockets in said:
+                task = asyncio.get_running_loop().create_task(self._answer(read_asked(message), sockets))
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
 
-    async def _answer(self, document: Document, sockets: list[socket]) -> None:
+    async def _answer(self, asked: Asked, sockets: list[socket]) -> None:
         try:
-            answer: Document = {"answer": await self._orders[str(document["do"])](document, sockets)}
+            reply: Reply = Answered(asked.number, Raw(encode(await self._do(asked.order, sockets))))
         except ListenError as error:
-            answer = {"target": error.target, "why": error.why, "errno": error.errno}
+            reply = NotListening(asked.number, error.target, error.why, error.errno)
         except ConfigError as error:
-            answer = {"why": error.why}
+            reply = Refused(asked.number, error.why)
         except Exception as error:  # noqa: BLE001 - who asked must not wait for ever, and says what failed
-            answer = {"why": f"{type(error).__name__}: {error}"}
+            reply = Refused(asked.number, f"{type(error).__name__}: {error}")
         try:
-            await self._channel.send({"id": document["id"], **answer})
+            await self._channel.send(encode(reply))
         except OSError:
             return
         finally:
-            if document["do"] in {"leave", "end"}:
+            if isinstance(asked.order, Leave | End):
                 self._over.set()
+
+    async def _do(self, order: Order, sockets: list[socket]) -> object:
+        match order:
+            case ListPorts():
+                return [PortCount(port.name, port.connections) for port in self.gateway.ports.values()]
+            case TakeSnapshot():
+                (snapshot,) = await self.gateway.snapshots()
+                return snapshot
+            case StopPort(name, drain_s, release):
+                return await self.gateway.stop_port(name, drain_s=drain_s, release=release)
+            case Leave():
+                return await self.gateway.drain()
+            case Take():
+                self._take(order, sockets)
+            case StartPort(name):
+                await self._start(name, sockets)
+            case Beat():
+                await self.gateway.beat()
+            case HandOver():
+                await self.gateway.step_down()
+            case End():
+                pass  # once that is said
+            case _:
+                assert_never(order)
+        return None
 
     async def close(self) -> None:
         """End everything now."""
@@ -113,63 +140,34 @@ class _Worker:
         if self._log is not None:
             self._log.close()
 
-    async def _take(self, document: Document, sockets: list[socket]) -> object:
-        config, specs, names, stopped = cast("Share", unpacked(document["share"]))
+    def _take(self, order: Take, sockets: list[socket]) -> None:
+        share = Share.unpickled(order.share)
         if self._gateway is None:
-            self._log = _NumberedLog(open_log(str(document["log"]), quiet=bool(document["quiet"])), document["worker"])
-            if config.access_log is not None:
-                self._log.open_access(config.access_log)
-            self._gateway = Gateway(config, data_plane(asyncio.get_running_loop()), self._log)
+            self._log = _NumberedLog(open_log(order.log, quiet=order.quiet), order.worker)
+            if share.config.access_log is not None:
+                self._log.open_access(share.config.access_log)
+            self._gateway = Gateway(share.config, data_plane(asyncio.get_running_loop()), self._log)
         elif self._log is not None:
             self._log.reopen_access()
-        given = iter(sockets)
-        brought = cast("list[int]", document["brought"])
-        opened = {specs[index]: next(given) for index in brought}
-        for spec in specs:
+        opened = {share.specs[index]: sock for index, sock in zip(order.brought, sockets, strict=True)}
+        for spec in share.specs:
             opened.setdefault(spec, closed_socket(spec))
-        self._gateway.take(config, specs, names, opened, stopped=stopped)
-        return {"pid": os.getpid()}
+        self._gateway.take(share.config, share.specs, share.names, opened, stopped=share.stopped)
 
-    async def _list(self, _document: Document, _sockets: list[socket]) -> object:
-        return self.gateway.describe_ports()
-
-    async def _snapshot(self, _document: Document, _sockets: list[socket]) -> object:
-        (snapshot,) = await self.gateway.snapshots()
-        return snapshot
-
-    async def _stop(self, document: Document, _sockets: list[socket]) -> object:
-        drain_s = cast("float | None", document["drain_s"])
-        return await self.gateway.stop_port(str(document["name"]), drain_s=drain_s, release=bool(document["release"]))
-
-    async def _start(self, document: Document, sockets: list[socket]) -> object:
+    async def _start(self, name: str, sockets: list[socket]) -> None:
         given = iter(sockets)
-        for listening in self.gateway.port_named(str(document["name"])).listenings:
+        for listening in self.gateway.port_named(name).listenings:
             if listening.sock.fileno() < 0:
                 listening.sock = next(given, listening.sock)
                 if listening.sock.fileno() < 0:
                     raise ListenError(str(listening.spec), "nobody handed its socket over", errno=errno.EBADF)
-        await self.gateway.start_port(str(document["name"]))
-        return None
-
-    async def _beat(self, _document: Document, _sockets: list[socket]) -> object:
-        await self.gateway.beat()
-        return None
-
-    async def _hand_over(self, _document: Document, _sockets: list[socket]) -> object:
-        await self.gateway.hand_over()
-        return None
-
-    async def _leave(self, _document: Document, _sockets: list[socket]) -> object:
-        return await self.gateway.drain()
-
-    async def _end(self, _document: Document, _sockets: list[socket]) -> object:
-        return None
+        await self.gateway.start_port(name)
 
 
 class _NumberedLog(Log):
     """Says which worker it was."""
 
-    def __init__(self, log: Log, number: object) -> None:
+    def __init__(self, log: Log, number: int) -> None:
         self._log = log
         self._number = number
         self.form, self.writer = log.form, log.writer

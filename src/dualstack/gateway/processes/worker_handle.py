@@ -1,182 +1,44 @@
-"""Worker processes as the process above them sees them: started by a nursery, asked over a channel, gone at its end.
+"""Worker processes as the process above them sees them: forked elsewhere, asked over a channel, gone at its end.
 
 Nothing is waited for without a limit: a worker that does not answer in time is ended by force, and its end is heard as
 that of any other; its listening sockets are not its own, so who waits in them is served by the next.
 """
 
 import asyncio
-import subprocess
-from collections import deque
 from collections.abc import Callable, Sequence
 from socket import socket
 from typing import TypeVar
 
-from dualstack.errors import ConfigError, ControlError, ListenError
-from dualstack.gateway.processes.channel import Channel, Document
-from dualstack.gateway.processes.life import Life, answered
-from dualstack.kernel.ourselves import our_module
-from dualstack.kernel.unix_sockets import socket_pair
+from msgspec.msgpack import decode
 
-__all__ = ["ANSWER_S", "Hand", "Nursery", "WorkerGone"]
+from dualstack.errors import ConfigError, ListenError
+from dualstack.gateway.processes.channel import Channel
+from dualstack.gateway.processes.fork_server_client import WorkerGone
+from dualstack.gateway.processes.life import Life, answered
+from dualstack.gateway.processes.messages import (
+    Answered,
+    Asked,
+    NotListening,
+    Order,
+    Refused,
+    Reply,
+    encode,
+    read_reply,
+)
+from dualstack.gateway.processes.worker_life import TRANSITIONS, Event, WorkerState
+
+__all__ = ["ANSWER_S", "WorkerHandle"]
+
+A = TypeVar("A")
 
 ANSWER_S = 5.0
 """How long a worker may take for an answer that costs nothing, in seconds; one that is busy so long serves nobody."""
 
-# To have read the whole program, on a machine that is busy; to fork once it has; to end when that is all that is left.
-_COLD_S = 60.0
-_WARM_S = 10.0
+# To end, when that is all that is left to do.
 _END_S = 2.0
 
-T = TypeVar("T")
 
-
-class WorkerGone(ControlError):  # noqa: N818 - what happened is said, not that it is an error
-    """A worker ended before it answered, be it that it was ended because it did not."""
-
-
-class Nursery:
-    """Starts workers, and tells how they ended.
-
-    Args:
-        ended: called with a worker's pid and exit code, negative for a signal.
-    """
-
-    def __init__(self, ended: Callable[[int, int], None]) -> None:
-        self._ended = ended
-        self._channel: Channel | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._reading: asyncio.Task[None] | None = None
-        self._became: asyncio.Future[Document] | None = None
-        self._births: deque[asyncio.Future[int]] = deque()
-        self._unwanted: list[int] = []
-        self._is_warm = False
-
-    def start(self) -> None:
-        """Start it; it reads what it needs while we go on.
-
-        Raises:
-            OSError: this user may not run Python.
-        """
-        ours, its = socket_pair()
-        with its:
-            argv = our_module("dualstack.gateway.processes.fork_server", str(its.fileno()))
-            try:
-                # Its own session: what is typed on our terminal is for us.
-                self._process = subprocess.Popen(  # noqa: S603 - this very program
-                    argv, pass_fds=[its.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
-                )
-            except OSError:
-                ours.close()
-                raise
-        self._is_warm = False
-        self._channel = Channel(ours)
-        self._reading = asyncio.get_running_loop().create_task(self._read(self._channel))
-
-    async def _read(self, channel: Channel) -> None:
-        while said := await channel.receive():
-            for document, _ in said:
-                self._heard(document)
-        channel.close()
-        if self._channel is channel:
-            self._channel = None
-        gone = WorkerGone("the process that workers come from has ended")
-        for birth in self._births:
-            if not birth.done():
-                birth.set_exception(gone)
-        self._births.clear()
-        if self._became is not None and not self._became.done():
-            self._became.set_exception(gone)
-
-    def _heard(self, document: Document) -> None:
-        if "ended" in document:
-            self._ended(int(str(document["ended"])), int(str(document["status"])))
-        elif "born" in document:
-            self._is_warm = True
-            birth, pid = self._births.popleft(), int(str(document["born"]))
-            if birth.done():
-                self._unwanted.append(pid)
-            elif pid:
-                birth.set_result(pid)
-            else:
-                birth.set_exception(WorkerGone(f"a worker cannot be started: {document['why']}"))
-        elif self._became is not None and not self._became.done():
-            self._became.set_result(document)
-
-    async def become(self, user: str, where: str) -> None:
-        """Have it, and all workers that it starts from now on, be another user's.
-
-        Raises:
-            ConfigError: it may not.
-            WorkerGone: it does not answer.
-        """
-        assert self._channel is not None  # noqa: S101 - it was started just now
-        self._became = asyncio.get_running_loop().create_future()
-        await self._channel.send({"user": user, "where": where})
-        answer = await self._told(self._became)
-        if not answer["became"]:
-            raise ConfigError("", "", str(answer["why"]))
-
-    async def fork(self) -> tuple[socket, int]:
-        """Start a worker; our end of its channel, and its process id.
-
-        Raises:
-            WorkerGone, OSError: it cannot be.
-        """
-        if self._channel is None:
-            await self.close()
-        if self._channel is None:
-            self.start()
-        assert self._channel is not None  # noqa: S101 - as above
-        ours, its = socket_pair()
-        birth: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        try:
-            with its:
-                # In the order of the births: what is sent is sent in the order of the calls.
-                self._births.append(birth)
-                await self._channel.send({}, [its])
-            return ours, await self._told(birth)
-        except BaseException:
-            birth.cancel()
-            ours.close()
-            raise
-
-    async def _told(self, waiting: "asyncio.Future[T]") -> T:
-        """What it tells; one that tells nothing is ended."""
-        within_s = _WARM_S if self._is_warm else _COLD_S
-        if not await answered(waiting, within_s):
-            waiting.cancel()
-            if self._process is not None:
-                self._process.kill()
-            raise WorkerGone(f"the process that workers come from does not answer within {within_s:g} s")
-        return waiting.result()
-
-    async def close(self) -> None:
-        """It ends when it sees that we say no more; workers that nobody waits for any longer end with it."""
-        if self._channel is not None and self._reading is not None:
-            self._channel.say_no_more()
-            if not await answered(self._reading, _END_S) and self._process is not None:
-                self._process.kill()
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
-        if self._process is not None:
-            try:
-                self._process.wait(_END_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
-        for pid in self._unwanted:
-            life = Life(pid)
-            life.kill()
-            await life.ended(_END_S)
-            life.close()
-        self._unwanted.clear()
-
-
-class Hand:
+class WorkerHandle:
     """One worker.
 
     Args:
@@ -186,17 +48,18 @@ class Hand:
         gone: called once it has ended, however.
     """
 
-    def __init__(self, number: int, pid: int, sock: socket, gone: "Callable[[Hand], None]") -> None:
+    def __init__(self, number: int, pid: int, sock: socket, gone: "Callable[[WorkerHandle], None]") -> None:
         self.number = number
         self.pid = pid
+        self.state = WorkerState.WORKING
         self.unanswered = ""
-        """The question that it did not answer in time, where that was its end."""
+        """The question that it did not answer in time, where there was one."""
         self._loop = asyncio.get_running_loop()
         self.born = self._loop.time()
         self._channel = Channel(sock)
         self._life = Life(pid)
         self._gone = gone
-        self._asked: dict[int, asyncio.Future[Document]] = {}
+        self._asked: dict[int, asyncio.Future[Reply]] = {}
         self._next = 0
         self._sending: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
@@ -205,10 +68,11 @@ class Hand:
     async def _read(self) -> None:
         try:
             while said := await self._channel.receive():
-                for document, _ in said:
-                    waiting = self._asked.pop(int(str(document["id"])), None)
+                for message, _ in said:
+                    reply = read_reply(message)
+                    waiting = self._asked.pop(reply.number, None)
                     if waiting is not None and not waiting.done():
-                        waiting.set_result(document)
+                        waiting.set_result(reply)
         finally:
             self._channel.close()
             for sending in self._sending:
@@ -219,10 +83,8 @@ class Hand:
             self._asked.clear()
             self._gone(self)
 
-    async def ask(
-        self, do: str, handed: Sequence[socket] = (), *, within_s: float = ANSWER_S, **more: object
-    ) -> object:
-        """Have it do something, with the sockets that are handed to it; its answer.
+    async def ask(self, order: Order, kind: type[A], *, handed: Sequence[socket] = (), within_s: float = ANSWER_S) -> A:
+        """Have it do something, with the sockets that are handed to it; its answer, which is of this kind.
 
         Raises:
             WorkerGone: it ended before, or did not answer within `within_s` seconds and is ended.
@@ -230,34 +92,30 @@ class Hand:
         """
         number, self._next = self._next, self._next + 1
         waiting = self._asked[number] = self._loop.create_future()
-        self._send({"id": number, "do": do, **more}, handed, waiting)
+        self._send(encode(Asked(number, order)), handed, waiting)
         try:
             if not await answered(waiting, within_s):
-                self.unanswered = do
+                self.unanswered = str(order.__struct_config__.tag)
+                self.happens(Event.UNANSWERED)
                 self.kill()
                 raise WorkerGone(f"worker {self.number} does not answer within {within_s:g} s")
-            answer = waiting.result()
+            reply = waiting.result()
         finally:
             self._asked.pop(number, None)
             waiting.cancel()
-        if "why" not in answer:
-            return answer["answer"]
-        if "target" in answer:
-            errno = answer["errno"]
-            raise ListenError(
-                str(answer["target"]), str(answer["why"]), errno=errno if isinstance(errno, int) else None
-            )
-        raise ConfigError("", "", str(answer["why"]))
+        if isinstance(reply, Answered):
+            return decode(reply.content, type=kind)
+        raise _as_error(reply)
 
-    def _send(self, document: Document, handed: Sequence[socket], waiting: "asyncio.Future[Document]") -> None:
-        """Send it whole, even where who asks is gone meanwhile: half a document would spoil all that come after."""
+    def _send(self, message: bytes, handed: Sequence[socket], waiting: "asyncio.Future[Reply]") -> None:
+        """Send it whole, even where who asks is gone meanwhile: half a message would spoil all that come after."""
 
         def sent(task: asyncio.Task[None]) -> None:
             self._sending.discard(task)
             if not waiting.done() and (task.cancelled() or task.exception() is not None):
                 waiting.set_exception(WorkerGone(f"worker {self.number} has ended"))
 
-        sending = self._loop.create_task(self._channel.send(document, handed))
+        sending = self._loop.create_task(self._channel.send(message, handed))
         self._sending.add(sending)
         sending.add_done_callback(sent)
 
@@ -276,7 +134,18 @@ class Hand:
         await asyncio.wait([self._reading])
         self._life.close()
 
+    def happens(self, event: Event) -> None:
+        """Be in the state that follows."""
+        self.state = TRANSITIONS[self.state][event]
+
     def kill(self) -> None:
         """End it, whatever it does; one that the kernel cannot end is not waited for."""
         self._life.kill()
         self._loop.call_later(_END_S, self._channel.end)
+
+
+def _as_error(reply: NotListening | Refused) -> ListenError | ConfigError:
+    """What the worker's order failed with, as it failed there."""
+    if isinstance(reply, NotListening):
+        return ListenError(reply.target, reply.why, errno=reply.errno)
+    return ConfigError("", "", reply.why)
