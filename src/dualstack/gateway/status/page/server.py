@@ -83,11 +83,11 @@ class Page:
 
     @property
     def inheritance(self) -> tuple[str, Sequence[socket.socket]]:
-        """As `Beside.inheritance`."""
+        """As `Companion.inheritance`."""
         return inheritance_name(self._where), self.sockets
 
     async def leave(self) -> None:
-        """As `Beside.leave`."""
+        """As `Companion.leave`."""
         await self.close()
 
     def start(self) -> None:
