@@ -5,11 +5,13 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -17,9 +19,10 @@ from dualstack.gateway.control.client import request
 from dualstack.gateway.processes.notify import Notifier
 from dualstack.gateway.processes.upgrade import Handover, Successor
 from dualstack.gateway.runner import _Signals, _Surroundings
+from dualstack.kernel.ourselves import our_code
 from support.echo import echo_server
 from support.free_port import free_port
-from support.gateway import Echo, UdpClient, run, running, service, udp_service, until
+from support.gateway import Echo, Running, UdpClient, run, running, service, udp_service, until
 from support.load import is_alive
 from support.program import DUALSTACK, Dualstack, Program
 
@@ -230,8 +233,7 @@ def test_a_successor_that_stays_silent_leaves_the_one_before() -> None:
 
     async def scenario() -> None:
         async with running(service("a", "127.0.0.1:0")) as r:
-            here = _Surroundings(r.events, None, None, Notifier("", None, r.events), None, silent)
-            signals = _Signals(r.gateway, here)
+            signals = _Signals(r.gateway, surroundings(r, silent))
             signals.is_ready = True
             signals.handlers["SIGUSR2"]()
             await until(lambda: bool(r.events.of("upgrade refused")))
@@ -246,6 +248,81 @@ def test_a_successor_that_stays_silent_leaves_the_one_before() -> None:
     with TemporaryDirectory() as place:
         pid_file = Path(place, "pid")
         run(scenario)
+
+
+ENDS_AT_ONCE = """
+import os
+from dualstack.gateway.processes.channel import frames, send_with
+from dualstack.gateway.processes.upgrade import Predecessor, _message
+before = Predecessor.of_environment()
+for content, _ in frames(_message(ready=os.getpid())):
+    send_with(before._sock, content, ())
+"""
+
+
+def test_a_successor_that_ends_once_it_serves_leaves_the_one_before() -> None:
+    async def ends_at_once(handover: Handover, environment: dict[str, str]) -> Successor:
+        command = sys.executable, our_code(ENDS_AT_ONCE)
+        made = await Successor.start(handover, environment, command=command)
+        await asyncio.to_thread(made._process.wait)
+        return made
+
+    async def scenario() -> None:
+        async with running(service("a", "127.0.0.1:0")) as r:
+            signals = _Signals(r.gateway, surroundings(r, ends_at_once))
+            signals.is_ready = True
+            signals.handlers["SIGUSR2"]()
+            await until(lambda: bool(r.events.of("upgrade refused")))
+            assert "the new program has ended" in str(r.events.of("upgrade refused")[0]["why"])
+            assert await r.ask("a") == b"you: hello\n"
+            assert (signals.is_replaced, signals._leave.is_set()) == (False, False)
+
+    run(scenario)
+
+
+@dataclass
+class Leaving:
+    """What stands beside a gateway, and may fail to leave."""
+
+    error: Exception | None = None
+    has_left: bool = False
+
+    inheritance = ("it", ())
+
+    async def leave(self) -> None:
+        self.has_left = True
+        if self.error is not None:
+            raise self.error
+
+
+def test_what_fails_to_step_down_keeps_nothing_else_from_it() -> None:
+    @dataclass
+    class Serving:
+        pid: int = 1
+
+        async def take_over(self) -> None:
+            pass
+
+    async def serving(_handover: Handover, _environment: dict[str, str]) -> Serving:
+        return Serving()
+
+    async def scenario() -> None:
+        async with running(service("a", "127.0.0.1:0")) as r:
+            signals = _Signals(r.gateway, surroundings(r, serving))
+            signals.is_ready = True
+            signals.companions = [Leaving(OSError("no such file")), Leaving()]
+            signals.handlers["SIGUSR2"]()
+            await signals.until_asked_to_leave()
+            assert [each.has_left for each in signals.companions] == [True, True]  # type: ignore[attr-defined]
+            assert [line["why"] for line in r.events.of("upgrade failed in part")] == ["OSError: no such file"]
+            assert r.events.of("upgraded")
+            assert signals.is_replaced
+
+    run(scenario)
+
+
+def surroundings(r: Running, start: Callable[[Handover, dict[str, str]], Awaitable[Any]]) -> _Surroundings:
+    return _Surroundings(r.events, None, None, Notifier("", None, r.events), None, start)
 
 
 def test_answers_to_datagrams_that_were_asked_before_come_by_the_old_program() -> None:

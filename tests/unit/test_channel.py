@@ -5,11 +5,13 @@ import os
 import socket
 from collections.abc import Callable, Coroutine
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dualstack.gateway.processes.channel import Channel, Frames, frames
+from dualstack.gateway.processes.worker import _Worker
 from dualstack.kernel.descriptor_passing import DESCRIPTORS_MAX
 from dualstack.kernel.unix_sockets import socket_pair
 
@@ -92,5 +94,14 @@ def test_the_end_is_the_end_whoever_makes_it() -> None:
         assert await its.receive() == []
         with pytest.raises(BrokenPipeError):
             await its.send(b"0")
+
+    channels(scenario)
+
+
+def test_a_worker_ends_with_the_trace_of_a_message_that_it_cannot_read() -> None:
+    async def scenario(ours: Channel, its: Channel) -> None:
+        await ours.send(b"rubbish")
+        with pytest.raises(msgspec.DecodeError):
+            await _Worker(its).obey()
 
     channels(scenario)

@@ -269,11 +269,22 @@ class _Signals:
         self.is_replaced = True
         try:
             await successor.take_over()
-            await self._gateway.step_down()
-            await asyncio.gather(*(each.leave() for each in self.companions))
-        finally:
-            self._log.info("upgraded", pid=successor.pid)
-            self._leave.set()
+        except OSError as error:
+            self.is_replaced = False
+            self._notifier.ready(self.status)
+            self._log.error("upgrade refused", why=f"the new program has ended: {error}", running="the program before")
+            return
+        for step_down in (self._gateway.step_down, *(each.leave for each in self.companions)):
+            await self._without_end(step_down())
+        self._log.info("upgraded", pid=successor.pid)
+        self._leave.set()
+
+    async def _without_end(self, stepping_down: Awaitable[None]) -> None:
+        """Say what fails, and go on: the new program serves, and what else was ours must be left to it too."""
+        try:
+            await stepping_down
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            self._log.error("upgrade failed in part", why=f"{type(error).__name__}: {error}")
 
     def _hang_up(self) -> None:
         self._log.reopen_access()

@@ -215,9 +215,16 @@ class Successor:
         await asyncio.to_thread(self._process.wait)
 
     async def take_over(self) -> None:
-        """Let it be the only one."""
-        with suppress(OSError):
+        """Let it be the only one.
+
+        Raises:
+            OSError: it has ended since it said that it serves.
+        """
+        try:
             await self._channel.send(_message(go=True))
+        except OSError:
+            await self._give_up()
+            raise
         self._channel.close()
         # It goes on without us: nobody here will wait for it.
         self._process.returncode = 0

@@ -6,6 +6,7 @@ no more, lets its connections end, and ends.
 
 import asyncio
 import errno
+from contextlib import suppress
 from socket import socket
 from typing import assert_never
 
@@ -82,7 +83,9 @@ class _Worker:
             await self._gateway.drain()
         for task in (reading, over):
             task.cancel()
-        await asyncio.gather(reading, over, *self._running, return_exceptions=True)
+        await asyncio.gather(over, *self._running, return_exceptions=True)
+        with suppress(asyncio.CancelledError):
+            await reading  # what could not be read is a mistake of ours: it ends the worker with its trace
 
     async def _read(self) -> None:
         while said := await self._channel.receive():
