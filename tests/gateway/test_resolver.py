@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from dualstack.errors import ConfigError
+from dualstack.gateway.config.host_plan import gather_facts
 from dualstack.gateway.config.toml import parse
-from dualstack.gateway.processes.gateway import gather_facts
 from dualstack.lab.faults import Fault
 from dualstack.lab.zone import Zone
 from support.dialling import pool_rests
