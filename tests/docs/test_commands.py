@@ -28,7 +28,8 @@ BLOCKS = [block for page in pages() for block in blocks_of(page)]
 NOT_RUN = {
     "README.md: make run": "sets up an environment and runs all tests: CI runs both",
     "docs/design/floors.md: cli": "a drawing",
-    "docs/design/race.md: core.outlet": "a drawing",
+    "docs/design/floors.md: runner": "a drawing",
+    "docs/design/race.md: core.dial.egress": "a drawing",
     "docs/how-to/activation.md: dualstack activate": "tests/daemons/test_activate.py runs each, with the real servers",
     "docs/how-to/proxy.md: /proxy add": "weechat's own commands: tests/daemons/test_proxy_clients.py types them",
     "docs/how-to/systemd.md: dualstack gateway --unit": "writes to this machine's /etc: tests/golden/test_units.py",
