@@ -12,7 +12,7 @@ import pytest
 
 from dualstack.core.address.endpoint import parse_target
 from dualstack.core.planning.configuration import ForwardTarget, ProxyProtocol
-from dualstack.gateway.forward.negotiate import Turned, arrange
+from dualstack.gateway.forward.negotiate import Rejected, arrange
 from dualstack.wire.socks5 import client_greeting, client_request
 from support.dialling import Servers
 from support.free_port import free_port
@@ -334,7 +334,7 @@ def test_the_deadline_of_a_handshake_is_kept() -> None:
         with ours, theirs:
             ours.setblocking(False)
             theirs.send(b"\x05\x01")
-            with pytest.raises(Turned, match=r"no request within 0\.01 s"):
+            with pytest.raises(Rejected, match=r"no request within 0\.01 s"):
                 await arrange(ours, ForwardTarget((ProxyProtocol.SOCKS5,)), never, within_s=0.01)
 
     run(scenario)
@@ -357,7 +357,7 @@ def test_a_client_that_leaves_while_its_server_is_dialled_costs_nothing() -> Non
             ours.setblocking(False)
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             theirs.send(socks5("127.0.0.1", 9))
-            with pytest.raises(Turned, match="the client left"):
+            with pytest.raises(Rejected, match="the client left"):
                 await arrange(ours, ForwardTarget((ProxyProtocol.SOCKS5,)), dial, within_s=SOON)
             assert dialled[0].fileno() == -1
 

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text_format
 
-from dualstack.gateway.status.aggregate import as_document, read_snapshot, total, with_lost
+from dualstack.gateway.status.aggregate import aggregate, as_document, read_snapshot, with_lost
 from dualstack.gateway.status.metrics import exposition
 from dualstack.gateway.status.snapshot import (
     Client,
@@ -165,7 +165,7 @@ def test_two_workers_are_the_sum_of_both_and_the_one_that_began_first() -> None:
     other.history = [Lesson("192.0.2.0/24", "198.51.100.0/24", 9.0, None), Lesson("::/64", "::/64", 1.0, 2.0)]
     other.services[0].recent[0].time = 8.0
     other.services[0].rules[0].time, other.services[0].rules[0].client = 9.0, "192.0.2.9:1"
-    both = read_snapshot(total([as_document(one), as_document(other)]))
+    both = read_snapshot(aggregate([as_document(one), as_document(other)]))
     summed = {key: 2 * value for key, value in EXPECTED.items()} | {
         ("dualstack_info", "1.2.3"): 1,
         ("dualstack_start_time_seconds",): 800,
@@ -191,16 +191,16 @@ def test_of_what_happened_last_the_latest_sixteen_are_kept() -> None:
     one, other = shot(tcp()), shot(tcp())
     one.services[0].refusals = [Refusal(float(time), "c", "r") for time in range(0, 20, 2)]
     other.services[0].refusals = [Refusal(float(time), "c", "r") for time in range(1, 20, 2)]
-    both = read_snapshot(total([as_document(one), as_document(other)]))
+    both = read_snapshot(aggregate([as_document(one), as_document(other)]))
     assert [each.time for each in both.services[0].refusals] == [float(time) for time in range(4, 20)]
 
 
 def test_a_service_is_leaving_where_it_is_in_every_worker() -> None:
     one, other = shot(tcp()), shot(tcp())
     one.services[0].is_leaving = True
-    assert not read_snapshot(total([as_document(one), as_document(other)])).services[0].is_leaving
+    assert not read_snapshot(aggregate([as_document(one), as_document(other)])).services[0].is_leaving
     other.services[0].is_leaving = True
-    assert read_snapshot(total([as_document(one), as_document(other)])).services[0].is_leaving
+    assert read_snapshot(aggregate([as_document(one), as_document(other)])).services[0].is_leaving
 
 
 def test_lines_that_the_process_beside_the_workers_lost_are_counted_too() -> None:

@@ -20,11 +20,11 @@ from dualstack.errors import AddressError, ConfigError, ListenError
 from dualstack.gateway.config import page_address
 from dualstack.gateway.config.page_address import page_endpoints
 from dualstack.gateway.config.toml import parse
-from dualstack.gateway.status.aggregate import as_document, total
+from dualstack.gateway.status.aggregate import aggregate, as_document
 from dualstack.gateway.status.page import figures
-from dualstack.gateway.status.page.health import Level, verdict_on
+from dualstack.gateway.status.page.health import Level, health_of
 from dualstack.gateway.status.page.request_guard import HEADERS, Guard, Refused
-from dualstack.gateway.status.page.samples import EVERY_S, Sample, Watch
+from dualstack.gateway.status.page.samples import EVERY_S, Sample, SnapshotFeed
 from dualstack.gateway.status.page.server import Page
 from dualstack.gateway.status.page.view import page
 from dualstack.gateway.status.snapshot import (
@@ -297,7 +297,7 @@ def test_however_many_look_a_snapshot_is_made_once_a_second() -> None:
             made += 1
             return as_document(shot())
 
-        watch = Watch(source, lambda: now)
+        watch = SnapshotFeed(source, lambda: now)
         for _ in range(10):
             await watch.now()
         assert made == 1
@@ -313,7 +313,7 @@ def test_while_no_worker_answers_the_page_says_so_and_watches_on() -> None:
         there: list[dict[str, object]] = []
 
         async def source() -> dict[str, object]:
-            return total(there)
+            return aggregate(there)
 
         async with asking(source) as client:
             for path in ("/", "/snapshot.json", "/metrics"):
@@ -328,8 +328,8 @@ def test_while_no_worker_answers_the_page_says_so_and_watches_on() -> None:
 
 def test_a_lack_of_descriptors_is_the_first_thing_told() -> None:
     ports = [Port("p", "*", "listening", ["s"])]
-    assert verdict_on(shot(ports=ports, short_now=1, shortages=1), [sample(0)]).title == "No descriptors left"
-    over = verdict_on(shot(ports=ports, shortages=2), [sample(0)])
+    assert health_of(shot(ports=ports, short_now=1, shortages=1), [sample(0)]).title == "No descriptors left"
+    over = health_of(shot(ports=ports, shortages=2), [sample(0)])
     assert (over.title, over.lines[1]) == ("All is well", "descriptors were short 2 times; nobody was lost")
 
 
@@ -340,7 +340,7 @@ def test_samples_are_kept_of_a_quarter_of_an_hour() -> None:
         async def source() -> dict[str, object]:
             return as_document(shot(time=at))
 
-        watch = Watch(source, lambda: at)
+        watch = SnapshotFeed(source, lambda: at)
         for number in range(1000):
             at = number * EVERY_S
             await watch.sample()
@@ -370,7 +370,7 @@ def test_the_worst_that_happened_lately_is_the_title(
     state: str, samples: list[Sample], level: Level, title: str
 ) -> None:
     found = shot(ports=[Port("p", "*", state, ["s"])])
-    verdict = verdict_on(found, samples)
+    verdict = health_of(found, samples)
     assert (verdict.level, verdict.title) == (level, title)
 
 

@@ -16,7 +16,7 @@ from dualstack.gateway.status.page.choice import ORDERS, Choice
 from dualstack.gateway.status.page.drawn import Drawn
 from dualstack.gateway.status.page.markup import templates
 from dualstack.gateway.status.page.pages import Pages
-from dualstack.gateway.status.page.samples import Sample, Watch
+from dualstack.gateway.status.page.samples import Sample, SnapshotFeed
 from dualstack.gateway.status.page.server import Page
 from dualstack.gateway.status.page.view import page, pieces
 from dualstack.gateway.status.slices import at_once, in_slices
@@ -208,7 +208,7 @@ class Looked:
 def test_however_many_ask_at_once_it_is_drawn_once() -> None:
     async def scenario() -> None:
         source = Looked()
-        pages = Pages(Watch(source, source.clock))
+        pages = Pages(SnapshotFeed(source, source.clock))
         bodies = await asyncio.gather(*(pages.of(Choice()) for _ in range(50)))
         assert len({id(body) for body in bodies}) == 1
         assert source.times == 1
@@ -226,7 +226,7 @@ def test_however_many_ask_at_once_it_is_drawn_once() -> None:
 def test_of_very_many_choices_the_latest_are_kept() -> None:
     async def scenario() -> None:
         source = Looked()
-        pages = Pages(Watch(source, source.clock))
+        pages = Pages(SnapshotFeed(source, source.clock))
         pages._pace.wait_s = lambda _now: 0.0  # type: ignore[method-assign]
         first = await pages.of(Choice(text="0"))
         for number in range(1, 8):
@@ -253,7 +253,7 @@ def test_of_very_many_choices_the_latest_are_kept() -> None:
 def test_the_more_look_the_less_often_each_is_to_ask(asked: int, past_s: float, before: int, every_s: int) -> None:
     async def scenario() -> None:
         source = Looked()
-        pages = Pages(Watch(source, source.clock))
+        pages = Pages(SnapshotFeed(source, source.clock))
         pages.every_s, pages._asked = before, asked
         pages._asked_since = pages._loop.time() - past_s * 1.0001
         pages._look_how_many_ask()

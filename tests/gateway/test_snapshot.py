@@ -8,9 +8,9 @@ from time import time
 import pytest
 
 from dualstack.gateway.counters.families import target_family
-from dualstack.gateway.counters.tally import OTHER_RULES, Book, Rules
+from dualstack.gateway.counters.tally import OTHER_RULES, Counters, Rules
 from dualstack.gateway.relay.link import Hop
-from dualstack.gateway.status.aggregate import read_snapshot, total
+from dualstack.gateway.status.aggregate import aggregate, read_snapshot
 from dualstack.gateway.status.metrics import exposition
 from dualstack.gateway.status.snapshot import Service, Snapshot
 from support.associate import associate
@@ -241,7 +241,7 @@ def test_rules_beyond_so_many_are_counted_together() -> None:
 
 
 def test_ports_do_not_mind_case_in_the_book_either() -> None:
-    book = Book()
+    book = Counters()
     assert book.on("TCPIP") is book.on("tcpip")
 
 
@@ -252,23 +252,23 @@ def test_the_snapshots_of_workers_are_summed() -> None:
             await r.ask("a", "127.0.0.1")
             await ended(r, "a", 0)
             one = r.gateway.snapshot()
-            summed = read_snapshot(total([one, one, one]))
+            summed = read_snapshot(aggregate([one, one, one]))
             (found,) = summed.services
             assert summed.workers == 3
             assert summed.total("ipv6") == 3
             assert found.rules[0].count == 3
             assert ways(found) == {("ipv6", "ipv4"): (0, 3, 18, 33)}
             assert len(found.recent) == 3
-            assert total([one]) == one
+            assert aggregate([one]) == one
 
     run(scenario)
 
 
 def test_the_sum_of_no_snapshot_is_an_error() -> None:
     with pytest.raises(ValueError, match="no snapshot"):
-        total([])
+        aggregate([])
     with pytest.raises(ValueError, match="Expected"):
-        total([{"version": "x"}])
+        aggregate([{"version": "x"}])
 
 
 def test_a_hop_to_a_unix_socket_is_of_no_family() -> None:

@@ -34,7 +34,7 @@ def test_a_connection_is_remembered_for_its_address() -> None:
     history = History()
     history.learn(SERVER, 0.050, 0.0)
     known = history.recall(SERVER, 1.0)
-    assert (known.rtt_s, known.is_used, known.steps_back, known.has_failed) == (0.050, True, False, False)
+    assert (known.rtt_s, known.is_used, known.is_penalised, known.has_failed) == (0.050, True, False, False)
     assert history.recall(NEIGHBOUR, 1.0).rtt_s is None
     assert history.recall(STRANGER, 1.0) is UNKNOWN
 
@@ -61,10 +61,10 @@ def test_the_delay_stays_within_100_ms_and_2_s(times: list[float]) -> None:
 def test_a_prefix_that_failed_steps_back_for_ten_minutes_and_no_more() -> None:
     history = History()
     history.learn(SERVER, None, 0.0)
-    assert history.recall(SERVER, STEP_BACK_S - 1).steps_back
-    assert history.recall(NEIGHBOUR, STEP_BACK_S - 1).steps_back
-    assert not history.recall(STRANGER, 1.0).steps_back
-    assert not history.recall(SERVER, STEP_BACK_S).steps_back
+    assert history.recall(SERVER, STEP_BACK_S - 1).is_penalised
+    assert history.recall(NEIGHBOUR, STEP_BACK_S - 1).is_penalised
+    assert not history.recall(STRANGER, 1.0).is_penalised
+    assert not history.recall(SERVER, STEP_BACK_S).is_penalised
     assert not history.recall(SERVER, STEP_BACK_S).has_failed
 
 
@@ -72,9 +72,9 @@ def test_failing_on_does_not_prolong_it() -> None:
     history = History()
     for now in range(0, 600, 50):
         history.learn(SERVER, None, float(now))
-    assert not history.recall(SERVER, STEP_BACK_S).steps_back
+    assert not history.recall(SERVER, STEP_BACK_S).is_penalised
     history.learn(SERVER, None, STEP_BACK_S)
-    assert history.recall(SERVER, STEP_BACK_S + 1).steps_back
+    assert history.recall(SERVER, STEP_BACK_S + 1).is_penalised
 
 
 def test_one_connection_ends_it() -> None:
@@ -82,7 +82,7 @@ def test_one_connection_ends_it() -> None:
     history.learn(SERVER, None, 0.0)
     history.learn(NEIGHBOUR, 0.010, 1.0)
     known = history.recall(SERVER, 2.0)
-    assert not known.steps_back
+    assert not known.is_penalised
     assert known.has_failed
     assert not history.recall(NEIGHBOUR, 2.0).has_failed
 
@@ -104,7 +104,7 @@ def test_what_was_learnt_on_one_network_says_nothing_on_another() -> None:
     history = History()
     history.learn(SERVER, None, 0.0)
     assert history.recall(to("2001:db8:9::1", THERE), 1.0) is UNKNOWN
-    assert history.recall(to("2001:db8:9::1", "2001:db8:1::77"), 1.0).steps_back
+    assert history.recall(to("2001:db8:9::1", "2001:db8:1::77"), 1.0).is_penalised
 
 
 def test_without_a_source_there_is_nothing_to_know() -> None:
@@ -159,8 +159,8 @@ def test_saved_and_loaded_it_says_the_same_by_another_clock() -> None:
     other.load(document, 5000.0)
     for candidate in (SERVER, STRANGER, to("192.0.2.1"), NEIGHBOUR):
         assert other.recall(candidate, 5010.0) == history.recall(candidate, 210.0)
-    assert other.recall(STRANGER, 5000.0 + STEP_BACK_S - 101).steps_back
-    assert not other.recall(STRANGER, 5000.0 + STEP_BACK_S - 99).steps_back
+    assert other.recall(STRANGER, 5000.0 + STEP_BACK_S - 101).is_penalised
+    assert not other.recall(STRANGER, 5000.0 + STEP_BACK_S - 99).is_penalised
 
 
 def test_loading_keeps_within_bounds() -> None:
@@ -259,4 +259,4 @@ def test_loading_adds_to_what_is_known_and_a_prefix_that_is_loaded_replaces_its_
     assert len(other) == 2
     assert other.recall(STRANGER, 2.0).rtt_s == pytest.approx(0.3)
     known = other.recall(SERVER, 2.0)
-    assert (known.rtt_s, known.has_failed, known.steps_back) == (pytest.approx(0.1), False, False)
+    assert (known.rtt_s, known.has_failed, known.is_penalised) == (pytest.approx(0.1), False, False)

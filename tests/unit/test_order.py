@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualstack.core.address.address import Address
-from dualstack.core.dial.order import RULES, SKIPPED, Candidate, Known, interleave, ordered, sort
+from dualstack.core.dial.order import RULES, SKIPPED, Candidate, PathStats, interleave, ordered, sort
 from dualstack.core.dial.policy_table import DEFAULT_TABLE, parse_gai_conf
 
 
@@ -94,15 +94,15 @@ def test_rule_nine_compares_within_a_family_alone() -> None:
 
 
 KNOWN = [
-    (Known(rtt_s=0.2), Known(rtt_s=0.02), "lower round-trip time"),
-    (Known(), Known(rtt_s=0.5), "known before unknown"),
-    (Known(), Known(is_used=True), "used before unused"),
-    (Known(has_failed=True), Known(), "what failed lately comes after"),
+    (PathStats(rtt_s=0.2), PathStats(rtt_s=0.02), "lower round-trip time"),
+    (PathStats(), PathStats(rtt_s=0.5), "known before unknown"),
+    (PathStats(), PathStats(is_used=True), "used before unused"),
+    (PathStats(has_failed=True), PathStats(), "what failed lately comes after"),
 ]
 
 
 @pytest.mark.parametrize(("worse", "better", "why"), KNOWN)
-def test_what_was_learnt_stands_between_rules_8_and_9(worse: Known, better: Known, why: str) -> None:
+def test_what_was_learnt_stands_between_rules_8_and_9(worse: PathStats, better: PathStats, why: str) -> None:
     near = Candidate(Address("2001:db8::2"), Address("2001:db8::1"), worse)
     far = Candidate(Address("2001:db8:f::2"), Address("2001:db8::1"), better)
     assert sort([near, far]) == [far, near], why
@@ -111,8 +111,8 @@ def test_what_was_learnt_stands_between_rules_8_and_9(worse: Known, better: Know
 
 
 def test_round_trips_within_a_factor_of_two_are_alike() -> None:
-    slow = Candidate(Address("192.0.2.1"), Address("192.0.2.9"), Known(rtt_s=0.0250))
-    fast = Candidate(Address("192.0.2.2"), Address("192.0.2.9"), Known(rtt_s=0.0185))
+    slow = Candidate(Address("192.0.2.1"), Address("192.0.2.9"), PathStats(rtt_s=0.0250))
+    fast = Candidate(Address("192.0.2.2"), Address("192.0.2.9"), PathStats(rtt_s=0.0185))
     assert sort([slow, fast]) == [slow, fast]
 
 
@@ -141,7 +141,7 @@ def test_the_families_take_turns(given: list[Candidate], count: int, expected: l
 
 
 def test_what_steps_back_comes_behind_but_keeps_its_turn() -> None:
-    back = Candidate(Address("2001:db8::1"), Address("2001:db8::9"), Known(steps_back=True))
+    back = Candidate(Address("2001:db8::1"), Address("2001:db8::9"), PathStats(is_penalised=True))
     given = [back, pair("192.0.2.1 from 192.0.2.9"), pair("192.0.2.2 from 192.0.2.9")]
     assert shown(ordered(given)) == ["192.0.2.1", "2001:db8::1", "192.0.2.2"]
     assert shown(ordered(given, is_probe=True)) == ["2001:db8::1", "192.0.2.1", "192.0.2.2"]
@@ -227,11 +227,11 @@ ADDRESSES = st.builds(Address.from_int, st.integers(0, 2**32 - 1), st.just(4)) |
     Address.from_int, st.integers(0, 2**128 - 1), st.just(6)
 )
 KNOWNS = st.builds(
-    Known,
+    PathStats,
     rtt_s=st.none() | st.floats(0, 3),
     is_used=st.booleans(),
     has_failed=st.booleans(),
-    steps_back=st.booleans(),
+    is_penalised=st.booleans(),
 )
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from dualstack.gateway.processes.worker import _NumberedLog
-from dualstack.gateway.status.aggregate import as_document, read_snapshot, total
+from dualstack.gateway.status.aggregate import aggregate, as_document, read_snapshot
 from dualstack.gateway.status.snapshot import (
     Client,
     Connection,
@@ -57,7 +57,7 @@ def worker(n: int) -> Snapshot:
 
 
 def test_numbers_are_summed_and_what_happened_is_in_order_of_time() -> None:
-    whole = read_snapshot(total([as_document(worker(n)) for n in range(3)]))
+    whole = read_snapshot(aggregate([as_document(worker(n)) for n in range(3)]))
     assert (whole.time, whole.started, whole.program, whole.workers) == (102.0, 50.0, "program 0", 3)
     assert (whole.short_now, whole.shortages) == (666, 777)
     assert whole.lost == [Lost("access", 888)]
@@ -82,8 +82,8 @@ def test_numbers_are_summed_and_what_happened_is_in_order_of_time() -> None:
 
 
 def test_a_service_that_leaves_everywhere_leaves() -> None:
-    assert read_snapshot(total([as_document(worker(0))] * 2)).services[0].is_leaving
-    assert read_snapshot(total([as_document(worker(0))])).services[0].datagrams is None
+    assert read_snapshot(aggregate([as_document(worker(0))] * 2)).services[0].is_leaving
+    assert read_snapshot(aggregate([as_document(worker(0))])).services[0].datagrams is None
 
 
 def test_of_what_happened_the_last_sixteen_are_kept() -> None:
@@ -93,14 +93,14 @@ def test_of_what_happened_the_last_sixteen_are_kept() -> None:
         )
         for k in (0, 1)
     ]
-    dials = read_snapshot(total(list(map(as_document, many)))).services[0].dials
+    dials = read_snapshot(aggregate(list(map(as_document, many)))).services[0].dials
     assert [each.target for each in dials] == [str(n) for n in range(4, 20)]
 
 
 @pytest.mark.parametrize("documents", [[], [{}], [{"time": "now"}]])
 def test_what_is_no_snapshot_is_refused(documents: list[dict[str, object]]) -> None:
     with pytest.raises(ValueError, match=r"no snapshot|missing required|Expected"):
-        total(documents)
+        aggregate(documents)
 
 
 class Told:

@@ -152,13 +152,13 @@ async def _open_control(gateway: GatewayControl, here: _Surroundings, path: str,
 
 
 def _open_page(gateway: GatewayControl, here: _Surroundings, config: Configuration, undo: AsyncExitStack) -> Companion:
-    from dualstack.gateway.status.aggregate import total, with_lost
+    from dualstack.gateway.status.aggregate import aggregate, with_lost
     from dualstack.gateway.status.page.server import Page, inheritance_name
 
     async def snapshot() -> Snapshot | dict[str, object]:
         if isinstance(gateway, Gateway):
             return await gateway.shot()
-        return with_lost(total(await gateway.snapshots()), here.log.lost)
+        return with_lost(aggregate(await gateway.snapshots()), here.log.lost)
 
     left = here.left(inheritance_name(config.page))
     page = Page(config.page, snapshot, hosts=config.page_hosts, sockets=left, log=here.log)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from dualstack.core.address.address import BITS, Address
-from dualstack.core.dial.order import UNKNOWN, Candidate, Known
+from dualstack.core.dial.order import UNKNOWN, Candidate, PathStats
 from dualstack.errors import AddressError, ConfigError
 
 __all__ = ["DELAY_MAX_S", "DELAY_MIN_S", "PROBE_EVERY_S", "STEP_BACK_S", "History"]
@@ -48,7 +48,7 @@ class _Record:
     used: dict[int, float] = field(default_factory=dict)
     failed: dict[int, float] = field(default_factory=dict)
 
-    def steps_back(self, now: float) -> bool:
+    def is_penalised(self, now: float) -> bool:
         return self.back_since is not None and now - self.back_since < STEP_BACK_S
 
     def measure(self, rtt_s: float) -> None:
@@ -87,7 +87,7 @@ class History:
     def __len__(self) -> int:
         return len(self._records)
 
-    def recall(self, candidate: Candidate, now: float) -> Known:
+    def recall(self, candidate: Candidate, now: float) -> PathStats:
         """What is known of this destination from this source."""
         record = self._find(candidate)
         if record is None:
@@ -95,12 +95,12 @@ class History:
         value = candidate.address.value
         failed_at = record.failed.get(value)
         is_used = value in record.used
-        return Known(
+        return PathStats(
             rtt_s=record.rtt_s if is_used else None,
             delay_s=record.delay_s(),
             is_used=is_used,
             has_failed=failed_at is not None and now - failed_at < STEP_BACK_S,
-            steps_back=record.steps_back(now),
+            is_penalised=record.is_penalised(now),
         )
 
     def recalled(self, candidates: Iterable[Candidate], now: float) -> list[Candidate]:
@@ -115,7 +115,7 @@ class History:
     def claim_probe(self, candidate: Candidate, now: float) -> bool:
         """Whether this connection may start with what steps back: one a minute and prefix; asking takes the turn."""
         record = self._find(candidate)
-        if record is None or not record.steps_back(now) or now - record.probed_at < PROBE_EVERY_S:
+        if record is None or not record.is_penalised(now) or now - record.probed_at < PROBE_EVERY_S:
             return False
         record.probed_at = now
         return True
@@ -133,7 +133,7 @@ class History:
         if rtt_s is None:
             record.used.pop(value, None)
             _remember(record.failed, value, now)
-            if not record.steps_back(now):
+            if not record.is_penalised(now):
                 record.back_since = record.probed_at = now
             return
         record.measure(rtt_s)

@@ -17,7 +17,7 @@ __all__ = [
     "SKIPPED",
     "UNKNOWN",
     "Candidate",
-    "Known",
+    "PathStats",
     "Rule",
     "anything_steps_back",
     "interleave",
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-class Known(NamedTuple):
+class PathStats(NamedTuple):
     """What earlier connections taught of a destination; a tuple because every connection makes some.
 
     Args:
@@ -34,17 +34,17 @@ class Known(NamedTuple):
         delay_s: how long to wait for it before the next is tried; None where nothing was measured.
         is_used: a connection to this very address was made.
         has_failed: the last one failed, a short while ago.
-        steps_back: all around it failed lately, while the other family worked.
+        is_penalised: all around it failed lately, while the other family worked.
     """
 
     rtt_s: float | None = None
     delay_s: float | None = None
     is_used: bool = False
     has_failed: bool = False
-    steps_back: bool = False
+    is_penalised: bool = False
 
 
-UNKNOWN = Known()
+UNKNOWN = PathStats()
 
 
 class Candidate(NamedTuple):
@@ -60,7 +60,7 @@ class Candidate(NamedTuple):
 
     address: Address
     source: Address | None = None
-    known: Known = UNKNOWN
+    known: PathStats = UNKNOWN
     synthesised_from: Address | None = None
     port: int | None = None
 
@@ -111,7 +111,7 @@ def _rank_of_numbers(version: int, value: int, source_value: int | None, table: 
     return tuple([rule.rank(address, source, table) for rule in RULES])
 
 
-def _learnt(known: Known) -> tuple[int, ...]:
+def _learnt(known: PathStats) -> tuple[int, ...]:
     """RFC 8305 section 4: a lower round-trip time, then addresses used before; before both, what has not failed lately.
 
     Round trips within a factor of two are as good as each other; one that is not known comes last.
@@ -213,13 +213,13 @@ def ordered(
     """
     best_first = sort(candidates, table)
     if not is_probe and anything_steps_back(best_first):
-        best_first.sort(key=lambda candidate: candidate.known.steps_back)
+        best_first.sort(key=lambda candidate: candidate.known.is_penalised)
     return interleave(best_first, first_family_count)
 
 
 def anything_steps_back(candidates: Iterable[Candidate]) -> bool:
     """Whether there is one that does; a loop, since most of the time nothing is known and two are looked at."""
     for candidate in candidates:  # noqa: SIM110 - `any` over a generator costs three times as much
-        if candidate.known.steps_back:
+        if candidate.known.is_penalised:
             return True
     return False

@@ -278,7 +278,7 @@ class Race:
         """The order as if nothing stepped back, where it is time to look whether something works again."""
         as_if = self._ordered(groups, is_probe=True)
         first = as_if[0]
-        if self._memory is None or not first.known.steps_back or first.address == best_first[0].address:
+        if self._memory is None or not first.known.is_penalised or first.address == best_first[0].address:
             return best_first
         self._is_probe = self._is_probe or self._memory.claim_probe(first, now)
         return as_if if self._is_probe else best_first
@@ -309,7 +309,7 @@ class Race:
     def _may_be_bettered(self) -> bool:
         """RFC 8305 section 3: whether what is better may be to come; or anything, where the best steps back."""
         best = self._queue[0]
-        if best.known.steps_back and not self._is_probe:
+        if best.known.is_penalised and not self._is_probe:
             return bool(self._resolution.pending)
         return self._resolution.may_be_bettered(best, self._preferred)
 

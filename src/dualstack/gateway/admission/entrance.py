@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from dualstack.gateway.admission.admission import Admission
-from dualstack.gateway.counters.tally import Tally
+from dualstack.gateway.counters.tally import PortCounters
 from dualstack.gateway.listeners.named_port import NamedPort
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Entrance:
 
     __slots__ = ("admission", "closed_to", "port", "tally")
 
-    def __init__(self, admission: Admission, port: NamedPort, tally: Tally) -> None:
+    def __init__(self, admission: Admission, port: NamedPort, tally: PortCounters) -> None:
         self.admission = admission
         self.port = port
         self.tally = tally

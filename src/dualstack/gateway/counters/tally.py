@@ -14,7 +14,7 @@ from dualstack.core.dial.steps import DialStep, Kind
 from dualstack.gateway.counters.families import WayKey
 from dualstack.gateway.relay.link import Link
 
-__all__ = ["OTHER_RULES", "Book", "Dialled", "Refused", "Rules", "Tally", "Trouble", "Way", "rules_behind"]
+__all__ = ["OTHER_RULES", "Counters", "Dialled", "PortCounters", "Refused", "Rules", "Trouble", "Way", "rules_behind"]
 
 OTHER_RULES = "other rules"
 """Where refusals are counted once there are too many different ones."""
@@ -42,7 +42,7 @@ class Way:
         self.bytes_down += link.server.count
 
 
-class Tally:
+class PortCounters:
     """One service on one port: who came and who left, IPv4 first; what links brought; those that ended last."""
 
     __slots__ = ("came", "left", "port", "recent", "ways")
@@ -122,21 +122,21 @@ class Dialled:
             self.steps.append(step)
 
 
-class Book:
+class Counters:
     """All that is counted of one service."""
 
     def __init__(self) -> None:
-        self.tallies: dict[str, Tally] = {}
+        self.tallies: dict[str, PortCounters] = {}
         self.rules = Rules()
         self.unreached = 0
         self.troubles: deque[Trouble] = deque(maxlen=_LATEST)
         self.dials: deque[Dialled] = deque(maxlen=_LATEST)
 
-    def on(self, port: str) -> Tally:
+    def on(self, port: str) -> PortCounters:
         """The tally of this port, whose name does not mind case."""
         key = port.casefold()
         if key not in self.tallies:
-            self.tallies[key] = Tally(port)
+            self.tallies[key] = PortCounters(port)
         return self.tallies[key]
 
     def trouble(self, peer: SockAddr, target: object, why: str) -> None:

@@ -26,7 +26,7 @@ from dualstack.wire import socks4, socks5
 from dualstack.wire.handshake import Associate, Handshake, Outcome, Refusal, Say, Wish
 from dualstack.wire.http1 import Plain
 
-__all__ = ["Arranged", "ByDatagram", "Turned", "arrange", "part"]
+__all__ = ["ByDatagram", "Negotiated", "Rejected", "arrange", "part"]
 
 # How long a client that was refused may take to read why, and how much it may still say meanwhile.
 _PARTING_S = 1.0
@@ -37,7 +37,7 @@ Dial = Callable[[Endpoint], Awaitable[socket]]
 
 
 @dataclass(frozen=True, slots=True)
-class Arranged:
+class Negotiated:
     """The server that a client asked for, connected, and what it gets first; `plain` where that is one request."""
 
     server: socket
@@ -46,7 +46,7 @@ class Arranged:
     plain: Plain | None = None
 
 
-class Turned(DualstackError):  # noqa: N818 - somebody was turned away, which may be as it should
+class Rejected(DualstackError):  # noqa: N818 - somebody was turned away, which may be as it should
     """A client that gets no connection; it was answered, in the words of its protocol.
 
     Args:
@@ -88,10 +88,10 @@ class ByDatagram:
         """The answer: datagrams are taken at `bound`."""
         return self.handshake.granted(bound)
 
-    async def turned(self, client: socket, outcome: Outcome, why: str) -> Turned:
+    async def turned(self, client: socket, outcome: Outcome, why: str) -> Rejected:
         """Tell the client that there is no association."""
         await part(client, self.handshake.failed(outcome))
-        return Turned(None, why)
+        return Rejected(None, why)
 
 
 async def arrange(
@@ -103,7 +103,7 @@ async def arrange(
     said: bytes = b"",
     guesses: Guesses | None = None,
     who: str = "",
-) -> Arranged | ByDatagram:
+) -> Negotiated | ByDatagram:
     """Hear what the client wants, connect to it, and tell the client; its socket stays the caller's.
 
     A client of datagrams is heard alone: what becomes of it is the caller's.
@@ -118,20 +118,20 @@ async def arrange(
         who: the client, as these are counted.
 
     Raises:
-        Turned: there is no connection, and the client knows.
+        Rejected: there is no connection, and the client knows.
     """
     login = _Login(target, Guesses() if guesses is None else guesses, who)
     try:
         async with asyncio.timeout(within_s):
             handshake, wish = await _hear(client, target, login, said)
     except TimeoutError:
-        raise Turned(None, f"no request within {within_s:g} s") from None
+        raise Rejected(None, f"no request within {within_s:g} s") from None
     except OSError as error:
-        raise Turned(None, f"the client left: {error.strerror}") from None
+        raise Rejected(None, f"the client left: {error.strerror}") from None
     if isinstance(wish, Refusal):
         await login.put_off()
         await part(client, wish.answer)
-        raise Turned(None, wish.why)
+        raise Rejected(None, wish.why)
     if isinstance(wish, Associate):
         return ByDatagram(handshake, wish)
     server = await _reach(client, handshake, wish, dial)
@@ -142,9 +142,9 @@ async def arrange(
     except BaseException as error:
         server.close()
         if isinstance(error, OSError):
-            raise Turned(wish.target, f"the client left: {error.strerror}") from None
+            raise Rejected(wish.target, f"the client left: {error.strerror}") from None
         raise
-    return Arranged(server, wish.first, wish.target, wish.plain)
+    return Negotiated(server, wish.first, wish.target, wish.plain)
 
 
 async def _hear(
@@ -159,14 +159,14 @@ async def _hear(
             if not isinstance(event, Say):
                 return handshake, event
             await loop.sock_sendall(client, event.content)
-    raise Turned(None, "it left without a request")
+    raise Rejected(None, "it left without a request")
 
 
 def _handshake(first: int, target: ForwardTarget, login: "_Login") -> Handshake:
     """Whose protocol begins with this byte.
 
     Raises:
-        Turned: none that is served.
+        Rejected: none that is served.
     """
     is_user = login if target.users else None
     served = target.protocols
@@ -178,7 +178,7 @@ def _handshake(first: int, target: ForwardTarget, login: "_Login") -> Handshake:
         from dualstack.gateway.forward.http import Http
 
         return Http(served, is_user)
-    raise Turned(None, f"no protocol served here begins with byte 0x{first:02x}")
+    raise Rejected(None, f"no protocol served here begins with byte 0x{first:02x}")
 
 
 class _Login:
@@ -220,7 +220,7 @@ async def _reach(client: socket, handshake: Handshake, wish: Wish, dial: Dial) -
         await part(client, handshake.failed(outcome))
         is_refusal = outcome is Outcome.DENIED
         rule = f"reach: {rules_behind(error.steps)}" if isinstance(error, DialError) else ""
-        raise Turned(wish.target, str(error), is_refusal=is_refusal, rule=rule) from None
+        raise Rejected(wish.target, str(error), is_refusal=is_refusal, rule=rule) from None
 
 
 def _outcome(error: DualstackError | OSError) -> Outcome:

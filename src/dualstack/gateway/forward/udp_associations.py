@@ -50,7 +50,7 @@ class Associations:
         """Relay the datagrams of a client for as long as `control` is open, or until it was idle too long.
 
         Raises:
-            Turned: there is no association, and the client knows.
+            Rejected: there is no association, and the client knows.
         """
         who, admission = client_of(peer), self._owner.admission
         if (why := admission.association_refusal(who)) is not None:

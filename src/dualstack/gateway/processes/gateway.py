@@ -309,9 +309,9 @@ class Gateway(PortSet[NamedPort, ListeningSocket]):
         return as_document(at_once(self._pictured()))
 
     def _pictured(self) -> "Generator[None, None, Snapshot]":
-        from dualstack.gateway.status.collect import picture
+        from dualstack.gateway.status.collect import collect
 
-        return picture(
+        return collect(
             [(service, self.datagrams.counts(service)) for service in self.services.values()],
             self._leaving,
             self.ports.values(),

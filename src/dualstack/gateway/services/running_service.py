@@ -26,9 +26,9 @@ from dualstack.gateway.counters.families import hop_of
 from dualstack.gateway.counters.log import Log
 from dualstack.gateway.counters.repeat_filter import RepeatFilter
 from dualstack.gateway.counters.repeats import Repeats
-from dualstack.gateway.counters.tally import Book
+from dualstack.gateway.counters.tally import Counters
 from dualstack.gateway.forward.exchange import Exchange, ExchangeLink, receive
-from dualstack.gateway.forward.negotiate import Arranged, ByDatagram, Turned, arrange, part
+from dualstack.gateway.forward.negotiate import ByDatagram, Negotiated, Rejected, arrange, part
 from dualstack.gateway.forward.udp_associations import Associations
 from dualstack.gateway.listeners.listening import PortState
 from dualstack.gateway.listeners.named_port import NamedPort
@@ -82,7 +82,7 @@ class RunningService:
     ) -> None:
         loop = asyncio.get_running_loop()
         self.upstream = upstream
-        self.book = Book()
+        self.book = Counters()
         self.plane = plane
         self.guesses = Guesses()
         self.targets = TargetCache()
@@ -187,9 +187,9 @@ class RunningService:
         except asyncio.CancelledError:
             self._lose(sock, peer, gate, _LEAVING, since)
             raise
-        except Turned as turned:
+        except Rejected as turned:
             sock.close()
-            self._turned(peer, turned)
+            self._rejected(peer, turned)
             self._over(gate, peer, since, str(turned), turned.target)
             return None
         if isinstance(arranged, ByDatagram):
@@ -208,7 +208,7 @@ class RunningService:
         return None
 
     async def _exchange(  # noqa: PLR0917 - it goes on where `_forward_one` is
-        self, sock: socket, peer: SockAddr, gate: ClientGate, arranged: Arranged, plain: Plain, upstream: Upstream
+        self, sock: socket, peer: SockAddr, gate: ClientGate, arranged: Negotiated, plain: Plain, upstream: Upstream
     ) -> bytes | None:
         task = asyncio.current_task()
         ends = (sock, arranged.server)
@@ -233,7 +233,7 @@ class RunningService:
             if not may_ask_again:
                 await self._end_exchange(sock, peer, gate, exchange, plain)
         if exchange.trouble:
-            self._turned(peer, Turned(arranged.target, exchange.trouble, is_refusal=exchange.status == 400))
+            self._rejected(peer, Rejected(arranged.target, exchange.trouble, is_refusal=exchange.status == 400))
         return exchange.behind if may_ask_again else None
 
     async def _end_exchange(
@@ -289,14 +289,14 @@ class RunningService:
         since, reason = self.plane.now, "the association is over"
         try:
             await self.associations.serve(client, peer, asked)
-        except Turned as turned:
+        except Rejected as turned:
             reason = str(turned)
-            self._turned(peer, turned)
+            self._rejected(peer, turned)
         finally:
             client.close()
             self._over(gate, peer, since, reason)
 
-    def _turned(self, peer: SockAddr, turned: Turned) -> None:
+    def _rejected(self, peer: SockAddr, turned: Rejected) -> None:
         why, where = str(turned), {} if turned.target is None else {"target": turned.target}
         if turned.is_refusal:
             self.admission.refused(peer, why, rule=turned.rule, **where)

@@ -23,14 +23,14 @@ from dualstack.gateway.status.snapshot import (
     Way,
 )
 
-__all__ = ["as_document", "read_snapshot", "total", "with_lost"]
+__all__ = ["aggregate", "as_document", "read_snapshot", "with_lost"]
 
 _LATEST = 16
 
 T = TypeVar("T", bound=Struct)
 
 
-def total(documents: Sequence[Mapping[str, object]]) -> dict[str, object]:
+def aggregate(documents: Sequence[Mapping[str, object]]) -> dict[str, object]:
     """One snapshot of all workers, of the snapshot of each.
 
     Raises:

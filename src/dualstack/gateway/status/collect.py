@@ -17,7 +17,7 @@ from dualstack.core.planning.planner import planned_sock
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.gateway.counters.access_log import target_text
 from dualstack.gateway.counters.families import CLIENTS, WayKey, target_family, way_of
-from dualstack.gateway.counters.tally import Book, Tally, Way
+from dualstack.gateway.counters.tally import Counters, PortCounters, Way
 from dualstack.gateway.listeners.listening import PortState
 from dualstack.gateway.listeners.named_port import NamedPort
 from dualstack.gateway.relay.datagram.counts import Counts
@@ -30,18 +30,18 @@ from dualstack.gateway.status.timelines import timeline
 from dualstack.kernel.facts import system_name
 from dualstack.net.dial.shared_history import SharedHistory
 
-__all__ = ["picture"]
+__all__ = ["collect"]
 
 _TEXT_MAX = 300
 _LESSONS_MAX = 64
 _LINKS_A_SLICE = 256
 _NOTHING_LOST: Mapping[str, int] = {}
 
-Open = Mapping[Tally, list[Link]]
+Open = Mapping[PortCounters, list[Link]]
 """The links that are open, by tally."""
 
 
-def picture(
+def collect(
     services: Iterable[tuple[RunningService, Counts | None]],
     leaving: Iterable[RunningService],
     ports: Iterable[NamedPort],
@@ -90,7 +90,7 @@ def picture(
 
 
 def _by_tally(links: list[Link]) -> Generator[None, None, Open]:
-    found: dict[Tally, list[Link]] = {}
+    found: dict[PortCounters, list[Link]] = {}
     for number, link in enumerate(links):
         if isinstance(link.gate, StreamGate):
             found.setdefault(link.gate.tally, []).append(link)
@@ -138,7 +138,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= _TEXT_MAX else f"{text[: _TEXT_MAX - 1]}…"
 
 
-def _on_port(tally: Tally, links: Iterable[Link]) -> to.OnPort:
+def _on_port(tally: PortCounters, links: Iterable[Link]) -> to.OnPort:
     clients = [
         to.Client(family, came - left, came) for family, came, left in zip(CLIENTS, tally.came, tally.left, strict=True)
     ]
@@ -158,7 +158,7 @@ def _way(key: WayKey, over: Way | None, now: Way | None) -> to.Way:
     return made
 
 
-def _dials(book: Book) -> list[to.Dial]:
+def _dials(book: Counters) -> list[to.Dial]:
     return [timeline(each.at, _named(each.target), each.steps) for each in book.dials]
 
 
@@ -184,7 +184,7 @@ def _datagrams(service: RunningService, counts: Counts | None) -> to.Datagrams |
     )
 
 
-def _connection(tally: Tally, link: Link, to_wall: float, target: Target | None) -> to.Connection:
+def _connection(tally: PortCounters, link: Link, to_wall: float, target: Target | None) -> to.Connection:
     is_ipv6, family = way_of(link)
     where = shown(link.hop.address) if link.hop is not None else _named(link.asked or target)
     return to.Connection(

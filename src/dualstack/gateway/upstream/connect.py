@@ -15,7 +15,7 @@ from dualstack.core.address.endpoint import Endpoint
 from dualstack.core.address.sockaddr import SockAddr
 from dualstack.core.dial.lookup_shares import Asker
 from dualstack.errors import DualstackError, LookupFailed
-from dualstack.gateway.counters.tally import Book
+from dualstack.gateway.counters.tally import Counters
 from dualstack.gateway.relay.stream.data_plane import DataPlane
 from dualstack.gateway.upstream.upstream import Upstream
 from dualstack.kernel.streams import NO_ROOM, keep_alive
@@ -25,7 +25,7 @@ __all__ = ["reach"]
 
 
 async def reach(
-    client: SocketType, target: Endpoint, upstream: Upstream, plane: DataPlane, book: Book, *, peer: SockAddr
+    client: SocketType, target: Endpoint, upstream: Upstream, plane: DataPlane, book: Counters, *, peer: SockAddr
 ) -> socket:
     """Connect to `target` for `client`, who is `peer`; `book` keeps how that went.
 
@@ -52,7 +52,7 @@ async def reach(
             raise ConnectionResetError(ECONNRESET, "the client left while its target was dialled") from None
 
 
-async def _dial(target: Endpoint, upstream: Upstream, plane: DataPlane, book: Book) -> socket:
+async def _dial(target: Endpoint, upstream: Upstream, plane: DataPlane, book: Counters) -> socket:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + upstream.service.connect_timeout_s
     dialer = upstream.dialer_to(target)

@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 
 from dualstack.core.dial.history import History
-from dualstack.core.dial.order import Candidate, Known
+from dualstack.core.dial.order import Candidate, PathStats
 
 __all__ = ["SharedHistory"]
 
@@ -49,7 +49,7 @@ class SharedHistory:
         self._lock = threading.Lock()
         _FORK.shared.add(self)
 
-    def recall(self, candidate: Candidate, now: float) -> Known:
+    def recall(self, candidate: Candidate, now: float) -> PathStats:
         """As `History.recall`."""
         with self._lock:
             return self._history.recall(candidate, now)

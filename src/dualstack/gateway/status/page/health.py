@@ -8,7 +8,7 @@ from dualstack.gateway.status.page.figures import counted, duration
 from dualstack.gateway.status.page.samples import Sample
 from dualstack.gateway.status.snapshot import Snapshot
 
-__all__ = ["Level", "Verdict", "verdict_on"]
+__all__ = ["Level", "Verdict", "health_of"]
 
 LATELY_S = 300.0
 """Trouble older than that is told below, and is no alarm."""
@@ -31,7 +31,7 @@ class Verdict:
     level: Level
 
 
-def verdict_on(shot: Snapshot, samples: Sequence[Sample]) -> Verdict:
+def health_of(shot: Snapshot, samples: Sequence[Sample]) -> Verdict:
     """What to say of the gateway at this moment."""
     found = [*_of_descriptors(shot), *_of_ports(shot), *_of_targets(shot, samples), *_of_refusals(samples)]
     level = max((level for level, _, _ in found), key=list(Level).index, default=Level.GOOD)

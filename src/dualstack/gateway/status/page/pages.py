@@ -16,7 +16,7 @@ from dualstack.core.pace import Pace
 from dualstack.gateway.status.page.choice import Choice
 from dualstack.gateway.status.page.drawn import Drawn
 from dualstack.gateway.status.page.markup import templates
-from dualstack.gateway.status.page.samples import Watch
+from dualstack.gateway.status.page.samples import SnapshotFeed
 from dualstack.gateway.status.page.view import pieces
 from dualstack.gateway.status.slices import in_slices
 from dualstack.gateway.status.snapshot import Snapshot
@@ -49,7 +49,7 @@ class Pages:
         watch: it.
     """
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: SnapshotFeed) -> None:
         templates()  # compiled at the start, for the first draw would hold up the relay
         self.every_s = 1
         self._watch = watch

@@ -14,7 +14,7 @@ from msgspec import Struct
 from dualstack.gateway.status.aggregate import read_snapshot
 from dualstack.gateway.status.snapshot import Snapshot
 
-__all__ = ["EVERY_S", "Sample", "Source", "Watch"]
+__all__ = ["EVERY_S", "Sample", "SnapshotFeed", "Source"]
 
 Source = Callable[[], Awaitable[Snapshot | Mapping[str, object]]]
 """Gives a snapshot, or the document of one: of this process, or of all workers."""
@@ -55,7 +55,7 @@ class Sample(Struct):
         )
 
 
-class Watch:
+class SnapshotFeed:
     """Looks at a source of snapshots.
 
     Args:

@@ -25,7 +25,7 @@ from dualstack.gateway.status.metrics import exposing
 from dualstack.gateway.status.page.choice import Choice
 from dualstack.gateway.status.page.pages import Body, Pages
 from dualstack.gateway.status.page.request_guard import Guard
-from dualstack.gateway.status.page.samples import Source, Watch
+from dualstack.gateway.status.page.samples import SnapshotFeed, Source
 from dualstack.gateway.status.slices import in_slices
 from dualstack.net.listen import bind_sockets
 
@@ -69,7 +69,7 @@ class Page:
         log: Log | None = None,
         bounds: Bounds = BOUNDS,
     ) -> None:
-        self._watch = Watch(source)
+        self._watch = SnapshotFeed(source)
         self._where = where
         self.sockets = list(sockets) or bind_sockets(_listen_text(where))
         guarded = Guard(cast("Application", application(self._watch)), hosts)
@@ -121,7 +121,7 @@ def _authority(sock: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def application(watch: Watch) -> Starlette:
+def application(watch: SnapshotFeed) -> Starlette:
     """The page as an ASGI application, still without its guard."""
     pages = Pages(watch)
 

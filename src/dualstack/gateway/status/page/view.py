@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from dualstack.gateway.status.page.choice import Choice
 from dualstack.gateway.status.page.drawn import Drawn
-from dualstack.gateway.status.page.health import verdict_on
+from dualstack.gateway.status.page.health import health_of
 from dualstack.gateway.status.page.markup import templates
 from dualstack.gateway.status.page.samples import Sample
 from dualstack.gateway.status.snapshot import Snapshot
@@ -35,7 +35,7 @@ def pieces(
     return document.generate(
         shot=shot,
         samples=samples,
-        verdict=verdict_on(shot, samples),
+        verdict=health_of(shot, samples),
         choice=choice,
         chosen=choice.services(shot.services),
         drawn=drawn,
