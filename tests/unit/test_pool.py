@@ -51,7 +51,7 @@ class Threads:
 
     def wait(self) -> None:
         for thread in self.started:
-            thread.join(timeout=5)
+            thread.join(timeout=60)
             assert not thread.is_alive()
 
 
@@ -69,7 +69,7 @@ def gate(threads: Threads) -> Iterator[Gate]:
 
 
 def test_what_a_call_returns_comes_back(threads: Threads) -> None:
-    assert Pool(start=threads).run(lambda: 7, timeout=5) == 7
+    assert Pool(start=threads).run(lambda: 7, timeout=60) == 7
 
 
 def test_what_a_call_raises_comes_back(threads: Threads) -> None:
@@ -77,7 +77,7 @@ def test_what_a_call_raises_comes_back(threads: Threads) -> None:
         raise KeyError("x")
 
     with pytest.raises(KeyError):
-        Pool(start=threads).run(fail, timeout=5)
+        Pool(start=threads).run(fail, timeout=60)
 
 
 def test_a_call_past_its_limit_is_left_alone(threads: Threads, gate: Gate) -> None:
@@ -88,14 +88,14 @@ def test_a_call_past_its_limit_is_left_alone(threads: Threads, gate: Gate) -> No
 def test_a_thread_is_used_again(threads: Threads) -> None:
     pool = Pool(idle_s=5, start=threads)
     for _ in range(20):
-        pool.run(lambda: None, timeout=5)
+        pool.run(lambda: None, timeout=60)
     # A call may come before the thread that answered the last one is idle again.
     assert len(threads.started) <= 2
 
 
 def test_an_idle_thread_ends(threads: Threads) -> None:
     pool = Pool(idle_s=0, start=threads)
-    pool.run(lambda: None, timeout=5)
+    pool.run(lambda: None, timeout=60)
     threads.wait()
     assert pool.threads == 0
 
@@ -104,11 +104,11 @@ def test_no_more_threads_than_the_limit_and_the_others_queue(threads: Threads, g
     pool = Pool(threads=3, turn_s=inf, idle_s=0, start=threads)
 
     async def ask() -> None:
-        asked = [asyncio.create_task(pool.run_async(gate, timeout=5)) for _ in range(10)]
+        asked = [asyncio.create_task(pool.run_async(gate, timeout=60)) for _ in range(10)]
         await asyncio.sleep(0)
         assert (pool.threads, len(threads.started)) == (3, 3)
         for _ in range(3):
-            assert await asyncio.to_thread(gate.entered.acquire, timeout=5)
+            assert await asyncio.to_thread(gate.entered.acquire, timeout=60)
         assert pool.queued == 7
         gate.open()
         assert await asyncio.gather(*asked) == ["late"] * 10
@@ -162,7 +162,7 @@ def test_an_error_in_asyncio_comes_back(threads: Threads) -> None:
         raise KeyError("x")
 
     with pytest.raises(KeyError):
-        asyncio.run(Pool(start=threads).run_async(fail, timeout=5))
+        asyncio.run(Pool(start=threads).run_async(fail, timeout=60))
 
 
 def test_without_any_thread_the_caller_is_told() -> None:
@@ -171,7 +171,7 @@ def test_without_any_thread_the_caller_is_told() -> None:
 
     pool = Pool(start=start)
     with pytest.raises(RuntimeError):
-        pool.run(lambda: None, timeout=5)
+        pool.run(lambda: None, timeout=60)
     assert (pool.threads, pool.queued) == (0, 0)
 
 
@@ -186,7 +186,7 @@ def test_without_another_thread_those_there_do_the_work(threads: Threads, gate: 
         pool.run(gate, timeout=0.01)
 
     async def ask() -> None:
-        asked = asyncio.create_task(pool.run_async(lambda: 7, timeout=5))
+        asked = asyncio.create_task(pool.run_async(lambda: 7, timeout=60))
         await asyncio.sleep(0)
         gate.open()
         assert await asked == 7
@@ -204,7 +204,7 @@ except LimitReachedError:
     pass
 child = os.fork()
 if child == 0:
-    os._exit(0 if pool.run(lambda: 7, timeout=5) == 7 and pool.threads == 1 else 1)
+    os._exit(0 if pool.run(lambda: 7, timeout=60) == 7 and pool.threads == 1 else 1)
 os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
