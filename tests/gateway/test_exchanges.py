@@ -545,13 +545,32 @@ def test_a_client_whose_rules_changed_is_judged_again_at_its_next_request() -> N
             assert await asking.response()
             port = r.port("p")
             text = proxy(access='["deny any"]').replace("127.0.0.1:0", f"127.0.0.1:{port}")
-            service = r.gateway.services["p"]
-            (config,) = parse(text, "test.toml").services
-            service.obey(r.gateway._upstream(config, r.gateway.config))
+            config = parse(text, "test.toml")
+            r.gateway.services["p"].obey(r.gateway._upstream(config.services[0], config))
             asking.say(get(site))
             assert await asking.rest() == b""
             assert len(site.heads) == 1
             assert "rule: deny any" in str(r.events.of("refused")[0]["why"])
+
+    exchanged(scenario)
+
+
+def test_a_client_that_has_rested_too_long_this_very_moment_is_let_go_of_once() -> None:
+    async def scenario(r: Running, _site: Site) -> None:
+        service = r.gateway.services["p"]
+        gate = r.gateway.port_named("p").listenings[0].gate
+
+        async def rest() -> None:
+            async with asyncio.timeout(0) as patience:
+                service._resting[patience] = gate  # type: ignore[assignment]
+                try:
+                    await asyncio.sleep(20)
+                finally:
+                    service.let_go_of_resting()
+                    del service._resting[patience]
+
+        with pytest.raises(TimeoutError):
+            await rest()
 
     exchanged(scenario)
 

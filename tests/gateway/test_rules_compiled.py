@@ -72,12 +72,12 @@ def test_the_rules_of_a_service_are_compiled_once_a_reload_and_not_as_a_port_sto
             with compiled() as found:
                 await r.gateway.reload(parse(CONFIG, "test.toml"))
             assert found == ONCE
-            policy = r.gateway.services["web"].policy
+            upstream = r.gateway.services["web"].upstream
             with compiled() as found:
                 await r.gateway.stop_port("web")
                 await r.gateway.start_port("web")
             assert not found
-            assert r.gateway.services["web"].policy.access is policy.access
+            assert r.gateway.services["web"].upstream.access is upstream.access
             with compiled() as found:
                 await r.gateway.reload(r.gateway.config)
             assert found == ONCE, "an interface that was made anew has another number"

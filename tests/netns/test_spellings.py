@@ -19,7 +19,7 @@ PROGRAM = f"import sys; sys.path.insert(0, {TESTS!r}); from support.spelled impo
 OWN = ("9.9.9.10", "2620:fe::10", "9.9.9.77", "2620:fe::77", "8.8.4.4")
 NEVER = ("127.0.0.1", "10.0.0.1", "0.0.0.0", "::1", "::", "fe80::1", "fd00:ec2::254")
 PUBLIC = ("9.9.8.8", "2620:ff::8")
-# Each seventh of them is asked; with 1 all are, which takes a minute.
+# Each fourteenth of them is asked; with 1 all are, which takes a minute.
 NTH = int(os.environ.get("DUALSTACK_TEST_SPELLINGS_NTH", "14"))
 
 

@@ -23,7 +23,7 @@ from dualstack.core.address.endpoint import Endpoint
 from dualstack.core.address.prefix import Prefix
 from dualstack.core.planning.configuration import ForwardTarget, ProxyProtocol
 from dualstack.errors import DualstackError
-from dualstack.gateway.forward.negotiate import Arranged, Turned, arrange
+from dualstack.gateway.forward.negotiate import Negotiated, Rejected, arrange
 from dualstack.gateway.forward.udp_destination import hops_to
 from dualstack.gateway.upstream.connect import reach
 from support.gateway import Running, running
@@ -121,11 +121,11 @@ async def asked(r: Running, request: bytes) -> str:
         asyncio.get_running_loop().add_reader(theirs, _leave, theirs)
         try:
             arranged = await asking
-        except Turned as turned:
+        except Rejected as turned:
             return "refused" if turned.is_refusal else "unreached"
         finally:
             asyncio.get_running_loop().remove_reader(theirs)
-        assert isinstance(arranged, Arranged)
+        assert isinstance(arranged, Negotiated)
         arranged.server.close()
         return "granted"
 

@@ -282,7 +282,7 @@ class RunningService:
         """End the connections of clients that have asked something before and nothing now."""
         now = asyncio.get_running_loop().time()
         for patience, gate in self._resting.items():
-            if is_meant(gate):
+            if is_meant(gate) and not patience.expired():
                 patience.reschedule(now)
 
     async def _associate(self, client: socket, peer: SockAddr, gate: ClientGate, asked: ByDatagram) -> None:

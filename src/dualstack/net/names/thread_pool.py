@@ -280,15 +280,16 @@ class Pool:
             self._coming += 1
 
     def _work(self) -> None:
-        with self._changed:
-            self._coming -= 1
-        while (job := self._next()) is not None:
+        job = self._next(is_new=True)
+        while job is not None:
             job.run()
             self._ended(job)
+            job = self._next()
 
-    def _next(self) -> Job[Any] | None:
+    def _next(self, *, is_new: bool = False) -> Job[Any] | None:
         """What to do, once its turn comes; None where there has been nothing for long."""
         with self._changed:
+            self._coming -= is_new
             leaves_at = monotonic() + self._idle_s
             self._idle += 1
             try:
