@@ -54,7 +54,7 @@ def test_a_service_has_64_children_where_nothing_else_is_said() -> None:
 
 def refusals(r: Running) -> dict[str, int]:
     """As the metrics have them."""
-    by_rule = r.gateway.services["a"].book.rules.by_rule
+    by_rule = r.gateway.services["a"].counters.rules.by_rule
     return {rule: refused.count for rule, refused in by_rule.items()}
 
 

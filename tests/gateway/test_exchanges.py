@@ -564,7 +564,7 @@ def test_a_client_that_has_rested_too_long_this_very_moment_is_let_go_of_once() 
             async with asyncio.timeout(0) as patience:
                 service._resting[patience] = gate  # type: ignore[assignment]
                 try:
-                    await asyncio.sleep(20)
+                    await asyncio.get_running_loop().create_future()
                 finally:
                     service.let_go_of_resting()
                     del service._resting[patience]
@@ -581,7 +581,7 @@ def test_each_exchange_is_counted_by_itself() -> None:
             for _ in range(3):
                 asking.say(get(site))
                 await asking.response()
-            ways = r.gateway.services["p"].book.on("p").ways
+            ways = r.gateway.services["p"].counters.on("p").ways
             await until(lambda: sum(way.connections for way in ways.values()) == 3)
             (way,) = ways.values()
             assert way.bytes_up == sum(map(len, site.raw))

@@ -73,8 +73,8 @@ def test_no_address_that_is_not_public_is_dialled_however_it_is_written() -> Non
             assert [step for step in watched.steps if step.kind is Kind.ATTEMPT] == []
             assert [step for step in watched.steps if step.kind is Kind.FILTERED]
             await ended(r, "p", 0)
-            # The log says the like of it a few times; the book counts each.
-            book = r.gateway.services["p"].book
-            assert sum(refused.count for refused in book.rules.by_rule.values()) + book.unreached == len(asked)
+            # The log says the like of it a few times; the counters counts each.
+            counters = r.gateway.services["p"].counters
+            assert sum(refused.count for refused in counters.rules.by_rule.values()) + counters.unreached == len(asked)
 
     run(scenario)

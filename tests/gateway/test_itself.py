@@ -55,7 +55,7 @@ def test_a_proxy_asks_itself_by_no_protocol_however_it_is_called(listen: str, ho
         async with running(proxy(listen)) as r:
             for start, request in asked(host, r.port("p")).items():
                 assert (await answer(r, request)).startswith(start.strip().encode("latin-1"))
-            assert r.gateway.services["p"].book.on("p").came == [4, 0], "it was its own client never"
+            assert r.gateway.services["p"].counters.on("p").came == [4, 0], "it was its own client never"
             assert "a proxy of this gateway listens there" in str(r.events.of("refused")[-1]["why"])
             await ended(r, "p", 0)
 

@@ -241,8 +241,8 @@ def test_rules_beyond_so_many_are_counted_together() -> None:
 
 
 def test_ports_do_not_mind_case_in_the_book_either() -> None:
-    book = Counters()
-    assert book.on("TCPIP") is book.on("tcpip")
+    counters = Counters()
+    assert counters.on("TCPIP") is counters.on("tcpip")
 
 
 def test_the_snapshots_of_workers_are_summed() -> None:

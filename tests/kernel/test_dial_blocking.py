@@ -16,7 +16,7 @@ import dualstack
 from dualstack import Dialer, DialError, DialRefused, History, SharedHistory
 from dualstack.core.address.address import Address
 from dualstack.core.dial.order import Candidate
-from dualstack.net.dial import blocking_driver as dial_blocking
+from dualstack.net.dial import blocking_driver
 from support.dialling import Resolver, Servers, nothing_left_open
 
 
@@ -124,7 +124,7 @@ def test_where_the_selector_of_choice_is_not_there_another_serves(
 ) -> None:
     servers.silent("::1")
     servers.accept("127.0.0.1")
-    monkeypatch.setattr(dial_blocking, "_Selector", dial_blocking.SelectSelector)
+    monkeypatch.setattr(blocking_driver, "_Selector", blocking_driver.SelectSelector)
     Dialer(attempt_delay=0.010, history=None).create_connection(("localhost", servers.port), 20).close()
 
 

@@ -113,7 +113,7 @@ async def asked(r: Running, request: bytes) -> str:
         theirs.shutdown(socket.SHUT_WR)
 
         async def dial(target: Endpoint) -> socket.socket:
-            return await reach(ours, target, service.upstream, plane, service.book, peer=peer)
+            return await reach(ours, target, service.upstream, plane, service.counters, peer=peer)
 
         # The client's last words are read at once, so nobody waits for it to leave.
         theirs.setblocking(False)

@@ -9,7 +9,7 @@ import pytest
 from conftest import MakeNamespace
 from dualstack.core.address.address import Address
 from dualstack.kernel.facts import configured_families, read_facts
-from dualstack.net.names import gai_flags as flags
+from dualstack.net.names import gai_flags
 from dualstack.net.names.getaddrinfo import LookupFailed, getaddrinfo
 from support.dialling import Resolver
 
@@ -24,7 +24,7 @@ HOSTS = {
 
 
 class Host(Resolver):
-    """Also answers for both families at once, and counts on getting none of the three flags."""
+    """Also answers for both families at once, and counts on getting none of the three gai_flags."""
 
     def getaddrinfo(self, host: bytes, port: object, family: int, *hints: int) -> list[object]:
         assert not hints[-1] & (MAPPED | ALL | CONFIGURED)
@@ -76,7 +76,7 @@ ADDRCONFIG = [
 def asked(host: str, family: int, wanted: int, configured: set[int] | None = None) -> list[str] | None:
     hints = (family, socket.SOCK_STREAM, 0, wanted)
     try:
-        infos = flags.look_up(Host(HOSTS), host.encode(), 80, hints, lambda: frozenset(configured or ()))
+        infos = gai_flags.look_up(Host(HOSTS), host.encode(), 80, hints, lambda: frozenset(configured or ()))
     except socket.gaierror as error:
         return None if error.errno == socket.EAI_NONAME else [str(error)]
     assert family == BOTH or {info[0] for info in infos} == {family}
@@ -98,7 +98,7 @@ def test_only_families_that_are_configured(
 def test_servers_that_do_not_answer_are_no_missing_address() -> None:
     again = socket.gaierror(socket.EAI_AGAIN, "no answer")
     with pytest.raises(socket.gaierror) as caught:
-        flags.look_up(Resolver({"x": {6: again, 4: ["192.0.2.1"]}}), b"x", 80, (V6, 1, 0, MAPPED))
+        gai_flags.look_up(Resolver({"x": {6: again, 4: ["192.0.2.1"]}}), b"x", 80, (V6, 1, 0, MAPPED))
     assert caught.value.errno == socket.EAI_AGAIN
 
 

@@ -12,7 +12,7 @@ from dualstack.core.address.address import Address
 from dualstack.core.dial.egress import ANYWHERE, Outlet, Source
 from dualstack.core.dial.policy_table import DEFAULT_TABLE
 from dualstack.kernel import attempts
-from dualstack.net.dial import address_lookup as lookups
+from dualstack.net.dial import address_lookup
 from dualstack.net.dial.address_lookup import (
     Ipv6Here,
     RememberedSources,
@@ -167,4 +167,4 @@ def test_interfaces_that_cannot_be_listed_are_none(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_modules_own_look_is_at_this_host() -> None:
-    assert lookups.system_table().preferred_family in {4, 6}
+    assert address_lookup.system_table().preferred_family in {4, 6}

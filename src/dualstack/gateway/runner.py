@@ -275,11 +275,11 @@ class _Signals:
             self._log.error("upgrade refused", why=f"the new program has ended: {error}", running="the program before")
             return
         for step_down in (self._gateway.step_down, *(each.leave for each in self.companions)):
-            await self._without_end(step_down())
+            await self._say_what_fails(step_down())
         self._log.info("upgraded", pid=successor.pid)
         self._leave.set()
 
-    async def _without_end(self, stepping_down: Awaitable[None]) -> None:
+    async def _say_what_fails(self, stepping_down: Awaitable[None]) -> None:
         """Say what fails, and go on: the new program serves, and what else was ours must be left to it too."""
         try:
             await stepping_down

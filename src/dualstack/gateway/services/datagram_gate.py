@@ -28,7 +28,7 @@ class DatagramGate(Entrance):
     __slots__ = ("service",)
 
     def __init__(self, service: RunningService, port: NamedPort) -> None:
-        super().__init__(service.admission, port, service.book.on(port.name))
+        super().__init__(service.admission, port, service.counters.on(port.name))
         self.service = service
 
     @property

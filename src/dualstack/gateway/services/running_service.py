@@ -82,12 +82,12 @@ class RunningService:
     ) -> None:
         loop = asyncio.get_running_loop()
         self.upstream = upstream
-        self.book = Counters()
+        self.counters = Counters()
         self.plane = plane
         self.guesses = Guesses()
         self.targets = TargetCache()
         self._repeats = Repeats(loop, service=upstream.service.name)
-        self.admission = Admission(upstream.service, self.book.rules, self._repeats, log, total=total, said=said)
+        self.admission = Admission(upstream.service, self.counters.rules, self._repeats, log, total=total, said=said)
         self.associations = Associations(loop, log, self)
         self._children = children
         self._log = log
@@ -131,7 +131,7 @@ class RunningService:
         upstream, since = self.upstream, self.plane.now
         preface = upstream.preface(client, peer, ends)
         try:
-            server = await reach(client, target, upstream, self.plane, self.book, peer=peer)
+            server = await reach(client, target, upstream, self.plane, self.counters, peer=peer)
         except asyncio.CancelledError:
             self._lose(client, peer, gate, _LEAVING, since)
             raise
@@ -178,7 +178,7 @@ class RunningService:
             arranged = await arrange(
                 sock,
                 target,
-                lambda wanted: reach(sock, wanted, upstream, self.plane, self.book, peer=peer),
+                lambda wanted: reach(sock, wanted, upstream, self.plane, self.counters, peer=peer),
                 within_s=upstream.service.handshake_timeout_s,
                 said=said,
                 guesses=self.guesses,
@@ -301,7 +301,7 @@ class RunningService:
         if turned.is_refusal:
             self.admission.refused(peer, why, rule=turned.rule, **where)
             return
-        self.book.trouble(peer, turned.target, why)
+        self.counters.trouble(peer, turned.target, why)
         self._repeats.say(self._log.warning, "unreached", turned.rule or why, peer=shown(peer), **where, why=why)
 
     def _spawn(
@@ -316,7 +316,7 @@ class RunningService:
                 self.begin(self._spawn_later(argv, client, peer, gate, ends), gate)
                 return
             why = f"{argv[0]}: {error.strerror}"
-            self.book.trouble(peer, self.upstream.service.target, why)
+            self.counters.trouble(peer, self.upstream.service.target, why)
             self._repeats.say(self._log.warning, "unreached", why, peer=shown(peer), why=why)
             self._over(gate, peer, since, why)
 
@@ -358,7 +358,7 @@ class RunningService:
 
     def _unreached(self, peer: SockAddr, why: str) -> None:
         target = self.upstream.service.target
-        self.book.trouble(peer, target, why)
+        self.counters.trouble(peer, target, why)
         self._repeats.say(self._log.warning, "unreached", why, peer=shown(peer), target=target, why=why)
 
     def datagrams_failed(self, why: str, now: float, peer: SocketTuple | None) -> None:

@@ -33,7 +33,7 @@ class StreamGate(Entrance):
     __slots__ = ("service",)
 
     def __init__(self, service: RunningService, port: NamedPort) -> None:
-        super().__init__(service.admission, port, service.book.on(port.name))
+        super().__init__(service.admission, port, service.counters.on(port.name))
         self.service = service
 
     @property

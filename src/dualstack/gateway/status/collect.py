@@ -111,7 +111,7 @@ def _ways_of(links: Iterable[Link]) -> Mapping[WayKey, Way]:
 def _service(
     service: RunningService, counts: Counts | None, are_open: Open, to_wall: float, *, is_leaving: bool
 ) -> to.Service:
-    asked, book = service.upstream.service, service.book
+    asked, counters = service.upstream.service, service.counters
     return to.Service(
         asked.name,
         asked.protocol,
@@ -119,14 +119,18 @@ def _service(
         is_leaving,
         list(asked.access),
         list(asked.reach),
-        [_on_port(tally, are_open.get(tally, ())) for tally in book.tallies.values()],
-        [to.Rule(_cut(rule), each.count, each.at, shown(each.peer)) for rule, each in book.rules.by_rule.items()],
-        [to.Refusal(at, shown(peer), _cut(rule), _cut(why)) for at, peer, rule, why in book.rules.latest],
-        book.unreached,
-        [to.Trouble(each.at, shown(each.peer), _named(each.target), _cut(each.why)) for each in book.troubles],
-        _dials(book),
+        [_on_port(tally, are_open.get(tally, ())) for tally in counters.tallies.values()],
+        [to.Rule(_cut(rule), each.count, each.at, shown(each.peer)) for rule, each in counters.rules.by_rule.items()],
+        [to.Refusal(at, shown(peer), _cut(rule), _cut(why)) for at, peer, rule, why in counters.rules.latest],
+        counters.unreached,
+        [to.Trouble(each.at, shown(each.peer), _named(each.target), _cut(each.why)) for each in counters.troubles],
+        _dials(counters),
         _datagrams(service, counts),
-        [_connection(tally, link, to_wall, asked.target) for tally in book.tallies.values() for link in tally.recent],
+        [
+            _connection(tally, link, to_wall, asked.target)
+            for tally in counters.tallies.values()
+            for link in tally.recent
+        ],
     )
 
 
@@ -158,14 +162,14 @@ def _way(key: WayKey, over: Way | None, now: Way | None) -> to.Way:
     return made
 
 
-def _dials(book: Counters) -> list[to.Dial]:
-    return [timeline(each.at, _named(each.target), each.steps) for each in book.dials]
+def _dials(counters: Counters) -> list[to.Dial]:
+    return [timeline(each.at, _named(each.target), each.steps) for each in counters.dials]
 
 
 def _datagrams(service: RunningService, counts: Counts | None) -> to.Datagrams | None:
     """Of a service of UDP, and of a proxy whose clients asked for associations; None where there are no datagrams."""
     if service.upstream.service.protocol == "udp":
-        now = sum(sum(tally.came) - sum(tally.left) for tally in service.book.tallies.values())
+        now = sum(sum(tally.came) - sum(tally.left) for tally in service.counters.tallies.values())
     else:
         now, counts = service.associations.live, service.associations.counts
         if not now and counts == Counts():

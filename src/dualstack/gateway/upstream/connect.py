@@ -25,9 +25,9 @@ __all__ = ["reach"]
 
 
 async def reach(
-    client: SocketType, target: Endpoint, upstream: Upstream, plane: DataPlane, book: Counters, *, peer: SockAddr
+    client: SocketType, target: Endpoint, upstream: Upstream, plane: DataPlane, counters: Counters, *, peer: SockAddr
 ) -> socket:
-    """Connect to `target` for `client`, who is `peer`; `book` keeps how that went.
+    """Connect to `target` for `client`, who is `peer`; `counters` keeps how that went.
 
     Raises:
         DualstackError: no address of it can be reached in time.
@@ -45,19 +45,19 @@ async def reach(
     asker = Asker(upstream.service.name, client_of(peer))
     with plane.reset_watch(client, leave), asked_by(asker):
         try:
-            return await _dial(target, upstream, plane, book)
+            return await _dial(target, upstream, plane, counters)
         except asyncio.CancelledError:
             if not has_left or task.uncancel():
                 raise
             raise ConnectionResetError(ECONNRESET, "the client left while its target was dialled") from None
 
 
-async def _dial(target: Endpoint, upstream: Upstream, plane: DataPlane, book: Counters) -> socket:
+async def _dial(target: Endpoint, upstream: Upstream, plane: DataPlane, counters: Counters) -> socket:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + upstream.service.connect_timeout_s
     dialer = upstream.dialer_to(target)
     while True:
-        note, left_s = book.dialling(target).note, max(deadline - loop.time(), 0.0)
+        note, left_s = counters.dialling(target).note, max(deadline - loop.time(), 0.0)
         try:
             server = await dialer.connect(str(target.host), target.port, timeout=left_s, on_step=note)
         except (DualstackError, OSError) as error:
