@@ -9,7 +9,7 @@ from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint
 from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.errors import WireError
-from dualstack.wire.handshake import Event, Handshake, Refusal, Say, Wish
+from dualstack.wire.handshake import Event, Handshake, Refusal, Request, Say
 from dualstack.wire.proxy_protocol import Ends, Reader, header
 from dualstack.wire.socks4 import Socks4
 from dualstack.wire.socks5 import Socks5
@@ -30,12 +30,12 @@ SOCKADDRS = st.builds(SocketAddress, ADDRESSES, st.integers(0, 65535))
 
 
 def conversation(make: Make, content: bytes, size: int) -> tuple[list[Event], bytes]:
-    """The events, a wish without what came behind it; and what came behind it."""
+    """The events, a request without what came behind it; and what came behind it."""
     handshake, events = make(), list[Event]()
     for at in range(0, len(content), size):
         events += handshake.receive(content[at : at + size])
-        if events and isinstance(last := events[-1], Wish):
-            return [*events[:-1], Wish(last.target)], last.first + content[at + size :]
+        if events and isinstance(last := events[-1], Request):
+            return [*events[:-1], Request(last.target)], last.first + content[at + size :]
         if events and isinstance(events[-1], Refusal):
             break
     return events, b""
@@ -101,4 +101,4 @@ def test_where_a_client_goes_reads_back(address: Address, port: int) -> None:
 
     target = Endpoint(address, port)
     events = Socks5().receive(client_greeting() + client_request(target))
-    assert events == [Say(b"\x05\x00"), Wish(Endpoint(address.canonical, port))]
+    assert events == [Say(b"\x05\x00"), Request(Endpoint(address.canonical, port))]

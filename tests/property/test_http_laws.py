@@ -1,11 +1,11 @@
-"""Laws of the forward proxy's HTTP: any bytes are an answer or a wish, however they come."""
+"""Laws of the forward proxy's HTTP: any bytes are an answer or a request, however they come."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dualstack.core.planning.configuration import ProxyProtocol
 from dualstack.gateway.forward.http import Http
-from dualstack.wire.handshake import Event, Outcome, Refusal, Wish
+from dualstack.wire.handshake import Event, Outcome, Refusal, Request
 
 PIECES = st.sampled_from(
     [
@@ -20,18 +20,18 @@ USERS = st.sampled_from([None, lambda name, password: (name, password) == (b"a",
 
 
 def heard(http: Http, content: bytes, size: int) -> tuple[list[Event], bytes]:
-    """The events; and, after a wish, all that goes to the server."""
+    """The events; and, after a request, all that goes to the server."""
     events: list[Event] = []
     for at in range(0, len(content), size):
         events += http.receive(content[at : at + size])
-        if events and isinstance(wish := events[-1], Wish):
-            behind = b"" if wish.plain is None else wish.plain.behind
-            return [Wish(wish.target)], wish.first + behind + content[at + size :]
+        if events and isinstance(request := events[-1], Request):
+            behind = b"" if request.plain is None else request.plain.behind
+            return [Request(request.target)], request.first + behind + content[at + size :]
     return events, b""
 
 
 @given(REQUESTS, USERS)
-def test_any_bytes_are_an_answer_or_a_wish_however_they_come(content: bytes, users) -> None:  # noqa: ANN001
+def test_any_bytes_are_an_answer_or_a_request_however_they_come(content: bytes, users) -> None:  # noqa: ANN001
     at_once = heard(Http(tuple(ProxyProtocol), users), content, max(len(content), 1))
     assert at_once == heard(Http(tuple(ProxyProtocol), users), content, 1)
     for event in at_once[0]:

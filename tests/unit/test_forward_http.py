@@ -5,7 +5,7 @@ import pytest
 from dualstack.core.planning.configuration import ProxyProtocol
 from dualstack.gateway.forward import http as http_module
 from dualstack.gateway.forward.http import HEAD_MAX, Http
-from dualstack.wire.handshake import Refusal, Wish
+from dualstack.wire.handshake import Refusal, Request
 
 
 @pytest.mark.parametrize(
@@ -28,22 +28,22 @@ from dualstack.wire.handshake import Refusal, Wish
     ],
 )
 def test_a_request_in_absolute_form_becomes_one_in_origin_form(line: bytes, target: str, start: bytes) -> None:
-    (wish,) = Http((ProxyProtocol.HTTP,)).receive(line + b"\r\nHost: other\r\n\r\nbehind")
-    assert isinstance(wish, Wish)
-    assert str(wish.target) == target
-    assert wish.first.startswith(start)
-    assert wish.first.endswith(b"\r\nConnection: close\r\n\r\n")
-    assert wish.plain is not None
-    assert wish.plain.behind == b"behind"
-    assert b"other" not in wish.first
+    (request,) = Http((ProxyProtocol.HTTP,)).receive(line + b"\r\nHost: other\r\n\r\nbehind")
+    assert isinstance(request, Request)
+    assert str(request.target) == target
+    assert request.first.startswith(start)
+    assert request.first.endswith(b"\r\nConnection: close\r\n\r\n")
+    assert request.plain is not None
+    assert request.plain.behind == b"behind"
+    assert b"other" not in request.first
 
 
 def test_what_ends_the_body_goes_on_whatever_connection_names() -> None:
     said = b"POST http://a/ HTTP/1.1\r\nHost: a\r\nConnection: transfer-encoding\r\n"
     said += b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-    (wish,) = Http((ProxyProtocol.HTTP,)).receive(said)
-    assert isinstance(wish, Wish)
-    assert b"\r\nTransfer-Encoding: chunked\r\n" in wish.first
+    (request,) = Http((ProxyProtocol.HTTP,)).receive(said)
+    assert isinstance(request, Request)
+    assert b"\r\nTransfer-Encoding: chunked\r\n" in request.first
 
 
 @pytest.mark.parametrize("authority", ["a", "192.0.2.1", "[2001:db8::1]"])
@@ -57,9 +57,9 @@ def test_a_tunnel_without_a_port_is_told_to_name_one(authority: str) -> None:
 
 
 def test_a_tunnel_to_a_zone_in_a_uris_spelling_is_one_to_that_zone() -> None:
-    (wish,) = Http((ProxyProtocol.HTTP_CONNECT,)).receive(b"CONNECT [fe80::1%25lo]:9 HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert isinstance(wish, Wish)
-    assert str(wish.target) == "[fe80::1%lo]:9"
+    (request,) = Http((ProxyProtocol.HTTP_CONNECT,)).receive(b"CONNECT [fe80::1%25lo]:9 HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert isinstance(request, Request)
+    assert str(request.target) == "[fe80::1%lo]:9"
 
 
 @pytest.mark.parametrize(
@@ -113,9 +113,9 @@ def test_a_head_that_comes_bytewise_is_bounded_and_each_byte_is_searched_a_few_t
     [("", True), ("Connection: close", False), ("Proxy-Connection: Close", False), ("Connection: x, close", False)],
 )
 def test_a_client_says_whether_it_will_ask_again(fields: str, keeps: bool) -> None:  # noqa: FBT001
-    (wish,) = Http((ProxyProtocol.HTTP,)).receive(
+    (request,) = Http((ProxyProtocol.HTTP,)).receive(
         f"GET http://a/ HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n".replace("\r\n\r\n\r\n", "\r\n\r\n").encode()
     )
-    assert isinstance(wish, Wish)
-    assert wish.plain is not None
-    assert wish.plain.keeps is keeps
+    assert isinstance(request, Request)
+    assert request.plain is not None
+    assert request.plain.keeps is keeps

@@ -8,7 +8,7 @@ from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint, parse_target
 from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.errors import AddressError, WireError
-from dualstack.wire.handshake import Associate, Handshake, Outcome, Refusal, Say, Wish
+from dualstack.wire.handshake import Associate, Handshake, Outcome, Refusal, Request, Say
 from dualstack.wire.socks4 import Socks4
 from dualstack.wire.socks5 import Socks5, client_association, client_greeting, client_request, read_bound, reply_size
 from dualstack.wire.socks5_udp import header, header_size, read_header
@@ -38,9 +38,9 @@ def is_ann(name: bytes, password: bytes) -> bool:
 def test_a_socks5_client_says_where_to(address: bytes, target: str) -> None:
     events = Socks5().receive(client_greeting() + request(address) + b"first")
     assert events[0] == GREETED
-    (wish,) = events[1:]
-    assert isinstance(wish, Wish)
-    assert (str(wish.target), wish.first) == (target, b"first")
+    (wanted,) = events[1:]
+    assert isinstance(wanted, Request)
+    assert (str(wanted.target), wanted.first) == (target, b"first")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_socks5_client_that_shows_a_password_is_let_in() -> None:
     socks = Socks5(is_ann)
     assert socks.receive(b"\x05\x02\x00\x02") == [Say(b"\x05\x02")]
     assert socks.receive(b"\x01\x03ann\x06secret") == [Say(b"\x01\x00")]
-    assert isinstance(socks.receive(request(b"\x01\xc0\x00\x02\x01"))[0], Wish)
+    assert isinstance(socks.receive(request(b"\x01\xc0\x00\x02\x01"))[0], Request)
 
 
 @pytest.mark.parametrize(
@@ -191,9 +191,9 @@ def test_socks5_tells_what_became_of_the_connection_and_socks4_that_it_failed(ou
 )
 def test_a_socks4_client_says_where_to(said: bytes, target: str, first: bytes) -> None:
     socks = Socks4()
-    (wish,) = socks.receive(said)
-    assert isinstance(wish, Wish)
-    assert (str(wish.target), wish.first) == (target, first)
+    (wanted,) = socks.receive(said)
+    assert isinstance(wanted, Request)
+    assert (str(wanted.target), wanted.first) == (target, first)
     assert socks.receive(b"more") == []
 
 
@@ -229,7 +229,7 @@ def test_a_socks4_answer_has_room_for_ipv4_alone() -> None:
 @pytest.mark.parametrize("target", ["192.0.2.1:80", "[2001:db8::1]:80", "mail.example:80"])
 def test_what_a_client_says_is_understood(target: str) -> None:
     wanted = parse_target(target)
-    assert Socks5().receive(client_greeting() + client_request(wanted)) == [GREETED, Wish(wanted)]
+    assert Socks5().receive(client_greeting() + client_request(wanted)) == [GREETED, Request(wanted)]
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_what_a_client_says_is_understood(target: str) -> None:
 def test_a_client_that_sends_byte_by_byte_is_waited_for(make: Callable[[], Handshake], said: bytes) -> None:
     handshake = make()
     events = [event for byte in said for event in handshake.receive(bytes((byte,)))]
-    assert events[-1] == Wish(Endpoint("mail.example", 80))
+    assert events[-1] == Request(Endpoint("mail.example", 80))
 
 
 def test_a_client_knows_how_long_an_answer_is_or_why_there_is_none() -> None:

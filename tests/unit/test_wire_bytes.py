@@ -9,7 +9,7 @@ from dualstack.core.ping.echo import Echo
 from dualstack.errors import WireError
 from dualstack.wire import dns, socks5_udp
 from dualstack.wire.crc32c import crc32c
-from dualstack.wire.handshake import Associate, Outcome, Refusal, Say, Wish
+from dualstack.wire.handshake import Associate, Outcome, Refusal, Request, Say
 from dualstack.wire.icmp import EchoReply, EchoRequest, IcmpError, Kind, error_of, pack, payload_of_ipv4, read
 from dualstack.wire.proxy_protocol import HEADER_MAX, Ends, Reader, header
 from dualstack.wire.socks4 import Socks4
@@ -315,16 +315,16 @@ def test_each_version_of_a_request_but_5_is_answered_with_failure() -> None:
     for version in BYTES:
         event = Socks5().receive(client_greeting() + bytes((version, 1, 0)) + ADDRESS)[-1]
         if version == 5:
-            assert event == Wish(Endpoint(FOUR, 80))
+            assert event == Request(Endpoint(FOUR, 80))
         else:
             assert refused(event) == (b"\x05\x01\x00\x01" + bytes(6), f"a request of version {version}, not 5")
 
 
-def test_each_command_is_a_wish_an_association_or_refused() -> None:
+def test_each_command_is_a_request_an_association_or_refused() -> None:
     for command in BYTES:
         event = Socks5().receive(client_greeting() + bytes((5, command, 0)) + ADDRESS + b"more")[-1]
         if command == 1:
-            assert event == Wish(Endpoint(FOUR, 80), b"more")
+            assert event == Request(Endpoint(FOUR, 80), b"more")
         elif command == 3:
             assert event == Associate(FOUR, 80)
         else:
@@ -365,8 +365,8 @@ def test_a_request_is_whole_with_its_last_byte_and_what_follows_is_the_servers(
     socks.receive(client_greeting())
     for byte in whole[:-1]:
         assert socks.receive(bytes((byte,))) == []
-    assert socks.receive(whole[-1:]) == [Wish(target)]
-    assert Socks5().receive(client_greeting() + whole + b"rest")[1:] == [Wish(target, b"rest")]
+    assert socks.receive(whole[-1:]) == [Request(target)]
+    assert Socks5().receive(client_greeting() + whole + b"rest")[1:] == [Request(target, b"rest")]
 
 
 @pytest.mark.parametrize(
@@ -446,7 +446,7 @@ def test_each_version_and_command_of_socks4_but_one_is_refused() -> None:
     for value in BYTES:
         events = Socks4().receive(bytes((value, 1)) + rest)
         if value == 4:
-            assert events == [Wish(Endpoint(FOUR, 80))]
+            assert events == [Request(Endpoint(FOUR, 80))]
         else:
             assert refused(*events) == (b"", f"SOCKS version {value}, not 4")
         events = Socks4().receive(bytes((4, value)) + rest)
@@ -460,7 +460,7 @@ def test_each_version_and_command_of_socks4_but_one_is_refused() -> None:
 def test_an_address_below_256_stands_for_a_name_behind_the_user(address: str, is_named: bool) -> None:  # noqa: FBT001
     start = b"\x04\x01\x00\x50" + Address(address).packed
     assert Socks4().receive(start + b"u\x00name\x00rest") == [
-        Wish(Endpoint("name", 80), b"rest") if is_named else Wish(Endpoint(Address(address), 80), b"name\x00rest")
+        Request(Endpoint("name", 80), b"rest") if is_named else Request(Endpoint(Address(address), 80), b"name\x00rest")
     ]
 
 
@@ -476,7 +476,7 @@ def test_a_request_of_socks4_is_whole_with_its_last_byte() -> None:
 def test_a_user_and_a_name_have_their_limit(length: int) -> None:
     start = b"\x04\x01\x00\x50\x00\x00\x00\x01"
     (event,) = Socks4().receive(start + b"u" * length + b"\x00name\x00")
-    assert isinstance(event, Wish if length <= 255 else Refusal)
+    assert isinstance(event, Request if length <= 255 else Refusal)
     named = Socks4().receive(start + b"u\x00" + b"n" * length)
     assert len(named) == (1 if length > 255 else 0)
 

@@ -11,6 +11,7 @@ import select
 import socket
 import struct
 from contextlib import suppress
+from functools import lru_cache
 from socket import SocketType
 
 from dualstack.core.address.sockaddr import SockAddr
@@ -141,15 +142,21 @@ def keep_alive(sock: SocketType, after_s: float) -> None:
     """
     if sock.family not in _INTERNET:
         return
-    is_on = after_s != math.inf
-    seconds = int(min(max(after_s, 1.0), _IDLE_MAX_S))
-    wanted = ((_KEEP_IDLE, seconds), (_KEEP_INTERVAL, max(seconds // _PROBES, 1)), (_KEEP_COUNT, _PROBES))
     # The connection may be gone already, which whoever reads from it is told.
     with suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, is_on)
-        for option, value in wanted if is_on else ():
-            if option is not None:
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        for option in _keep_alive_options(after_s):
+            sock.setsockopt(*option)
+
+
+@lru_cache(maxsize=64)
+def _keep_alive_options(after_s: float) -> tuple[tuple[int, int, int], ...]:
+    """The arguments of `setsockopt`, worked out once for all connections that want the same."""
+    if after_s == math.inf:
+        return ((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 0),)
+    seconds = int(min(max(after_s, 1.0), _IDLE_MAX_S))
+    wanted = ((_KEEP_IDLE, seconds), (_KEEP_INTERVAL, max(seconds // _PROBES, 1)), (_KEEP_COUNT, _PROBES))
+    timing = ((socket.IPPROTO_TCP, option, value) for option, value in wanted if option is not None)
+    return ((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), *timing)
 
 
 def without_delay(sock: SocketType) -> None:

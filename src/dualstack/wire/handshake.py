@@ -1,6 +1,6 @@
 """What the handshakes of forward proxies have in common: bytes of a client in, events out.
 
-A handshake ends with a wish, an association or a refusal, whatever bytes came; it never raises, and asks for no byte
+A handshake ends with a request, an association or a refusal, whatever bytes came; it never raises, and asks for no byte
 that is not its own. Nothing is looked up or judged here: a destination is a name or an address as the client wrote it,
 and what two programs could read in two ways is refused.
 """
@@ -16,14 +16,14 @@ from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.errors import AddressError
 from dualstack.wire.http1 import Plain
 
-__all__ = ["Associate", "Event", "Handshake", "IsUser", "Outcome", "Refusal", "Say", "Wish", "read_destination"]
+__all__ = ["Associate", "Event", "Handshake", "IsUser", "Outcome", "Refusal", "Request", "Say", "read_destination"]
 
 IsUser: TypeAlias = Callable[[bytes, bytes], bool]
 """Whether a name and a password are a user's."""
 
 
 class Outcome(Enum):
-    """What became of a wish that was not granted."""
+    """What became of a request that was not granted."""
 
     DENIED = "the rules deny it"
     NO_NAME = "no such name"
@@ -42,7 +42,7 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Request:
     """The client wants to be connected to `target`; `first` is what the server gets before what comes later.
 
     `plain` is there where no more than one request goes to that server, and its end is to be found.
@@ -74,7 +74,7 @@ class Refusal:
     why: str
 
 
-Event: TypeAlias = Say | Wish | Associate | Refusal
+Event: TypeAlias = Say | Request | Associate | Refusal
 
 
 class Handshake(Protocol):

@@ -8,7 +8,7 @@ from enum import IntEnum
 from dualstack.core.address.address import Address
 from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.errors import AddressError
-from dualstack.wire.handshake import Event, Outcome, Refusal, Wish, read_destination
+from dualstack.wire.handshake import Event, Outcome, Refusal, Request, read_destination
 
 __all__ = ["VERSION", "Socks4"]
 
@@ -78,12 +78,12 @@ class Socks4:
             return Refusal(_reply(Reply.REJECTED), f"a user id and a name have at most {_TEXT_MAX} characters")
         if len(found) <= texts:
             return None
-        return self._wish(found[1] if texts == 2 else host, found[-1])
+        return self._requested(found[1] if texts == 2 else host, found[-1])
 
-    def _wish(self, host: Address | bytes, first: bytes) -> Event:
+    def _requested(self, host: Address | bytes, first: bytes) -> Event:
         if self._held[1] != _CONNECT:
             return Refusal(_reply(Reply.REJECTED), f"command {self._held[1]} is not supported")
         try:
-            return Wish(read_destination(host, int.from_bytes(self._held[2:4], "big")), first)
+            return Request(read_destination(host, int.from_bytes(self._held[2:4], "big")), first)
         except AddressError as error:
             return Refusal(_reply(Reply.REJECTED), str(error))

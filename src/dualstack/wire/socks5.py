@@ -12,7 +12,7 @@ from dualstack.core.address.endpoint import Endpoint
 from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.core.address.well_known import UNSPECIFIED
 from dualstack.errors import AddressError, WireError
-from dualstack.wire.handshake import Associate, Event, IsUser, Outcome, Refusal, Say, Wish, read_destination
+from dualstack.wire.handshake import Associate, Event, IsUser, Outcome, Refusal, Request, Say, read_destination
 
 __all__ = [
     "SIZES",
@@ -165,13 +165,13 @@ class Socks5:
         if len(held) < end + 2:
             return None
         host = held[start:end] if kind is Kind.NAME else Address(held[start:end])
-        return _wish(held[1], host, int.from_bytes(held[end : end + 2], "big"), held[end + 2 :])
+        return _requested(held[1], host, int.from_bytes(held[end : end + 2], "big"), held[end + 2 :])
 
     def _over(self) -> Event | None:
         return None
 
 
-def _wish(command: int, host: bytes | Address, port: int, first: bytes) -> Event:
+def _requested(command: int, host: bytes | Address, port: int, first: bytes) -> Event:
     if command == _ASSOCIATE:
         own = host.canonical if isinstance(host, Address) else None
         return Associate(None if own is None or own.is_unspecified else own, port)
@@ -179,7 +179,7 @@ def _wish(command: int, host: bytes | Address, port: int, first: bytes) -> Event
         name = "BIND" if command == _BIND else f"command {command}"
         return Refusal(_reply(Reply.COMMAND_NOT_SUPPORTED), f"{name} is not supported")
     try:
-        return Wish(read_destination(host, port), first)
+        return Request(read_destination(host, port), first)
     except AddressError as error:
         return Refusal(_reply(Reply.FAILURE), str(error))
 

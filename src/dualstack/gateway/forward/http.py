@@ -21,7 +21,7 @@ from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.core.planning.configuration import ProxyProtocol
 from dualstack.errors import AddressError
 from dualstack.gateway.forward.answers import REASONS, answer
-from dualstack.wire.handshake import Event, IsUser, Outcome, Refusal, Wish, read_destination
+from dualstack.wire.handshake import Event, IsUser, Outcome, Refusal, Request, read_destination
 from dualstack.wire.http1 import HEAD_MAX, Body, Chunked, Plain, Sized
 
 __all__ = ["HEAD_MAX", "Http"]
@@ -75,7 +75,7 @@ class Http:
             why = f"no end of the head within {HEAD_MAX} bytes"
             return [Refusal(answer(431, why), why)]
         try:
-            return [self._wish(_parsed(bytes(self._held[: found.end()])), bytes(self._held[found.end() :]))]
+            return [self._requested(_parsed(bytes(self._held[: found.end()])), bytes(self._held[found.end() :]))]
         except _WrongRequest as error:
             return [Refusal(answer(error.status, str(error)), str(error))]
 
@@ -87,7 +87,7 @@ class Http:
         """It was not."""
         return answer(_STATUS.get(outcome, 502), outcome.value)
 
-    def _wish(self, request: h11.Request, behind: bytes) -> Wish:
+    def _requested(self, request: h11.Request, behind: bytes) -> Request:
         self._is_connect = request.method == b"CONNECT"
         wanted = ProxyProtocol.HTTP_CONNECT if self._is_connect else ProxyProtocol.HTTP
         if wanted not in self._protocols:
@@ -95,12 +95,12 @@ class Http:
         if self._is_user is not None and not _is_login(request, self._is_user):
             raise _WrongRequest("no user with this password", 407)
         if self._is_connect:
-            return Wish(_destination(request.target, None), behind)
+            return Request(_destination(request.target, None), behind)
         target, path = _absolute(request)
         body = _body(request)
         is_old = request.http_version == b"1.0"
         plain = Plain(request.method, body, behind, is_old, keeps=not is_old and not _asks_to_close(request))
-        return Wish(target, _origin_form(request, target, path), plain)
+        return Request(target, _origin_form(request, target, path), plain)
 
 
 def _parsed(head: bytes) -> h11.Request:

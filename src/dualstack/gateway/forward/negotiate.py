@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from errno import EACCES, ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT
 from socket import SHUT_WR, socket
+from string import ascii_letters
 from types import MappingProxyType
 
 from dualstack.core.access.wrong_passwords import Guesses
@@ -23,7 +24,7 @@ from dualstack.errors import DialError, DualstackError, ExitCode, LookupFailed
 from dualstack.gateway.counters.tally import rules_behind
 from dualstack.net.names.gai_flags import NO_ADDRESS
 from dualstack.wire import socks4, socks5
-from dualstack.wire.handshake import Associate, Handshake, Outcome, Refusal, Say, Wish
+from dualstack.wire.handshake import Associate, Handshake, Outcome, Refusal, Request, Say
 from dualstack.wire.http1 import Plain
 
 __all__ = ["ByDatagram", "Negotiated", "Rejected", "arrange", "part"]
@@ -32,6 +33,8 @@ __all__ = ["ByDatagram", "Negotiated", "Rejected", "arrange", "part"]
 _PARTING_S = 1.0
 _PARTING_READS = 16
 _READ_BYTES = 4096
+# A method of HTTP begins with one.
+_LETTERS = frozenset(ascii_letters.encode())
 
 Dial = Callable[[Endpoint], Awaitable[socket]]
 
@@ -123,18 +126,18 @@ async def arrange(
     login = _Login(target, Guesses() if guesses is None else guesses, who)
     try:
         async with asyncio.timeout(within_s):
-            handshake, wish = await _hear(client, target, login, said)
+            handshake, request = await _hear(client, target, login, said)
     except TimeoutError:
         raise Rejected(None, f"no request within {within_s:g} s") from None
     except OSError as error:
         raise Rejected(None, f"the client left: {error.strerror}") from None
-    if isinstance(wish, Refusal):
+    if isinstance(request, Refusal):
         await login.put_off()
-        await part(client, wish.answer)
-        raise Rejected(None, wish.why)
-    if isinstance(wish, Associate):
-        return ByDatagram(handshake, wish)
-    server = await _reach(client, handshake, wish, dial)
+        await part(client, request.answer)
+        raise Rejected(None, request.why)
+    if isinstance(request, Associate):
+        return ByDatagram(handshake, request)
+    server = await _reach(client, handshake, request, dial)
     try:
         await asyncio.get_running_loop().sock_sendall(
             client, handshake.granted(SocketAddress.from_tuple(server.getsockname()))
@@ -142,14 +145,14 @@ async def arrange(
     except BaseException as error:
         server.close()
         if isinstance(error, OSError):
-            raise Rejected(wish.target, f"the client left: {error.strerror}") from None
+            raise Rejected(request.target, f"the client left: {error.strerror}") from None
         raise
-    return Negotiated(server, wish.first, wish.target, wish.plain)
+    return Negotiated(server, request.first, request.target, request.plain)
 
 
 async def _hear(
     client: socket, target: ForwardTarget, login: "_Login", said: bytes
-) -> tuple[Handshake, Wish | Associate | Refusal]:
+) -> tuple[Handshake, Request | Associate | Refusal]:
     loop = asyncio.get_running_loop()
     handshake: Handshake | None = None
     while content := said or await loop.sock_recv(client, _READ_BYTES):
@@ -174,7 +177,7 @@ def _handshake(first: int, target: ForwardTarget, login: "_Login") -> Handshake:
         return socks5.Socks5(is_user)
     if first == socks4.VERSION and ProxyProtocol.SOCKS4A in served:
         return socks4.Socks4(needs_password=is_user is not None)
-    if chr(first).isascii() and chr(first).isalpha() and {ProxyProtocol.HTTP, ProxyProtocol.HTTP_CONNECT} & {*served}:
+    if first in _LETTERS and (ProxyProtocol.HTTP in served or ProxyProtocol.HTTP_CONNECT in served):
         from dualstack.gateway.forward.http import Http
 
         return Http(served, is_user)
@@ -212,15 +215,15 @@ class _Login:
                 await asyncio.sleep(delay_s)
 
 
-async def _reach(client: socket, handshake: Handshake, wish: Wish, dial: Dial) -> socket:
+async def _reach(client: socket, handshake: Handshake, request: Request, dial: Dial) -> socket:
     try:
-        return await dial(wish.target)
+        return await dial(request.target)
     except (DualstackError, OSError) as error:
         outcome = _outcome(error)
         await part(client, handshake.failed(outcome))
         is_refusal = outcome is Outcome.DENIED
         rule = f"reach: {rules_behind(error.steps)}" if isinstance(error, DialError) else ""
-        raise Rejected(wish.target, str(error), is_refusal=is_refusal, rule=rule) from None
+        raise Rejected(request.target, str(error), is_refusal=is_refusal, rule=rule) from None
 
 
 def _outcome(error: DualstackError | OSError) -> Outcome:
