@@ -121,7 +121,8 @@ class Exchange:
         self._may_ask_again = may_ask_again and plain.keeps
         self._pipes = pipes
         self._sending: asyncio.Task[None] | None = None
-        self._watching: asyncio.TimerHandle | None = None
+        self._to_watch: asyncio.TimerHandle | None = None
+        self._watches = False
         self._has_answered = False
         self._moves = 0
         self.status = 502
@@ -144,9 +145,9 @@ class Exchange:
             if self._sending is not None:
                 self._sending.cancel()
                 await asyncio.wait([self._sending])
-            if self._watching is not None:
-                self._watching.cancel()
-                self._loop.remove_reader(self._client)
+            if self._to_watch is not None:
+                self._to_watch.cancel()
+            self._stop_watching()
         return is_whole and self._may_ask_again and not self.is_done_asking
 
     # Up.
@@ -202,9 +203,16 @@ class Exchange:
     def _watch_soon(self) -> None:
         """Keep what the client sends behind its request, and notice its end; most responses are quicker than that."""
         if len(self.behind) < _BEHIND_MAX:
-            self._watching = self._loop.call_later(
-                _WATCH_AFTER_S, self._loop.add_reader, self._client.fileno(), self._keep_behind
-            )
+            self._to_watch = self._loop.call_later(_WATCH_AFTER_S, self._watch)
+
+    def _watch(self) -> None:
+        self._loop.add_reader(self._client.fileno(), self._keep_behind)
+        self._watches = True
+
+    def _stop_watching(self) -> None:
+        if self._watches:
+            self._loop.remove_reader(self._client.fileno())
+            self._watches = False
 
     def _keep_behind(self) -> None:
         try:
@@ -212,15 +220,15 @@ class Exchange:
         except BlockingIOError:
             return
         except OSError as error:
-            self._loop.remove_reader(self._client)
+            self._stop_watching()
             self._link.over(Reason.CLIENT_RESET, error.errno or 0)
             return
         self.behind += content
         if not content:
-            self._loop.remove_reader(self._client)
+            self._stop_watching()
             self._pass_end_on()
         elif len(self.behind) >= _BEHIND_MAX:
-            self._loop.remove_reader(self._client)
+            self._stop_watching()
 
     def _pass_end_on(self) -> None:
         self.is_done_asking = True

@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import unquote
 
@@ -56,7 +57,6 @@ class Http:
     def __init__(self, protocols: Collection[ProxyProtocol], is_user: IsUser | None = None) -> None:
         self._held = bytearray()
         self._is_over = False
-        self._is_connect = False
         self._protocols = protocols
         self._is_user = is_user
 
@@ -80,21 +80,21 @@ class Http:
             return [Refusal(answer(error.status, str(error)), str(error))]
 
     def granted(self, _bound: SocketAddress) -> bytes:
-        """The connection is made; a plain request is answered by its server alone."""
-        return b"HTTP/1.1 200 Connection established\r\n\r\n" if self._is_connect else b""
+        """The connection is made; not asked for a plain request, which its server answers."""
+        return b"HTTP/1.1 200 Connection established\r\n\r\n"
 
     def failed(self, outcome: Outcome) -> bytes:
         """It was not."""
         return answer(_STATUS.get(outcome, 502), outcome.value)
 
     def _requested(self, request: h11.Request, behind: bytes) -> Request:
-        self._is_connect = request.method == b"CONNECT"
-        wanted = ProxyProtocol.HTTP_CONNECT if self._is_connect else ProxyProtocol.HTTP
+        is_connect = request.method == b"CONNECT"
+        wanted = ProxyProtocol.HTTP_CONNECT if is_connect else ProxyProtocol.HTTP
         if wanted not in self._protocols:
             raise _WrongRequest(f"{request.method.decode()} is not served here", 501)
         if self._is_user is not None and not _is_login(request, self._is_user):
             raise _WrongRequest("no user with this password", 407)
-        if self._is_connect:
+        if is_connect:
             return Request(_destination(request.target, None), behind)
         target, path = _absolute(request)
         body = _body(request)
@@ -138,8 +138,9 @@ def _is_login(request: h11.Request, is_user: IsUser) -> bool:
     return False
 
 
+@lru_cache(maxsize=256)
 def _destination(authority: bytes, default_port: int | None) -> Endpoint:
-    """Where an authority leads; without a default it names its port.
+    """Where an authority leads; without a default it names its port. Clients ask the same few servers again and again.
 
     Raises:
         _WrongRequest: nothing that can be dialled.

@@ -138,6 +138,8 @@ async def arrange(
     if isinstance(request, Associate):
         return ByDatagram(handshake, request)
     server = await _reach(client, handshake, request, dial)
+    if request.plain is not None:
+        return Negotiated(server, request.first, request.target, request.plain)  # its server answers
     try:
         await asyncio.get_running_loop().sock_sendall(
             client, handshake.granted(SocketAddress.from_tuple(server.getsockname()))
@@ -147,7 +149,7 @@ async def arrange(
         if isinstance(error, OSError):
             raise Rejected(request.target, f"the client left: {error.strerror}") from None
         raise
-    return Negotiated(server, request.first, request.target, request.plain)
+    return Negotiated(server, request.first, request.target)
 
 
 async def _hear(
