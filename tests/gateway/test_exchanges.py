@@ -487,6 +487,30 @@ def test_a_large_response_is_whole_and_the_next_request_is_served() -> None:
     exchanged(scenario, answer)
 
 
+def test_a_large_response_that_pauses_keeps_no_pipe_meanwhile() -> None:
+    size, first = 1 << 20, 300_000
+    go_on = asyncio.Event()
+
+    async def answer(_site: Site, _reader: object, writer: asyncio.StreamWriter, _head: bytes) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(first))
+        await go_on.wait()
+        writer.write(bytes(size - first))
+
+    async def scenario(r: Running, site: Site) -> None:
+        pipes = r.gateway.services["p"].plane.pipes
+        if pipes is None:
+            pytest.skip("this system has no splice")
+        async with client(r) as asking:
+            asking.say(get(site))
+            await asking.head()
+            await asking.reader.readexactly(first)
+            await until(lambda: len(pipes) == 1)
+            go_on.set()
+            await asking.reader.readexactly(size - first)
+
+    exchanged(scenario, answer)
+
+
 def test_a_client_that_rests_is_let_go_of_when_its_port_is_drained() -> None:
     async def scenario(r: Running, site: Site) -> None:
         async with client(r) as resting:

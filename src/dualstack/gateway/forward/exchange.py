@@ -280,38 +280,39 @@ class Exchange:
     async def _bring_body(self, body: Body, first: bytes) -> bool:
         self._has_answered = True
         await self._give(first)
-        full = 0
         while not body.is_over:
-            if full > 1 and body.left >= _SPLICE_FROM and self._pipes is not None and (pipe := self._pipes.take()):
+            if body.left >= _SPLICE_FROM and self._pipes is not None and (pipe := self._pipes.take()):
                 try:
-                    return await self._splice(body, pipe)
+                    if not await self._splice(body, pipe):
+                        return False
                 finally:
                     self._pipes.give_back(pipe)
+                if body.left:
+                    await _readable(self._server)
+                continue
             content = await receive(self._server, _READ_BYTES if body.left else _CHUNKED_BYTES)
             if not content:
                 return False
             cut = body.take(content)
             self._count(self._link.server, cut)
-            full = full + 1 if len(content) == _READ_BYTES else 0
             await self._give(content[:cut])
             await self._give_way()
         return not body.ends_with_connection
 
     async def _splice(self, body: Body, pipe: Pipe) -> bool:
-        """Bring the rest through a pipe, unseen."""
-        while not body.is_over:
+        """Bring what is there of a large body through a pipe, unseen; False at the connection's end."""
+        while body.left:
             try:
                 size = pipe.fill(self._server.fileno(), body.left)
             except BlockingIOError:
-                await _readable(self._server)
-                continue
+                break
             if not size:
                 return False
             body.pass_over(size)
             self._count(self._link.server, size)
             await self._drain(pipe)
             await self._give_way()
-        return not body.ends_with_connection
+        return True
 
     async def _drain(self, pipe: Pipe) -> None:
         while pipe.held:
