@@ -10,12 +10,17 @@ import os
 import select
 import socket
 import struct
+import sys
 from contextlib import suppress
 from functools import lru_cache
 from socket import SocketType
 
 from dualstack.core.address.sockaddr import SockAddr
 from dualstack.kernel.socket_options import IP_BIND_ADDRESS_NO_PORT, keep_to_interface
+
+if sys.platform != "win32":
+    import fcntl
+    import termios
 
 __all__ = [
     "CONNECTION_LOST_IN_QUEUE",
@@ -28,6 +33,7 @@ __all__ = [
     "keep_alive",
     "new_socket",
     "reset",
+    "unsent",
     "without_delay",
 ]
 
@@ -172,6 +178,16 @@ def without_delay(sock: SocketType) -> None:
 def error_of(sock: SocketType) -> int:
     """The socket's pending error, 0 where there is none; asking clears it."""
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+
+def unsent(descriptor: int) -> int:
+    """How many bytes written to it have not been acknowledged by its peer (SIOCOUTQ, tcp(7)); 0 where nobody says."""
+    if sys.platform == "win32":
+        return 0
+    try:
+        return int.from_bytes(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0
 
 
 def reset(sock: SocketType) -> None:

@@ -144,6 +144,23 @@ async def test_a_byte_either_way_starts_the_idle_time_anew(world: World) -> None
     assert (await gate.over.get()).reason is Reason.IDLE
 
 
+async def test_a_slow_reader_of_what_the_kernel_holds_is_not_silent(world: World) -> None:
+    gate = world.open(idle_timeout_s=60)
+    client = await world.client(receive_buffer=1 << 16)
+    server = await world.server()
+    await world.fill(server)
+    for _ in range(4):
+        await world.move(66)
+        assert gate.over.empty()
+        # Enough for the client's kernel to ask for more, not for the relay to write more.
+        assert len(await world.read(client, 1 << 17)) == 1 << 17
+    # Nothing is read any more: one look finds that some was, the next that none is.
+    await world.move(66)
+    assert gate.over.empty()
+    await world.move(66)
+    assert (await gate.over.get()).reason is Reason.IDLE
+
+
 async def test_bytes_that_waited_in_a_pause_are_no_silence(world: World) -> None:
     """As after SIGCONT: all delays are over, and the loop tells of that before it tells of the bytes."""
     gate = world.open(idle_timeout_s=60)

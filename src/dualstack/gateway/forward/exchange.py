@@ -11,6 +11,7 @@ plane has pipes. Cancelling loses no byte that was read.
 """
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from socket import MSG_PEEK, SHUT_RDWR, SHUT_WR, SocketType, socket
 from typing import TYPE_CHECKING
@@ -78,6 +79,10 @@ class ExchangeLink(Link):
             return False
         self._spared_at = self.active
         return True
+
+    def descriptors(self) -> Iterable[int]:
+        """Those of the client and the server."""
+        return [sock.fileno() for sock in self._ends]
 
     def over(self, reason: Reason, errno: int = 0) -> None:
         """As `Link.over`; its task enters it."""

@@ -4,6 +4,7 @@ Nothing here moves a byte: `stream.epoll_engine` does, and `stream.asyncio_relay
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from math import inf
@@ -70,7 +71,8 @@ class Link(ABC):
 
     `reason` is None while it lives, and `over_at` is when it was over. `hop` is the address it reached, None where none
     answered; `failures` are the hops that did not, with their errno; `errno` is the number that ended the link, 0 where
-    none did. `asked` is the gate's: what the client wanted.
+    none did. `asked` is the gate's: what the client wanted. `unsent` is what its ends had not taken of what was written
+    to them when somebody last looked.
     """
 
     __slots__ = (
@@ -88,6 +90,7 @@ class Link(ABC):
         "reason",
         "server",
         "started",
+        "unsent",
     )
 
     client_stays = False
@@ -108,6 +111,7 @@ class Link(ABC):
         self.hop: Hop | None = None
         self.over_at = now
         self.asked: object = None
+        self.unsent = 0
 
     @property
     def bytes_up(self) -> int:
@@ -122,6 +126,10 @@ class Link(ABC):
     def is_unheard(self) -> bool:
         """Whether bytes wait for it that its owner has not seen; once where none moved since, so it ends after all."""
         return False
+
+    def descriptors(self) -> Iterable[int]:
+        """Those of its ends that are there."""
+        return ()
 
     def abort(self) -> None:
         """End it now, with a reset to both sides; nothing happens where it is over."""

@@ -6,7 +6,7 @@ does not read from: the reset of a side that has sent its end, or is held up by 
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from errno import ETIMEDOUT
 from math import inf
 from socket import SocketType, socket
@@ -135,6 +135,10 @@ class TransportLink(Link):
             reset(sock)
         if self.opening is not None:
             self.opening.cancel()
+
+    def descriptors(self) -> Iterable[int]:
+        """Those of its transports."""
+        return [half.transport.get_extra_info("socket").fileno() for half in self.halves]
 
     def both_ended(self) -> None:
         """Both sides have sent their end; each transport closes when it has written all."""

@@ -15,6 +15,7 @@ from dualstack.core.address.sockaddr import SockAddr
 from dualstack.gateway.relay.link import Gate, Link, Reason, Target
 from dualstack.gateway.relay.stream.deadlines import Deadlines
 from dualstack.gateway.relay.stream.descriptor_reserve import DescriptorReserve
+from dualstack.kernel.streams import unsent
 
 if TYPE_CHECKING:
     from dualstack.kernel.pipes import PipePool
@@ -208,7 +209,7 @@ class DataPlane(ABC):
         silent_s = self.now - link.active
         if link.due is not None:
             return
-        if silent_s >= link.idle_timeout_s and link.is_unheard():
+        if silent_s >= link.idle_timeout_s and (link.is_unheard() or _is_taking(link)):
             self.remind(link, link.idle_timeout_s)
         elif silent_s >= link.idle_timeout_s:
             link.over(Reason.IDLE)
@@ -217,3 +218,12 @@ class DataPlane(ABC):
 
     def _report(self, message: str, error: BaseException) -> None:
         self._loop.call_exception_handler({"message": message, "exception": error})
+
+
+def _is_taking(link: Link) -> bool:
+    """Whether an end takes what was written to it long ago: who reads megabytes slowly is not silent.
+
+    The first look finds out where it stands, so who takes nothing at all has twice the time.
+    """
+    before, link.unsent = link.unsent, sum(map(unsent, link.descriptors()))
+    return link.unsent not in {0, before}

@@ -1,5 +1,6 @@
 """A link of the engine: first an attempt to connect, then two sides, each the source of its direction."""
 
+from collections.abc import Iterable
 from socket import SocketType
 from typing import TYPE_CHECKING, Protocol
 
@@ -52,6 +53,10 @@ class EngineLink(Link):
         self.engine.settle(up, down)
         self.engine.remind(self, self.idle_timeout_s)
         return up, down
+
+    def descriptors(self) -> Iterable[int]:
+        """Those of its two sides, once there are two."""
+        return [side.fd for side in (self.client, self.server) if isinstance(side, Side)]
 
     def look_again(self, delay_s: float) -> None:
         """Have the attempt look at its clock after `delay_s`, or before."""
