@@ -10,11 +10,15 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from time import monotonic
 
 import pytest
 
 import dualstack
 from dualstack import Dialer, DialError, DialRefused, DialTimedOut
+from dualstack.net.dial.asyncio_handshake import HandshakeDriver
+from dualstack.net.dial.prepare import prepare
+from dualstack.net.dial.target import read_target
 from support.dialling import Resolver, Servers, descriptors, nothing_left_open
 from support.free_port import free_port
 from support.tls import client_context, server_context
@@ -251,6 +255,42 @@ def test_cancelled_while_it_connects(run: Callable[..., object], servers: Server
         assert steps[-1].kind == "cancelled"
 
     run(main())
+
+
+def test_cancelled_while_the_handshakes_that_lost_end(servers: Servers) -> None:
+    """What was won has nobody left to take it, and is closed."""
+    servers.accept("::1", "127.0.0.1")
+    won: list[asyncio.StreamWriter] = []
+
+    async def make(sock: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if sock.family == socket.AF_INET:
+            reader, writer = await asyncio.open_connection(sock=sock)
+            won.append(writer)
+            return reader, writer
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(3600)  # a transport that takes long to close
+        raise AssertionError
+
+    async def main() -> None:
+        policy = named()
+        target = read_target(["::1", "127.0.0.1"], servers.port)
+        prepared = prepare(target, policy.outlet, policy, monotonic())
+        driver = HandshakeDriver(prepared, servers.port, policy.outlet, make)
+        task = asyncio.create_task(driver.streams())
+        while not driver._ending:
+            await asyncio.sleep(0)
+        assert not won[0].transport.is_closing()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert won[0].transport.is_closing()
+        (left,) = driver._ending
+        left.cancel()
+        await asyncio.wait([left])
+
+    asyncio.run(main())
 
 
 class Proactor(asyncio.SelectorEventLoop):

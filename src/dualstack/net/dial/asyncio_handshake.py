@@ -62,10 +62,20 @@ class HandshakeDriver(AsyncioDriver):
         try:
             await self.run()
         finally:
-            if self._ending:
-                await asyncio.wait(self._ending)
+            await self._others_end()
         assert self._won is not None  # noqa: S101 - a race without an error is won by a handshake
         return self._won
+
+    async def _others_end(self) -> None:
+        """Wait for the handshakes that were given up."""
+        try:
+            if self._ending:
+                await asyncio.wait(self._ending)
+        except BaseException:
+            # Cancelled: what was won has nobody left to take it.
+            if self._won is not None:
+                self._won[1].transport.abort()
+            raise
 
     def _connected(self, number: int, now: float) -> list[Action]:
         self._race.progressed(number, now)
