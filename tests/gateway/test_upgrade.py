@@ -16,8 +16,9 @@ from typing import Any, Self
 import pytest
 
 from dualstack.gateway.control.client import request
+from dualstack.gateway.processes.handover import Handover
 from dualstack.gateway.processes.notify import Notifier
-from dualstack.gateway.processes.upgrade import Handover, Successor
+from dualstack.gateway.processes.upgrade import Successor
 from dualstack.gateway.runner import _Signals, _Surroundings
 from dualstack.kernel.ourselves import our_code
 from support.echo import echo_server

@@ -279,8 +279,9 @@ def test_cancelled_while_the_handshakes_that_lost_end(servers: Servers) -> None:
         prepared = prepare(target, policy.outlet, policy, monotonic())
         driver = HandshakeDriver(prepared, servers.port, policy.outlet, make)
         task = asyncio.create_task(driver.streams())
-        while not driver._ending:
-            await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            while not driver._ending:  # noqa: ASYNC110 - nobody tells of it
+                await asyncio.sleep(0)
         assert not won[0].transport.is_closing()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

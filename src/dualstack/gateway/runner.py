@@ -19,10 +19,11 @@ from dualstack.gateway.listeners.activation import handed_sockets
 from dualstack.gateway.listeners.interfaces import InterfaceWatch
 from dualstack.gateway.listeners.sources import ListenerSource
 from dualstack.gateway.processes.gateway import Gateway
+from dualstack.gateway.processes.handover import Handover
 from dualstack.gateway.processes.interface import Companion, GatewayControl
 from dualstack.gateway.processes.notify import Notifier
 from dualstack.gateway.processes.preload import become, import_what_is_needed_later, raise_descriptor_limit
-from dualstack.gateway.processes.upgrade import Handover, Predecessor, Successor
+from dualstack.gateway.processes.upgrade import Predecessor, Successor
 from dualstack.gateway.relay.stream.choose import data_plane
 from dualstack.gateway.status.snapshot import Snapshot
 from dualstack.kernel.ourselves import our_command_again

@@ -1,11 +1,23 @@
 """A listening socket before it is opened: what the planner decides and the kernel's floor carries out."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dualstack.core.address.address import Address
 from dualstack.core.host.facts import BindAsk
 
-__all__ = ["SocketSpec"]
+__all__ = ["SocketIdentity", "SocketSpec"]
+
+
+class SocketIdentity(NamedTuple):
+    """What makes it the same socket in the plan before and after a reload; `port_name` is casefolded."""
+
+    port_name: str
+    proto: str
+    address: Address
+    port: int
+    v6only: bool | None
+    interface: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,8 @@ class SocketSpec:
         return BindAsk(self.proto, self.address, self.interface, self.freebind)
 
     @property
-    def identity(self) -> tuple[object, ...]:
+    def identity(self) -> SocketIdentity:
         """What makes it the same socket in the plan before and after a reload."""
-        return (self.port_name.casefold(), self.proto, self.address, self.port, self.v6only, self.interface)
+        return SocketIdentity(
+            self.port_name.casefold(), self.proto, self.address, self.port, self.v6only, self.interface
+        )

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from dualstack.core.planning.configuration import Configuration
 from dualstack.core.planning.socket_spec import SocketSpec
-from dualstack.gateway.processes.upgrade import Handover
+from dualstack.gateway.processes.handover import Handover
 
 __all__ = ["Companion", "GatewayControl"]
 

@@ -26,7 +26,7 @@ from dualstack.gateway.listeners.listening import PortState
 from dualstack.gateway.listeners.named_port import describe_socket
 from dualstack.gateway.listeners.regain import why_lost
 from dualstack.gateway.listeners.sources import ListenerSource
-from dualstack.gateway.processes.upgrade import Handover
+from dualstack.gateway.processes.handover import Handover
 
 __all__ = ["Change", "Listener", "Port", "PortSet"]
 
@@ -268,7 +268,8 @@ class PortSet(ABC, Generic[P, L]):
     def handover(self) -> Handover:
         """What a gateway that takes our place gets."""
         own = [(each.planned, self._sockets_of(each)) for each in self._listeners() if not each.spec.inherited]
-        return Handover([(spec, sockets) for spec, sockets in own if sockets], self._source.handed, self._stopped())
+        kept = [(spec.identity, sockets) for spec, sockets in own if sockets]
+        return Handover(kept, self._source.handed, self._stopped())
 
 
 def _binds(config: Configuration) -> Iterator[tuple[str, str]]:

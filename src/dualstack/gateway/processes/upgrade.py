@@ -4,96 +4,32 @@ The running gateway starts the same command anew and hands it every listening so
 serves, and says so; then the first listens no more, lets its connections end, and ends. Both have the same sockets
 open meanwhile, so nobody is refused. A successor that ends or is silent before it serves changes nothing.
 
-The two may be of different versions: what they say to each other is JSON, of which either reads what it knows, and
-stays as it is.
+The two may be of different versions: what they say to each other is JSON, of which either reads what it knows.
 """
 
 import asyncio
-import base64
 import json
 import os
-import pickle
 import subprocess
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from socket import socket
-from typing import TypeAlias
 
-from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import ControlError
-from dualstack.gateway.listeners.sources import ListenerSource
 from dualstack.gateway.processes.channel import Channel, Frames, frames
+from dualstack.gateway.processes.handover import Handover
 from dualstack.kernel.descriptor_passing import receive_with, send_with
 from dualstack.kernel.inheritance import adopt_any
 from dualstack.kernel.ourselves import our_command_again
 from dualstack.kernel.unix_sockets import socket_pair
 
-__all__ = ["Handover", "Predecessor", "Successor"]
+__all__ = ["Predecessor", "Successor"]
 
 _VARIABLE = "DUALSTACK_UPGRADE"
 # A machine may be busy, names slow to be looked up; nobody waits but who asked for it.
 _READY_S = 60.0
 _RELIEVED_S = 10.0
-
-_Inventory: TypeAlias = tuple[list[tuple[SocketSpec, int]], list[str], list[str], list[tuple[str, int]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Handover:
-    """What one gateway leaves to the next.
-
-    Args:
-        kept: the sockets that it opened, for each spec as it was planned.
-        handed: those of a service manager, with their names.
-        stopped: names of the ports that are stopped.
-        companions: those of what stands beside the gateway, such as the control socket, by a name that tells which.
-    """
-
-    kept: Sequence[tuple[SocketSpec, Sequence[socket]]] = ()
-    handed: Sequence[tuple[str, socket]] = ()
-    stopped: Sequence[str] = ()
-    companions: Sequence[tuple[str, Sequence[socket]]] = ()
-
-    def packed(self) -> tuple[bytes, list[socket]]:
-        """As it goes through a channel, to another version perhaps."""
-        inventory: _Inventory = (
-            [(spec, len(group)) for spec, group in self.kept],
-            [name for name, _ in self.handed],
-            list(self.stopped),
-            [(name, len(group)) for name, group in self.companions],
-        )
-        groups = [*(group for _, group in self.kept), [sock for _, sock in self.handed]]
-        groups += [group for _, group in self.companions]
-        content = base64.b85encode(pickle.dumps(inventory)).decode()
-        return _message(heritage=content), [sock for group in groups for sock in group]
-
-    @classmethod
-    def unpacked(cls, message: bytes, sockets: Sequence[socket]) -> "Handover":
-        """What came through."""
-        content = base64.b85decode(json.loads(message)["heritage"])
-        inventory: _Inventory = pickle.loads(content)  # noqa: S301 - from a program of ours, over a socket of ours
-        groups, names, stopped, others = inventory
-        given = iter(sockets)
-        kept = [(spec, [next(given) for _ in range(count)]) for spec, count in groups]
-        handed = [(name, next(given)) for name in names]
-        return cls(kept, handed, stopped, [(name, [next(given) for _ in range(count)]) for name, count in others])
-
-    def of(self, name: str) -> Sequence[socket]:
-        """The sockets of what stands beside the gateway under this name; none where it had none."""
-        return next((group for each, group in self.companions if each == name), ())
-
-    def close_unused(self, taken: Iterable[str]) -> None:
-        """Close the sockets of what no longer stands beside the gateway: nobody would answer there."""
-        used = {*taken}
-        for name, group in self.companions:
-            if name not in used:
-                for sock in group:
-                    sock.close()
-
-    def source(self) -> ListenerSource:
-        """Where the next gateway's sockets come from."""
-        return ListenerSource(self.handed, {spec.identity: group for spec, group in self.kept}, self.stopped)
 
 
 @dataclass(slots=True)
@@ -108,7 +44,7 @@ class Predecessor:
         """The one that started this process to take its place; None where nobody did.
 
         Raises:
-            ControlError: it is gone already.
+            ControlError: it is gone already, or hands over what this version cannot read.
         """
         variables = os.environ if environment is None else environment
         number = variables.pop(_VARIABLE, "")
