@@ -1,5 +1,6 @@
 """Stevens' figures come out of hosts in memory, as he draws them (U1, U2, U3)."""
 
+import itertools
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -106,3 +107,17 @@ def test_the_boxes_of_figure_12_5_are_named_by_client_and_by_server() -> None:
     assert [row[0] for row in drawn.rows] == [
         f"IPv{n} client, {host}" for n, host in zip((4, 6, 4, 6), hosts, strict=True)
     ]
+
+
+def test_all_of_a_picture_is_inside_of_it_line_under_line() -> None:
+    rows = [["one", "IPv4", "(no)"], ["two", "(no)", "IPv6"], ["three", "", ""]]
+    root = ET.fromstring(table_svg("a title", ["", "a", "b"], rows, ["a note", "another"]))  # noqa: S314 - drawn here
+    width, height = float(root.attrib["width"]), float(root.attrib["height"])
+    for each in root:
+        if each.tag.endswith(("rect", "text")):
+            at = each.attrib
+            assert 0 < float(at["x"]) + float(at.get("width", 0)) < width
+            assert 0 < float(at["y"]) + float(at.get("height", 0)) < height
+    lines = list(dict.fromkeys(float(each.attrib["y"]) for each in root if each.tag.endswith("text")))
+    assert len(lines) == 1 + 1 + len(rows) + 2
+    assert all(18 <= after - before <= 40 for before, after in itertools.pairwise(lines))

@@ -14,6 +14,7 @@ def taken(body: Body, content: bytes, size: int) -> int:
     while at < len(content) and not body.is_over:
         piece = content[at : at + size]
         cut = body.take(piece)
+        assert cut <= len(piece)
         at += cut
         if cut < len(piece):
             break
@@ -65,6 +66,13 @@ def test_any_bytes_are_a_body_or_an_error_and_the_same_however_they_come(content
             return None
 
     assert told(size) == told(1)
+
+
+@pytest.mark.parametrize("before", [b"", b"1\r\na\r\n"])
+def test_a_line_of_a_chunk_has_a_bound_wherever_it_begins(before: bytes) -> None:
+    Chunked().take(before + b"0;" + b"x" * 1022)
+    with pytest.raises(WireError, match="within 1024 bytes"):
+        Chunked().take(before + b"0;" + b"x" * 1023)
 
 
 def test_a_sized_body_takes_so_many_bytes_and_one_until_the_end_all() -> None:

@@ -170,6 +170,9 @@ def test_a_prefix_is_found_in_the_answer_of_ipv4only_arpa(prefix: str, _there: s
 
 def test_other_answers_of_ipv4only_arpa_give_no_prefix() -> None:
     assert discovered_prefixes([Address("192.0.0.170"), Address("2001:db8::1"), Address("2001:db8:0:0:ff00::")]) == ()
+    # RFC 6052 section 2.2: bits 64 to 71 are zero in each of them, the first and the last too.
+    for octet in ("100", "8000"):
+        assert discovered_prefixes([Address(f"2001:db8:0:0:{octet}::192.0.0.170")]) == ()
 
 
 @given(st.builds(Address.from_int, st.integers(0, 2**128 - 1), st.just(6)))
