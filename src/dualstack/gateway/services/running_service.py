@@ -30,8 +30,8 @@ from dualstack.gateway.counters.tally import Counters
 from dualstack.gateway.forward.exchange import Exchange, ExchangeLink, receive
 from dualstack.gateway.forward.negotiate import ByDatagram, Negotiated, Rejected, arrange, part
 from dualstack.gateway.forward.udp_associations import Associations
-from dualstack.gateway.listeners.listening import PortState
 from dualstack.gateway.listeners.named_port import NamedPort
+from dualstack.gateway.listeners.port_life import PortState
 from dualstack.gateway.relay.link import Gate, Link, Reason
 from dualstack.gateway.relay.stream.data_plane import DataPlane
 from dualstack.gateway.upstream.connect import reach

@@ -18,8 +18,8 @@ from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.gateway.counters.access_log import target_text
 from dualstack.gateway.counters.families import CLIENTS, WayKey, target_family, way_of
 from dualstack.gateway.counters.tally import Counters, PortCounters, Way
-from dualstack.gateway.listeners.listening import PortState
 from dualstack.gateway.listeners.named_port import NamedPort
+from dualstack.gateway.listeners.port_life import PortState
 from dualstack.gateway.relay.datagram.counts import Counts
 from dualstack.gateway.relay.link import Link
 from dualstack.gateway.relay.stream.descriptor_reserve import DescriptorReserve
