@@ -9,7 +9,7 @@ import pytest
 
 from dualstack import Dialer
 from dualstack.core.address.address import Address
-from dualstack.core.dial.egress import ANYWHERE, Outlet, Source
+from dualstack.core.dial.egress import ANYWHERE, EgressPolicy, Source
 from dualstack.core.dial.policy_table import DEFAULT_TABLE
 from dualstack.kernel import attempts
 from dualstack.net.dial import address_lookup
@@ -79,7 +79,7 @@ def test_nobody_is_asked_where_a_prefix_is_given_or_none_is_wanted_or_ipv6_is_no
     answer = answer_of([NOWHERE], given.outlet, resolver, discover=given.discovers, source_of=Here(6))
     assert [str(found.address) for found in answer.candidates] == ["64:ff9b::c633:6401"]
     assert not Dialer(nat64=()).discovers
-    answer_of([NOWHERE], Outlet(sources={4: Source()}), resolver, discover=True, source_of=Here(6))
+    answer_of([NOWHERE], EgressPolicy(sources={4: Source()}), resolver, discover=True, source_of=Here(6))
     assert resolver.asked == []
 
 

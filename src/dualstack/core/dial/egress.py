@@ -1,6 +1,6 @@
 """What a dialler may use, and which of a target's addresses that leaves (D4, D5, N3, N7).
 
-An outlet says for each family from which address and interface it is dialled, which addresses the rules let pass, and
+An egress policy says for each family from which address and interface it is dialled, what the rules let pass, and
 by which NAT64 prefixes IPv4 is reached where it has no way of its own. What is left out is said, with the reason.
 Looks nothing up and asks no kernel: whether there is a way to an address comes in as its source.
 """
@@ -27,9 +27,9 @@ __all__ = [
     "FROM_ANYWHERE",
     "IPV4ONLY_ARPA",
     "WELL_KNOWN_IPV4",
+    "EgressPolicy",
     "Judge",
     "LeftOut",
-    "Outlet",
     "SocketOption",
     "Source",
     "SourceOf",
@@ -78,14 +78,14 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Outlet:
+class EgressPolicy:
     """What a dialler may use.
 
     Args:
         sources: by family, what its connections are bound to; a family that is not in it is not dialled.
         access: which addresses may be dialled; None is all of them.
         nat64: prefixes of translators, put before IPv4 addresses where IPv4 has no way of its own.
-        why: what an outlet with fewer families says of itself: "port tcpip6 dials IPv6 alone".
+        why: what a policy with fewer families says of itself: "port tcpip6 dials IPv6 alone".
     """
 
     sources: Mapping[int, Source] = field(
@@ -101,7 +101,7 @@ class Outlet:
         return tuple(family for family in (6, 4) if family in self.sources or (family == 4 and self.nat64))
 
 
-ANYWHERE = Outlet()
+ANYWHERE = EgressPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,8 @@ _NEVER_TRANSLATED = tuple(
 )
 
 
-def why_left_out(address: Address, outlet: Outlet, known: tuple[Prefix, ...] = ()) -> LeftOut | None:
-    """Why an address may not be dialled by this outlet; None where it may.
+def why_left_out(address: Address, outlet: EgressPolicy, known: tuple[Prefix, ...] = ()) -> LeftOut | None:
+    """Why an address may not be dialled by this policy; None where it may.
 
     Args:
         address: the one that is about to be dialled.
@@ -171,7 +171,7 @@ def _nothing_named(address: Address) -> LeftOut | None:
 
 
 def candidates(
-    addresses: Iterable[Address], outlet: Outlet, source_of: SourceOf, known: tuple[Prefix, ...] = ()
+    addresses: Iterable[Address], outlet: EgressPolicy, source_of: SourceOf, known: tuple[Prefix, ...] = ()
 ) -> tuple[list[Candidate], list[LeftOut]]:
     """The addresses that may be dialled, each with its source, and those that may not.
 
@@ -202,7 +202,7 @@ def _has_translation(chosen: list[Candidate], address: Address) -> bool:
 
 
 def _translated(
-    address: Address, outlet: Outlet, source_of: SourceOf, known: tuple[Prefix, ...]
+    address: Address, outlet: EgressPolicy, source_of: SourceOf, known: tuple[Prefix, ...]
 ) -> Iterator[Candidate | LeftOut]:
     if _stays_here(address) or 6 not in outlet.sources:
         return

@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING
 from dualstack.core.dial.actions import Action, Ask, Attempt, Memory, Start, Stop
 from dualstack.core.dial.lessons import teach
 from dualstack.core.dial.no_connection import no_address_left, no_connection_within, silent_lookups
-from dualstack.core.dial.order import Candidate, anything_steps_back, ordered
+from dualstack.core.dial.order import Candidate, anything_penalised, ordered
 from dualstack.core.dial.policy_table import DEFAULT_TABLE, PolicyTable
 from dualstack.core.dial.resolution import SERVICES, Answer, Lookup, Resolution, Service
 from dualstack.core.dial.steps import DialStep, Kind
@@ -291,7 +291,7 @@ class Race:
         if self._state is RACING:
             tried = {(attempt.candidate.address, attempt.candidate.port) for attempt in self._attempts}
             best_first = [candidate for candidate in best_first if (candidate.address, candidate.port) not in tried]
-        elif anything_steps_back(best_first):
+        elif anything_penalised(best_first):
             best_first = self._with_probe(groups, best_first, now)
         self._queue = best_first
         if len(best_first) + len(self._attempts) > 1:
@@ -315,7 +315,7 @@ class Race:
     def _with_probe(
         self, groups: Sequence[Sequence[Candidate]], best_first: list[Candidate], now: float
     ) -> list[Candidate]:
-        """The order as if nothing stepped back, where it is time to look whether something works again."""
+        """The order as if nothing were penalised, where it is time to look whether something works again."""
         as_if = self._ordered(groups, is_probe=True)
         first = as_if[0]
         if self._memory is None or not first.known.is_penalised or first.address == best_first[0].address:
@@ -347,7 +347,7 @@ class Race:
 
     @property
     def _may_be_bettered(self) -> bool:
-        """RFC 8305 section 3: whether what is better may be to come; or anything, where the best steps back."""
+        """RFC 8305 section 3: whether what is better may be to come; or anything, where the best is penalised."""
         best = self._queue[0]
         if best.known.is_penalised and not self._is_probe:
             return bool(self._resolution.pending)

@@ -40,7 +40,7 @@ class NamedPort(PortLife):
         return [each.spec for each in self.listenings if each.sock.fileno() >= 0]
 
     def stop(self, planes: Planes, *, release: bool = False, at_once: bool = True) -> None:
-        """Close its ears; its connections go on, its flows of UDP until `let_go` where not `at_once`.
+        """Close its listening sockets; its connections go on, its flows of UDP until `let_go` where not `at_once`.
 
         Nothing happens where it is stopped.
         """

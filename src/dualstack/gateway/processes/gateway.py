@@ -300,16 +300,16 @@ class Gateway(PortSet[NamedPort, ListeningSocket]):
         """All that is counted and known of it, made beside what the loop has to do."""
         from dualstack.gateway.status.slices import in_slices
 
-        return await in_slices(self._pictured())
+        return await in_slices(self._collected())
 
     def snapshot(self) -> dict[str, object]:
         """All that is counted and known of it, as JSON has it; `status.aggregate` sums up several workers."""
         from dualstack.gateway.status.aggregate import as_document
         from dualstack.gateway.status.slices import at_once
 
-        return as_document(at_once(self._pictured()))
+        return as_document(at_once(self._collected()))
 
-    def _pictured(self) -> "Generator[None, None, Snapshot]":
+    def _collected(self) -> "Generator[None, None, Snapshot]":
         from dualstack.gateway.status.collect import collect
 
         return collect(

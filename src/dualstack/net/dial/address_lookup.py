@@ -16,8 +16,8 @@ from dualstack.core.address.address import Address
 from dualstack.core.address.prefix import Prefix
 from dualstack.core.dial.egress import (
     IPV4ONLY_ARPA,
+    EgressPolicy,
     LeftOut,
-    Outlet,
     Source,
     SourceOf,
     candidates,
@@ -56,7 +56,7 @@ _SOURCE_S = 1.0
 _SOURCES = 256
 
 
-def look_up(name: str, family: int, outlet: Outlet, resolver: Resolver, *, discover: bool) -> Answer:
+def look_up(name: str, family: int, outlet: EgressPolicy, resolver: Resolver, *, discover: bool) -> Answer:
     """Ask for the addresses of one family, as long as the resolver takes.
 
     Args:
@@ -73,7 +73,9 @@ def look_up(name: str, family: int, outlet: Outlet, resolver: Resolver, *, disco
     return looked_up(find, outlet, resolver, discover=discover)
 
 
-def looked_up(find: Callable[[], tuple[Address, ...]], outlet: Outlet, resolver: Resolver, *, discover: bool) -> Answer:
+def looked_up(
+    find: Callable[[], tuple[Address, ...]], outlet: EgressPolicy, resolver: Resolver, *, discover: bool
+) -> Answer:
     """What a lookup of one family means; `find` makes it."""
     try:
         addresses = find()
@@ -99,7 +101,7 @@ def _without_frames(error: LookupFailed) -> LookupFailed:
 
 def answer_of(
     addresses: Iterable[Address],
-    outlet: Outlet,
+    outlet: EgressPolicy,
     resolver: Resolver,
     *,
     discover: bool,
@@ -120,19 +122,19 @@ def answer_of(
     return Answer(chosen, left_out)
 
 
-def judges_translators(addresses: Iterable[Address], outlet: Outlet) -> bool:
+def judges_translators(addresses: Iterable[Address], outlet: EgressPolicy) -> bool:
     """Whether it matters to rules, and is not known, by which translators IPv4 may be reached from here."""
     if outlet.access is None or outlet.nat64 or not TRANSLATORS.is_stale:
         return False
     return any(address.canonical.version == 6 and not address.is_loopback for address in addresses)
 
 
-def why_not_now(address: Address, outlet: Outlet) -> LeftOut | None:
+def why_not_now(address: Address, outlet: EgressPolicy) -> LeftOut | None:
     """Why an address that was let pass at its lookup is not dialled now; None where it is."""
     return None if outlet.access is None else why_left_out(address, outlet, _known_to(outlet))
 
 
-def check_still(address: Address, outlet: Outlet) -> None:
+def check_still(address: Address, outlet: EgressPolicy) -> None:
     """Judge an address again as it is dialled: since its lookup it may have become this host's own, or a translator's.
 
     Raises:
@@ -143,12 +145,12 @@ def check_still(address: Address, outlet: Outlet) -> None:
         raise OSError(refused.errno, refused.why)
 
 
-def _known_to(outlet: Outlet) -> tuple[Prefix, ...]:
+def _known_to(outlet: EgressPolicy) -> tuple[Prefix, ...]:
     """The translators that judge; without rules nothing is judged."""
     return () if outlet.access is None else TRANSLATORS.known
 
 
-def _discover(outlet: Outlet, resolver: Resolver, source_of: SourceOf) -> tuple[Prefix, ...]:
+def _discover(outlet: EgressPolicy, resolver: Resolver, source_of: SourceOf) -> tuple[Prefix, ...]:
     """The prefixes of this network's translators; none where it has none, or no IPv6."""
     if 6 not in outlet.sources or source_of(_SOMEWHERE, outlet.sources[6]) is None:
         return ()
@@ -220,7 +222,9 @@ class Ipv6Here:
 _ipv6_here = Ipv6Here()
 
 
-def families_to_ask(outlet: Outlet, now: float, *, ipv6_here: Callable[[float], bool] = _ipv6_here) -> tuple[int, ...]:
+def families_to_ask(
+    outlet: EgressPolicy, now: float, *, ipv6_here: Callable[[float], bool] = _ipv6_here
+) -> tuple[int, ...]:
     """AAAA is asked where there is IPv6, A where there is IPv4 or may be a translator (RFC 8305 section 3)."""
     families = outlet.families
     if 6 in families and len(families) > 1 and not ipv6_here(now):
