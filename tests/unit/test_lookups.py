@@ -12,15 +12,13 @@ from dualstack.core.address.address import Address
 from dualstack.core.dial.egress import ANYWHERE, EgressPolicy, Source
 from dualstack.core.dial.policy_table import DEFAULT_TABLE
 from dualstack.kernel import attempts
-from dualstack.net.dial import address_lookup
 from dualstack.net.dial.address_lookup import (
-    Ipv6Here,
     RememberedSources,
-    SystemTable,
     answer_of,
     families_to_ask,
     look_up,
 )
+from dualstack.net.names.host_looks import Ipv6Here, SystemTable, system_table
 from support.dialling import Resolver
 
 NOWHERE = Address("198.51.100.1")
@@ -167,4 +165,4 @@ def test_interfaces_that_cannot_be_listed_are_none(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_modules_own_look_is_at_this_host() -> None:
-    assert address_lookup.system_table().preferred_family in {4, 6}
+    assert system_table().preferred_family in {4, 6}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.embedded import NAT64_LENGTHS, Nat64, rfc6052_encode
@@ -19,7 +19,7 @@ from dualstack.core.address.well_known import LOOPBACK
 from dualstack.core.dial.order import Candidate
 
 if TYPE_CHECKING:
-    from dualstack.core.access.access_list import Decision
+    from dualstack.core.access.judge import Judge
 
 __all__ = [
     "ANYWHERE",
@@ -28,7 +28,6 @@ __all__ = [
     "IPV4ONLY_ARPA",
     "WELL_KNOWN_IPV4",
     "EgressPolicy",
-    "Judge",
     "LeftOut",
     "SocketOption",
     "Source",
@@ -65,18 +64,6 @@ FROM_ANYWHERE = Source()
 """The kernel chooses all of it."""
 
 
-class Judge(Protocol):
-    """Says which addresses may be dialled, as `AccessList` does."""
-
-    def check(self, address: Address) -> "Decision":
-        """What becomes of it."""
-        ...
-
-    def check_through(self, address: Address, nat64: Nat64) -> "Decision":
-        """The same, where translators with these prefixes are in use too."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
     """What a dialler may use.
@@ -91,7 +78,7 @@ class EgressPolicy:
     sources: Mapping[int, Source] = field(
         default_factory=lambda: MappingProxyType({6: FROM_ANYWHERE, 4: FROM_ANYWHERE})
     )
-    access: Judge | None = None
+    access: "Judge | None" = None
     nat64: tuple[Prefix, ...] = ()
     why: str = ""
 
@@ -143,7 +130,7 @@ def why_left_out(address: Address, outlet: EgressPolicy, known: tuple[Prefix, ..
     return None
 
 
-def _denied(address: Address, access: Judge, nat64: tuple[Prefix, ...]) -> LeftOut | None:
+def _denied(address: Address, access: "Judge", nat64: tuple[Prefix, ...]) -> LeftOut | None:
     from dualstack.core.access.access_list import Verdict  # who has no rules does not pay for their tables
 
     # Linux: tcp_v4_connect and tcp_v6_connect take the unspecified address for the loopback.

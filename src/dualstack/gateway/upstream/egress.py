@@ -14,12 +14,13 @@ from socket import AF_INET, AF_INET6
 from types import MappingProxyType
 
 from dualstack.core.access.access_list import Verdict
+from dualstack.core.access.judge import Judge
 from dualstack.core.address.address import Address
 from dualstack.core.address.embedded import nat64_prefix
 from dualstack.core.address.endpoint import Endpoint, is_localhost
 from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.core.address.well_known import LOOPBACK
-from dualstack.core.dial.egress import FAMILY_NAMES, EgressPolicy, Judge, Source
+from dualstack.core.dial.egress import FAMILY_NAMES, EgressPolicy, Source
 from dualstack.core.planning.configuration import BOTH, Configuration, Port
 from dualstack.core.planning.links import dialable_families, link_matches
 from dualstack.gateway.relay.link import Hop

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from time import monotonic
 
 from dualstack.core.address.address import Address
@@ -24,34 +23,26 @@ from dualstack.core.dial.egress import (
     discovered_prefixes,
     why_left_out,
 )
-from dualstack.core.dial.policy_table import DEFAULT_TABLE, PolicyTable, parse_gai_conf
 from dualstack.core.dial.resolution import Answer
 from dualstack.errors import LookupFailed
 from dualstack.kernel.attempts import source_of as kernel_source_of
-from dualstack.kernel.facts import ipv6_status
 from dualstack.net.dial.translators import TRANSLATORS
-from dualstack.net.names.files import FRESH_S
 from dualstack.net.names.getaddrinfo import FAMILIES, addresses_in, getaddrinfo
+from dualstack.net.names.host_looks import ipv6_here
 from dualstack.net.names.resolver import Resolver
 
 __all__ = [
-    "LOOKS",
-    "Ipv6Here",
     "RememberedSources",
-    "SystemTable",
     "answer_of",
     "check_still",
     "families_to_ask",
     "judges_translators",
     "look_up",
     "looked_up",
-    "system_table",
     "why_not_now",
 ]
 
 _SOMEWHERE = Address("2001:db8::1")
-_GAI_CONF = Path("/etc/gai.conf")
-_IPV6_STATUS_S = 1.0
 _SOURCE_S = 1.0
 _SOURCES = 256
 
@@ -196,69 +187,11 @@ class RememberedSources:
 remembered_source_of = RememberedSources()
 
 
-class Ipv6Here:
-    """Whether IPv6 is on, looked at once a second at most.
-
-    Args:
-        look: finds it out.
-    """
-
-    def __init__(self, look: Callable[[], bool] = lambda: ipv6_status().ipv6) -> None:
-        self._look = look
-        self._looked_at = float("-inf")
-        self._is_on = True
-
-    def __call__(self, now: float) -> bool:
-        """Whether it is, as of the last look."""
-        if now - self._looked_at >= _IPV6_STATUS_S:
-            self._looked_at = now
-            try:
-                self._is_on = self._look()
-            except OSError:
-                self._is_on = True  # not known: asking costs less than not asking
-        return self._is_on
-
-
-_ipv6_here = Ipv6Here()
-
-
 def families_to_ask(
-    outlet: EgressPolicy, now: float, *, ipv6_here: Callable[[float], bool] = _ipv6_here
+    outlet: EgressPolicy, now: float, *, ipv6_here: Callable[[float], bool] = ipv6_here
 ) -> tuple[int, ...]:
     """AAAA is asked where there is IPv6, A where there is IPv4 or may be a translator (RFC 8305 section 3)."""
     families = outlet.families
     if 6 in families and len(families) > 1 and not ipv6_here(now):
         return tuple(family for family in families if family != 6)
     return families
-
-
-def see_ipv6() -> None:
-    """Look whether IPv6 is on, so that nobody has to within the time that a look at files counts."""
-    _ipv6_here(monotonic() + 2 * FRESH_S)
-
-
-class SystemTable:
-    """The policy table of this host, read once, as the C library does (gai.conf(5): reload is off by default).
-
-    Args:
-        path: of the file that an administrator may write.
-    """
-
-    def __init__(self, path: Path = _GAI_CONF) -> None:
-        self._path = path
-        self._table: PolicyTable | None = None
-
-    def __call__(self) -> PolicyTable:
-        """The table; the default one where no file says otherwise."""
-        if self._table is None:
-            try:
-                self._table = parse_gai_conf(self._path.read_text(encoding="utf-8", errors="replace"))
-            except OSError:
-                self._table = DEFAULT_TABLE
-        return self._table
-
-
-system_table = SystemTable()
-
-LOOKS: tuple[Callable[[], object], ...] = (see_ipv6, system_table)
-"""What every connection goes by, whoever is asked for names."""

@@ -18,10 +18,10 @@ from dualstack.core.dial.resolution import Lookup
 from dualstack.core.dial.steps import DialStep
 from dualstack.core.dial.timing import Timing
 from dualstack.errors import AddressError, TargetError
-from dualstack.net.dial.address_lookup import system_table
 from dualstack.net.dial.shared_history import SharedHistory
 from dualstack.net.dial.source import LocalEnd, SourceAddress, read_source, version_of
 from dualstack.net.dial.target import Target
+from dualstack.net.names.host_looks import system_table
 from dualstack.net.names.resolver import Resolver, ServiceResolver
 
 if TYPE_CHECKING:

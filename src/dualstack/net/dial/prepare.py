@@ -16,10 +16,11 @@ from dualstack.core.dial.lookup_shares import MYSELF, Asker
 from dualstack.core.dial.race import Race
 from dualstack.core.dial.resolution import SERVICES, Answer, Lookup
 from dualstack.errors import DialError, LookupFailed
-from dualstack.net.dial.address_lookup import LOOKS, answer_of, families_to_ask, judges_translators, looked_up
+from dualstack.net.dial.address_lookup import answer_of, families_to_ask, judges_translators, looked_up
 from dualstack.net.dial.policy import DialPolicy, OnStep
 from dualstack.net.dial.target import Target
 from dualstack.net.names.files import Files
+from dualstack.net.names.host_looks import LOOKS
 from dualstack.net.names.resolver import NameServer
 from dualstack.net.names.search import Limited, Namer, Plain, Search
 from dualstack.net.names.system_names import SYSTEM_NAMES
