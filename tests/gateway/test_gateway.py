@@ -29,7 +29,7 @@ def test_a_stopped_port_refuses_and_its_connections_go_on_and_no_other_port_noti
             writer.write(b"1\n")
             assert await reader.readline() == b"you: 1\n"
             await r.gateway.stop_port("A")
-            assert r.gateway.port_named("a").describe()["state"] == "stopped"
+            assert r.gateway.port_named("a").state.value == "stopped"
             for host in ("127.0.0.1", "::1"):
                 with pytest.raises(ConnectionRefusedError):
                     await r.ask("a", host)
@@ -79,7 +79,7 @@ def test_a_released_port_number_can_be_taken_and_then_the_port_cannot_start() ->
             with socket.create_server(("127.0.0.1", number)):
                 with pytest.raises(ListenError, match=r"address in use by 127\.0\.0\.1"):
                     await r.gateway.start_port("a")
-                assert r.gateway.port_named("a").describe()["state"] == "failed"
+                assert r.gateway.port_named("a").state.value == "failed"
             await r.gateway.start_port("a")
             assert r.port("a") == number
             assert await r.ask("a") == b"you: hello\n"
@@ -259,7 +259,7 @@ def test_a_reload_keeps_what_did_not_change() -> None:
             text = service("a", "127.0.0.1:0", max_connections="1") + service("b") + service("c")
             await r.gateway.reload(parse(r.toml(text), "test.toml"))
             assert r.gateway.port_named("a").listenings[0].sock is kept
-            assert r.gateway.port_named("b").describe()["state"] == "stopped"
+            assert r.gateway.port_named("b").state.value == "stopped"
             assert await r.ask("c") == b"you: hello\n"
             writer.write(b"still\n")
             assert await reader.readline() == b"you: still\n"

@@ -7,8 +7,8 @@ from time import time
 
 import pytest
 
+from dualstack.gateway.counters.counters import OTHER_RULES, Counters, Rules
 from dualstack.gateway.counters.families import target_family
-from dualstack.gateway.counters.tally import OTHER_RULES, Counters, Rules
 from dualstack.gateway.relay.link import Hop
 from dualstack.gateway.status.aggregate import aggregate, read_snapshot
 from dualstack.gateway.status.metrics import exposition

@@ -334,7 +334,7 @@ def test_a_stopped_port_refuses_and_starts_again_on_its_number_and_no_other_port
                     await client.ask()
                     await other.ask()
                     await r.gateway.stop_port("a")
-                    assert r.gateway.port_named("a").describe()["state"] == "stopped"
+                    assert r.gateway.port_named("a").state.value == "stopped"
                     assert r.gateway.port_named("a").connections == 0
                     for refused in (client, client6):
                         with pytest.raises(ConnectionRefusedError):
@@ -359,7 +359,7 @@ def test_a_stop_with_drain_waits_for_the_answers_and_lets_nobody_new_in() -> Non
                     client.say(b"question")
                     question, asker = await loop.sock_recvfrom(slow, 100)
                     stopping = loop.create_task(r.gateway.stop_port("dns", drain_s=60))
-                    await until(lambda: r.gateway.port_named("dns").describe()["state"] == "stopped")
+                    await until(lambda: r.gateway.port_named("dns").state.value == "stopped")
                     late.say(b"too late")
                     await until(lambda: counts(r, "dns").dropped == 1)
                     slow.sendto(b"answer to " + question, asker)
@@ -395,7 +395,7 @@ def test_a_port_that_is_started_while_it_drains_keeps_its_flows() -> None:
                     client.say(b"question")
                     _, asker = await loop.sock_recvfrom(slow, 100)
                     stopping = loop.create_task(r.gateway.stop_port("dns", drain_s=60))
-                    await until(lambda: r.gateway.port_named("dns").describe()["state"] == "stopped")
+                    await until(lambda: r.gateway.port_named("dns").state.value == "stopped")
                     await r.gateway.start_port("dns")
                     slow.sendto(b"answer", asker)
                     assert await client.hear() == b"answer"
@@ -497,7 +497,7 @@ def test_a_reload_may_move_a_port_that_is_still_draining() -> None:
                     client.say(b"anybody?")
                     await until(lambda: counts(r, "a").flows == 1)
                     stopping = asyncio.create_task(r.gateway.stop_port("a", drain_s=60))
-                    await until(lambda: r.gateway.port_named("a").describe()["state"] == "stopped")
+                    await until(lambda: r.gateway.port_named("a").state.value == "stopped")
                     await r.gateway.reload(parse(udp_service("a", echo, f"*:{number}"), "f"))
                     assert await stopping == 0
                     await r.gateway.start_port("a")

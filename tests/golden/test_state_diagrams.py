@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
+from dualstack.core.dial import race
+from dualstack.gateway.listeners import port_life
+from dualstack.gateway.processes import worker_life
 from dualstack.gateway.relay.stream import connecting, side
 
 if TYPE_CHECKING:
@@ -17,9 +20,12 @@ PAGE = (Path(__file__).parents[2] / "docs/design/states.md").read_text(encoding=
 Table: TypeAlias = "dict[Enum, dict[Enum, Enum]]"
 
 MACHINES: dict[str, Table] = {
+    "race": race.TRANSITIONS,
     "side": side.TRANSITIONS,
     "transfer mode": side.MODES,
     "connection attempt": connecting.TRANSITIONS,
+    "port": port_life.TRANSITIONS,
+    "worker": worker_life.TRANSITIONS,
 }
 
 each_machine = pytest.mark.parametrize("table", MACHINES.values(), ids=MACHINES)

@@ -10,7 +10,7 @@ import pytest
 import dualstack
 from dualstack import AddressError, Dialer, DialError, DialRefused, DialTimedOut, LookupFailed
 from dualstack.core.address.address import Address
-from dualstack.core.dial.egress import Outlet
+from dualstack.core.dial.egress import EgressPolicy
 from dualstack.errors import ExitCode
 from dualstack.kernel import attempts
 from support.dialling import WAYS, Dial, Resolver, Servers, dial_blocking, nothing_left_open
@@ -352,7 +352,8 @@ def test_an_interface_is_gone_by(dial: Dial, servers: Servers) -> None:
 def test_a_whole_outlet_may_be_given(dial: Dial, servers: Servers) -> None:
     servers.accept("::1", "127.0.0.1")
     dialer = named(
-        {4: ["127.0.0.1"], 6: ["::1"]}, outlet=Outlet(sources={4: Outlet().sources[4]}, why="a port of IPv4")
+        {4: ["127.0.0.1"], 6: ["::1"]},
+        outlet=EgressPolicy(sources={4: EgressPolicy().sources[4]}, why="a port of IPv4"),
     )
     with dial("mail.example", servers.port, timeout=20, dialer=dialer) as sock:
         assert sock.family == socket.AF_INET

@@ -9,7 +9,7 @@ from dualstack import Dialer, DialError
 from dualstack.core.access.access_list import Decision, Verdict
 from dualstack.core.address.address import Address
 from dualstack.core.address.embedded import Nat64
-from dualstack.core.dial.egress import Outlet
+from dualstack.core.dial.egress import EgressPolicy
 from support.dialling import Servers
 
 
@@ -32,7 +32,7 @@ def test_an_address_that_is_let_pass_no_more_when_it_is_dialled_is_not_dialled()
     async def scenario() -> None:
         with Servers() as servers:
             servers.accept("127.0.0.9")
-            dialer = Dialer(outlet=Outlet(access=Revoked()), history=None)
+            dialer = Dialer(outlet=EgressPolicy(access=Revoked()), history=None)
             for connect in (dialer.connect, partial(asyncio.to_thread, lambda *a: dialer.create_connection(a))):
                 dialer.outlet.access.asked.clear()  # type: ignore[union-attr]
                 with pytest.raises(DialError, match=r"rule `deny 127\.0\.0\.9` denies it"):

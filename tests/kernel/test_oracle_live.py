@@ -8,8 +8,8 @@ from dualstack.core.address.address import Address
 from dualstack.core.oracle.case import Case, Sock, Step
 from dualstack.core.oracle.case_json import case_document
 from dualstack.core.oracle.systems import STACKS
-from dualstack.kernel.trial.furnishing import GROUNDS, place_of
-from dualstack.kernel.trial.namespace import answers, open_arena
+from dualstack.kernel.trial.namespace import answers, open_namespace
+from dualstack.kernel.trial.namespace_specs import GROUNDS, spec_of
 from dualstack.lab.network import why_no_network
 from support.command import Run
 
@@ -23,14 +23,14 @@ def namespaces() -> None:
 @pytest.mark.parametrize("setting", GROUNDS)
 def test_the_kernel_does_as_predicted(setting: str) -> None:
     task = {"seed": 7, "seconds": 3, "randoms": 0}
-    with open_arena(GROUNDS[setting], task) as child:
+    with open_namespace(GROUNDS[setting], task) as child:
         said = list(answers(child))
     assert [each for each in said if "case" in each] == []
     assert said[-1]["cases"] > 0
 
 
 def made(case: Case) -> dict[str, object]:
-    with open_arena(place_of(case), {"case": case_document(case)}) as child:
+    with open_namespace(spec_of(case), {"case": case_document(case)}) as child:
         (answer,) = answers(child)
     assert answer["differences"] == []
     return answer["kernel"]

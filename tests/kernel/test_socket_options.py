@@ -14,7 +14,7 @@ from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.kernel.pipes import PipePool
 from dualstack.kernel.sockets import closed_socket, open_sockets
 from dualstack.kernel.streams import as_socket
-from dualstack.kernel.trial.furnishing import GROUNDS
+from dualstack.kernel.trial.namespace_specs import GROUNDS
 from dualstack.kernel.trial.sinks import Sinks
 from dualstack.kernel.trial.trial import _rivals
 from support.free_port import free_port

@@ -5,7 +5,7 @@ import pytest
 from dualstack.core.access.access_list import AccessList
 from dualstack.core.access.forward_defaults import LOOPBACK_CLIENTS, PUBLIC_ONLY, implied_rules
 from dualstack.core.address.address import Address
-from dualstack.core.dial.egress import Outlet, why_left_out
+from dualstack.core.dial.egress import EgressPolicy, why_left_out
 from dualstack.core.planning.configuration import ForwardTarget, Service
 from dualstack.errors import RuleError
 
@@ -55,5 +55,5 @@ def test_a_forward_proxy_made_by_hand_has_its_rules_too_and_keeps_them() -> None
     ],
 )
 def test_the_unspecified_address_is_judged_as_the_loopback_too(address: str, rules: list[str], why: str | None) -> None:
-    found = why_left_out(Address(address), Outlet(access=AccessList(rules)))
+    found = why_left_out(Address(address), EgressPolicy(access=AccessList(rules)))
     assert (found and found.why) == why

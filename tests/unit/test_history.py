@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualstack.core.address.address import Address
-from dualstack.core.dial.history import DELAY_MAX_S, DELAY_MIN_S, PROBE_EVERY_S, STEP_BACK_S, History
+from dualstack.core.dial.history import DELAY_MAX_S, DELAY_MIN_S, PENALTY_S, PROBE_EVERY_S, History
 from dualstack.core.dial.order import UNKNOWN, Candidate
 from dualstack.errors import ConfigError
 
@@ -61,20 +61,20 @@ def test_the_delay_stays_within_100_ms_and_2_s(times: list[float]) -> None:
 def test_a_prefix_that_failed_steps_back_for_ten_minutes_and_no_more() -> None:
     history = History()
     history.learn(SERVER, None, 0.0)
-    assert history.recall(SERVER, STEP_BACK_S - 1).is_penalised
-    assert history.recall(NEIGHBOUR, STEP_BACK_S - 1).is_penalised
+    assert history.recall(SERVER, PENALTY_S - 1).is_penalised
+    assert history.recall(NEIGHBOUR, PENALTY_S - 1).is_penalised
     assert not history.recall(STRANGER, 1.0).is_penalised
-    assert not history.recall(SERVER, STEP_BACK_S).is_penalised
-    assert not history.recall(SERVER, STEP_BACK_S).has_failed
+    assert not history.recall(SERVER, PENALTY_S).is_penalised
+    assert not history.recall(SERVER, PENALTY_S).has_failed
 
 
 def test_failing_on_does_not_prolong_it() -> None:
     history = History()
     for now in range(0, 600, 50):
         history.learn(SERVER, None, float(now))
-    assert not history.recall(SERVER, STEP_BACK_S).is_penalised
-    history.learn(SERVER, None, STEP_BACK_S)
-    assert history.recall(SERVER, STEP_BACK_S + 1).is_penalised
+    assert not history.recall(SERVER, PENALTY_S).is_penalised
+    history.learn(SERVER, None, PENALTY_S)
+    assert history.recall(SERVER, PENALTY_S + 1).is_penalised
 
 
 def test_one_connection_ends_it() -> None:
@@ -96,7 +96,7 @@ def test_a_probe_a_minute_and_prefix() -> None:
     assert not history.claim_probe(NEIGHBOUR, PROBE_EVERY_S + 1)
     assert history.claim_probe(STRANGER, PROBE_EVERY_S + 1)
     assert history.claim_probe(NEIGHBOUR, PROBE_EVERY_S * 2)
-    assert not history.claim_probe(SERVER, STEP_BACK_S)
+    assert not history.claim_probe(SERVER, PENALTY_S)
     assert not History().claim_probe(SERVER, 0.0)
 
 
@@ -159,8 +159,8 @@ def test_saved_and_loaded_it_says_the_same_by_another_clock() -> None:
     other.load(document, 5000.0)
     for candidate in (SERVER, STRANGER, to("192.0.2.1"), NEIGHBOUR):
         assert other.recall(candidate, 5010.0) == history.recall(candidate, 210.0)
-    assert other.recall(STRANGER, 5000.0 + STEP_BACK_S - 101).is_penalised
-    assert not other.recall(STRANGER, 5000.0 + STEP_BACK_S - 99).is_penalised
+    assert other.recall(STRANGER, 5000.0 + PENALTY_S - 101).is_penalised
+    assert not other.recall(STRANGER, 5000.0 + PENALTY_S - 99).is_penalised
 
 
 def test_loading_keeps_within_bounds() -> None:
@@ -224,8 +224,8 @@ def test_what_was_saved_is_as_old_as_it_was_and_goes_on_ageing() -> None:
     assert (later["used"], later["failed"]) == ({"2001:db8:9::2": 95.0}, {"2001:db8:9::1": 65.0})
     assert later["back_s"] == 65.0
     failed_at = 7000.0 - 60.0
-    assert other.recall(SERVER, failed_at + STEP_BACK_S - 0.5).has_failed
-    assert not other.recall(SERVER, failed_at + STEP_BACK_S).has_failed
+    assert other.recall(SERVER, failed_at + PENALTY_S - 0.5).has_failed
+    assert not other.recall(SERVER, failed_at + PENALTY_S).has_failed
 
 
 def test_what_is_loaded_is_probed_a_minute_after_it_began_to_step_back() -> None:

@@ -9,18 +9,16 @@ import pytest
 
 from dualstack import Dialer
 from dualstack.core.address.address import Address
-from dualstack.core.dial.egress import ANYWHERE, Outlet, Source
+from dualstack.core.dial.egress import ANYWHERE, EgressPolicy, Source
 from dualstack.core.dial.policy_table import DEFAULT_TABLE
 from dualstack.kernel import attempts
-from dualstack.net.dial import address_lookup
 from dualstack.net.dial.address_lookup import (
-    Ipv6Here,
     RememberedSources,
-    SystemTable,
     answer_of,
     families_to_ask,
     look_up,
 )
+from dualstack.net.names.host_looks import Ipv6Here, SystemTable, system_table
 from support.dialling import Resolver
 
 NOWHERE = Address("198.51.100.1")
@@ -79,7 +77,7 @@ def test_nobody_is_asked_where_a_prefix_is_given_or_none_is_wanted_or_ipv6_is_no
     answer = answer_of([NOWHERE], given.outlet, resolver, discover=given.discovers, source_of=Here(6))
     assert [str(found.address) for found in answer.candidates] == ["64:ff9b::c633:6401"]
     assert not Dialer(nat64=()).discovers
-    answer_of([NOWHERE], Outlet(sources={4: Source()}), resolver, discover=True, source_of=Here(6))
+    answer_of([NOWHERE], EgressPolicy(sources={4: Source()}), resolver, discover=True, source_of=Here(6))
     assert resolver.asked == []
 
 
@@ -167,4 +165,4 @@ def test_interfaces_that_cannot_be_listed_are_none(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_modules_own_look_is_at_this_host() -> None:
-    assert address_lookup.system_table().preferred_family in {4, 6}
+    assert system_table().preferred_family in {4, 6}

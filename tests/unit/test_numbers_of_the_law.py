@@ -19,7 +19,7 @@ NUMBERS = [
     ("core.dial.history", "_BETA", 0.25, "RFC 6298 section 2"),
     ("core.dial.history", "_K", 4, "RFC 6298 section 2"),
     ("core.dial.history", "_SHIFT", {4: 8, 6: 64}, "24 bits of IPv4, 64 of IPv6"),
-    ("core.dial.history", "STEP_BACK_S", 600.0, "docs/design/race.md: at most ten minutes"),
+    ("core.dial.history", "PENALTY_S", 600.0, "docs/design/race.md: at most ten minutes"),
     ("core.dial.history", "PROBE_EVERY_S", 60.0, "docs/design/race.md: once a minute"),
     ("core.dial.race", "PATIENCE_S", 3.0, "RFC 6298: 1 s, then 2 s"),
     ("core.dial.resolution", "SERVICES", 65, "RFC 9460: the type of HTTPS records"),

@@ -136,6 +136,13 @@ def test_an_empty_answer_takes_the_place_of_a_hint_too() -> None:
     assert started(world) == [SIX]
 
 
+def test_an_address_that_comes_after_the_only_hint_was_withdrawn_is_the_first_again() -> None:
+    world = World({FOUR: Accepts(0.002), SIX: Accepts(0.002)})
+    hinted = https(service(hints=[FOUR]))
+    assert ended(world, https=hinted, aaaa=Lookup([SIX], 0.1), a=Lookup([], 0.010)) == (SIX, 0.102)
+    assert world.started == [(SIX, 0.1)]
+
+
 def test_a_hint_stays_where_no_server_says_more() -> None:
     world = World({SVC_FOUR: Accepts(0.002)})
     silence = Lookup(error=NO_SERVER, after_s=0.001)

@@ -7,7 +7,7 @@ from dualstack.core.access.forward_rules import Near, NotItself, Reach
 from dualstack.core.address.address import Address
 from dualstack.core.address.embedded import Nat64
 from dualstack.core.address.prefix import Prefix
-from dualstack.core.dial.egress import Outlet, why_left_out
+from dualstack.core.dial.egress import EgressPolicy, why_left_out
 
 OWN = {Address("9.9.9.9"), Address("2620:fe::9")}
 LINKS = {Prefix.parse("9.9.9.0/24"): "eth0", Prefix.parse("2620:fe::/64"): "eth0"}
@@ -113,13 +113,13 @@ def test_a_translator_judges_whichever_way_it_became_known(
     how: str,
 ) -> None:
     named = tuple(map(str, FOUND)) if how == "named" else ()
-    outlet = Outlet(access=reach(*rules, nat64=named), nat64=FOUND if how == "dialled by" else ())
+    outlet = EgressPolicy(access=reach(*rules, nat64=named), nat64=FOUND if how == "dialled by" else ())
     known = FOUND if how == "found" else ()
     assert (why_left_out(Address(text), outlet, known) is None) is is_allowed
 
 
 def test_what_was_let_pass_is_denied_once_a_translator_is_found() -> None:
-    outlet, address = Outlet(access=reach("deny 10.0.0.0/8", "allow any")), Address("2a00:64::10.0.0.1")
+    outlet, address = EgressPolicy(access=reach("deny 10.0.0.0/8", "allow any")), Address("2a00:64::10.0.0.1")
     assert why_left_out(address, outlet) is None
     refused = why_left_out(address, outlet, FOUND)
     assert refused is not None
@@ -163,7 +163,7 @@ def test_no_proxy_asks_itself_but_by_a_rule_for_its_very_address(
 ) -> None:
     judge = NotItself(reach(*rules) if rules else None, map(Address, listeners), rules, why_near=why_near)
     for known in ((), FOUND):
-        assert (why_left_out(Address(text), Outlet(access=judge), known) is None) is is_allowed
+        assert (why_left_out(Address(text), EgressPolicy(access=judge), known) is None) is is_allowed
 
 
 def test_a_proxy_behind_a_translator_is_itself_too() -> None:

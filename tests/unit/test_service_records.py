@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from dualstack import Address, Dialer
-from dualstack.core.dial.egress import ANYWHERE, Outlet
+from dualstack.core.dial.egress import ANYWHERE, EgressPolicy
 from dualstack.core.dial.service_records import (
     ALIAS_STEPS,
     SERVICES_MAX,
@@ -155,7 +155,7 @@ class Services(Resolver):
         return found
 
 
-def services_of(port: int, service: str, outlet: Outlet, resolver: Services) -> object:
+def services_of(port: int, service: str, outlet: EgressPolicy, resolver: Services) -> object:
     search = Search("www.example", (6, 4), Plain(resolver))
     return look_up_services(search, port, service, outlet, resolver, discover=False)
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, cast
 
 from dualstack.core.address.address import Address
 from dualstack.core.planning.socket_spec import SocketSpec
-from dualstack.gateway.listeners.listening import ListeningSocket, PortState
+from dualstack.gateway.listeners.listening import ListeningSocket
 from dualstack.gateway.listeners.named_port import NamedPort, stopped_addresses
+from dualstack.gateway.listeners.port_life import PortState
 
 if TYPE_CHECKING:
     from dualstack.gateway.services.stream_gate import StreamGate

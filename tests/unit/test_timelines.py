@@ -4,7 +4,7 @@ import pytest
 
 from dualstack.core.address.address import Address
 from dualstack.core.dial.steps import DialStep, Kind
-from dualstack.gateway.counters.tally import Dialled
+from dualstack.gateway.counters.counters import Dialled
 from dualstack.gateway.status.timelines import timeline
 
 SIX, FOUR = Address("2001:db8::1"), Address("192.0.2.1")

@@ -10,8 +10,8 @@ from dualstack.core.oracle.case import SKIPPED, UNKNOWN, Call, CallOutcome, Case
 from dualstack.core.oracle.oracle import predict
 from dualstack.core.oracle.sweep import Ground, pairs, random_cases
 from dualstack.core.oracle.systems import STACKS
-from dualstack.kernel.trial.furnishing import place_of
-from dualstack.kernel.trial.namespace import Place
+from dualstack.kernel.trial.namespace import NamespaceSpec
+from dualstack.kernel.trial.namespace_specs import spec_of
 from dualstack.kernel.trial.trial import Measurement, Seen
 from dualstack.kernel.trial.verify import differences, measurement_document
 
@@ -91,7 +91,7 @@ def test_udp_does_not_tell_the_local_address() -> None:
 def test_a_case_needs_its_own_addresses_or_those_that_it_names() -> None:
     sockets = (Sock(6, Address("::ffff:10.0.0.1")), Sock(6, Address("fe80::1%eth0")), Sock(6, Address("fe80::2%7")))
     case = Case(STACKS["linux"], "udp", sockets, (), (Address("fd00::1"),), sources=(Address("fd00::2"),))
-    assert place_of(case) == Place(
+    assert spec_of(case) == NamespaceSpec(
         {"eth0": 0, "if7": 7}, {"lo": ("10.0.0.1", "fd00::1", "fd00::2"), "eth0": ("fe80::1",), "if7": ("fe80::2",)}
     )
     known = Case(
@@ -105,7 +105,7 @@ def test_a_case_needs_its_own_addresses_or_those_that_it_names() -> None:
         interfaces={"lo": 1, "da": 7},
     )
     addresses = {"lo": ("10.0.0.9",), "da": ("fe80::3",)}
-    assert place_of(known) == Place({"da": 7}, addresses, bindv6only=True, ipv6=False)
+    assert spec_of(known) == NamespaceSpec({"da": 7}, addresses, bindv6only=True, ipv6=False)
 
 
 GROUND = Ground({"lo": 1, "da": 2, "db": 3}, frozenset({LOOPBACK}), users=(0, 7))

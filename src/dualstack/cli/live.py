@@ -4,8 +4,8 @@ from dualstack.core.oracle.case import Case
 from dualstack.core.oracle.case_json import case_document, prediction_document
 from dualstack.core.oracle.oracle import predict
 from dualstack.errors import TrialError
-from dualstack.kernel.trial.furnishing import place_of
-from dualstack.kernel.trial.namespace import answers, open_arena
+from dualstack.kernel.trial.namespace import answers, open_namespace
+from dualstack.kernel.trial.namespace_specs import spec_of
 
 __all__ = ["ask_kernel", "beside_the_kernel"]
 
@@ -18,7 +18,7 @@ def ask_kernel(case: Case) -> dict[str, object]:
     """
     if case.stack.name != "linux":
         raise TrialError(f"this is Linux, and the case is of {case.stack.title}")
-    with open_arena(place_of(case), {"case": case_document(case)}) as child:
+    with open_namespace(spec_of(case), {"case": case_document(case)}) as child:
         return next(answers(child))
 
 

@@ -16,8 +16,8 @@ import click
 
 from dualstack.cli.output import console, print_document
 from dualstack.errors import ExitCode
-from dualstack.kernel.trial.furnishing import GROUNDS
-from dualstack.kernel.trial.namespace import answers, open_arena
+from dualstack.kernel.trial.namespace import answers, open_namespace
+from dualstack.kernel.trial.namespace_specs import GROUNDS
 
 __all__ = ["verify"]
 
@@ -64,9 +64,9 @@ def verify(*, seconds: float | None, seed: int, as_json: bool) -> ExitCode:
 def _answers(seconds: float | None, seed: int) -> Iterator[tuple[str, dict[str, object]]]:
     """What the children say, whoever speaks first."""
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
-        for number, (name, place) in enumerate(GROUNDS.items()):
+        for number, (name, spec) in enumerate(GROUNDS.items()):
             task = {"seed": seed * len(GROUNDS) + number, "seconds": seconds, "randoms": _RANDOMS}
-            child = stack.enter_context(open_arena(place, task))
+            child = stack.enter_context(open_namespace(spec, task))
             selector.register(cast("IO[str]", child.stdout), selectors.EVENT_READ, (name, answers(child)))
         while selector.get_map():
             for key, _ in selector.select():

@@ -11,7 +11,7 @@ from functools import partial
 from types import MappingProxyType
 
 from dualstack.core.address.address import Address
-from dualstack.core.dial.egress import Outlet, Source
+from dualstack.core.dial.egress import EgressPolicy, Source
 from dualstack.core.ping.plan import PingWishes
 from dualstack.kernel.attempts import source_of
 from dualstack.net.dial.address_lookup import answer_of
@@ -94,7 +94,7 @@ def _translations(
         return source_of(address, source) if address.version == 6 else None
 
     found: dict[Address, tuple[Address, ...]] = {}
-    outlet = Outlet(MappingProxyType(sources))
+    outlet = EgressPolicy(MappingProxyType(sources))
     for candidate in answer_of(addresses, outlet, resolver, discover=True, source_of=by_ipv6).candidates:
         if candidate.synthesised_from is not None:
             there = found.get(candidate.synthesised_from, ())

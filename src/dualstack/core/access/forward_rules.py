@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from dualstack.core.access.access_list import AccessList, Decision, Verdict, ZoneId
+from dualstack.core.access.judge import Judge
 from dualstack.core.address.address import BITS, Address
 from dualstack.core.address.embedded import Nat64, embedded_ipv4, joined
 from dualstack.core.address.prefix import Prefix
-from dualstack.core.dial.egress import Judge
 
 __all__ = ["Near", "NotItself", "Reach", "WhyNear", "meanings"]
 

@@ -12,7 +12,7 @@ from dualstack.core.access.access_list import AccessList, ZoneId
 
 if TYPE_CHECKING:
     from dualstack.core.access.forward_rules import WhyNear
-    from dualstack.core.dial.egress import Judge
+    from dualstack.core.access.judge import Judge
 
 __all__ = ["CompiledRules", "ServiceRules"]
 

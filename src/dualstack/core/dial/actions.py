@@ -17,7 +17,7 @@ class Memory(Protocol):
         ...
 
     def claim_probe(self, candidate: Candidate, now: float) -> bool:
-        """Whether this race may start with a destination that steps back."""
+        """Whether this race may start with a destination that is penalised."""
         ...
 
     def learn(self, candidate: Candidate, rtt_s: float | None, now: float) -> None:

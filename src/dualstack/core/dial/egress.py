@@ -1,6 +1,6 @@
 """What a dialler may use, and which of a target's addresses that leaves (D4, D5, N3, N7).
 
-An outlet says for each family from which address and interface it is dialled, which addresses the rules let pass, and
+An egress policy says for each family from which address and interface it is dialled, what the rules let pass, and
 by which NAT64 prefixes IPv4 is reached where it has no way of its own. What is left out is said, with the reason.
 Looks nothing up and asks no kernel: whether there is a way to an address comes in as its source.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.embedded import NAT64_LENGTHS, Nat64, rfc6052_encode
@@ -19,7 +19,7 @@ from dualstack.core.address.well_known import LOOPBACK
 from dualstack.core.dial.order import Candidate
 
 if TYPE_CHECKING:
-    from dualstack.core.access.access_list import Decision
+    from dualstack.core.access.judge import Judge
 
 __all__ = [
     "ANYWHERE",
@@ -27,9 +27,8 @@ __all__ = [
     "FROM_ANYWHERE",
     "IPV4ONLY_ARPA",
     "WELL_KNOWN_IPV4",
-    "Judge",
+    "EgressPolicy",
     "LeftOut",
-    "Outlet",
     "SocketOption",
     "Source",
     "SourceOf",
@@ -65,33 +64,21 @@ FROM_ANYWHERE = Source()
 """The kernel chooses all of it."""
 
 
-class Judge(Protocol):
-    """Says which addresses may be dialled, as `AccessList` does."""
-
-    def check(self, address: Address) -> "Decision":
-        """What becomes of it."""
-        ...
-
-    def check_through(self, address: Address, nat64: Nat64) -> "Decision":
-        """The same, where translators with these prefixes are in use too."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class Outlet:
+class EgressPolicy:
     """What a dialler may use.
 
     Args:
         sources: by family, what its connections are bound to; a family that is not in it is not dialled.
         access: which addresses may be dialled; None is all of them.
         nat64: prefixes of translators, put before IPv4 addresses where IPv4 has no way of its own.
-        why: what an outlet with fewer families says of itself: "port tcpip6 dials IPv6 alone".
+        why: what a policy with fewer families says of itself: "port tcpip6 dials IPv6 alone".
     """
 
     sources: Mapping[int, Source] = field(
         default_factory=lambda: MappingProxyType({6: FROM_ANYWHERE, 4: FROM_ANYWHERE})
     )
-    access: Judge | None = None
+    access: "Judge | None" = None
     nat64: tuple[Prefix, ...] = ()
     why: str = ""
 
@@ -101,7 +88,7 @@ class Outlet:
         return tuple(family for family in (6, 4) if family in self.sources or (family == 4 and self.nat64))
 
 
-ANYWHERE = Outlet()
+ANYWHERE = EgressPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +109,8 @@ _NEVER_TRANSLATED = tuple(
 )
 
 
-def why_left_out(address: Address, outlet: Outlet, known: tuple[Prefix, ...] = ()) -> LeftOut | None:
-    """Why an address may not be dialled by this outlet; None where it may.
+def why_left_out(address: Address, outlet: EgressPolicy, known: tuple[Prefix, ...] = ()) -> LeftOut | None:
+    """Why an address may not be dialled by this policy; None where it may.
 
     Args:
         address: the one that is about to be dialled.
@@ -143,7 +130,7 @@ def why_left_out(address: Address, outlet: Outlet, known: tuple[Prefix, ...] = (
     return None
 
 
-def _denied(address: Address, access: Judge, nat64: tuple[Prefix, ...]) -> LeftOut | None:
+def _denied(address: Address, access: "Judge", nat64: tuple[Prefix, ...]) -> LeftOut | None:
     from dualstack.core.access.access_list import Verdict  # who has no rules does not pay for their tables
 
     # Linux: tcp_v4_connect and tcp_v6_connect take the unspecified address for the loopback.
@@ -171,7 +158,7 @@ def _nothing_named(address: Address) -> LeftOut | None:
 
 
 def candidates(
-    addresses: Iterable[Address], outlet: Outlet, source_of: SourceOf, known: tuple[Prefix, ...] = ()
+    addresses: Iterable[Address], outlet: EgressPolicy, source_of: SourceOf, known: tuple[Prefix, ...] = ()
 ) -> tuple[list[Candidate], list[LeftOut]]:
     """The addresses that may be dialled, each with its source, and those that may not.
 
@@ -202,7 +189,7 @@ def _has_translation(chosen: list[Candidate], address: Address) -> bool:
 
 
 def _translated(
-    address: Address, outlet: Outlet, source_of: SourceOf, known: tuple[Prefix, ...]
+    address: Address, outlet: EgressPolicy, source_of: SourceOf, known: tuple[Prefix, ...]
 ) -> Iterator[Candidate | LeftOut]:
     if _stays_here(address) or 6 not in outlet.sources:
         return

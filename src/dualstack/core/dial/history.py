@@ -1,10 +1,10 @@
-"""What earlier connections taught: how long a connection takes, what failed, and which family steps back.
+"""What earlier connections taught: how long a connection takes, what failed, and which family is penalised.
 
 Records are kept by the network and the destination's prefix. The network is the prefix of the source address that the
 kernel would connect from, so what was learnt on one network says nothing on another. Of a prefix the addresses used
 and the addresses that failed are remembered one by one, so that a dead server does not speak for its neighbours.
 
-A prefix whose addresses failed while another family's worked steps back, for at most ten minutes; once a minute one
+A prefix whose addresses failed while another family's worked is penalised, for at most ten minutes; once a minute one
 connection may still start with it, as a probe. Times are the caller's: nothing here reads a clock or takes a lock.
 """
 
@@ -17,9 +17,9 @@ from dualstack.core.address.address import BITS, Address
 from dualstack.core.dial.order import UNKNOWN, Candidate, PathStats
 from dualstack.errors import AddressError, ConfigError
 
-__all__ = ["DELAY_MAX_S", "DELAY_MIN_S", "PROBE_EVERY_S", "STEP_BACK_S", "History"]
+__all__ = ["DELAY_MAX_S", "DELAY_MIN_S", "PENALTY_S", "PROBE_EVERY_S", "History"]
 
-STEP_BACK_S = 600.0
+PENALTY_S = 600.0
 PROBE_EVERY_S = 60.0
 
 # RFC 8305 section 8: "Minimum Connection Attempt Delay" recommended 100 ms, maximum 2 s.
@@ -43,13 +43,13 @@ class _Record:
 
     rtt_s: float | None = None
     deviation_s: float = 0.0
-    back_since: float | None = None
+    penalised_since: float | None = None
     probed_at: float = 0.0
     used: dict[int, float] = field(default_factory=dict)
     failed: dict[int, float] = field(default_factory=dict)
 
     def is_penalised(self, now: float) -> bool:
-        return self.back_since is not None and now - self.back_since < STEP_BACK_S
+        return self.penalised_since is not None and now - self.penalised_since < PENALTY_S
 
     def measure(self, rtt_s: float) -> None:
         if self.rtt_s is None:
@@ -99,7 +99,7 @@ class History:
             rtt_s=record.rtt_s if is_used else None,
             delay_s=record.delay_s(),
             is_used=is_used,
-            has_failed=failed_at is not None and now - failed_at < STEP_BACK_S,
+            has_failed=failed_at is not None and now - failed_at < PENALTY_S,
             is_penalised=record.is_penalised(now),
         )
 
@@ -113,7 +113,7 @@ class History:
         return found
 
     def claim_probe(self, candidate: Candidate, now: float) -> bool:
-        """Whether this connection may start with what steps back: one a minute and prefix; asking takes the turn."""
+        """Whether this connection may start with what is penalised: one a minute and prefix; asking takes the turn."""
         record = self._find(candidate)
         if record is None or not record.is_penalised(now) or now - record.probed_at < PROBE_EVERY_S:
             return False
@@ -121,10 +121,10 @@ class History:
         return True
 
     def learn(self, candidate: Candidate, rtt_s: float | None, now: float) -> None:
-        """A connection was made in `rtt_s`, and nothing steps back any more; or, with None, it failed.
+        """A connection was made in `rtt_s`, and nothing is penalised any more; or, with None, it failed.
 
         That it failed counts where another address worked: it was unreachable, or was given a head start and did not
-        use it. A prefix that steps back already does so from when it began: its ten minutes are not begun anew.
+        use it. A prefix that is penalised already is so since it began: its ten minutes are not begun anew.
         """
         key = _key(candidate)
         if key is None:
@@ -134,10 +134,10 @@ class History:
             record.used.pop(value, None)
             _remember(record.failed, value, now)
             if not record.is_penalised(now):
-                record.back_since = record.probed_at = now
+                record.penalised_since = record.probed_at = now
             return
         record.measure(rtt_s)
-        record.back_since = None
+        record.penalised_since = None
         record.failed.pop(value, None)
         _remember(record.used, value, now)
 
@@ -208,7 +208,7 @@ def _saved(key: _Key, record: _Record, now: float) -> dict[str, object]:
         "destination": str(Address.from_int(destination << shift, family)),
         "rtt_s": record.rtt_s,
         "deviation_s": record.deviation_s,
-        "back_s": None if record.back_since is None else now - record.back_since,
+        "back_s": None if record.penalised_since is None else now - record.penalised_since,
         "used": {str(Address.from_int(value, family)): now - at for value, at in record.used.items()},
         "failed": {str(Address.from_int(value, family)): now - at for value, at in record.failed.items()},
     }
@@ -221,12 +221,12 @@ def _loaded(saved: Mapping[str, object], now: float) -> tuple[_Key, _Record]:
     key = _key(Candidate(destination, source))
     assert key is not None  # noqa: S101 - it has a source
     back_s = _seconds(saved["back_s"])
-    back_since = None if back_s is None else now - back_s
+    penalised_since = None if back_s is None else now - back_s
     record = _Record(
         _seconds(saved["rtt_s"]),
         _seconds(saved["deviation_s"]) or 0.0,
-        back_since,
-        back_since or 0.0,
+        penalised_since,
+        penalised_since or 0.0,
         _ages(saved["used"], destination.version, now),
         _ages(saved["failed"], destination.version, now),
     )

@@ -19,7 +19,7 @@ __all__ = [
     "Candidate",
     "PathStats",
     "Rule",
-    "anything_steps_back",
+    "anything_penalised",
     "interleave",
     "ordered",
     "sort",
@@ -198,13 +198,13 @@ def ordered(
     first_family_count: int = 1,
     is_probe: bool = False,
 ) -> list[Candidate]:
-    """Sorted, with what steps back behind what does not, then the families by turns.
+    """Sorted, with what is penalised behind what is not, then the families by turns.
 
     Args:
         candidates: in the resolver's order.
         table: the policy.
         first_family_count: see `interleave`.
-        is_probe: nothing steps back this time.
+        is_probe: nothing is penalised this time.
 
     >>> from dualstack.core.address.address import Address
     >>> a, b = Candidate(Address("192.0.2.1"), Address("192.0.2.9")), Candidate(Address("::1"), Address("::1"))
@@ -212,12 +212,12 @@ def ordered(
     ['::1', '192.0.2.1']
     """
     best_first = sort(candidates, table)
-    if not is_probe and anything_steps_back(best_first):
+    if not is_probe and anything_penalised(best_first):
         best_first.sort(key=lambda candidate: candidate.known.is_penalised)
     return interleave(best_first, first_family_count)
 
 
-def anything_steps_back(candidates: Iterable[Candidate]) -> bool:
+def anything_penalised(candidates: Iterable[Candidate]) -> bool:
     """Whether there is one that does; a loop, since most of the time nothing is known and two are looked at."""
     for candidate in candidates:  # noqa: SIM110 - `any` over a generator costs three times as much
         if candidate.known.is_penalised:

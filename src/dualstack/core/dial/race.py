@@ -1,34 +1,54 @@
 """Happy Eyeballs as a machine: events in, each with the time it happened, actions out (RFC 8305).
 
-Both lookups are asked at once. The first attempt starts when the preferred family has answered, yes or no, or the
-Resolution Delay after the first address; the next one when the Connection Attempt Delay is over or an attempt fails.
-Late answers are sorted in; attempts under way go on. The first connection wins; all others are stopped.
+The problem: a name has addresses of two families, some of which are silent, and nobody knows which. Who waits for each
+in turn waits for minutes; who dials them all at once loads every server and learns nothing. And the lookups race as
+well: the better family's answer may come late, or never.
+
+    state       waits for                                                and no longer than
+    RESOLVING   an address: every lookup was asked at once               the deadline
+    DELAYED     the preferred family's answer, yes or no                 the Resolution Delay after the first address
+    RACING      a connection; a failure starts the next address at       the Connection Attempt Delay, then the next
+                once, and what is answered late is sorted in             address is tried beside the others
+    OVER        nothing: it has a winner, an error, or nobody who waits
+
+What leads from one to the other is `TRANSITIONS`. The first connection wins; all others are stopped.
 
 The driver looks names up, opens sockets, waits until `wake_at`, and does what each method returns, in order. The
 machine never looks at a clock, opens nothing and blocks nowhere; once it is over it asks for nothing more, and a
 second success is answered with a stop.
+
+Rejected were:
+
+- A task for each attempt, with the delays as its sleeps: three drivers would each have the law in their own words, and
+  no test could tell the exact times.
+- A queue for each family: what was learnt, and services, order addresses across the families. There is one list.
+- A state for "every address is tried": a late answer may bring more, so it is RACING with nothing in the queue.
+- Three states for the three ends: nothing is done in any of them, and `winner` and `error` tell which it is.
+- No limit of attempts under way: a name with a hundred silent addresses would have a hundred sockets.
 """
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, ETIMEDOUT
+from enum import Enum
+from errno import ETIMEDOUT
 from math import inf
-from socket import EAI_AGAIN
+from typing import TYPE_CHECKING
 
 from dualstack.core.dial.actions import Action, Ask, Attempt, Memory, Start, Stop
-from dualstack.core.dial.egress import FAMILY_NAMES, LeftOut
-from dualstack.core.dial.order import Candidate, anything_steps_back, ordered
+from dualstack.core.dial.lessons import teach
+from dualstack.core.dial.no_connection import no_address_left, no_connection_within, silent_lookups
+from dualstack.core.dial.order import Candidate, anything_penalised, ordered
 from dualstack.core.dial.policy_table import DEFAULT_TABLE, PolicyTable
 from dualstack.core.dial.resolution import SERVICES, Answer, Lookup, Resolution, Service
 from dualstack.core.dial.steps import DialStep, Kind
 from dualstack.core.dial.timing import ATTEMPT_DELAY_S, LEAST_ATTEMPT_DELAY_S, Timing
 from dualstack.core.dial.trace import Trace
-from dualstack.errors import AttemptFailed, DialError, LookupFailed
+from dualstack.errors import DialError, LookupFailed
 
-__all__ = [
-    "PATIENCE_S",
-    "Race",
-]
+if TYPE_CHECKING:
+    from dualstack.core.dial.egress import LeftOut
+
+__all__ = ["PATIENCE_S", "TRANSITIONS", "Race", "RaceEvent", "RaceState"]
 
 # With as many attempts under way as may be, the oldest makes room for the next address once it has been silent for as
 # long as a lost first packet and its first repetition take (RFC 6298: 1 s, then 2 s).
@@ -36,8 +56,42 @@ PATIENCE_S = 3.0
 
 _SILENT = "no answer"
 
-# What says something of this host, or of one port of another, and nothing of the way there: who refuses was reached.
-_NO_LESSON = frozenset({EACCES, EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM})
+
+class RaceState(Enum):
+    """What a race waits for."""
+
+    RESOLVING = "an address"
+    DELAYED = "a better address"
+    RACING = "a connection"
+    OVER = "nothing"
+
+    __hash__ = object.__hash__  # Enum's own is a function in Python
+
+
+class RaceEvent(Enum):
+    """What changes that."""
+
+    FOUND = "there is an address"
+    WITHDRAWN = "the addresses were hints, and are none"
+    STARTED = "it is the best to come, or the delay is over"
+    CONNECTED = "an attempt has succeeded"
+    EXHAUSTED = "no lookup, no address and no attempt is left"
+    EXPIRED = "the deadline has come"
+    CANCELLED = "nobody wants the connection any more"
+
+    __hash__ = object.__hash__
+
+
+# A member of an enum costs 50 ns to name in Python 3.11, several times a connection.
+RESOLVING, DELAYED, RACING, OVER = RaceState
+FOUND, WITHDRAWN, STARTED, CONNECTED, EXHAUSTED, EXPIRED, CANCELLED = RaceEvent
+
+TRANSITIONS: dict[RaceState, dict[RaceEvent, RaceState]] = {
+    RESOLVING: {FOUND: DELAYED, EXHAUSTED: OVER, EXPIRED: OVER, CANCELLED: OVER},
+    DELAYED: {STARTED: RACING, WITHDRAWN: RESOLVING, EXPIRED: OVER, CANCELLED: OVER},
+    RACING: {CONNECTED: OVER, EXHAUSTED: OVER, EXPIRED: OVER, CANCELLED: OVER},
+    OVER: {},
+}
 
 
 class Race:
@@ -57,29 +111,9 @@ class Race:
     """
 
     __slots__ = (
-        "_asked",
-        "_attempts",
-        "_begun",
-        "_deadline",
-        "_failed",
-        "_is_probe",
-        "_left_out",
-        "_lookup_errors",
-        "_memory",
-        "_next_at",
-        "_preferred",
-        "_queue",
-        "_resolution",
-        "_resolution_at",
-        "_running",
-        "_started_at",
-        "_table",
-        "_target",
-        "_timing",
-        "_trace",
-        "error",
-        "is_over",
-        "winner",
+        *("_asked", "_attempts", "_deadline", "_failed", "_is_probe", "_left_out", "_lookup_errors", "_memory"),
+        *("_next_at", "_preferred", "_queue", "_resolution", "_resolution_at", "_running", "_started_at", "_state"),
+        *("_table", "_target", "_timing", "_trace", "error", "winner"),
     )
 
     def __init__(
@@ -99,7 +133,7 @@ class Race:
         self._asked = asked
         self.winner: Attempt | None = None
         self.error: DialError | LookupFailed | None = None
-        self.is_over = False
+        self._state = RESOLVING
         self._trace = Trace(now, name, on_step)
         self._target = target
         self._timing = timing
@@ -115,20 +149,24 @@ class Race:
         self._running: dict[int, Attempt] = {}
         self._failed: list[Attempt] = []
         self._started_at = self._next_at = self._resolution_at = now
-        self._begun = False
         self._is_probe = False
         if name is not None:
             for lookup in lookups:
                 self._trace.lookup(lookup, now)
 
     @property
+    def is_over(self) -> bool:
+        """Whether there is a winner, an error, or nobody who waits."""
+        return self._state is OVER
+
+    @property
     def wake_at(self) -> float:
         """When `tick` is due, if nothing happens before; infinity where nothing waits for time."""
-        if self.is_over:
+        if self._state is OVER:
             return inf
         if not self._queue:
             return self._deadline
-        if not self._begun:
+        if self._state is DELAYED:
             return min(self._deadline, self._resolution_at)
         at = self._next_at
         if len(self._running) >= self._timing.in_flight:
@@ -148,7 +186,7 @@ class Race:
     def answered(self, lookup: Lookup, answer: Answer, now: float) -> list[Action]:
         """A lookup has come to its end."""
         resolution = self._resolution
-        if self.is_over or lookup not in resolution.pending:
+        if self._state is OVER or lookup not in resolution.pending:
             return []
         resolution.pending.remove(lookup)
         self._trace.answer(lookup, answer, now)
@@ -164,7 +202,7 @@ class Race:
 
     def tick(self, now: float) -> list[Action]:
         """Time has passed."""
-        return [] if self.is_over else self._go(now)
+        return [] if self._state is OVER else self._go(now)
 
     def progressed(self, number: int, now: float) -> None:
         """The connection is made and its handshake goes on: it is alive, and gets its delay anew."""
@@ -179,12 +217,12 @@ class Race:
         if attempt is None:
             return [Stop(number)]
         self.winner = attempt
-        self.is_over = True
+        self._state = TRANSITIONS[self._state][CONNECTED]
         self._trace.note(
             now, Kind.CONNECTED, number=number, address=attempt.candidate.address, elapsed_s=now - attempt.started
         )
         if self._memory is not None:
-            self._teach(self._memory, attempt, now)
+            teach(self._memory, attempt, self._failed, self._running.values(), now)
         return self._stop_all(now)
 
     def failed(
@@ -195,7 +233,7 @@ class Race:
         The next starts at once.
         """
         attempt = self._running.pop(number, None)
-        if attempt is None or self.is_over:
+        if attempt is None or self._state is OVER:
             return []
         attempt.cause = cause
         self._enter_failure(attempt, errno, now, why)
@@ -210,9 +248,9 @@ class Race:
 
     def cancel(self, now: float) -> list[Action]:
         """Nobody wants the connection any more."""
-        if self.is_over:
+        if self._state is OVER:
             return []
-        self.is_over = True
+        self._state = TRANSITIONS[self._state][CANCELLED]
         return self._stop_all(now)
 
     # What is known.
@@ -250,17 +288,19 @@ class Race:
         """RFC 8305 section 4, and section 3 for what comes late: the whole list anew, less what was tried."""
         groups = self._resolution.groups()
         best_first = self._ordered(groups, is_probe=self._is_probe)
-        if self._begun:
+        if self._state is RACING:
             tried = {(attempt.candidate.address, attempt.candidate.port) for attempt in self._attempts}
             best_first = [candidate for candidate in best_first if (candidate.address, candidate.port) not in tried]
-        elif anything_steps_back(best_first):
+        elif anything_penalised(best_first):
             best_first = self._with_probe(groups, best_first, now)
-        is_first = not self._queue and not self._begun and best_first
         self._queue = best_first
         if len(best_first) + len(self._attempts) > 1:
             self._trace.note(now, Kind.SORT, addresses=[candidate.address for candidate in best_first])
-        if is_first:
+        if best_first and self._state is RESOLVING:
+            self._state = TRANSITIONS[RESOLVING][FOUND]
             self._wait_for_better(now)
+        elif not best_first and self._state is DELAYED:
+            self._state = TRANSITIONS[DELAYED][WITHDRAWN]
 
     def _ordered(self, groups: Sequence[Sequence[Candidate]], *, is_probe: bool) -> list[Candidate]:
         """Each group by itself, one after the other (the v3 draft, sections 5.3 and 6)."""
@@ -275,7 +315,7 @@ class Race:
     def _with_probe(
         self, groups: Sequence[Sequence[Candidate]], best_first: list[Candidate], now: float
     ) -> list[Candidate]:
-        """The order as if nothing stepped back, where it is time to look whether something works again."""
+        """The order as if nothing were penalised, where it is time to look whether something works again."""
         as_if = self._ordered(groups, is_probe=True)
         first = as_if[0]
         if self._memory is None or not first.known.is_penalised or first.address == best_first[0].address:
@@ -296,7 +336,7 @@ class Race:
         return actions
 
     def _may_start(self, now: float) -> bool:
-        if not self._begun:
+        if self._state is DELAYED:
             return now >= self._resolution_at or not self._may_be_bettered
         if not self._running:
             return True
@@ -307,7 +347,7 @@ class Race:
 
     @property
     def _may_be_bettered(self) -> bool:
-        """RFC 8305 section 3: whether what is better may be to come; or anything, where the best steps back."""
+        """RFC 8305 section 3: whether what is better may be to come; or anything, where the best is penalised."""
         best = self._queue[0]
         if best.known.is_penalised and not self._is_probe:
             return bool(self._resolution.pending)
@@ -332,8 +372,11 @@ class Race:
             # Timers are late, by a millisecond or so: that the one before was is not added to the next.
             patience_s = max(patience_s - (now - self._next_at), LEAST_ATTEMPT_DELAY_S)
         attempt = Attempt(len(self._attempts), candidate, now, patience_s)
-        self._next_at = now + (LEAST_ATTEMPT_DELAY_S if self._is_probe and not self._begun else patience_s)
-        self._begun = True
+        self._next_at = now + patience_s
+        if self._state is DELAYED:
+            self._state = TRANSITIONS[DELAYED][STARTED]
+            if self._is_probe:
+                self._next_at = now + LEAST_ATTEMPT_DELAY_S
         self._attempts.append(attempt)
         self._running[attempt.number] = attempt
         facts = {} if candidate.port is None else {"port": candidate.port}
@@ -350,16 +393,6 @@ class Race:
         for attempt in stopped:
             self._trace.note(now, Kind.CANCELLED, number=attempt.number, address=attempt.candidate.address)
         return [Stop(attempt.number) for attempt in stopped]
-
-    def _teach(self, memory: Memory, winner: Attempt, now: float) -> None:
-        """What failed, or had its head start and did not use it, while another worked; then what worked."""
-        for attempt in self._failed:
-            if attempt.errno not in _NO_LESSON:
-                memory.learn(attempt.candidate, None, now)
-        for attempt in self._running.values():
-            if attempt.number < winner.number and now - attempt.started >= attempt.patience_s:
-                memory.learn(attempt.candidate, None, now)
-        memory.learn(winner.candidate, now - winner.started, now)
 
     def _enter_failure(self, attempt: Attempt, errno: int, now: float, why: str) -> None:
         attempt.errno, attempt.why, attempt.elapsed_s = errno, why, now - attempt.started
@@ -382,49 +415,18 @@ class Race:
         waited = f"{now - self._started_at:.3g} s"
         pending = self._resolution.pending
         if pending and not (self._attempts or self._queue):
-            why = self._why_no_answer(pending, waited)
+            why = silent_lookups(pending, self._asked, waited)
         else:
             why = f"no connection within {waited}"
-        self._end(DialError.of(str(self._target), why, attempts=self._errors(), errno=ETIMEDOUT), now)
+        self._end(EXPIRED, no_connection_within(why, self._target, self._failed, self._started_at), now)
         return stops
 
-    def _why_no_answer(self, pending: Collection[Lookup], waited: str) -> str:
-        families = " and ".join(FAMILY_NAMES[lookup.family] for lookup in pending if lookup.family in FAMILY_NAMES)
-        whose = f"the lookup of its {families} addresses".replace("  ", " ")
-        if self._asked is not None and not any(lookup in self._asked for lookup in pending):
-            return f"{whose} waited for its turn for {waited}, behind lookups that nobody answers"
-        return f"no answer to {whose} within {waited}"
-
     def _give_up(self, now: float) -> None:
-        if self._failed:
-            # Where a server did not answer, there may be addresses that nobody knows of.
-            why = "; ".join(str(error) for error in self._lookup_errors if error.timed_out)
-            self._end(DialError.of(str(self._target), why, attempts=self._errors()), now)
-        elif self._left_out:
-            numbers = {left.errno for left in self._left_out}
-            why = "; ".join(f"{left.address}: {left.why}" for left in self._left_out)
-            self._end(DialError.of(str(self._target), why, errno=numbers.pop() if len(numbers) == 1 else None), now)
-        else:
-            # That the servers do not answer says more than that one of them knows no such address.
-            errors = sorted(self._lookup_errors, key=lambda error: error.errno != EAI_AGAIN)
-            self._end(errors[0] if errors else DialError(str(self._target), "it has no address"), now)
+        error = no_address_left(self._target, self._failed, self._started_at, self._left_out, self._lookup_errors)
+        self._end(EXHAUSTED, error, now)
 
-    def _errors(self) -> tuple[tuple[str, AttemptFailed], ...]:
-        return tuple((str(attempt.candidate.address), self._failure(attempt)) for attempt in self._failed)
-
-    def _failure(self, attempt: Attempt) -> AttemptFailed:
-        failed = AttemptFailed.of(
-            str(attempt.candidate.address),
-            attempt.errno,
-            attempt.why,
-            started_s=attempt.started - self._started_at,
-            elapsed_s=attempt.elapsed_s,
-        )
-        failed.__cause__ = attempt.cause
-        return failed
-
-    def _end(self, error: DialError | LookupFailed, now: float) -> None:
-        self.is_over = True
+    def _end(self, event: RaceEvent, error: DialError | LookupFailed, now: float) -> None:
+        self._state = TRANSITIONS[self._state][event]
         self.error = error
         error.steps = tuple(self.steps)
         if isinstance(error, DialError):

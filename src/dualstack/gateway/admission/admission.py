@@ -19,10 +19,10 @@ from dualstack.core.planning.configuration import ExecTarget, Service
 from dualstack.gateway.admission import limits
 from dualstack.gateway.admission.proxy_header import Senders
 from dualstack.gateway.admission.total_limit import ConnectionLimit
+from dualstack.gateway.counters.counters import Rules
 from dualstack.gateway.counters.log import Log
 from dualstack.gateway.counters.repeat_filter import RepeatFilter
 from dualstack.gateway.counters.repeats import Repeats
-from dualstack.gateway.counters.tally import Rules
 from dualstack.kernel.descriptor_limit import descriptor_limit
 
 __all__ = ["Admission", "Associated"]

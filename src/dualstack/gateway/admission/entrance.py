@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from dualstack.gateway.admission.admission import Admission
-from dualstack.gateway.counters.tally import PortCounters
+from dualstack.gateway.counters.counters import PortCounters
 from dualstack.gateway.listeners.named_port import NamedPort
 
 if TYPE_CHECKING:
@@ -21,15 +21,15 @@ class Entrance:
     Args:
         admission: the service's.
         port: whose connections are counted.
-        tally: of this service on this port.
+        counters: of this service on this port.
     """
 
-    __slots__ = ("admission", "closed_to", "port", "tally")
+    __slots__ = ("admission", "closed_to", "counters", "port")
 
-    def __init__(self, admission: Admission, port: NamedPort, tally: PortCounters) -> None:
+    def __init__(self, admission: Admission, port: NamedPort, counters: PortCounters) -> None:
         self.admission = admission
         self.port = port
-        self.tally = tally
+        self.counters = counters
         self.closed_to: frozenset[Address] = frozenset()
 
     def wait(self, more: int) -> None:
@@ -46,7 +46,7 @@ class Entrance:
         admission.total.connections += 1
         admission.by_client[client] += 1
         self.port.connections += 1
-        self.tally.came[":" in client] += 1
+        self.counters.came[":" in client] += 1
 
     def exit(self, client: str) -> None:
         """One less."""
@@ -54,7 +54,7 @@ class Entrance:
         admission.connections -= 1
         admission.total.connections -= 1
         self.port.connections -= 1
-        self.tally.left[":" in client] += 1
+        self.counters.left[":" in client] += 1
         admission.by_client[client] -= 1
         if not admission.by_client[client]:
             del admission.by_client[client]

@@ -17,7 +17,7 @@ from dualstack.gateway.config.host_plan import gather_facts, look_up_names
 from dualstack.gateway.config.unbounded import WHY, unbounded
 from dualstack.gateway.config.unreachable import Unreached, unreached_targets
 from dualstack.gateway.config.user_entry import user_entry
-from dualstack.gateway.listeners.named_port import describe_socket
+from dualstack.gateway.listeners.port_life import describe_socket
 from dualstack.kernel.bind_answers import connections_in_the_way
 
 __all__ = ["Check", "check", "plan_document", "planned_sockets"]

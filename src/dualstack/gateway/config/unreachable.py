@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dualstack.core.access.access_list import Verdict
+from dualstack.core.access.judge import Judge
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint
-from dualstack.core.dial.egress import Judge
 from dualstack.core.host.facts import HostFacts
 from dualstack.core.planning.configuration import Configuration, ExecTarget, Service
 from dualstack.core.planning.links import target_addresses

@@ -1,1 +1,1 @@
-"""Counts and writes down what happened: tally, access log, log; never decides anything by it."""
+"""Counts and writes down what happened: counters, access log, log; never decides anything by it."""

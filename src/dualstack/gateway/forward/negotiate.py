@@ -21,7 +21,7 @@ from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.core.dial.steps import Kind
 from dualstack.core.planning.configuration import ForwardTarget, ProxyProtocol
 from dualstack.errors import DialError, DualstackError, ExitCode, LookupFailed
-from dualstack.gateway.counters.tally import rules_behind
+from dualstack.gateway.counters.counters import rules_behind
 from dualstack.net.names.gai_flags import NO_ADDRESS
 from dualstack.wire import socks4, socks5
 from dualstack.wire.handshake import Associate, Handshake, Outcome, Refusal, Request, Say

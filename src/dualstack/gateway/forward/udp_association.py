@@ -33,7 +33,7 @@ from dualstack.gateway.forward.udp_destination import (
     failure,
     hops_to,
     may_still_be_sent_to,
-    place_of,
+    spec_of,
 )
 from dualstack.gateway.forward.udp_shared import Shared
 from dualstack.gateway.relay.link import Hop
@@ -243,7 +243,7 @@ class Association:
                 continue
             way.sockaddr, way.said = hop.address, said
             way.judged_until = self._shared.now + _JUDGED_S
-            way.place = place_of(hop.address)
+            way.place = spec_of(hop.address)
             self._by_end[(*way.place, hop.address[1])] = way
             self._asked[way.place] += 1
             return True
@@ -320,7 +320,7 @@ class Association:
             there = undelivered(sock)
             if there is None:
                 return
-            way = self._by_end.get((*place_of(there), there[1]))
+            way = self._by_end.get((*spec_of(there), there[1]))
             if way is not None and way.hops and not way.was_answered:
                 held = self._let_go_of_held(way)
                 if self._go_on(way):

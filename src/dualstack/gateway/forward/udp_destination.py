@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from dualstack.core.dial.order import Candidate
 
-__all__ = ["NO_WAY", "UdpDestination", "failure", "hops_to", "may_still_be_sent_to", "place_of"]
+__all__ = ["NO_WAY", "UdpDestination", "failure", "hops_to", "may_still_be_sent_to", "spec_of"]
 
 NO_WAY = frozenset(
     {errno.EACCES, errno.EADDRNOTAVAIL, errno.EHOSTUNREACH, errno.EINVAL, errno.ENETUNREACH, errno.EPERM}
@@ -105,7 +105,7 @@ def _errno_of_sending(sock: SocketType, content: memoryview, sockaddr: SockAddr)
     return 0
 
 
-def place_of(sockaddr: SockAddr) -> tuple[object, ...]:
+def spec_of(sockaddr: SockAddr) -> tuple[object, ...]:
     """Whose answers belong to what was sent there: the address and its zone, whatever the port."""
     host, scope = sockaddr[0], sockaddr[3:]
     assert isinstance(host, str)  # noqa: S101 - datagrams go to internet sockets alone

@@ -10,30 +10,15 @@ import socket
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum
-from typing import Protocol
 
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import ListenError
 from dualstack.gateway.listeners.planes import ListeningGate, Planes
+from dualstack.gateway.listeners.port_life import PortLife, PortState, keeps_its_port
 from dualstack.kernel.bound_device import Hearing, hearing
-from dualstack.kernel.sockets import KEEPS_ITS_PORT, listen_again, open_sockets, stop_listening
+from dualstack.kernel.sockets import listen_again, open_sockets, stop_listening
 
-__all__ = ["HasState", "ListeningSocket", "PortState"]
-
-
-class PortState(Enum):
-    """What a port does now."""
-
-    LISTENING = "listening"
-    STOPPED = "stopped"
-    FAILED = "failed"
-
-
-class HasState(Protocol):
-    """The port that a socket belongs to."""
-
-    state: PortState
+__all__ = ["ListeningSocket"]
 
 
 @dataclass(eq=False, slots=True)
@@ -47,22 +32,12 @@ class ListeningSocket:
     spec: SocketSpec
     sock: socket.socket
     gate: ListeningGate
-    port: HasState
+    port: PortLife
 
     @property
     def is_bound_to_one_before(self) -> bool:
         """Whether its interface was deleted and made anew, so that it hears nothing."""
         return hearing(self.sock, self.spec) is Hearing.ANEW
-
-    def is_lost_by_a_stop(self, *, release: bool) -> bool:
-        """Whether a stop closes it, so that a start has to open it again."""
-        is_closed = self.sock.fileno() >= 0 and not self.spec.inherited
-        return is_closed and (release or not self.keeps_its_port)
-
-    @property
-    def keeps_its_port(self) -> bool:
-        """Whether it can refuse clients and keep the port number."""
-        return KEEPS_ITS_PORT and self.spec.proto == "tcp"
 
     def refuse(self, planes: Planes, *, release: bool, at_once: bool = True) -> None:
         """Take who waits in the queue, then let nobody in; flows of UDP end at once, or with `close`."""
@@ -71,7 +46,7 @@ class ListeningSocket:
             return
         planes.accept_pending(self.sock)
         planes.unlisten(self.sock)
-        if self.keeps_its_port and not release:
+        if keeps_its_port(self.spec) and not release:
             stop_listening(self.sock)
         elif not (self.spec.inherited and self.spec.proto == "udp"):
             self.sock.close()
@@ -101,9 +76,9 @@ class ListeningSocket:
         if self.port.state is PortState.LISTENING:
             planes.accept_pending(self.sock)
             planes.unlisten(self.sock)
-            if self.keeps_its_port:
+            if keeps_its_port(self.spec):
                 self.sock.shutdown(socket.SHUT_RDWR)
-        if self.keeps_its_port:
+        if keeps_its_port(self.spec):
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         else:
             self.sock.close()

@@ -10,22 +10,19 @@ from dataclasses import dataclass, field, replace
 from dualstack.core.address.address import Address
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import ListenError
-from dualstack.gateway.listeners.listening import ListeningSocket, PortState
+from dualstack.gateway.listeners.listening import ListeningSocket
 from dualstack.gateway.listeners.planes import Planes
+from dualstack.gateway.listeners.port_life import PortEvent, PortLife, PortState
 
-__all__ = ["NamedPort", "describe_socket", "stopped_addresses", "with_real_port", "with_scope_number"]
+__all__ = ["NamedPort", "stopped_addresses", "with_real_port", "with_scope_number"]
 
 
 @dataclass(eq=False, slots=True)
-class NamedPort:
-    """A port by its name: all listening sockets of all services on it, and their connections."""
+class NamedPort(PortLife):
+    """A port as this process serves it: all listening sockets of all services on it, and their connections."""
 
-    name: str
-    bind: str
-    state: PortState = PortState.LISTENING
     listenings: list[ListeningSocket] = field(default_factory=list)
     connections: int = 0
-    error: str | None = None
 
     @property
     def key(self) -> str:
@@ -33,22 +30,17 @@ class NamedPort:
         return self.name.casefold()
 
     @property
-    def is_inherited(self) -> bool:
-        """Whether a service manager holds a socket of it, so that its number cannot be released."""
-        return any(listening.spec.inherited for listening in self.listenings)
+    def specs(self) -> list[SocketSpec]:
+        """All its sockets."""
+        return [each.spec for each in self.listenings]
 
     @property
-    def services(self) -> list[str]:
-        """The services that listen on it."""
-        return list(dict.fromkeys(listening.spec.service for listening in self.listenings))
-
-    def lost_by_a_stop(self, *, release: bool) -> list[SocketSpec]:
-        """What a stop closes, so that a start has to open it again."""
-        release = release and not self.is_inherited
-        return [each.spec for each in self.listenings if each.is_lost_by_a_stop(release=release)]
+    def open_specs(self) -> list[SocketSpec]:
+        """Those of them that are open, be it to refuse."""
+        return [each.spec for each in self.listenings if each.sock.fileno() >= 0]
 
     def stop(self, planes: Planes, *, release: bool = False, at_once: bool = True) -> None:
-        """Close its ears; its connections go on, its flows of UDP until `let_go` where not `at_once`.
+        """Close its listening sockets; its connections go on, its flows of UDP until `let_go` where not `at_once`.
 
         Nothing happens where it is stopped.
         """
@@ -57,7 +49,7 @@ class NamedPort:
                 listening.refuse(planes, release=release, at_once=at_once)
             elif release:
                 listening.close(planes)
-        self.state = PortState.STOPPED
+        self.happens(PortEvent.STOP)
 
     def hand_over(self, planes: Planes) -> None:
         """Leave its sockets, as they are, to the process that takes our place."""
@@ -65,7 +57,7 @@ class NamedPort:
             if listening.spec.proto == "tcp":
                 planes.accept_pending(listening.sock)
             planes.leave(listening.sock)
-        self.state = PortState.STOPPED
+        self.happens(PortEvent.STOP)
 
     def let_go(self, planes: Planes) -> None:
         """End the flows that a stop has left; nothing happens where the port was started since."""
@@ -80,7 +72,7 @@ class NamedPort:
         """Listen again on all of its sockets; `held` are port numbers that sockets of ours have.
 
         Raises:
-            ListenError: one cannot; then none does, and the port is failed.
+            ListenError: one cannot; then none does.
         """
         if self.state is PortState.LISTENING:
             return
@@ -89,37 +81,11 @@ class NamedPort:
             for listening in self.listenings:
                 listening.revive(planes, held)
                 revived.append(listening)
-        except ListenError as error:
+        except ListenError:
             for listening in revived:
                 listening.refuse(planes, release=False)
-            self.state, self.error = PortState.FAILED, str(error)
             raise
-        self.state, self.error = PortState.LISTENING, None
-
-    def describe(self) -> dict[str, object]:
-        """The port as `dualstack ports list --json` shows it."""
-        return {
-            "name": self.name,
-            "bind": self.bind,
-            "state": self.state.value,
-            "services": self.services,
-            "sockets": [describe_socket(listening.spec) for listening in self.listenings],
-            "connections": self.connections,
-            **({"error": self.error} if self.error else {}),
-        }
-
-
-def describe_socket(spec: SocketSpec) -> dict[str, object]:
-    """A socket in the words of the JSON documents, which had no UDP at first: where nothing is said it is TCP."""
-    return {
-        "service": spec.service,
-        "port_name": spec.port_name,
-        "family": spec.family,
-        "address": str(spec.address),
-        "port": spec.port,
-        "v6only": spec.v6only,
-        **({"proto": spec.proto} if spec.proto != "tcp" else {}),
-    }
+        self.happens(PortEvent.START)
 
 
 def with_real_port(spec: SocketSpec, sock: socket.socket) -> SocketSpec:

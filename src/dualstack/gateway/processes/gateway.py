@@ -21,9 +21,10 @@ from dualstack.gateway.admission.rules import rules_of
 from dualstack.gateway.admission.total_limit import ConnectionLimit
 from dualstack.gateway.counters.log import Log
 from dualstack.gateway.counters.repeat_filter import RepeatFilter
-from dualstack.gateway.listeners.listening import ListeningSocket, PortState
+from dualstack.gateway.listeners.listening import ListeningSocket
 from dualstack.gateway.listeners.named_port import NamedPort, stopped_addresses, with_real_port
 from dualstack.gateway.listeners.planes import Planes
+from dualstack.gateway.listeners.port_life import PortState
 from dualstack.gateway.listeners.regain import socket_list, why_lost
 from dualstack.gateway.listeners.replacing import let_share, open_in_place, opened_anew
 from dualstack.gateway.listeners.sources import ListenerSource
@@ -278,7 +279,7 @@ class Gateway(PortSet[NamedPort, ListeningSocket]):
 
     async def list_ports(self) -> list[dict[str, object]]:
         """All ports, as `dualstack ports list --json` has them."""
-        return [port.describe() for port in self.ports.values()]
+        return [port.describe(port.connections) for port in self.ports.values()]
 
     def _sockets_of(self, listener: ListeningSocket) -> Sequence[socket.socket]:
         return (listener.sock,) if listener.sock.fileno() >= 0 else ()
@@ -299,16 +300,16 @@ class Gateway(PortSet[NamedPort, ListeningSocket]):
         """All that is counted and known of it, made beside what the loop has to do."""
         from dualstack.gateway.status.slices import in_slices
 
-        return await in_slices(self._pictured())
+        return await in_slices(self._collected())
 
     def snapshot(self) -> dict[str, object]:
         """All that is counted and known of it, as JSON has it; `status.aggregate` sums up several workers."""
         from dualstack.gateway.status.aggregate import as_document
         from dualstack.gateway.status.slices import at_once
 
-        return as_document(at_once(self._pictured()))
+        return as_document(at_once(self._collected()))
 
-    def _pictured(self) -> "Generator[None, None, Snapshot]":
+    def _collected(self) -> "Generator[None, None, Snapshot]":
         from dualstack.gateway.status.collect import collect
 
         return collect(

@@ -22,13 +22,12 @@ from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError, ControlError, ListenError
 from dualstack.gateway.config.host_plan import gather_facts, mention_what_needs_a_restart, report, working_plan
 from dualstack.gateway.counters.log import Log
-from dualstack.gateway.listeners.listening import PortState
-from dualstack.gateway.listeners.named_port import describe_socket
+from dualstack.gateway.listeners.port_life import PortEvent, PortLife, PortState, describe_socket
 from dualstack.gateway.listeners.regain import why_lost
 from dualstack.gateway.listeners.sources import ListenerSource
 from dualstack.gateway.processes.handover import Handover
 
-__all__ = ["Change", "Listener", "Port", "PortSet"]
+__all__ = ["Change", "Listener", "PortSet"]
 
 
 class Listener(Protocol):
@@ -43,25 +42,7 @@ class Listener(Protocol):
         ...
 
 
-class Port(Protocol):
-    """A port by its name."""
-
-    name: str
-    bind: str
-    state: PortState
-    error: str | None
-
-    @property
-    def is_inherited(self) -> bool:
-        """Whether a service manager holds a socket of it, so that its number cannot be released."""
-        ...
-
-    def lost_by_a_stop(self, *, release: bool) -> list[SocketSpec]:
-        """What a stop closes, so that a start has to open it again."""
-        ...
-
-
-P = TypeVar("P", bound=Port)
+P = TypeVar("P", bound=PortLife)
 L = TypeVar("L", bound=Listener)
 
 
@@ -249,7 +230,7 @@ class PortSet(ABC, Generic[P, L]):
         return cut
 
     def _fail(self, port: P, error: ListenError) -> None:
-        port.state, port.error = PortState.FAILED, str(error)
+        port.happens(PortEvent.LOSS, str(error))
         self._log.error("port failed", port=port.name, why=str(error))
 
     def _stopped(self) -> list[str]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from socket import socket
 
 from dualstack.core.planning.socket_spec import SocketSpec
-from dualstack.gateway.listeners.listening import PortState
-from dualstack.gateway.listeners.named_port import describe_socket
+from dualstack.gateway.listeners.port_life import PortLife
 from dualstack.kernel.bound_device import Hearing, hearing
 
 __all__ = ["SharedListener", "SharedPort"]
@@ -45,34 +44,17 @@ class SharedListener:
 
 
 @dataclass(eq=False, slots=True)
-class SharedPort:
+class SharedPort(PortLife):
     """A named port, as all workers have it."""
 
-    name: str
-    bind: str
-    state: PortState = PortState.LISTENING
-    error: str | None = None
     listeners: list[SharedListener] = field(default_factory=list)
 
     @property
-    def is_inherited(self) -> bool:
-        """Whether a service manager holds a socket of it."""
-        return any(each.spec.inherited for each in self.listeners)
+    def specs(self) -> list[SocketSpec]:
+        """All its sockets, one for all workers."""
+        return [each.spec for each in self.listeners]
 
-    def lost_by_a_stop(self, *, release: bool) -> list[SocketSpec]:
-        """As `NamedPort.lost_by_a_stop`."""
-        release = release and not self.is_inherited
-        own = [each.spec for each in self.listeners if each.sockets and not each.spec.inherited]
-        return [spec for spec in own if release or spec.proto == "udp"]
-
-    def describe(self, connections: int) -> dict[str, object]:
-        """As `NamedPort.describe`."""
-        return {
-            "name": self.name,
-            "bind": self.bind,
-            "state": self.state.value,
-            "services": list(dict.fromkeys(each.spec.service for each in self.listeners)),
-            "sockets": [describe_socket(each.spec) for each in self.listeners],
-            "connections": connections,
-            **({"error": self.error} if self.error else {}),
-        }
+    @property
+    def open_specs(self) -> list[SocketSpec]:
+        """Those of them that are open, be it to refuse."""
+        return [each.spec for each in self.listeners if each.sockets]

@@ -24,8 +24,8 @@ from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.core.planning.worker_limits import part_of
 from dualstack.errors import ConfigError, DualstackError, ListenError
 from dualstack.gateway.counters.log import Log
-from dualstack.gateway.listeners.listening import PortState
 from dualstack.gateway.listeners.named_port import with_real_port
+from dualstack.gateway.listeners.port_life import PortEvent
 from dualstack.gateway.listeners.sources import ListenerSource, held_ports
 from dualstack.gateway.processes.fork_server_client import ForkServer, WorkerGone
 from dualstack.gateway.processes.messages import (
@@ -254,7 +254,7 @@ class Supervisor(PortSet[SharedPort, SharedListener]):
                 worker.kill()
 
     async def _stop(self, port: SharedPort, *, drain_s: float | None, release: bool) -> int:
-        port.state, port.error = PortState.STOPPED, None
+        port.happens(PortEvent.STOP)
         for each in port.listeners:
             if not each.spec.inherited and (release or each.spec.proto == "udp"):
                 each.close()
@@ -270,7 +270,7 @@ class Supervisor(PortSet[SharedPort, SharedListener]):
         try:
             for each, again in zip(closed, self._opened([each.spec for each in closed]), strict=True):
                 each.sockets = again.sockets
-            port.state, port.error = PortState.LISTENING, None
+            port.happens(PortEvent.START)
             await self._of_all([self._start_in(worker, port, closed) for worker in list(self._workers.values())])
         except ListenError as error:
             self._fail(port, error)

@@ -24,7 +24,7 @@ What was rejected:
 """
 
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum
 
 __all__ = ["FATES", "TRANSITIONS", "Event", "Fate", "WorkerState"]
 
@@ -32,19 +32,17 @@ __all__ = ["FATES", "TRANSITIONS", "Event", "Fate", "WorkerState"]
 class WorkerState(Enum):
     """What a worker is now."""
 
-    WORKING = auto()
-    SILENT = auto()
-    LEAVING = auto()
-    OVERDUE = auto()
+    WORKING = "serves"
+    SILENT = "killed, for it did not answer"
+    LEAVING = "lets its connections end"
+    OVERDUE = "killed, though it was dismissed"
 
 
 class Event(Enum):
     """What may happen to it before its end."""
 
-    DISMISSED = auto()
-    """It is not needed any more, be it told so or not yet."""
-    UNANSWERED = auto()
-    """Something that it was asked it did not answer in time."""
+    DISMISSED = "it is not needed any more, be it told so or not yet"
+    UNANSWERED = "something that it was asked it did not answer in time"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,16 +22,16 @@ from dualstack.gateway.admission.admission import Admission
 from dualstack.gateway.admission.proxy_header import ends_of
 from dualstack.gateway.admission.total_limit import ConnectionLimit
 from dualstack.gateway.counters.access_log import ended, target_text, unlinked
+from dualstack.gateway.counters.counters import Counters
 from dualstack.gateway.counters.families import hop_of
 from dualstack.gateway.counters.log import Log
 from dualstack.gateway.counters.repeat_filter import RepeatFilter
 from dualstack.gateway.counters.repeats import Repeats
-from dualstack.gateway.counters.tally import Counters
 from dualstack.gateway.forward.exchange import Exchange, ExchangeLink, receive
 from dualstack.gateway.forward.negotiate import ByDatagram, Negotiated, Rejected, arrange, part
 from dualstack.gateway.forward.udp_associations import Associations
-from dualstack.gateway.listeners.listening import PortState
 from dualstack.gateway.listeners.named_port import NamedPort
+from dualstack.gateway.listeners.port_life import PortState
 from dualstack.gateway.relay.link import Gate, Link, Reason
 from dualstack.gateway.relay.stream.data_plane import DataPlane
 from dualstack.gateway.upstream.connect import reach

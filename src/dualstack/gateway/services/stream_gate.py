@@ -95,7 +95,7 @@ class StreamGate(Entrance):
         """As `Gate.closed`."""
         if link.reason is Reason.UNREACHED:
             self.service.unreached(link)
-        self.tally.ended(link, way_of(link))
+        self.counters.ended(link, way_of(link))
         self.service.write_down(link, self.port.name)
         if not link.client_stays:
             self.exit(client_of(link.peer))

@@ -1,4 +1,4 @@
-"""A snapshot of a gateway that runs, made when somebody asks: texts of what `gateway.watch.tally` counted.
+"""A snapshot of a gateway that runs, made when somebody asks: texts of what `gateway.counters.counters` counted.
 
 What links that are open have moved is added here, so that counting costs a connection nothing while it lives.
 """
@@ -16,10 +16,10 @@ from dualstack.core.planning.configuration import ExecTarget, Target
 from dualstack.core.planning.planner import planned_sock
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.gateway.counters.access_log import target_text
+from dualstack.gateway.counters.counters import Counters, PortCounters, Way
 from dualstack.gateway.counters.families import CLIENTS, WayKey, target_family, way_of
-from dualstack.gateway.counters.tally import Counters, PortCounters, Way
-from dualstack.gateway.listeners.listening import PortState
 from dualstack.gateway.listeners.named_port import NamedPort
+from dualstack.gateway.listeners.port_life import PortState
 from dualstack.gateway.relay.datagram.counts import Counts
 from dualstack.gateway.relay.link import Link
 from dualstack.gateway.relay.stream.descriptor_reserve import DescriptorReserve
@@ -38,7 +38,7 @@ _LINKS_A_SLICE = 256
 _NOTHING_LOST: Mapping[str, int] = {}
 
 Open = Mapping[PortCounters, list[Link]]
-"""The links that are open, by tally."""
+"""The links that are open, by the port that they came by."""
 
 
 def collect(
@@ -70,7 +70,7 @@ def collect(
     here = [(service, counts, False) for service, counts in services]
     here += [(service, None, True) for service in leaving]
     known = list(ports)
-    are_open = yield from _by_tally(list(links))
+    are_open = yield from _by_port(list(links))
     found = []
     for service, counts, is_leaving in here:
         found.append(_service(service, counts, are_open, to_wall, is_leaving=is_leaving))
@@ -89,18 +89,18 @@ def collect(
     )
 
 
-def _by_tally(links: list[Link]) -> Generator[None, None, Open]:
+def _by_port(links: list[Link]) -> Generator[None, None, Open]:
     found: dict[PortCounters, list[Link]] = {}
     for number, link in enumerate(links):
         if isinstance(link.gate, StreamGate):
-            found.setdefault(link.gate.tally, []).append(link)
+            found.setdefault(link.gate.counters, []).append(link)
         if number % _LINKS_A_SLICE == 0:
             yield
     return found
 
 
 def _ways_of(links: Iterable[Link]) -> Mapping[WayKey, Way]:
-    """What is open still; who has left since is in the tally."""
+    """What is open still; who has left since is counted already."""
     ways: dict[WayKey, Way] = {}
     for link in links:
         if link.reason is None:
@@ -119,7 +119,7 @@ def _service(
         is_leaving,
         list(asked.access),
         list(asked.reach),
-        [_on_port(tally, are_open.get(tally, ())) for tally in counters.tallies.values()],
+        [_on_port(counted, are_open.get(counted, ())) for counted in counters.by_port.values()],
         [to.Rule(_cut(rule), each.count, each.at, shown(each.peer)) for rule, each in counters.rules.by_rule.items()],
         [to.Refusal(at, shown(peer), _cut(rule), _cut(why)) for at, peer, rule, why in counters.rules.latest],
         counters.unreached,
@@ -127,9 +127,9 @@ def _service(
         _dials(counters),
         _datagrams(service, counts),
         [
-            _connection(tally, link, to_wall, asked.target)
-            for tally in counters.tallies.values()
-            for link in tally.recent
+            _connection(counted, link, to_wall, asked.target)
+            for counted in counters.by_port.values()
+            for link in counted.recent
         ],
     )
 
@@ -142,13 +142,12 @@ def _cut(text: str) -> str:
     return text if len(text) <= _TEXT_MAX else f"{text[: _TEXT_MAX - 1]}…"
 
 
-def _on_port(tally: PortCounters, links: Iterable[Link]) -> to.OnPort:
-    clients = [
-        to.Client(family, came - left, came) for family, came, left in zip(CLIENTS, tally.came, tally.left, strict=True)
-    ]
+def _on_port(counted: PortCounters, links: Iterable[Link]) -> to.OnPort:
+    both = zip(CLIENTS, counted.came, counted.left, strict=True)
+    clients = [to.Client(family, came - left, came) for family, came, left in both]
     open_now = _ways_of(links)
-    ways = [_way(key, tally.ways.get(key), open_now.get(key)) for key in dict.fromkeys((*tally.ways, *open_now))]
-    return to.OnPort(tally.port, clients, sorted(ways, key=lambda way: (way.client, way.target)))
+    ways = [_way(key, counted.ways.get(key), open_now.get(key)) for key in dict.fromkeys((*counted.ways, *open_now))]
+    return to.OnPort(counted.port, clients, sorted(ways, key=lambda way: (way.client, way.target)))
 
 
 def _way(key: WayKey, over: Way | None, now: Way | None) -> to.Way:
@@ -169,7 +168,7 @@ def _dials(counters: Counters) -> list[to.Dial]:
 def _datagrams(service: RunningService, counts: Counts | None) -> to.Datagrams | None:
     """Of a service of UDP, and of a proxy whose clients asked for associations; None where there are no datagrams."""
     if service.upstream.service.protocol == "udp":
-        now = sum(sum(tally.came) - sum(tally.left) for tally in service.counters.tallies.values())
+        now = sum(sum(counted.came) - sum(counted.left) for counted in service.counters.by_port.values())
     else:
         now, counts = service.associations.live, service.associations.counts
         if not now and counts == Counts():
@@ -188,12 +187,12 @@ def _datagrams(service: RunningService, counts: Counts | None) -> to.Datagrams |
     )
 
 
-def _connection(tally: PortCounters, link: Link, to_wall: float, target: Target | None) -> to.Connection:
+def _connection(counted: PortCounters, link: Link, to_wall: float, target: Target | None) -> to.Connection:
     is_ipv6, family = way_of(link)
     where = shown(link.hop.address) if link.hop is not None else _named(link.asked or target)
     return to.Connection(
         link.over_at + to_wall,
-        tally.port,
+        counted.port,
         shown(link.peer),
         where,
         f"{CLIENTS[is_ipv6]} to {target_family(family)}",

@@ -15,7 +15,7 @@ from dualstack.core.address.endpoint import Endpoint
 from dualstack.core.address.sockaddr import SockAddr
 from dualstack.core.dial.lookup_shares import Asker
 from dualstack.errors import DualstackError, LookupFailed
-from dualstack.gateway.counters.tally import Counters
+from dualstack.gateway.counters.counters import Counters
 from dualstack.gateway.relay.stream.data_plane import DataPlane
 from dualstack.gateway.upstream.upstream import Upstream
 from dualstack.kernel.streams import NO_ROOM, keep_alive

@@ -1,8 +1,8 @@
 """Which way out: the addresses of a target that may be dialled, by which port, from which source (D4, D5).
 
 A link names the ports for its targets; a stopped port does not dial. Without a link every family is dialled from no
-address in particular. A literal target becomes hops for the data plane, a name an outlet for the connector. Looks
-nothing up.
+address in particular. A literal target becomes hops for the data plane, a name an egress policy for the connector.
+Looks nothing up.
 """
 
 import os
@@ -14,12 +14,13 @@ from socket import AF_INET, AF_INET6
 from types import MappingProxyType
 
 from dualstack.core.access.access_list import Verdict
+from dualstack.core.access.judge import Judge
 from dualstack.core.address.address import Address
 from dualstack.core.address.embedded import nat64_prefix
 from dualstack.core.address.endpoint import Endpoint, is_localhost
 from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.core.address.well_known import LOOPBACK
-from dualstack.core.dial.egress import FAMILY_NAMES, Judge, Outlet, Source
+from dualstack.core.dial.egress import FAMILY_NAMES, EgressPolicy, Source
 from dualstack.core.planning.configuration import BOTH, Configuration, Port
 from dualstack.core.planning.links import dialable_families, link_matches
 from dualstack.gateway.relay.link import Hop
@@ -50,11 +51,11 @@ class Route:
         wanted = " and ".join(FAMILY_NAMES[family] for family in sorted(families)) or "no address"
         return f"resolves to {wanted}, and {self._why_no_port}"
 
-    def outlet(self, reach: Judge | None, nat64: Iterable[str]) -> Outlet:
+    def outlet(self, reach: Judge | None, nat64: Iterable[str]) -> EgressPolicy:
         """What the connector may use for a target of this route."""
         sources = {family: source for family in sorted(BOTH) if (source := self.by(family)) is not None}
         why = "" if self.ports is None else self._why_no_port
-        return Outlet(MappingProxyType(sources), reach, tuple(map(nat64_prefix, nat64)), why)
+        return EgressPolicy(MappingProxyType(sources), reach, tuple(map(nat64_prefix, nat64)), why)
 
     @property
     def _why_no_port(self) -> str:

@@ -6,11 +6,11 @@ from socket import AF_UNIX, SocketType
 
 from dualstack.core.access.access_list import AccessList
 from dualstack.core.access.forward_rules import NotItself
+from dualstack.core.access.judge import Judge
 from dualstack.core.access.service_rules import ServiceRules
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint
 from dualstack.core.address.sockaddr import SockAddr
-from dualstack.core.dial.egress import Judge
 from dualstack.core.planning.configuration import Service, UnixTarget
 from dualstack.gateway.admission.proxy_header import Senders, ends_of
 from dualstack.gateway.relay.link import Hop, Target

@@ -22,7 +22,7 @@ from dualstack.core.address.address import Address
 from dualstack.errors import TrialError
 from dualstack.kernel.ourselves import our_code
 
-__all__ = ["Place", "answers", "furnish", "open_arena", "other_users"]
+__all__ = ["NamespaceSpec", "answers", "configure", "open_namespace", "other_users"]
 
 _SETTINGS = Path("/proc/sys/net/ipv6")
 _OTHER_USER = 65534
@@ -32,7 +32,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NamespaceSpec:
     """What a namespace has: interfaces beside `lo` with their numbers (0: any), addresses by interface, settings."""
 
     interfaces: dict[str, int] = field(default_factory=dict)
@@ -42,8 +42,8 @@ class Place:
 
 
 @contextmanager
-def open_arena(place: Place, task: Mapping[str, object]) -> Iterator[subprocess.Popen[str]]:
-    """A child in a namespace furnished as `place`, at work on `task`; it is gone when the block ends.
+def open_namespace(spec: NamespaceSpec, task: Mapping[str, object]) -> Iterator[subprocess.Popen[str]]:
+    """A child in a namespace configured as `spec`, at work on `task`; it is gone when the block ends.
 
     Raises:
         TrialError: there are no network namespaces here.
@@ -61,7 +61,7 @@ def open_arena(place: Place, task: Mapping[str, object]) -> Iterator[subprocess.
         text=True,
     ) as child:
         try:
-            json.dump({"place": asdict(place), "task": task}, cast("IO[str]", child.stdin))
+            json.dump({"spec": asdict(spec), "task": task}, cast("IO[str]", child.stdin))
             cast("IO[str]", child.stdin).close()
         except BrokenPipeError:
             pass  # what it said is on its standard error: `answers` raises it
@@ -87,36 +87,36 @@ def answers(child: subprocess.Popen[str]) -> Iterator[dict[str, object]]:
         raise TrialError(said[-1] if said else f"the child ended with {child.returncode}")
 
 
-def furnish(place: Place) -> dict[str, int]:
-    """Make this process' namespace, which is new, into `place`; the interfaces with their numbers.
+def configure(spec: NamespaceSpec) -> dict[str, int]:
+    """Make this process' namespace, which is new, into `spec`; the interfaces with their numbers.
 
     Raises:
         TrialError: an interface, address or setting cannot be made.
     """
-    for name in (*place.interfaces, *place.addresses):
+    for name in (*spec.interfaces, *spec.addresses):
         if not _NAME.fullmatch(name):
             raise TrialError(f"{name!r} is no name for an interface")
     # A new address is tentative, and cannot be bound, until nobody else is known to have it.
-    _set({"conf/all/accept_dad": "0", "conf/default/accept_dad": "0", "bindv6only": str(int(place.bindv6only))})
-    _ip(_links(place))
-    if place.ipv6:
-        _ip(_addresses(place, {4, 6}))
-        _settle(place)
+    _set({"conf/all/accept_dad": "0", "conf/default/accept_dad": "0", "bindv6only": str(int(spec.bindv6only))})
+    _ip(_links(spec))
+    if spec.ipv6:
+        _ip(_addresses(spec, {4, 6}))
+        _settle(spec)
     else:
-        names = ["all", "default", "lo", *place.interfaces]
+        names = ["all", "default", "lo", *spec.interfaces]
         _set({f"conf/{name}/disable_ipv6": "1" for name in names})
-        _ip(_addresses(place, {4}))
+        _ip(_addresses(spec, {4}))
     return {name: index for index, name in socket.if_nameindex()}
 
 
-def _settle(place: Place) -> None:
+def _settle(spec: NamespaceSpec) -> None:
     """Wait until every IPv6 address can be used: the kernel routes to a new one a little later (addrconf_dad_work).
 
     Raises:
         TrialError: one of them does not come up.
     """
     deadline = monotonic() + _SETTLING_S
-    for name, texts in place.addresses.items():
+    for name, texts in spec.addresses.items():
         for address in map(Address, texts):
             while address.version == 6 and not _is_usable(address, name):
                 if monotonic() > deadline:
@@ -153,9 +153,9 @@ def other_users() -> tuple[int, ...]:
     return (_OTHER_USER,)
 
 
-def _links(place: Place) -> Iterator[str]:
+def _links(spec: NamespaceSpec) -> Iterator[str]:
     yield "link set lo up"
-    for number, (name, index) in enumerate(place.interfaces.items()):
+    for number, (name, index) in enumerate(spec.interfaces.items()):
         wanted = f" index {index}" if index else ""
         yield f"link add {name}{wanted} type veth peer name peer{number}"
         for end in (name, f"peer{number}"):
@@ -163,8 +163,8 @@ def _links(place: Place) -> Iterator[str]:
             yield f"link set {end} up"
 
 
-def _addresses(place: Place, versions: Iterable[int]) -> Iterator[str]:
-    for name, texts in place.addresses.items():
+def _addresses(spec: NamespaceSpec, versions: Iterable[int]) -> Iterator[str]:
+    for name, texts in spec.addresses.items():
         for text in texts:
             address = Address(text)
             if address.version not in versions or (name == "lo" and (address.is_loopback or address.is_unspecified)):

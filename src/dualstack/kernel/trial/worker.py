@@ -1,4 +1,4 @@
-"""The child in an arena: furnishes its namespace, does one task, answers in lines of JSON."""
+"""The child in a namespace of its own: configures it, does one task, answers in lines of JSON."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from dualstack.core.oracle.case_json import read_case
 from dualstack.core.oracle.oracle import predict
 from dualstack.core.oracle.sweep import Ground
 from dualstack.errors import DualstackError
-from dualstack.kernel.trial.namespace import Place, furnish, other_users
+from dualstack.kernel.trial.namespace import NamespaceSpec, configure, other_users
 from dualstack.kernel.trial.trial import Trial
 from dualstack.kernel.trial.verify import differences, measurement_document, sweep
 
@@ -24,12 +24,12 @@ def main() -> None:
     """Do the task on standard input."""
     asked = json.load(sys.stdin)
     try:
-        place = Place(**asked["place"])
-        interfaces = furnish(place)
+        spec = NamespaceSpec(**asked["spec"])
+        interfaces = configure(spec)
         if "case" in asked["task"]:
             _make(asked["task"], interfaces)
         else:
-            _sweep(asked["task"], place, interfaces)
+            _sweep(asked["task"], spec, interfaces)
     except DualstackError as error:
         _say({"error": str(error)})
     except (BrokenPipeError, KeyboardInterrupt):
@@ -58,14 +58,14 @@ def _make(task: Mapping[str, object], interfaces: dict[str, int]) -> None:
     _say({"kernel": measurement_document(case, measured), "differences": found})
 
 
-def _sweep(task: Mapping[str, object], place: Place, interfaces: dict[str, int]) -> None:
+def _sweep(task: Mapping[str, object], spec: NamespaceSpec, interfaces: dict[str, int]) -> None:
     local = frozenset(
         Address(text, name if Address(text).is_link_local else None)
-        for name, texts in place.addresses.items()
+        for name, texts in spec.addresses.items()
         for text in texts
-        if place.ipv6 or Address(text).version == 4
+        if spec.ipv6 or Address(text).version == 4
     )
-    ground = Ground(interfaces, local, place.bindv6only, place.ipv6, (0, *other_users()))
+    ground = Ground(interfaces, local, spec.bindv6only, spec.ipv6, (0, *other_users()))
     sweep(
         ground,
         seed=cast("int", task["seed"]),

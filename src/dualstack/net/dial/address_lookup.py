@@ -9,54 +9,45 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from time import monotonic
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.prefix import Prefix
 from dualstack.core.dial.egress import (
     IPV4ONLY_ARPA,
+    EgressPolicy,
     LeftOut,
-    Outlet,
     Source,
     SourceOf,
     candidates,
     discovered_prefixes,
     why_left_out,
 )
-from dualstack.core.dial.policy_table import DEFAULT_TABLE, PolicyTable, parse_gai_conf
 from dualstack.core.dial.resolution import Answer
 from dualstack.errors import LookupFailed
 from dualstack.kernel.attempts import source_of as kernel_source_of
-from dualstack.kernel.facts import ipv6_status
 from dualstack.net.dial.translators import TRANSLATORS
-from dualstack.net.names.files import FRESH_S
 from dualstack.net.names.getaddrinfo import FAMILIES, addresses_in, getaddrinfo
+from dualstack.net.names.host_looks import ipv6_here
 from dualstack.net.names.resolver import Resolver
 
 __all__ = [
-    "LOOKS",
-    "Ipv6Here",
     "RememberedSources",
-    "SystemTable",
     "answer_of",
     "check_still",
     "families_to_ask",
     "judges_translators",
     "look_up",
     "looked_up",
-    "system_table",
     "why_not_now",
 ]
 
 _SOMEWHERE = Address("2001:db8::1")
-_GAI_CONF = Path("/etc/gai.conf")
-_IPV6_STATUS_S = 1.0
 _SOURCE_S = 1.0
 _SOURCES = 256
 
 
-def look_up(name: str, family: int, outlet: Outlet, resolver: Resolver, *, discover: bool) -> Answer:
+def look_up(name: str, family: int, outlet: EgressPolicy, resolver: Resolver, *, discover: bool) -> Answer:
     """Ask for the addresses of one family, as long as the resolver takes.
 
     Args:
@@ -73,7 +64,9 @@ def look_up(name: str, family: int, outlet: Outlet, resolver: Resolver, *, disco
     return looked_up(find, outlet, resolver, discover=discover)
 
 
-def looked_up(find: Callable[[], tuple[Address, ...]], outlet: Outlet, resolver: Resolver, *, discover: bool) -> Answer:
+def looked_up(
+    find: Callable[[], tuple[Address, ...]], outlet: EgressPolicy, resolver: Resolver, *, discover: bool
+) -> Answer:
     """What a lookup of one family means; `find` makes it."""
     try:
         addresses = find()
@@ -99,7 +92,7 @@ def _without_frames(error: LookupFailed) -> LookupFailed:
 
 def answer_of(
     addresses: Iterable[Address],
-    outlet: Outlet,
+    outlet: EgressPolicy,
     resolver: Resolver,
     *,
     discover: bool,
@@ -120,19 +113,19 @@ def answer_of(
     return Answer(chosen, left_out)
 
 
-def judges_translators(addresses: Iterable[Address], outlet: Outlet) -> bool:
+def judges_translators(addresses: Iterable[Address], outlet: EgressPolicy) -> bool:
     """Whether it matters to rules, and is not known, by which translators IPv4 may be reached from here."""
     if outlet.access is None or outlet.nat64 or not TRANSLATORS.is_stale:
         return False
     return any(address.canonical.version == 6 and not address.is_loopback for address in addresses)
 
 
-def why_not_now(address: Address, outlet: Outlet) -> LeftOut | None:
+def why_not_now(address: Address, outlet: EgressPolicy) -> LeftOut | None:
     """Why an address that was let pass at its lookup is not dialled now; None where it is."""
     return None if outlet.access is None else why_left_out(address, outlet, _known_to(outlet))
 
 
-def check_still(address: Address, outlet: Outlet) -> None:
+def check_still(address: Address, outlet: EgressPolicy) -> None:
     """Judge an address again as it is dialled: since its lookup it may have become this host's own, or a translator's.
 
     Raises:
@@ -143,12 +136,12 @@ def check_still(address: Address, outlet: Outlet) -> None:
         raise OSError(refused.errno, refused.why)
 
 
-def _known_to(outlet: Outlet) -> tuple[Prefix, ...]:
+def _known_to(outlet: EgressPolicy) -> tuple[Prefix, ...]:
     """The translators that judge; without rules nothing is judged."""
     return () if outlet.access is None else TRANSLATORS.known
 
 
-def _discover(outlet: Outlet, resolver: Resolver, source_of: SourceOf) -> tuple[Prefix, ...]:
+def _discover(outlet: EgressPolicy, resolver: Resolver, source_of: SourceOf) -> tuple[Prefix, ...]:
     """The prefixes of this network's translators; none where it has none, or no IPv6."""
     if 6 not in outlet.sources or source_of(_SOMEWHERE, outlet.sources[6]) is None:
         return ()
@@ -194,67 +187,11 @@ class RememberedSources:
 remembered_source_of = RememberedSources()
 
 
-class Ipv6Here:
-    """Whether IPv6 is on, looked at once a second at most.
-
-    Args:
-        look: finds it out.
-    """
-
-    def __init__(self, look: Callable[[], bool] = lambda: ipv6_status().ipv6) -> None:
-        self._look = look
-        self._looked_at = float("-inf")
-        self._is_on = True
-
-    def __call__(self, now: float) -> bool:
-        """Whether it is, as of the last look."""
-        if now - self._looked_at >= _IPV6_STATUS_S:
-            self._looked_at = now
-            try:
-                self._is_on = self._look()
-            except OSError:
-                self._is_on = True  # not known: asking costs less than not asking
-        return self._is_on
-
-
-_ipv6_here = Ipv6Here()
-
-
-def families_to_ask(outlet: Outlet, now: float, *, ipv6_here: Callable[[float], bool] = _ipv6_here) -> tuple[int, ...]:
+def families_to_ask(
+    outlet: EgressPolicy, now: float, *, ipv6_here: Callable[[float], bool] = ipv6_here
+) -> tuple[int, ...]:
     """AAAA is asked where there is IPv6, A where there is IPv4 or may be a translator (RFC 8305 section 3)."""
     families = outlet.families
     if 6 in families and len(families) > 1 and not ipv6_here(now):
         return tuple(family for family in families if family != 6)
     return families
-
-
-def see_ipv6() -> None:
-    """Look whether IPv6 is on, so that nobody has to within the time that a look at files counts."""
-    _ipv6_here(monotonic() + 2 * FRESH_S)
-
-
-class SystemTable:
-    """The policy table of this host, read once, as the C library does (gai.conf(5): reload is off by default).
-
-    Args:
-        path: of the file that an administrator may write.
-    """
-
-    def __init__(self, path: Path = _GAI_CONF) -> None:
-        self._path = path
-        self._table: PolicyTable | None = None
-
-    def __call__(self) -> PolicyTable:
-        """The table; the default one where no file says otherwise."""
-        if self._table is None:
-            try:
-                self._table = parse_gai_conf(self._path.read_text(encoding="utf-8", errors="replace"))
-            except OSError:
-                self._table = DEFAULT_TABLE
-        return self._table
-
-
-system_table = SystemTable()
-
-LOOKS: tuple[Callable[[], object], ...] = (see_ipv6, system_table)
-"""What every connection goes by, whoever is asked for names."""

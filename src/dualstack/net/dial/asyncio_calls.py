@@ -12,7 +12,7 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from dualstack.core.dial.egress import Outlet, SocketOption
+from dualstack.core.dial.egress import EgressPolicy, SocketOption
 from dualstack.errors import DialError, LookupFailed, TargetError
 from dualstack.net.dial.asyncio_driver import AsyncioDriver
 from dualstack.net.dial.asyncio_literal import connect_literal
@@ -251,7 +251,7 @@ async def _prepared(  # noqa: PLR0917 - what the two functions share
     options: tuple[SocketOption, ...],
     policy: DialPolicy,
     on_step: OnStep | None,
-) -> tuple[PreparedRace, Outlet]:
+) -> tuple[PreparedRace, EgressPolicy]:
     began = monotonic()
     end = None
     if source_address is not None or options:

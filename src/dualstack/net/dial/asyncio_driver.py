@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from dualstack.core.address.address import Address
 from dualstack.core.dial.actions import Action
-from dualstack.core.dial.egress import Outlet
+from dualstack.core.dial.egress import EgressPolicy
 from dualstack.core.dial.resolution import SERVICES, Answer, Lookup
 from dualstack.net.dial.driver import LONGEST_WAIT_S, RaceDriver
 from dualstack.net.dial.prepare import PreparedRace, Quick
@@ -33,7 +33,7 @@ _LOOK_EVERY_S = 0.005
 class AsyncioDriver(RaceDriver):
     """One race on the running loop."""
 
-    def __init__(self, prepared: PreparedRace, port: int, outlet: Outlet) -> None:
+    def __init__(self, prepared: PreparedRace, port: int, outlet: EgressPolicy) -> None:
         super().__init__(prepared, port, outlet)
         self._loop = asyncio.get_running_loop()
         self._lookups: QuickLookups | None = None

@@ -21,7 +21,7 @@ from functools import partial
 from typing import TypeAlias
 
 from dualstack.core.dial.actions import Action
-from dualstack.core.dial.egress import Outlet
+from dualstack.core.dial.egress import EgressPolicy
 from dualstack.errors import DialError
 from dualstack.net.dial.asyncio_driver import AsyncioDriver
 from dualstack.net.dial.handshakes import of_handshakes
@@ -46,7 +46,7 @@ class HandshakeDriver(AsyncioDriver):
         make_streams: shakes hands over a connected socket.
     """
 
-    def __init__(self, prepared: PreparedRace, port: int, outlet: Outlet, make_streams: MakeStreams) -> None:
+    def __init__(self, prepared: PreparedRace, port: int, outlet: EgressPolicy, make_streams: MakeStreams) -> None:
         super().__init__(prepared, port, outlet)
         self._make_streams = make_streams
         self._handshakes: dict[int, _Handshake] = {}

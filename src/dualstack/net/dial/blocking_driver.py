@@ -14,7 +14,7 @@ from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectSelector
 from time import monotonic
 
 from dualstack.core.address.address import Address
-from dualstack.core.dial.egress import Outlet, SocketOption
+from dualstack.core.dial.egress import EgressPolicy, SocketOption
 from dualstack.core.dial.resolution import Answer, Lookup
 from dualstack.errors import DialError
 from dualstack.kernel.attempts import connect, socket_pair
@@ -132,7 +132,7 @@ def _plain(target: Target, policy: DialPolicy, limit: float | None) -> socket.so
 class BlockingDriver(RaceDriver):
     """One race, for who waits for it."""
 
-    def __init__(self, prepared: PreparedRace, port: int, outlet: Outlet) -> None:
+    def __init__(self, prepared: PreparedRace, port: int, outlet: EgressPolicy) -> None:
         super().__init__(prepared, port, outlet)
         self._selector: BaseSelector | None = None
         self._answers: SimpleQueue[tuple[Lookup, Outcome[Answer]]] = SimpleQueue()

@@ -13,10 +13,10 @@ from time import monotonic
 from dualstack.core.dial.order import Candidate, ordered
 from dualstack.core.dial.resolution import SERVICES, Answer
 from dualstack.errors import DialError, LookupFailed
-from dualstack.net.dial.address_lookup import system_table
 from dualstack.net.dial.dialer import Dialer
 from dualstack.net.dial.prepare import files_for, prepare
 from dualstack.net.dial.target import HostLike, PortLike, read_target
+from dualstack.net.names.host_looks import system_table
 from dualstack.net.names.thread_pool import POOL, LimitReachedError, why_late
 
 __all__ = ["destinations"]

@@ -27,7 +27,7 @@ from time import monotonic
 from typing import NoReturn
 
 from dualstack.core.dial.actions import Action, Ask, Attempt, Start, Stop
-from dualstack.core.dial.egress import Outlet
+from dualstack.core.dial.egress import EgressPolicy
 from dualstack.core.dial.race import Race
 from dualstack.core.dial.resolution import Answer, Lookup
 from dualstack.errors import AddressError
@@ -52,7 +52,7 @@ class RaceDriver(ABC):
         outlet: what sockets are bound to.
     """
 
-    def __init__(self, prepared: PreparedRace, port: int, outlet: Outlet) -> None:
+    def __init__(self, prepared: PreparedRace, port: int, outlet: EgressPolicy) -> None:
         self._prepared = prepared
         self._race = prepared.race
         self._port = port

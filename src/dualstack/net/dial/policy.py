@@ -11,17 +11,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from dualstack.core.address.embedded import nat64_prefix
-from dualstack.core.dial.egress import ANYWHERE, FAMILY_NAMES, Outlet
+from dualstack.core.dial.egress import ANYWHERE, FAMILY_NAMES, EgressPolicy
 from dualstack.core.dial.policy_table import PolicyTable
 from dualstack.core.dial.race import Race
 from dualstack.core.dial.resolution import Lookup
 from dualstack.core.dial.steps import DialStep
 from dualstack.core.dial.timing import Timing
 from dualstack.errors import AddressError, TargetError
-from dualstack.net.dial.address_lookup import system_table
 from dualstack.net.dial.shared_history import SharedHistory
 from dualstack.net.dial.source import LocalEnd, SourceAddress, read_source, version_of
 from dualstack.net.dial.target import Target
+from dualstack.net.names.host_looks import system_table
 from dualstack.net.names.resolver import Resolver, ServiceResolver
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class DialPolicy:
     policy: PolicyTable | None = None
     resolver: Resolver | None = None
     service: str | None = None
-    outlet: Outlet = ANYWHERE
+    outlet: EgressPolicy = ANYWHERE
     timing: Timing = field(init=False)
     name_servers: ServiceResolver | None = field(init=False)
     is_plain: bool = field(init=False)
@@ -70,7 +70,7 @@ class DialPolicy:
         set_field(self, "outlet", self._whole_outlet())
         set_field(self, "is_plain", self.outlet is ANYWHERE)
 
-    def _whole_outlet(self) -> Outlet:
+    def _whole_outlet(self) -> EgressPolicy:
         outlet = self.outlet
         if self.interface is not None:
             sources = {version: replace(source, interface=self.interface) for version, source in outlet.sources.items()}
@@ -124,7 +124,7 @@ class DialPolicy:
         )
 
 
-def narrowed(outlet: Outlet, family: int, source: "SourceAddress | LocalEnd | None") -> Outlet:
+def narrowed(outlet: EgressPolicy, family: int, source: "SourceAddress | LocalEnd | None") -> EgressPolicy:
     """`outlet` for one family, or from one source, alone; a source's name has been looked up before.
 
     Raises:

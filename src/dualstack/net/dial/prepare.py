@@ -11,15 +11,16 @@ from typing import NamedTuple
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import is_localhost
 from dualstack.core.address.well_known import LOOPBACKS
-from dualstack.core.dial.egress import FAMILY_NAMES, Outlet
+from dualstack.core.dial.egress import FAMILY_NAMES, EgressPolicy
 from dualstack.core.dial.lookup_shares import MYSELF, Asker
 from dualstack.core.dial.race import Race
 from dualstack.core.dial.resolution import SERVICES, Answer, Lookup
 from dualstack.errors import DialError, LookupFailed
-from dualstack.net.dial.address_lookup import LOOKS, answer_of, families_to_ask, judges_translators, looked_up
+from dualstack.net.dial.address_lookup import answer_of, families_to_ask, judges_translators, looked_up
 from dualstack.net.dial.policy import DialPolicy, OnStep
 from dualstack.net.dial.target import Target
 from dualstack.net.names.files import Files
+from dualstack.net.names.host_looks import LOOKS
 from dualstack.net.names.resolver import NameServer
 from dualstack.net.names.search import Limited, Namer, Plain, Search
 from dualstack.net.names.system_names import SYSTEM_NAMES
@@ -75,7 +76,7 @@ class Quick(NamedTuple):
 
 def prepare(
     target: Target,
-    outlet: Outlet,
+    outlet: EgressPolicy,
     policy: DialPolicy,
     now: float,
     *,
@@ -85,7 +86,7 @@ def prepare(
     """Begin the race to `target`.
 
     Raises:
-        DialError: the outlet has no family left, or the deadline is past.
+        DialError: no family is left to dial, or the deadline is past.
     """
     if not outlet.sources and not outlet.nat64:
         raise DialError.of(str(target), outlet.why or "no family may be dialled", errno=EAFNOSUPPORT)
@@ -120,7 +121,7 @@ def prepare(
     )
 
 
-def _quick(name: str, outlet: Outlet, policy: DialPolicy, asked: set[Lookup]) -> Quick | None:
+def _quick(name: str, outlet: EgressPolicy, policy: DialPolicy, asked: set[Lookup]) -> Quick | None:
     """Where a name server may be asked on the spot: it is one that the resolver names for this name."""
     server = None if policy.name_servers is None else policy.name_servers.server_for(name)
     if server is None:
@@ -130,7 +131,7 @@ def _quick(name: str, outlet: Outlet, policy: DialPolicy, asked: set[Lookup]) ->
 
 
 def _quick_answer(
-    name: str, outlet: Outlet, policy: DialPolicy, lookup: Lookup, addresses: Sequence[Address]
+    name: str, outlet: EgressPolicy, policy: DialPolicy, lookup: Lookup, addresses: Sequence[Address]
 ) -> Answer | None:
     if not addresses:
         why = f"it has no {FAMILY_NAMES[lookup.family]} address"
@@ -141,7 +142,7 @@ def _quick_answer(
 
 
 def _find(  # noqa: PLR0917 - it is made for the pool, which gives the lookup
-    search: Search, target: Target, outlet: Outlet, policy: DialPolicy, asked: set[Lookup], lookup: Lookup
+    search: Search, target: Target, outlet: EgressPolicy, policy: DialPolicy, asked: set[Lookup], lookup: Lookup
 ) -> Answer:
     """Make one lookup, as long as the resolver takes."""
     asked.add(lookup)
@@ -170,7 +171,7 @@ def _has_no_way(answer: Answer) -> bool:
     return False
 
 
-def _known(target: Target, outlet: Outlet, policy: DialPolicy) -> tuple[tuple[Address, ...], str | None]:
+def _known(target: Target, outlet: EgressPolicy, policy: DialPolicy) -> tuple[tuple[Address, ...], str | None]:
     """The addresses that need no lookup, and the name that they are of."""
     host = target.host
     if isinstance(host, Address):
@@ -180,7 +181,7 @@ def _known(target: Target, outlet: Outlet, policy: DialPolicy) -> tuple[tuple[Ad
     return (LOOPBACKS if is_localhost(host) else _in_hosts_file(host, outlet, policy)), host
 
 
-def _in_hosts_file(name: str, outlet: Outlet, policy: DialPolicy) -> tuple[Address, ...]:
+def _in_hosts_file(name: str, outlet: EgressPolicy, policy: DialPolicy) -> tuple[Address, ...]:
     """The addresses of a name that the system would ask nobody for; none where none of them may be dialled."""
     who = SYSTEM_NAMES if policy.resolver is None else policy.name_servers
     addresses = () if who is None else who.in_hosts_file(name)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from socket import EAI_AGAIN, gaierror
 
-from dualstack.core.dial.egress import LeftOut, Outlet
+from dualstack.core.dial.egress import EgressPolicy, LeftOut
 from dualstack.core.dial.resolution import Answer, Service
 from dualstack.core.dial.service_records import Query, ServiceRecord, followed, judged, query_of
 from dualstack.errors import LookupFailed
@@ -21,7 +21,7 @@ _HTTPS_PORT = 443
 
 
 def look_up_services(
-    search: Search, port: int, service: str, outlet: Outlet, resolver: ServiceResolver, *, discover: bool
+    search: Search, port: int, service: str, outlet: EgressPolicy, resolver: ServiceResolver, *, discover: bool
 ) -> Answer:
     """Ask for the services of a target, following aliases, as long as the resolver takes.
 
@@ -50,7 +50,7 @@ def _answer(
     name: str,
     query: Query,
     records: Sequence[ServiceRecord],
-    outlet: Outlet,
+    outlet: EgressPolicy,
     resolver: ServiceResolver,
     *,
     discover: bool,

@@ -16,7 +16,7 @@ from typing import NoReturn
 import trio
 
 from dualstack.core.dial.actions import Action
-from dualstack.core.dial.egress import Outlet, SocketOption
+from dualstack.core.dial.egress import EgressPolicy, SocketOption
 from dualstack.core.dial.resolution import Answer, Lookup
 from dualstack.net.dial.driver import RaceDriver
 from dualstack.net.dial.policy import DEFAULT_POLICY, DialPolicy, OnStep, narrowed
@@ -85,7 +85,7 @@ async def _local_end(source: SourceAddress | None, limit_s: float | None) -> Loc
 class TrioDriver(RaceDriver):
     """One race, with a task for each attempt."""
 
-    def __init__(self, prepared: PreparedRace, port: int, outlet: Outlet) -> None:
+    def __init__(self, prepared: PreparedRace, port: int, outlet: EgressPolicy) -> None:
         super().__init__(prepared, port, outlet)
         self._token = trio.lowlevel.current_trio_token()
         self._changed = trio.Event()

@@ -8,7 +8,7 @@ from dualstack.gateway.status.page.figures import counted, duration
 from dualstack.gateway.status.page.samples import Sample
 from dualstack.gateway.status.snapshot import Snapshot
 
-__all__ = ["Level", "Verdict", "health_of"]
+__all__ = ["Health", "Level", "health_of"]
 
 LATELY_S = 300.0
 """Trouble older than that is told below, and is no alarm."""
@@ -23,7 +23,7 @@ class Level(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Health:
     """The title, what is behind it, and how bad it is."""
 
     title: str
@@ -31,13 +31,13 @@ class Verdict:
     level: Level
 
 
-def health_of(shot: Snapshot, samples: Sequence[Sample]) -> Verdict:
+def health_of(shot: Snapshot, samples: Sequence[Sample]) -> Health:
     """What to say of the gateway at this moment."""
     found = [*_of_descriptors(shot), *_of_ports(shot), *_of_targets(shot, samples), *_of_refusals(samples)]
     level = max((level for level, _, _ in found), key=list(Level).index, default=Level.GOOD)
     titles = [title for each, title, _ in found if each is level]
     title = titles[0] if level is not Level.GOOD else "All is well"
-    return Verdict(title, (_listening(shot), *(line for _, _, line in found)), level)
+    return Health(title, (_listening(shot), *(line for _, _, line in found)), level)
 
 
 def _listening(shot: Snapshot) -> str:

@@ -35,7 +35,7 @@ def pieces(
     return document.generate(
         shot=shot,
         samples=samples,
-        verdict=health_of(shot, samples),
+        health=health_of(shot, samples),
         choice=choice,
         chosen=choice.services(shot.services),
         drawn=drawn,

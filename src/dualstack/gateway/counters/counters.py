@@ -126,18 +126,18 @@ class Counters:
     """All that is counted of one service."""
 
     def __init__(self) -> None:
-        self.tallies: dict[str, PortCounters] = {}
+        self.by_port: dict[str, PortCounters] = {}
         self.rules = Rules()
         self.unreached = 0
         self.troubles: deque[Trouble] = deque(maxlen=_LATEST)
         self.dials: deque[Dialled] = deque(maxlen=_LATEST)
 
     def on(self, port: str) -> PortCounters:
-        """The tally of this port, whose name does not mind case."""
+        """What is counted of this port, whose name does not mind case."""
         key = port.casefold()
-        if key not in self.tallies:
-            self.tallies[key] = PortCounters(port)
-        return self.tallies[key]
+        if key not in self.by_port:
+            self.by_port[key] = PortCounters(port)
+        return self.by_port[key]
 
     def trouble(self, peer: SockAddr, target: object, why: str) -> None:
         """Count a target that was not reached."""

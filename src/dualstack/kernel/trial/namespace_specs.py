@@ -3,12 +3,12 @@
 from dualstack.core.address.address import Address
 from dualstack.core.oracle.case import Case
 from dualstack.core.oracle.sweep import GROUND_ADDRESSES, GROUND_INTERFACES
-from dualstack.kernel.trial.namespace import Place
+from dualstack.kernel.trial.namespace import NamespaceSpec
 
-__all__ = ["GROUNDS", "place_of"]
+__all__ = ["GROUNDS", "spec_of"]
 
-GROUNDS: dict[str, Place] = {
-    name: Place(dict.fromkeys(GROUND_INTERFACES, 0), GROUND_ADDRESSES, bindv6only=bindv6only, ipv6=ipv6)
+GROUNDS: dict[str, NamespaceSpec] = {
+    name: NamespaceSpec(dict.fromkeys(GROUND_INTERFACES, 0), GROUND_ADDRESSES, bindv6only=bindv6only, ipv6=ipv6)
     for name, bindv6only, ipv6 in (
         ("bindv6only=0", False, True),
         ("bindv6only=1", True, True),
@@ -18,7 +18,7 @@ GROUNDS: dict[str, Place] = {
 """The settings that a sweep goes through, by what they are called."""
 
 
-def place_of(case: Case) -> Place:
+def spec_of(case: Case) -> NamespaceSpec:
     """Where `case` can be made: its own addresses where it tells them, else every address that it names."""
     named = case.local if case.local is not None else _named(case)
     interfaces = {name: index for name, index in case.interfaces.items() if name != "lo"}
@@ -34,7 +34,7 @@ def place_of(case: Case) -> Place:
             elif where not in case.interfaces:
                 interfaces[where] = 0
         addresses.setdefault(where, []).append(str(address.without_scope))
-    return Place(
+    return NamespaceSpec(
         interfaces,
         {name: tuple(texts) for name, texts in addresses.items()},
         bindv6only=case.bindv6only,

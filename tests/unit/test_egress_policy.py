@@ -11,7 +11,7 @@ from dualstack.core.access.access_list import AccessList
 from dualstack.core.address.address import Address
 from dualstack.core.address.embedded import NAT64_LENGTHS, Nat64, nat64_prefix, rfc6052_encode
 from dualstack.core.address.prefix import Prefix
-from dualstack.core.dial.egress import ANYWHERE, Outlet, Source, candidates, discovered_prefixes
+from dualstack.core.dial.egress import ANYWHERE, EgressPolicy, Source, candidates, discovered_prefixes
 from dualstack.errors import AddressError
 
 V4, V6 = Address("198.51.100.1"), Address("2001:db8::1")
@@ -31,8 +31,8 @@ def no_way(_address: Address, _source: Source) -> None:
     return None
 
 
-def only(family: int, **more: object) -> Outlet:
-    return Outlet(sources=MappingProxyType({family: Source()}), **more)
+def only(family: int, **more: object) -> EgressPolicy:
+    return EgressPolicy(sources=MappingProxyType({family: Source()}), **more)
 
 
 def test_anywhere_dials_all_there_is() -> None:
@@ -58,7 +58,7 @@ def test_an_outlet_says_why_in_its_own_words() -> None:
 
 def test_every_address_is_judged() -> None:
     rules = AccessList(["deny 198.51.100.0/24", "allow 2001:db8::/32"])
-    chosen, left_out = candidates([V6, V4, Address("203.0.113.1")], Outlet(access=rules), both_ways)
+    chosen, left_out = candidates([V6, V4, Address("203.0.113.1")], EgressPolicy(access=rules), both_ways)
     assert [each.address for each in chosen] == [V6]
     assert [each.why for each in left_out] == ["rule `deny 198.51.100.0/24` denies it", "no rule allows it"]
     assert {each.errno for each in left_out} == {errno.EACCES}
@@ -66,7 +66,7 @@ def test_every_address_is_judged() -> None:
 
 def test_a_mapped_address_is_judged_as_the_ipv4_address_it_is() -> None:
     rules = AccessList(["deny 198.51.100.0/24", "allow any"])
-    chosen, left_out = candidates([Address("::ffff:198.51.100.1")], Outlet(access=rules), both_ways)
+    chosen, left_out = candidates([Address("::ffff:198.51.100.1")], EgressPolicy(access=rules), both_ways)
     assert (chosen, left_out[0].address) == ([], V4)
 
 
@@ -118,18 +118,18 @@ def test_what_is_encoded_is_decoded(prefix: Prefix, ipv4: Address) -> None:
 
 
 def test_ipv4_is_synthesised_where_it_has_no_way() -> None:
-    chosen, _ = candidates([V4], Outlet(nat64=(WELL_KNOWN,)), ipv6_alone)
+    chosen, _ = candidates([V4], EgressPolicy(nat64=(WELL_KNOWN,)), ipv6_alone)
     assert [(str(each.address), each.synthesised_from) for each in chosen] == [("64:ff9b::c633:6401", V4)]
 
 
 def test_ipv4_with_a_way_of_its_own_is_not() -> None:
-    chosen, _ = candidates([V4], Outlet(nat64=(WELL_KNOWN,)), both_ways)
+    chosen, _ = candidates([V4], EgressPolicy(nat64=(WELL_KNOWN,)), both_ways)
     assert [each.address for each in chosen] == [V4]
 
 
 @pytest.mark.parametrize("text", ["0.1.2.3", "127.0.0.1", "169.254.1.1", "255.255.255.255", "224.0.0.1"])
 def test_what_stays_on_this_host_or_link_is_never_synthesised(text: str) -> None:
-    chosen, _ = candidates([Address(text)], Outlet(nat64=(WELL_KNOWN,)), ipv6_alone)
+    chosen, _ = candidates([Address(text)], EgressPolicy(nat64=(WELL_KNOWN,)), ipv6_alone)
     assert [str(each.address) for each in chosen] == [text]
     chosen, left_out = candidates([Address(text)], only(6, nat64=(WELL_KNOWN,)), ipv6_alone)
     assert (chosen, left_out[0].errno) == ([], errno.EAFNOSUPPORT)
@@ -150,14 +150,14 @@ def test_an_outlet_of_ipv4_alone_has_no_translator() -> None:
 
 def test_the_rules_judge_again_after_synthesis() -> None:
     rules = AccessList(["deny 64:ff9b::/96", "allow any"])
-    chosen, left_out = candidates([V4], Outlet(access=rules, nat64=(WELL_KNOWN,)), ipv6_alone)
+    chosen, left_out = candidates([V4], EgressPolicy(access=rules, nat64=(WELL_KNOWN,)), ipv6_alone)
     assert [each.address for each in chosen] == [V4]
     assert str(left_out[0].address) == "64:ff9b::c633:6401"
 
 
 def test_an_ipv4_address_that_is_denied_is_denied_behind_a_translator() -> None:
     rules = AccessList(["deny 198.51.100.0/24", "allow any"])
-    chosen, left_out = candidates([V4], Outlet(access=rules, nat64=(WELL_KNOWN,)), ipv6_alone)
+    chosen, left_out = candidates([V4], EgressPolicy(access=rules, nat64=(WELL_KNOWN,)), ipv6_alone)
     assert (chosen, [each.address for each in left_out]) == ([], [V4])
 
 

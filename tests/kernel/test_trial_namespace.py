@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dualstack.errors import TrialError
-from dualstack.kernel.trial.namespace import Place, answers, open_arena
+from dualstack.kernel.trial.namespace import NamespaceSpec, answers, open_namespace
 from dualstack.lab.network import why_no_network
 from support.command import Run
 
@@ -38,23 +38,23 @@ def test_a_child_that_says_nothing_is_not_taken_for_one_that_agrees(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     programs(monkeypatch, tmp_path, ip="exit 0", unshare="exit 3")
-    with open_arena(Place(), {}) as child, pytest.raises(TrialError, match="the child ended with 3"):
+    with open_namespace(NamespaceSpec(), {}) as child, pytest.raises(TrialError, match="the child ended with 3"):
         list(answers(child))
 
 
 @pytest.mark.parametrize(
-    ("place", "why"),
+    ("spec", "why"),
     [
-        (Place({"eth0\nnetns exec": 0}), "is no name for an interface"),
-        (Place({"lo": 0}), "ip: "),
-        (Place(addresses={"lo": ("ff02::1",)}), "ip: "),
-        (Place(addresses={"eth9": ("10.0.0.1",)}), 'Cannot find device "eth9"'),
+        (NamespaceSpec({"eth0\nnetns exec": 0}), "is no name for an interface"),
+        (NamespaceSpec({"lo": 0}), "ip: "),
+        (NamespaceSpec(addresses={"lo": ("ff02::1",)}), "ip: "),
+        (NamespaceSpec(addresses={"eth9": ("10.0.0.1",)}), 'Cannot find device "eth9"'),
     ],
 )
-def test_a_place_that_cannot_be_made_says_why(place: Place, why: str) -> None:
+def test_a_namespace_that_cannot_be_made_says_why(spec: NamespaceSpec, why: str) -> None:
     if no := why_no_network():
         pytest.skip(no)
-    with open_arena(place, {"case": {}}) as child, pytest.raises(TrialError, match=why):
+    with open_namespace(spec, {"case": {}}) as child, pytest.raises(TrialError, match=why):
         list(answers(child))
 
 
