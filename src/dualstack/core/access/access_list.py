@@ -92,6 +92,8 @@ class AccessList:
     def __init__(self, rules: Iterable[str], nat64: Iterable[str] = (), *, zone_id: ZoneId | None = None) -> None:
         if isinstance(rules, str):
             raise RuleError(rules, f"the rules are a list, of which this is one: write [{rules!r}]")
+        if not isinstance(rules, Iterable):
+            raise RuleError(rules, "the rules are a list of texts, such as ['allow 192.0.2.0/24']")
         self.rules = tuple(rules)
         prefixes = Nat64(nat64)
         read = _Rules(self.rules, zone_id)

@@ -129,9 +129,11 @@ async def open_connection(
         DialError: no address could be connected to; also an `SSLError` where no handshake succeeded anywhere.
         LookupFailed: the name has no address, or nobody says.
         TargetError: host or port can be none, or the source can be none.
-        ValueError: arguments that exclude each other.
+        ValueError: arguments that exclude each other, or a limit of nothing.
+        TypeError: an `ssl` that is none.
     """
     check_limit(timeout)
+    _check_streams(limit, ssl)
     _check_arguments(bool(ssl), server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout, proto, family)
     streams = partial(
         _streams,
@@ -175,6 +177,18 @@ async def open_connection(
         raise group
     finally:
         del group
+
+
+def _check_streams(limit: int, tls: object) -> None:
+    """What would be found out when the connection is made already."""
+    if limit <= 0:
+        raise ValueError(f"limit {limit}: the bytes of a buffer, more than 0")
+    if tls is None or isinstance(tls, bool):
+        return
+    from ssl import SSLContext  # who wants none does not pay for it
+
+    if not isinstance(tls, SSLContext):
+        raise TypeError(f"ssl {tls!r}: an SSLContext, True or None")
 
 
 def _check_arguments(  # noqa: PLR0917 - asyncio's own checks, in one place

@@ -3,7 +3,7 @@
 Opens nothing and waits for nothing: the race that it makes is for a driver to run.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from socket import if_nametoindex
@@ -55,6 +55,10 @@ class DialPolicy:
     is_plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        for name, (is_one, what) in _WANTED.items():
+            value = getattr(self, name)
+            if value is not None and not is_one(value):
+                raise TypeError(f"{name} {value!r}: {what}")
         set_field = object.__setattr__
         if isinstance(self.nat64, str):
             raise AddressError(self.nat64, f"the prefixes are a list, of which this is one: write [{self.nat64!r}]")
@@ -122,6 +126,33 @@ class DialPolicy:
             on_step=on_step,
             asked=asked,
         )
+
+
+def _has(*methods: str) -> Callable[[object], bool]:
+    return lambda value: all(callable(getattr(value, name, None)) for name in methods)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
+
+
+# What a field must be where it is not None, and how that is said.
+_WANTED: Mapping[str, tuple[Callable[[object], bool], str]] = MappingProxyType(
+    {
+        "interface": (lambda value: isinstance(value, str), "an interface's name, such as 'eth0', or None"),
+        "access": (
+            lambda value: _has("__iter__")(value) or _has("check")(value),
+            "a list of rules, an AccessList or None",
+        ),
+        "nat64": (_has("__iter__"), "a list of prefixes, or None"),
+        "attempt_delay": (_is_number, "a number of seconds, or None"),
+        "resolution_delay": (_is_number, "a number of seconds"),
+        "history": (_has("recalled", "learn"), "a SharedHistory, or None"),
+        "policy": (lambda value: isinstance(value, PolicyTable), "a PolicyTable, or None"),
+        "resolver": (_has("getaddrinfo"), "whoever has getaddrinfo, as DnsResolver does, or None"),
+        "outlet": (lambda value: isinstance(value, EgressPolicy), "an EgressPolicy"),
+    }
+)
 
 
 def narrowed(outlet: EgressPolicy, family: int, source: "SourceAddress | LocalEnd | None") -> EgressPolicy:
