@@ -47,6 +47,7 @@ class Relay:
         version: the command that tells its version.
         forks: whether each connection is a process: fewer are opened to weigh one.
         reference: whom it is compared with.
+        tuned: what it was told beside its defaults, for its own good.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Relay:
     version: tuple[str, ...]
     forks: bool = False
     reference: str = REFERENCE
+    tuned: str = ""
 
 
 def _ours(front: int, back: int, _: Path, python: str = sys.executable) -> list[str]:
@@ -80,6 +82,8 @@ defaults
     timeout connect 5s
     timeout client 300s
     timeout server 300s
+    option splice-request
+    option splice-response
 listen relay
     bind [::1]:{front} backlog 4096
     server back 127.0.0.1:{back}
@@ -100,9 +104,12 @@ def _six_tunnel(front: int, back: int, _: Path) -> list[str]:
     return ["6tunnel", "-4", "-6", "-d", "-l", "::1", str(front), "127.0.0.1", str(back)]
 
 
+# `option splice-auto` takes none of these connections up.
+_SPLICED = "option splice-request, option splice-response, backlog 4096, maxconn 8000"
+
 RELAYS = (
     Relay(OURS, sys.executable, _ours, (sys.executable, "-m", "dualstack", "--version")),
-    Relay(REFERENCE, "haproxy", _haproxy, ("haproxy", "-v")),
+    Relay(REFERENCE, "haproxy", _haproxy, ("haproxy", "-v"), tuned=_SPLICED),
     Relay(
         "dualstack, 2 workers",
         sys.executable,
@@ -110,8 +117,8 @@ RELAYS = (
         (sys.executable, "-m", "dualstack", "--version"),
         reference=REFERENCE_OF_TWO,
     ),
-    Relay(REFERENCE_OF_TWO, "haproxy", _haproxy_twice, ("haproxy", "-v")),
-    Relay("socat", "socat", _socat, ("socat", "-V"), forks=True),
+    Relay(REFERENCE_OF_TWO, "haproxy", _haproxy_twice, ("haproxy", "-v"), tuned=_SPLICED),
+    Relay("socat", "socat", _socat, ("socat", "-V"), forks=True, tuned="nodelay on both sides, backlog=4096"),
     Relay("6tunnel", "6tunnel", _six_tunnel, ("dpkg-query", "--show", "6tunnel"), forks=True),
 )
 

@@ -110,6 +110,10 @@ def markdown(results: Results) -> str:
         "ms a GB and in us a request or connection. `direct` is the load on the server itself. Bulk is iperf3;",
         "requests and short connections are wrk before nginx.",
         "",
+        "Beside their defaults the others have been told: "
+        + "; ".join(f"{relay.name}: {relay.tuned}" for relay in RELAYS if relay.tuned)
+        + ".",
+        "",
         "| " + " | ".join(head) + " |",
         "|" + "---|" * len(head),
         *("| " + " | ".join(row) + " |" for row in rows),
