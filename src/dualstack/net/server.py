@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 from weakref import WeakSet
 
-from dualstack.kernel.backlog import BACKLOG
+from dualstack.kernel.socket_options import BACKLOG
 from dualstack.net.listen import Where, bind_sockets
 
 if TYPE_CHECKING:
