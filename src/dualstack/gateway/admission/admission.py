@@ -15,7 +15,8 @@ from dualstack.core.access.connection_rate import Rates
 from dualstack.core.address.address import Address
 from dualstack.core.address.sockaddr import SockAddr
 from dualstack.core.flow_table import Flow, FlowTable, Room
-from dualstack.core.planning.configuration import ExecTarget, Service
+from dualstack.core.planning.configuration import Service
+from dualstack.core.planning.targets import kind_of
 from dualstack.core.spate import Spate, each_once
 from dualstack.gateway.admission import limits
 from dualstack.gateway.admission.proxy_header import Senders
@@ -134,7 +135,7 @@ class Admission:
         limit = service.max_connections
         if limit is not None and self.connections >= limit:
             return f"max_connections: {limit}"
-        if isinstance(service.target, ExecTarget) and self.connections >= service.max_children:
+        if self.connections >= service.max_children and kind_of(service.target).has_children:
             return f"{_CHILDREN}: {service.max_children}"
         return self.total.no_room()
 

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from dualstack.errors import ConfigError, ControlError, ListenError
-from dualstack.gateway.config.toml import checked_unix_path
+from dualstack.gateway.config.target_text import checked_unix_path
 from dualstack.gateway.counters.log import Log
 from dualstack.gateway.listeners.http_listener import Application, Bounds, HttpListener
 from dualstack.kernel.unix_sockets import connect_control_socket, open_control_socket

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint
-from dualstack.core.planning.configuration import Configuration, ForwardTarget, Port, Service
+from dualstack.core.planning.configuration import Configuration, Port, Service
 from dualstack.core.planning.socket_spec import SocketSpec
+from dualstack.core.planning.targets import kind_of
 from dualstack.core.spate import each_once
 from dualstack.errors import ListenError
 from dualstack.gateway.admission.rules import rules_of
@@ -196,7 +197,7 @@ class Gateway(PortSet[NamedPort, ListeningSocket]):
         self._proxies = frozenset(
             (listening.spec.address, listening.spec.port)
             for listening in self._listeners()
-            if isinstance(_gate(listening.gate).service.upstream.service.target, ForwardTarget)
+            if kind_of(_gate(listening.gate).service.upstream.service.target).is_proxy
         )
         for service in self.services.values():
             service.obey(self._upstream(service.upstream.service, self.config))

@@ -16,13 +16,13 @@ from dualstack.core.access.wrong_passwords import Guesses
 from dualstack.core.address.address import SocketTuple
 from dualstack.core.address.endpoint import Endpoint
 from dualstack.core.address.sockaddr import SockAddr
-from dualstack.core.planning.configuration import ExecTarget, ForwardTarget
+from dualstack.core.planning.targets import ExecTarget, ForwardTarget, label_of
 from dualstack.core.spate import Spate
 from dualstack.errors import DualstackError
 from dualstack.gateway.admission.admission import Admission
 from dualstack.gateway.admission.proxy_header import ends_of
 from dualstack.gateway.admission.total_limit import ConnectionLimit
-from dualstack.gateway.counters.access_log import ended, target_text, unlinked
+from dualstack.gateway.counters.access_log import ended, unlinked
 from dualstack.gateway.counters.counters import Counters
 from dualstack.gateway.counters.families import hop_of
 from dualstack.gateway.counters.log import Log
@@ -345,7 +345,7 @@ class RunningService:
     def _over(self, gate: ClientGate, peer: SockAddr, since: float, reason: str, asked: object = None) -> None:
         """A connection that was no link is over."""
         if self._log.access is not None:
-            asked = asked or target_text(self.upstream.service.target)
+            asked = asked or label_of(self.upstream.service.target)
             duration_s = asyncio.get_running_loop().time() - since
             self._log.access.write(unlinked(peer, self.name, gate.port.name, asked, duration_s, reason))
         gate.leave(peer)
