@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from dualstack.core.address.endpoint import parse_target
-from dualstack.core.planning.configuration import ForwardTarget, ProxyProtocol
+from dualstack.core.planning.targets import ForwardTarget, ProxyProtocol
 from dualstack.gateway.forward.negotiate import Rejected, arrange
 from dualstack.wire.socks5 import client_greeting, client_request
 from support.dialling import Servers

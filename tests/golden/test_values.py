@@ -43,7 +43,7 @@ BY_NAME_ALONE = {
 HIDDEN = {
     "core.planning.configuration.Configuration.compiled",
     "core.planning.configuration.Configuration.ports_by_key",
-    "core.planning.configuration.ForwardTarget.users",
+    "core.planning.targets.ForwardTarget.users",
 }
 # What two that are alike may differ in.
 PASSED_OVER = {

@@ -158,6 +158,13 @@ def test_serving_forever_ends_by_cancelling_and_closes_all_sockets() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("name", ["bind_sockets", "start_server", "Server"])
+def test_naming_what_listens_costs_no_asyncio_and_no_ssl(name: str) -> None:
+    code = f"import dualstack, sys; dualstack.{name}; print(*{{'asyncio', 'ssl'}} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
+
+
 def test_the_version_is_that_of_what_is_installed_and_costs_nothing_before() -> None:
     code = "import sys, dualstack; before = 'importlib.metadata' in sys.modules; print(dualstack.__version__, before)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

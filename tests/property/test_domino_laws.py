@@ -11,7 +11,7 @@ from dualstack.core.domino.keys import KEYS, SERVERS
 from dualstack.core.domino.meaning import Domino, Given, domino
 from dualstack.core.domino.notes_ini import NotesIni
 from dualstack.core.domino.toml import domino_toml
-from dualstack.core.planning.configuration import ExecTarget, Target, UnixTarget
+from dualstack.core.planning.targets import ExecTarget, Target, UnixTarget
 from dualstack.errors import ConfigError
 from dualstack.gateway.config.toml import parse
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualstack.core.planning.configuration import ProxyProtocol
+from dualstack.core.planning.targets import ProxyProtocol
 from dualstack.gateway.forward.http import Http
 from dualstack.wire.handshake import Event, Outcome, Refusal, Request
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint
 from dualstack.core.address.prefix import Prefix
-from dualstack.core.planning.configuration import ForwardTarget, ProxyProtocol
+from dualstack.core.planning.targets import ForwardTarget, ProxyProtocol
 from dualstack.errors import DualstackError
 from dualstack.gateway.forward.negotiate import Negotiated, Rejected, arrange
 from dualstack.gateway.forward.udp_destination import hops_to

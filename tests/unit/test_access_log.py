@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from dualstack.errors import ConfigError
-from dualstack.gateway.config.toml import parse_target_text
-from dualstack.gateway.counters.access_log import AccessLog, ended, target_text, unlinked
+from dualstack.gateway.counters.access_log import AccessLog, ended, unlinked
 from dualstack.gateway.relay.link import Flow, Hop, Link, Reason
 
 MOMENT = 1_700_000_000.25
@@ -117,8 +116,3 @@ def test_standard_error_stays_open(capfd: pytest.CaptureFixture[str]) -> None:
     log.close()
     os.fstat(2)
     assert capfd.readouterr().err.endswith(" connection n=1\n")
-
-
-def test_of_a_command_its_name_alone_is_told() -> None:
-    assert target_text(parse_target_text("exec:/bin/x --password hunter2")) == "exec:/bin/x"
-    assert target_text(parse_target_text("192.0.2.1:80")) == "192.0.2.1:80"

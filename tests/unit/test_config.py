@@ -7,20 +7,12 @@ import pytest
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint, Wildcard
-from dualstack.core.planning.configuration import (
-    Configuration,
-    ExecTarget,
-    ForwardTarget,
-    Link,
-    Port,
-    ProxyProtocol,
-    Service,
-    Sockets,
-    UnixTarget,
-)
+from dualstack.core.planning.configuration import Configuration, Link, Port, Service, Sockets
+from dualstack.core.planning.targets import ExecTarget, ForwardTarget, ProxyProtocol, UnixTarget
 from dualstack.errors import AddressError, ConfigError, ExitCode
 from dualstack.gateway.config.schema import configuration_keys
-from dualstack.gateway.config.toml import load, parse, parse_target_text
+from dualstack.gateway.config.target_text import parse_target_text
+from dualstack.gateway.config.toml import load, parse
 
 WHOLE = """
 user = "nobody"

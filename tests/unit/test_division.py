@@ -2,7 +2,8 @@
 
 import pytest
 
-from dualstack.core.planning.configuration import Configuration, ExecTarget, Service
+from dualstack.core.planning.configuration import Configuration, Service
+from dualstack.core.planning.targets import ExecTarget
 from dualstack.core.planning.worker_limits import part_of
 
 

@@ -8,8 +8,9 @@ from dualstack.core.domino.meaning import Domino, Given, domino
 from dualstack.core.domino.notes_ini import NotesIni
 from dualstack.core.domino.toml import domino_toml
 from dualstack.core.host.facts import HostFacts
-from dualstack.core.planning.configuration import Configuration, ExecTarget, Port, Service, UnixTarget
+from dualstack.core.planning.configuration import Configuration, Port, Service
 from dualstack.core.planning.planner import plan
+from dualstack.core.planning.targets import ExecTarget, UnixTarget
 from dualstack.errors import ConfigError
 from dualstack.gateway.config.toml import parse
 

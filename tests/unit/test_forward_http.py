@@ -2,7 +2,7 @@
 
 import pytest
 
-from dualstack.core.planning.configuration import ProxyProtocol
+from dualstack.core.planning.targets import ProxyProtocol
 from dualstack.gateway.forward import http as http_module
 from dualstack.gateway.forward.http import HEAD_MAX, Http
 from dualstack.wire.handshake import Refusal, Request

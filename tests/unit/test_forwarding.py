@@ -6,7 +6,8 @@ from dualstack.core.access.access_list import AccessList
 from dualstack.core.access.forward_defaults import LOOPBACK_CLIENTS, PUBLIC_ONLY, implied_rules
 from dualstack.core.address.address import Address
 from dualstack.core.dial.egress import EgressPolicy, why_left_out
-from dualstack.core.planning.configuration import ForwardTarget, Service
+from dualstack.core.planning.configuration import Service
+from dualstack.core.planning.targets import ForwardTarget
 from dualstack.errors import RuleError
 
 

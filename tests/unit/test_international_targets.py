@@ -5,7 +5,7 @@ import pytest
 from dualstack import AddressError
 from dualstack.core.address.endpoint import parse_target
 from dualstack.core.address.idna import ascii_target
-from dualstack.gateway.config.toml import parse_target_text
+from dualstack.gateway.config.target_text import parse_target_text
 
 
 @pytest.mark.parametrize(

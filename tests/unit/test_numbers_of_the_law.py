@@ -50,7 +50,7 @@ NUMBERS = [
     ("net.names.dns_resolver", "_RECORD_TYPES", {"SVCB": 64, "HTTPS": 65}, "RFC 9460 section 14.1"),
     ("net.dial.service_lookup", "_HTTPS_PORT", 443, "RFC 9110 section 4.2.2"),
     ("net.dial.target", "_PORT_MAX", 65535, "16 bits"),
-    ("kernel.backlog", "BACKLOG", 4096, "net.core.somaxconn since Linux 5.4"),
+    ("kernel.socket_options", "BACKLOG", 4096, "net.core.somaxconn since Linux 5.4"),
     ("kernel.descriptor_passing", "DESCRIPTORS_MAX", 128, "below the kernel's SCM_MAX_FD, 253"),
 ]
 

@@ -7,9 +7,10 @@ from dualstack.core.address.endpoint import Wildcard, parse_listen, parse_target
 from dualstack.core.host.facts import HostFacts, Interface, Listener
 from dualstack.core.oracle.oracle import UNKNOWN, Case, Step, predict
 from dualstack.core.oracle.systems import STACKS
-from dualstack.core.planning.configuration import Configuration, ExecTarget, Link, Port, Service, Sockets, UnixTarget
+from dualstack.core.planning.configuration import Configuration, Link, Port, Service, Sockets
 from dualstack.core.planning.links import dialable_families, link_matches
 from dualstack.core.planning.planner import Plan, plan, planned_sock
+from dualstack.core.planning.targets import ExecTarget, UnixTarget
 from dualstack.errors import ConfigError
 
 ANY = "[::] v6only=0"

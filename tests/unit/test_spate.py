@@ -1,6 +1,6 @@
 """What happens too often is said a few times, then counted."""
 
-from dualstack.core.spate import OTHERS, Spate
+from dualstack.core.spate import OTHERS, Spate, each_once
 
 
 def said(spate: Spate, what: str, times: int, now: float = 0.0) -> list[bool]:
@@ -46,3 +46,18 @@ def test_what_is_still_to_be_told_is_not_forgotten() -> None:
     assert said(spate, "a", 2) == [True, False]
     assert not spate.is_said("a", 50.0)
     assert spate.over(50.0) == [("a", 2)]
+
+
+def test_what_is_not_counted_is_said_again_when_its_time_is_up() -> None:
+    spate = Spate(first=1, within_s=10.0, is_counted=False)
+    assert said(spate, "a", 3) == [True, False, False]
+    assert not spate.is_said("a", 9.9)
+    assert spate.is_said("a", 10.0)
+    assert spate.over(20.0) == []
+
+
+def test_of_a_flood_of_different_things_a_hundred_are_said_once() -> None:
+    spate = each_once()
+    assert sum(spate.is_said(number, 0.0) for number in range(300)) == 100
+    assert not spate.is_said(0, 9.9)
+    assert spate.is_said(0, 10.0)

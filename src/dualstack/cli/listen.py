@@ -14,7 +14,7 @@ from dualstack.core.address.address import Address
 from dualstack.core.planning.configuration import Sockets
 from dualstack.gateway.listeners.activation import handed_sockets
 from dualstack.gateway.listeners.sources import ListenerSource
-from dualstack.kernel.backlog import BACKLOG
+from dualstack.kernel.socket_options import BACKLOG
 from dualstack.kernel.sockets import describe
 from dualstack.net.listen import plan_listen
 from dualstack.net.signals import on_signals

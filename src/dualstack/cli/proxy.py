@@ -5,7 +5,7 @@ import click
 from dualstack.cli.choices import OneOf
 from dualstack.cli.output import Seconds
 from dualstack.cli.service_options import ServiceOptions, service_options
-from dualstack.core.planning.configuration import ForwardTarget, ProxyProtocol
+from dualstack.core.planning.targets import ForwardTarget, ProxyProtocol
 
 __all__ = ["command"]
 

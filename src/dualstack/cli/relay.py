@@ -3,7 +3,7 @@
 import click
 
 from dualstack.cli.service_options import ServiceOptions, service_options
-from dualstack.gateway.config.toml import parse_target_text
+from dualstack.gateway.config.target_text import parse_target_text
 
 __all__ = ["command"]
 

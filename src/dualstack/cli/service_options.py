@@ -13,7 +13,8 @@ from dualstack.cli.output import Seconds, family_options
 from dualstack.cli.serving import run_gateway, serving_options
 from dualstack.core.address.endpoint import parse_listen
 from dualstack.core.address.narrowing import narrowed
-from dualstack.core.planning.configuration import BOTH, Configuration, Service, Sockets, Target
+from dualstack.core.planning.configuration import BOTH, Configuration, Service, Sockets
+from dualstack.core.planning.targets import Target
 from dualstack.net.names.services import service_port
 
 __all__ = ["ServiceOptions", "service_options"]

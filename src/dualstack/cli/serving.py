@@ -14,8 +14,7 @@ from dualstack.core.planning.configuration import Configuration
 from dualstack.errors import DualstackError, ExitCode
 from dualstack.gateway.config.page_address import page_endpoints
 from dualstack.gateway.counters.log import open_log
-from dualstack.gateway.processes.interface import GatewayControl
-from dualstack.gateway.runner import run
+from dualstack.gateway.runner import ReadyGateway, run
 
 __all__ = ["in_log", "run_gateway", "serving_options"]
 
@@ -62,7 +61,7 @@ def run_gateway(
     given = {"workers": workers, "page": None if page is None else page_endpoints(page), "access_log": access_log}
     options = {key: value for key, value in given.items() if value is not None}
 
-    def ready(gateway: GatewayControl) -> None:
+    def ready(gateway: ReadyGateway) -> None:
         if as_json:
             pages = {"page": list(gateway.page)} if gateway.page else {}
             print_json({"event": "ready", "sockets": gateway.describe_sockets(), **pages})
@@ -98,7 +97,7 @@ def in_log(form: Callable[[], str]) -> Iterator[None]:
         raise click.exceptions.Exit(code) from error
 
 
-def _print_ready(gateway: GatewayControl, control: str | None) -> None:
+def _print_ready(gateway: ReadyGateway, control: str | None) -> None:
     targets = {service.name.casefold(): service.target for service in gateway.config.services}
     for sock in gateway.describe_sockets():
         families = {4: "IPv4", 6: "IPv6" if sock["v6only"] else "IPv6 and IPv4"}[int(str(sock["family"]))]

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from socket import socket
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from dualstack.core.planning.configuration import Configuration
 from dualstack.errors import DualstackError
@@ -20,7 +21,6 @@ from dualstack.gateway.listeners.interfaces import InterfaceWatch
 from dualstack.gateway.listeners.sources import ListenerSource
 from dualstack.gateway.processes.gateway import Gateway
 from dualstack.gateway.processes.handover import Handover
-from dualstack.gateway.processes.interface import Companion, GatewayControl
 from dualstack.gateway.processes.notify import Notifier
 from dualstack.gateway.processes.preload import become, import_what_is_needed_later, raise_descriptor_limit
 from dualstack.gateway.processes.upgrade import Predecessor, Successor
@@ -29,9 +29,39 @@ from dualstack.gateway.status.snapshot import Snapshot
 from dualstack.kernel.ourselves import our_command_again
 from dualstack.net.signals import hold_back, on_signals
 
-__all__ = ["run"]
+if TYPE_CHECKING:
+    from dualstack.gateway.processes.supervisor import Supervisor
 
-Ready = Callable[[GatewayControl], None]
+__all__ = ["Companion", "ReadyGateway", "run"]
+
+
+class ReadyGateway(Protocol):
+    """What is told of a gateway that serves: what it was asked to, and where it does."""
+
+    config: Configuration
+    page: tuple[str, ...]
+
+    def describe_sockets(self) -> list[dict[str, object]]:
+        """All listening sockets, as JSON has them."""
+        ...
+
+
+class Companion(Protocol):
+    """What has a listening socket of its own beside the gateway, for people rather than clients."""
+
+    @property
+    def inheritance(self) -> tuple[str, Sequence[socket]]:
+        """Its sockets, for the gateway that takes our place, and a name that tells whose they are."""
+        ...
+
+    async def leave(self) -> None:
+        """Answer no more: that one does."""
+        ...
+
+
+Running: TypeAlias = "Gateway | Supervisor"
+"""One process, or several: each is a `PortSet`."""
+Ready = Callable[[ReadyGateway], None]
 Load = Callable[[], Configuration]
 
 
@@ -111,7 +141,7 @@ async def _run(config: Configuration, here: _Surroundings, source: ListenerSourc
 
 
 @asynccontextmanager
-async def _heartbeat(gateway: GatewayControl, notifier: Notifier) -> AsyncIterator[None]:
+async def _heartbeat(gateway: Running, notifier: Notifier) -> AsyncIterator[None]:
     """Tell the service manager that we live, as long as the loop and the data plane do."""
 
     async def beat(watchdog_s: float) -> None:
@@ -131,7 +161,7 @@ async def _heartbeat(gateway: GatewayControl, notifier: Notifier) -> AsyncIterat
         await asyncio.gather(beating, return_exceptions=True)
 
 
-def _gateway(config: Configuration, log: Log, source: ListenerSource) -> GatewayControl:
+def _gateway(config: Configuration, log: Log, source: ListenerSource) -> Running:
     """One process, or several."""
     if config.workers == 1:
         return Gateway(config, data_plane(asyncio.get_running_loop()), log, source)
@@ -140,7 +170,7 @@ def _gateway(config: Configuration, log: Log, source: ListenerSource) -> Gateway
     return Supervisor(config, log, source)
 
 
-async def _open_control(gateway: GatewayControl, here: _Surroundings, path: str, undo: AsyncExitStack) -> Companion:
+async def _open_control(gateway: Running, here: _Surroundings, path: str, undo: AsyncExitStack) -> Companion:
     from dualstack.gateway.control.places import forget, make_known
     from dualstack.gateway.control.server import Control, inheritance_name
 
@@ -152,7 +182,7 @@ async def _open_control(gateway: GatewayControl, here: _Surroundings, path: str,
     return control
 
 
-def _open_page(gateway: GatewayControl, here: _Surroundings, config: Configuration, undo: AsyncExitStack) -> Companion:
+def _open_page(gateway: Running, here: _Surroundings, config: Configuration, undo: AsyncExitStack) -> Companion:
     from dualstack.gateway.status.aggregate import aggregate, with_lost
     from dualstack.gateway.status.page.server import Page, inheritance_name
 
@@ -172,7 +202,7 @@ def _open_page(gateway: GatewayControl, here: _Surroundings, config: Configurati
 class _Signals:
     """What signals ask of a gateway."""
 
-    def __init__(self, gateway: GatewayControl, here: _Surroundings) -> None:
+    def __init__(self, gateway: Running, here: _Surroundings) -> None:
         self._gateway = gateway
         self._notifier = here.notifier
         self._log = here.log

@@ -1,11 +1,17 @@
-"""The options that sockets of several kinds are given, each named once, with what a system without it says."""
+"""What sockets of several kinds are given, each named once, with what a system without it says; and the backlog."""
 
 import errno
 import socket
 import sys
 from socket import SocketType
 
-__all__ = ["CAN_KEEP_TO_INTERFACE", "IP_BIND_ADDRESS_NO_PORT", "keep_to_interface", "share_port"]
+__all__ = ["BACKLOG", "CAN_KEEP_TO_INTERFACE", "IP_BIND_ADDRESS_NO_PORT", "keep_to_interface", "share_port"]
+
+BACKLOG = 4096
+"""How many connections may wait to be accepted.
+
+Linux takes the smaller of this and net.core.somaxconn, whose default it is (listen(2)).
+"""
 
 CAN_KEEP_TO_INTERFACE = hasattr(socket, "SO_BINDTODEVICE")
 """Linux alone has it."""

@@ -18,9 +18,8 @@ from dualstack.core.planning.holders import in_use, overlapping
 from dualstack.core.planning.opening import whole
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import ListenError
-from dualstack.kernel.backlog import BACKLOG
 from dualstack.kernel.datagrams import make_room, tell_who_was_asked
-from dualstack.kernel.socket_options import keep_to_interface, share_port
+from dualstack.kernel.socket_options import BACKLOG, keep_to_interface, share_port
 
 __all__ = [
     "KEEPS_ITS_PORT",

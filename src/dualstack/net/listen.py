@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
 from dualstack.errors import AddressError, ConfigError, ListenError
-from dualstack.kernel.backlog import BACKLOG
+from dualstack.kernel.socket_options import BACKLOG
 
 if TYPE_CHECKING:
     import socket

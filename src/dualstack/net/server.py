@@ -1,25 +1,29 @@
-"""`asyncio.start_server` over all the sockets of a listen text: several servers, one a socket, as one."""
+"""`asyncio.start_server` over all the sockets of a listen text: several servers, one a socket, as one.
 
-import asyncio
-import socket
+asyncio is imported when a server is first started: whoever has that done has imported it.
+"""
+
+import sys
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Self
-from weakref import WeakSet
+from typing import TYPE_CHECKING, TypeAlias
 
-from dualstack.kernel.backlog import BACKLOG
+from dualstack.kernel.socket_options import BACKLOG
 from dualstack.net.listen import Where, bind_sockets
 
 if TYPE_CHECKING:
+    import asyncio
+    import socket
     import ssl as _ssl
+    from collections.abc import Iterable
+    from typing import Self
 
 __all__ = ["ClientConnected", "Server", "start_server"]
 
-ClientConnected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
+ClientConnected: TypeAlias = "Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]"
 
 
 async def start_server(
-    client_connected_cb: ClientConnected,
+    client_connected_cb: "ClientConnected",
     where: Where = None,
     port: int | None = None,
     *,
@@ -27,7 +31,7 @@ async def start_server(
     v6only: bool = False,
     family: int = 0,
     sockets: str = "auto",
-    sock: socket.socket | None = None,
+    sock: "socket.socket | None" = None,
     backlog: int = BACKLOG,
     limit: int = 2**16,
     ssl: "_ssl.SSLContext | None" = None,
@@ -57,6 +61,9 @@ async def start_server(
         AddressError, ConfigError, ListenError: as `bind_sockets` says.
         ValueError: arguments that exclude each other.
     """
+    import asyncio
+    from contextlib import ExitStack
+
     where = _one_where(where, host, port, sock)
     opened = [sock] if sock is not None else None
     if opened is None:
@@ -89,7 +96,7 @@ async def start_server(
     return Server(tuple(servers), told.transports)
 
 
-def _one_where(where: Where, host: Where, port: int | None, sock: socket.socket | None) -> Where:
+def _one_where(where: Where, host: Where, port: int | None, sock: "socket.socket | None") -> Where:
     if where is not None and host is not None:
         raise ValueError("where and host are two words for one thing: give either")
     where = host if where is None else where
@@ -101,18 +108,20 @@ def _one_where(where: Where, host: Where, port: int | None, sock: socket.socket 
 
 
 # Before 3.13 asyncio does not know its servers' connections.
-_KNOWS_CLIENTS = hasattr(asyncio.Server, "close_clients")
+_KNOWS_CLIENTS = sys.version_info >= (3, 13)
 
 
 class _Told:
     """Who is told of connections, remembering them where asyncio itself does not."""
 
-    def __init__(self, client_connected_cb: ClientConnected) -> None:
+    def __init__(self, client_connected_cb: "ClientConnected") -> None:
+        from weakref import WeakSet
+
         self.transports: WeakSet[asyncio.WriteTransport] = WeakSet()
         self._callback = client_connected_cb
         self.callback: ClientConnected = client_connected_cb if _KNOWS_CLIENTS else self._remember
 
-    def _remember(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Awaitable[None] | None:
+    def _remember(self, reader: "asyncio.StreamReader", writer: "asyncio.StreamWriter") -> Awaitable[None] | None:
         self.transports.add(writer.transport)
         return self._callback(reader, writer)
 
@@ -121,17 +130,17 @@ class Server:
     """Several `asyncio.Server`s, one a socket, as one."""
 
     def __init__(
-        self, servers: tuple[asyncio.Server, ...], transports: "WeakSet[asyncio.WriteTransport] | None" = None
+        self, servers: "tuple[asyncio.Server, ...]", transports: "Iterable[asyncio.WriteTransport]" = ()
     ) -> None:
         self._servers = servers
-        self._transports = WeakSet() if transports is None else transports
+        self._transports = transports
 
     @property
-    def sockets(self) -> tuple[socket.socket, ...]:
+    def sockets(self) -> "tuple[socket.socket, ...]":
         """The listening sockets."""
         return tuple(sock for server in self._servers for sock in server.sockets)
 
-    def get_loop(self) -> asyncio.AbstractEventLoop:
+    def get_loop(self) -> "asyncio.AbstractEventLoop":
         """The loop that accepts."""
         return self._servers[0].get_loop()
 
@@ -146,6 +155,8 @@ class Server:
 
     async def serve_forever(self) -> None:
         """Accept until cancelled; then all sockets are closed."""
+        import asyncio
+
         try:
             await asyncio.gather(*(server.serve_forever() for server in self._servers))
         finally:
@@ -175,7 +186,7 @@ class Server:
         for server in self._servers:
             await server.wait_closed()
 
-    async def __aenter__(self) -> Self:
+    async def __aenter__(self) -> "Self":
         return self
 
     async def __aexit__(self, *_: object) -> None:

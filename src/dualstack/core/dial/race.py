@@ -36,7 +36,6 @@ from typing import TYPE_CHECKING
 
 from dualstack.core.dial.actions import Action, Ask, Attempt, Memory, Start, Stop
 from dualstack.core.dial.lessons import teach
-from dualstack.core.dial.no_connection import no_address_left, no_connection_within, silent_lookups
 from dualstack.core.dial.order import Candidate, anything_penalised, ordered
 from dualstack.core.dial.policy_table import DEFAULT_TABLE, PolicyTable
 from dualstack.core.dial.resolution import SERVICES, Answer, Lookup, Resolution, Service
@@ -408,6 +407,11 @@ class Race:
         )
 
     def _time_is_up(self, now: float) -> list[Action]:
+        from dualstack.core.dial.no_connection import (  # who connects needs no words
+            no_connection_within,
+            silent_lookups,
+        )
+
         stops: list[Action] = [Stop(attempt.number) for attempt in self._running.values()]
         for attempt in self._running.values():
             self._enter_failure(attempt, ETIMEDOUT, now, _SILENT)
@@ -422,6 +426,8 @@ class Race:
         return stops
 
     def _give_up(self, now: float) -> None:
+        from dualstack.core.dial.no_connection import no_address_left
+
         error = no_address_left(self._target, self._failed, self._started_at, self._left_out, self._lookup_errors)
         self._end(EXHAUSTED, error, now)
 

@@ -15,7 +15,8 @@ from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Wildcard, parse_host_port
 from dualstack.core.domino.keys import NRPC, NRPC_NUMBER, SERVERS, Server
 from dualstack.core.domino.notes_ini import NotesIni, Setting
-from dualstack.core.planning.configuration import Configuration, Port, Service, Target
+from dualstack.core.planning.configuration import Configuration, Port, Service
+from dualstack.core.planning.targets import Target
 from dualstack.core.suggestion import those_known
 from dualstack.errors import AddressError, ConfigError
 

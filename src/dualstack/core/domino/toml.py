@@ -4,11 +4,11 @@ Read back, it is the same configuration: what `core.domino.meaning` makes has no
 """
 
 import re
-import shlex
 from collections.abc import Iterator
 
 from dualstack.core.domino.meaning import Domino
-from dualstack.core.planning.configuration import ExecTarget, Service
+from dualstack.core.planning.configuration import Service
+from dualstack.core.planning.targets import TargetKind, kind_of
 
 __all__ = ["domino_toml"]
 
@@ -47,7 +47,7 @@ def _services(domino: Domino) -> Iterator[str]:
         yield _line("ports", _names(service), domino.origins[f"services.{service.name}.ports"])
         yield _line("port", str(service.port), domino.origins[f"services.{service.name}.port"])
         yield _line("to", _quoted(_target(service)), "as given")
-        if not isinstance(service.target, ExecTarget):
+        if not kind_of(service.target).has_children:
             yield _line("idle_timeout", str(service.idle_timeout_s), "notes.ini has none: a silent connection stays")
 
 
@@ -56,9 +56,7 @@ def _names(service: Service) -> str:
 
 
 def _target(service: Service) -> str:
-    if isinstance(service.target, ExecTarget):
-        return f"exec:{shlex.join(service.target.argv)}"
-    return str(service.target)
+    return service.target.written if isinstance(service.target, TargetKind) else str(service.target)
 
 
 def _line(key: str, value: str, origin: str = "") -> str:

@@ -11,21 +11,17 @@ from dualstack.core.access.forward_defaults import implied_rules
 from dualstack.core.access.service_rules import CompiledRules
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint, Wildcard
+from dualstack.core.planning.targets import Target, kind_of
 from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError
 
 __all__ = [
     "BOTH",
     "Configuration",
-    "ExecTarget",
-    "ForwardTarget",
     "Link",
     "Port",
-    "ProxyProtocol",
     "Service",
     "Sockets",
-    "Target",
-    "UnixTarget",
 ]
 
 
@@ -39,54 +35,6 @@ class Sockets(Enum):
     AUTO = "auto"
     SINGLE = "single"
     PAIR = "pair"
-
-
-@dataclass(frozen=True, slots=True)
-class UnixTarget:
-    """A stream socket in the file system, `unix:/path`."""
-
-    path: str
-
-    def __str__(self) -> str:
-        return f"unix:{self.path}"
-
-
-@dataclass(frozen=True, slots=True)
-class ExecTarget:
-    """A child for each connection, with the socket as its standard input and output: `exec:COMMAND`."""
-
-    argv: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"exec:{' '.join(self.argv)}"
-
-
-class ProxyProtocol(Enum):
-    """How a client tells a forward proxy where to go."""
-
-    SOCKS5 = "socks5"
-    SOCKS4A = "socks4a"
-    HTTP_CONNECT = "http-connect"
-    HTTP = "http"
-
-
-@dataclass(frozen=True, slots=True)
-class ForwardTarget:
-    """Wherever the client asks for: a forward proxy.
-
-    Args:
-        protocols: those it may ask by; the first byte tells which.
-        users: names with their passwords; empty asks for none.
-    """
-
-    protocols: tuple[ProxyProtocol, ...] = tuple(ProxyProtocol)
-    users: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-
-    def __str__(self) -> str:
-        return f"wherever {', '.join(protocol.value for protocol in self.protocols)} asks for"
-
-
-Target = Endpoint | UnixTarget | ExecTarget | ForwardTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +111,7 @@ class Service:
     proxy_out: int | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.target, ForwardTarget):
+        if kind_of(self.target).is_proxy:
             access, reach = implied_rules(self.access, self.reach)
             object.__setattr__(self, "access", access)
             object.__setattr__(self, "reach", reach)

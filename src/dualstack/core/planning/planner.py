@@ -14,11 +14,12 @@ from dualstack.core.host.facts import BindAsk, HostFacts
 from dualstack.core.host.scope_check import check_scope
 from dualstack.core.oracle.oracle import Case, predict
 from dualstack.core.oracle.systems import Stack, stack_named
-from dualstack.core.planning.configuration import Configuration, ExecTarget, Port, Service, Sockets, UnixTarget
+from dualstack.core.planning.configuration import Configuration, Port, Service, Sockets
 from dualstack.core.planning.conflicts import Conflict, foreseen, loops
 from dualstack.core.planning.links import LinkFinding, link_findings
 from dualstack.core.planning.opening import opening, planned_sock
 from dualstack.core.planning.socket_spec import SocketSpec
+from dualstack.core.planning.targets import kind_of
 from dualstack.core.planning.wildcard_split import Claim, settle
 from dualstack.errors import ConfigError
 
@@ -171,7 +172,7 @@ def _check_freebind(config: Configuration, facts: HostFacts) -> None:
 
 def _check_targets(config: Configuration, facts: HostFacts) -> None:
     for service in config.services:
-        if service.protocol == "udp" and isinstance(service.target, UnixTarget | ExecTarget):
+        if service.protocol == "udp" and not kind_of(service.target).takes_datagrams:
             key = f"services.{service.name}.to" if config.where else ""
             why = f"{service.target} takes connections, and UDP has none; write HOST:PORT, or use TCP"
             raise ConfigError(config.where, key, why)

@@ -6,7 +6,8 @@ and a client may be refused by one while another has room, since the kernel, not
 
 from dataclasses import replace
 
-from dualstack.core.planning.configuration import Configuration, ExecTarget, Service
+from dualstack.core.planning.configuration import Configuration, Service
+from dualstack.core.planning.targets import kind_of
 
 __all__ = ["part_of"]
 
@@ -18,7 +19,7 @@ def part_of(config: Configuration, workers: int) -> Configuration:
 
 
 def _service(service: Service, workers: int) -> Service:
-    rate, has_children = service.max_rate_per_client, isinstance(service.target, ExecTarget)
+    rate, has_children = service.max_rate_per_client, kind_of(service.target).has_children
     return replace(
         service,
         max_connections=_part(service.max_connections, workers),

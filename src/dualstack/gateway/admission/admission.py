@@ -15,13 +15,14 @@ from dualstack.core.access.connection_rate import Rates
 from dualstack.core.address.address import Address
 from dualstack.core.address.sockaddr import SockAddr
 from dualstack.core.flow_table import Flow, FlowTable, Room
-from dualstack.core.planning.configuration import ExecTarget, Service
+from dualstack.core.planning.configuration import Service
+from dualstack.core.planning.targets import kind_of
+from dualstack.core.spate import Spate, each_once
 from dualstack.gateway.admission import limits
 from dualstack.gateway.admission.proxy_header import Senders
 from dualstack.gateway.admission.total_limit import ConnectionLimit
 from dualstack.gateway.counters.counters import Rules
 from dualstack.gateway.counters.log import Log
-from dualstack.gateway.counters.repeat_filter import RepeatFilter
 from dualstack.gateway.counters.repeats import Repeats
 from dualstack.kernel.descriptor_limit import descriptor_limit
 
@@ -70,7 +71,7 @@ class Admission:
     """
 
     def __init__(
-        self, service: Service, rules: Rules, repeats: Repeats, log: Log, *, total: ConnectionLimit, said: RepeatFilter
+        self, service: Service, rules: Rules, repeats: Repeats, log: Log, *, total: ConnectionLimit, said: Spate
     ) -> None:
         self.total = total
         self.connections = 0
@@ -84,7 +85,7 @@ class Admission:
         self._rules = rules
         self._repeats = repeats
         self._said = said
-        self._children_said = RepeatFilter()
+        self._children_said = each_once()
         self._log = log
         self._loop = asyncio.get_running_loop()
 
@@ -134,7 +135,7 @@ class Admission:
         limit = service.max_connections
         if limit is not None and self.connections >= limit:
             return f"max_connections: {limit}"
-        if isinstance(service.target, ExecTarget) and self.connections >= service.max_children:
+        if self.connections >= service.max_children and kind_of(service.target).has_children:
             return f"{_CHILDREN}: {service.max_children}"
         return self.total.no_room()
 
@@ -148,14 +149,14 @@ class Admission:
     def refused(self, peer: SockAddr, why: str, *, rule: str = "", **where: object) -> None:
         """Write down who was not let in, and why; `rule` is what it is counted by, where `why` says more."""
         self._rules.refused(peer, rule or why, why if rule else "")
-        if not rule and why.startswith(_CHILDREN) and self._children_said.is_news(why, self._loop.time()):
+        if not rule and why.startswith(_CHILDREN) and self._children_said.is_said(why, self._loop.time()):
             limit = self._service.max_children
             self._log.warning("children at their limit", service=self._service.name, limit=limit, key="max_children")
         self._repeats.say(self._log.info, "refused", rule or why, peer=shown(peer), **where, why=why)
 
     def refused_flow(self, peer: SockAddr, client: str, why: str, now: float) -> None:
         """As `refused`, of a datagram: the next one of the client may be refused as well, and is no news."""
-        if self._said.is_news((self._service.name, client, why), now):
+        if self._said.is_said((self._service.name, client, why), now):
             self.refused(peer, why)
         else:
             self._rules.refused(peer, why)

@@ -3,7 +3,8 @@
 from socket import if_nametoindex
 
 from dualstack.core.access.service_rules import ServiceRules
-from dualstack.core.planning.configuration import Configuration, ForwardTarget, Service
+from dualstack.core.planning.configuration import Configuration, Service
+from dualstack.core.planning.targets import kind_of
 from dualstack.kernel.nearness import why_near
 
 __all__ = ["rules_of"]
@@ -21,7 +22,7 @@ def rules_of(config: Configuration, service: Service) -> ServiceRules:
             service.reach,
             service.proxy_in,
             nat64=service.nat64,
-            is_proxy=isinstance(service.target, ForwardTarget),
+            is_proxy=kind_of(service.target).is_proxy,
             zone_id=if_nametoindex,
             why_near=why_near,
         )

@@ -13,7 +13,8 @@ from dualstack.core.domino.meaning import Domino, Given, domino
 from dualstack.core.domino.notes_ini import NotesIni, is_notes_ini
 from dualstack.core.planning.configuration import Configuration
 from dualstack.errors import AddressError, ConfigError
-from dualstack.gateway.config.toml import parse, parse_target_text
+from dualstack.gateway.config.target_text import parse_target_text
+from dualstack.gateway.config.toml import parse
 from dualstack.kernel.text_files import as_utf8, read_bytes
 from dualstack.net.names.services import service_port
 

@@ -10,6 +10,8 @@ from typing import Annotated, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
+from dualstack.gateway.config.target_text import TARGET_FORMS
+
 __all__ = ["TABLES", "File", "KeyHelp", "LinkTable", "PortTable", "ServiceTable", "configuration_keys"]
 
 Seconds = Annotated[float, Meta(gt=0)]
@@ -30,7 +32,7 @@ class ServiceTable(Struct, forbid_unknown_fields=True, kw_only=True):
     """A `[[services]]` table."""
 
     name: Annotated[str, Meta(description="the service's name, its own")]
-    to: Annotated[str | None, Meta(description="where connections go: host:port, unix:/path or exec:COMMAND")] = None
+    to: Annotated[str | None, Meta(description=f"where connections go: {TARGET_FORMS}")] = None
     protocol: Annotated[Literal["tcp", "udp"], Meta(description="the transport")] = "tcp"
     ports: Annotated[list[str], Meta(description="names of [ports] to listen on, with `port`")] = []
     listen: Annotated[

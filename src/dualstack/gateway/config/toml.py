@@ -3,10 +3,7 @@
 A wrong file changes nothing: the error names the file, the key, the value and what is expected.
 """
 
-import os
 import re
-import shlex
-import sys
 from collections.abc import Callable
 from functools import partial
 from math import inf
@@ -19,30 +16,20 @@ from msgspec import Struct
 from dualstack.core.access.access_list import check_rules
 from dualstack.core.address.address import Address
 from dualstack.core.address.embedded import Nat64
-from dualstack.core.address.endpoint import Wildcard, parse_host, parse_listen, parse_port, parse_target
-from dualstack.core.address.idna import ascii_target
+from dualstack.core.address.endpoint import Wildcard, parse_host, parse_listen, parse_port
 from dualstack.core.address.prefix import Prefix
-from dualstack.core.planning.configuration import (
-    Configuration,
-    ExecTarget,
-    ForwardTarget,
-    Link,
-    Port,
-    ProxyProtocol,
-    Service,
-    Sockets,
-    Target,
-    UnixTarget,
-)
+from dualstack.core.planning.configuration import Configuration, Link, Port, Service, Sockets
+from dualstack.core.planning.targets import ForwardTarget, ProxyProtocol, Target, kind_of
 from dualstack.core.suggestion import suggestion
 from dualstack.errors import AddressError, ConfigError, RuleError
 from dualstack.gateway.config.page_address import page_endpoints
 from dualstack.gateway.config.schema import TABLES, File, PortTable, ServiceTable, configuration_keys
+from dualstack.gateway.config.target_text import checked_unix_path, parse_target_text
 from dualstack.kernel.text_files import parse_table, read_text
 from dualstack.net.names.resolver_choice import resolver_named
 from dualstack.net.names.services import service_port
 
-__all__ = ["checked_unix_path", "form_of_log", "load", "parse", "parse_target_text"]
+__all__ = ["form_of_log", "load", "parse"]
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
@@ -234,9 +221,12 @@ def _service(table: ServiceTable, index: int, where: str) -> Service:
         _checked(where, f"{key}.{rules}", lambda rules=rules: check_rules(getattr(table, rules)))  # type: ignore[misc]
     for sender in table.proxy_in:
         _checked(where, f"{key}.proxy_in", lambda sender=sender: Prefix.parse(sender))  # type: ignore[misc]
+    target = _target(table, where, key)
+    # UDP has timeouts of its own, and the connection of a child is the child's.
+    sees_to_silence = table.protocol == "udp" or kind_of(target).has_children
     return Service(
         table.name,
-        _target(table, where, key),
+        target,
         ports=tuple(table.ports),
         listen=endpoints,
         port=port,
@@ -246,7 +236,7 @@ def _service(table: ServiceTable, index: int, where: str) -> Service:
         reach=tuple(table.reach),
         nat64=tuple(table.nat64),
         idle_timeout_s=inf if table.idle_timeout is None else table.idle_timeout,
-        is_unbounded=_is_unbounded(table),
+        is_unbounded=table.idle_timeout is None and not sees_to_silence,
         keepalive_s=table.keepalive,
         connect_timeout_s=table.connect_timeout,
         handshake_timeout_s=table.handshake_timeout,
@@ -258,12 +248,6 @@ def _service(table: ServiceTable, index: int, where: str) -> Service:
         proxy_in=tuple(table.proxy_in),
         proxy_out=table.proxy_out,
     )
-
-
-def _is_unbounded(table: ServiceTable) -> bool:
-    """UDP has timeouts of its own, and the connection of a child is the child's."""
-    is_streams = table.protocol == "tcp" and not (table.to or "").startswith("exec:")
-    return is_streams and table.idle_timeout is None
 
 
 def _refuse_streams_only(table: ServiceTable, where: str, key: str) -> None:
@@ -305,40 +289,3 @@ def _checked(where: str, key: str, read: Callable[[], T]) -> T:
 
 def _number(port: int | str | None) -> int | None:
     return None if port is None else parse_port(str(port), service=service_port)
-
-
-def parse_target_text(text: str) -> Target:
-    """`host:port`, `unix:/path` or `exec:COMMAND`; the command's words are split as a shell would.
-
-    Raises:
-        AddressError: none of the three.
-    """
-    if text.startswith("unix:"):
-        return UnixTarget(checked_unix_path(text.removeprefix("unix:")))
-    if text.startswith("exec:"):
-        try:
-            argv = tuple(shlex.split(text.removeprefix("exec:")))
-        except ValueError as error:
-            raise AddressError(text, f"the command's words cannot be split: {error}") from error
-        if not argv:
-            raise AddressError(text, "names no command; write exec:COMMAND ARGUMENTS")
-        return ExecTarget(argv)
-    return parse_target(ascii_target(text), service=service_port)
-
-
-# sun_path with its end: unix(7) has 108 bytes, the BSDs and macOS 104 (sys/un.h).
-_UNIX_PATH_MAX = 107 if sys.platform == "linux" else 103
-
-
-def checked_unix_path(path: str) -> str:
-    """`path`, where a Unix socket can be.
-
-    Raises:
-        AddressError: it is empty, has a NUL, or is longer than the system takes.
-    """
-    if not path or "\0" in path:
-        raise AddressError(path, "names no socket; write the path of one")
-    size = len(os.fsencode(path))
-    if size > _UNIX_PATH_MAX:
-        raise AddressError(path, f"the path of a Unix socket has at most {_UNIX_PATH_MAX} bytes, and this one {size}")
-    return path

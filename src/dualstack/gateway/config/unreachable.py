@@ -9,8 +9,9 @@ from dualstack.core.access.judge import Judge
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint
 from dualstack.core.host.facts import HostFacts
-from dualstack.core.planning.configuration import Configuration, ExecTarget, Service
+from dualstack.core.planning.configuration import Configuration, Service
 from dualstack.core.planning.links import target_addresses
+from dualstack.core.planning.targets import ExecTarget
 from dualstack.gateway.admission.rules import rules_of
 
 __all__ = ["Unreached", "unreached_targets"]

@@ -12,26 +12,53 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from dualstack.errors import ConfigError, ControlError, ListenError
-from dualstack.gateway.config.toml import checked_unix_path
+from dualstack.gateway.config.target_text import checked_unix_path
 from dualstack.gateway.counters.log import Log
 from dualstack.gateway.listeners.http_listener import Application, Bounds, HttpListener
-from dualstack.gateway.processes.interface import GatewayControl
 from dualstack.kernel.unix_sockets import connect_control_socket, open_control_socket
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["BOUNDS", "Control", "inheritance_name"]
+__all__ = ["BOUNDS", "Control", "ControlledGateway", "PortControl", "PortList", "inheritance_name"]
 
 BOUNDS = Bounds(connections=16, per_client=16, answer_s=4000.0)
 """Of it: its clients are one user's. A drain is an answer that takes its time; the command waits for an hour."""
+
+
+class PortList(Protocol):
+    """Who tells which ports there are."""
+
+    async def list_ports(self) -> list[dict[str, object]]:
+        """All ports, as JSON has them."""
+        ...
+
+
+class PortControl(Protocol):
+    """Who changes ports; each method is as `PortSet` has it."""
+
+    async def stop_port(self, name: str, *, drain_s: float | None = None, release: bool = False) -> int:
+        """Stop a port; how many connections were cut."""
+        ...
+
+    async def start_port(self, name: str) -> None:
+        """Start a port."""
+        ...
+
+    async def restart_port(self, name: str, *, drain_s: float | None = None, release: bool = False) -> int:
+        """Stop a port and start it."""
+        ...
+
+
+class ControlledGateway(PortList, PortControl, Protocol):
+    """Both."""
 
 
 def inheritance_name(path: str) -> str:
@@ -56,7 +83,7 @@ class Control:
 
     def __init__(
         self,
-        gateway: GatewayControl,
+        gateway: ControlledGateway,
         path: str,
         sock: socket.socket | None = None,
         *,

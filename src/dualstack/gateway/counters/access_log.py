@@ -15,13 +15,12 @@ from time import time
 
 from dualstack.core.access.client_key import client_of, shown
 from dualstack.core.address.sockaddr import SockAddr
-from dualstack.core.planning.configuration import ExecTarget, Target
 from dualstack.errors import ConfigError
 from dualstack.gateway.counters.families import CLIENTS, target_family, way_of
 from dualstack.gateway.counters.line_writer import LineWriter
 from dualstack.gateway.relay.link import Link
 
-__all__ = ["STANDARD_ERROR", "AccessLog", "ended", "target_text", "unlinked"]
+__all__ = ["STANDARD_ERROR", "AccessLog", "ended", "unlinked"]
 
 STANDARD_ERROR = "-"
 """What stands for it instead of a path."""
@@ -142,11 +141,6 @@ def unlinked(  # noqa: PLR0917 - in the order in which they stand in a line
 def _ends(peer: SockAddr, service: str, port: str, asked: object) -> dict[str, object]:
     family = CLIENTS[":" in client_of(peer)]
     return {"service": service, "port": port, "client": shown(peer), "client_family": family, "asked": str(asked)}
-
-
-def target_text(target: Target | None) -> str:
-    """Where a service's connections go; of a command its name alone, for its words may be secret."""
-    return f"exec:{target.argv[0]}" if isinstance(target, ExecTarget) else str(target)
 
 
 def _json(moment: str, event: str, facts: Mapping[str, object]) -> str:

@@ -19,7 +19,7 @@ import h11
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint, Wildcard, parse_host_port
 from dualstack.core.address.sockaddr import SocketAddress
-from dualstack.core.planning.configuration import ProxyProtocol
+from dualstack.core.planning.targets import ProxyProtocol
 from dualstack.errors import AddressError
 from dualstack.gateway.forward.answers import REASONS, answer
 from dualstack.wire.handshake import Event, IsUser, Outcome, Refusal, Request, read_destination

@@ -19,7 +19,7 @@ from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint
 from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.core.dial.steps import Kind
-from dualstack.core.planning.configuration import ForwardTarget, ProxyProtocol
+from dualstack.core.planning.targets import ForwardTarget, ProxyProtocol
 from dualstack.errors import DialError, DualstackError, ExitCode, LookupFailed
 from dualstack.gateway.counters.counters import rules_behind
 from dualstack.net.names.gai_flags import NO_ADDRESS

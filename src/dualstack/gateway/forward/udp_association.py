@@ -223,7 +223,7 @@ class Association:
         is_refusal = isinstance(error, DialError) and error.errno == errno.EACCES
         shared.counts.refused += is_refusal
         way.hops = ()
-        if shared.said.is_news((client_of(self._peer), target, is_refusal), shared.loop.time()):
+        if shared.said.is_said((client_of(self._peer), target, is_refusal), shared.loop.time()):
             write = shared.log.info if is_refusal else shared.log.warning
             event = "refused" if is_refusal else "unreached"
             write(event, service=self._upstream.service.name, peer=shown(self._peer), target=target, why=str(error))

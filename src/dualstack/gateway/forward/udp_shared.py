@@ -3,9 +3,9 @@
 import asyncio
 from typing import Protocol
 
+from dualstack.core.spate import each_once
 from dualstack.gateway.admission.admission import Admission
 from dualstack.gateway.counters.log import Log
-from dualstack.gateway.counters.repeat_filter import RepeatFilter
 from dualstack.gateway.relay.datagram.counts import Counts
 from dualstack.gateway.relay.datagram.poller import Poller, poller_on
 from dualstack.gateway.upstream.upstream import Upstream
@@ -37,7 +37,7 @@ class Shared:
         self.counts = Counts()
         self.waiting_bytes = 0
         self.now = loop.time()
-        self.said = RepeatFilter()
+        self.said = each_once()
         self.buffer = memoryview(b"")
         self._poller: Poller | None = None
 

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint
-from dualstack.core.planning.configuration import Configuration, ForwardTarget, Port, Service
+from dualstack.core.planning.configuration import Configuration, Port, Service
 from dualstack.core.planning.socket_spec import SocketSpec
+from dualstack.core.planning.targets import kind_of
+from dualstack.core.spate import each_once
 from dualstack.errors import ListenError
 from dualstack.gateway.admission.rules import rules_of
 from dualstack.gateway.admission.total_limit import ConnectionLimit
 from dualstack.gateway.counters.log import Log
-from dualstack.gateway.counters.repeat_filter import RepeatFilter
 from dualstack.gateway.listeners.listening import ListeningSocket
 from dualstack.gateway.listeners.named_port import NamedPort, stopped_addresses, with_real_port
 from dualstack.gateway.listeners.planes import Planes
@@ -65,7 +66,7 @@ class Gateway(PortSet[NamedPort, ListeningSocket]):
         self.reserve = plane.reserve
         self.reserve.on_change = self._say_shortage
         self.datagrams = DatagramPlane(asyncio.get_running_loop())
-        self._said = RepeatFilter()
+        self._said = each_once()
         self._planes = Planes(plane, self.datagrams)
         self._children = Children(asyncio.get_running_loop())
         self._leaving: set[RunningService] = set()
@@ -196,7 +197,7 @@ class Gateway(PortSet[NamedPort, ListeningSocket]):
         self._proxies = frozenset(
             (listening.spec.address, listening.spec.port)
             for listening in self._listeners()
-            if isinstance(_gate(listening.gate).service.upstream.service.target, ForwardTarget)
+            if kind_of(_gate(listening.gate).service.upstream.service.target).is_proxy
         )
         for service in self.services.values():
             service.obey(self._upstream(service.upstream.service, self.config))

@@ -16,16 +16,16 @@ from dualstack.core.access.wrong_passwords import Guesses
 from dualstack.core.address.address import SocketTuple
 from dualstack.core.address.endpoint import Endpoint
 from dualstack.core.address.sockaddr import SockAddr
-from dualstack.core.planning.configuration import ExecTarget, ForwardTarget
+from dualstack.core.planning.targets import ExecTarget, ForwardTarget, label_of
+from dualstack.core.spate import Spate
 from dualstack.errors import DualstackError
 from dualstack.gateway.admission.admission import Admission
 from dualstack.gateway.admission.proxy_header import ends_of
 from dualstack.gateway.admission.total_limit import ConnectionLimit
-from dualstack.gateway.counters.access_log import ended, target_text, unlinked
+from dualstack.gateway.counters.access_log import ended, unlinked
 from dualstack.gateway.counters.counters import Counters
 from dualstack.gateway.counters.families import hop_of
 from dualstack.gateway.counters.log import Log
-from dualstack.gateway.counters.repeat_filter import RepeatFilter
 from dualstack.gateway.counters.repeats import Repeats
 from dualstack.gateway.forward.exchange import Exchange, ExchangeLink, receive
 from dualstack.gateway.forward.negotiate import ByDatagram, Negotiated, Rejected, arrange, part
@@ -78,7 +78,7 @@ class RunningService:
         log: Log,
         *,
         total: ConnectionLimit,
-        said: RepeatFilter,
+        said: Spate,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.upstream = upstream
@@ -345,7 +345,7 @@ class RunningService:
     def _over(self, gate: ClientGate, peer: SockAddr, since: float, reason: str, asked: object = None) -> None:
         """A connection that was no link is over."""
         if self._log.access is not None:
-            asked = asked or target_text(self.upstream.service.target)
+            asked = asked or label_of(self.upstream.service.target)
             duration_s = asyncio.get_running_loop().time() - since
             self._log.access.write(unlinked(peer, self.name, gate.port.name, asked, duration_s, reason))
         gate.leave(peer)
@@ -365,7 +365,7 @@ class RunningService:
         """Say that datagrams reach no target, or none could be read; not each time."""
         upstream, event = self.upstream, "failed" if peer is None else "unreached"
         why = why or upstream.trouble or "no address of it may be dialled"
-        if self._said.is_news((event, self.name, why), now):
+        if self._said.is_said((event, self.name, why), now):
             who = {} if peer is None else {"peer": shown(peer)}
             self._log.warning(event, service=self.name, **who, target=upstream.service.target, why=why)
 

@@ -12,10 +12,9 @@ from dualstack.core.access.client_key import shown
 from dualstack.core.explain.explain import Settings, explain
 from dualstack.core.explain.socket_text import Labelled
 from dualstack.core.oracle.systems import Stack, stack_named
-from dualstack.core.planning.configuration import ExecTarget, Target
 from dualstack.core.planning.planner import planned_sock
 from dualstack.core.planning.socket_spec import SocketSpec
-from dualstack.gateway.counters.access_log import target_text
+from dualstack.core.planning.targets import Target, TargetKind, label_of
 from dualstack.gateway.counters.counters import Counters, PortCounters, Way
 from dualstack.gateway.counters.families import CLIENTS, WayKey, target_family, way_of
 from dualstack.gateway.listeners.named_port import NamedPort
@@ -115,7 +114,7 @@ def _service(
     return to.Service(
         asked.name,
         asked.protocol,
-        target_text(asked.target),
+        label_of(asked.target),
         is_leaving,
         list(asked.access),
         list(asked.reach),
@@ -135,7 +134,7 @@ def _service(
 
 
 def _named(target: object) -> str:
-    return target_text(target) if isinstance(target, ExecTarget) else _cut("" if target is None else str(target))
+    return target.label if isinstance(target, TargetKind) else _cut("" if target is None else str(target))
 
 
 def _cut(text: str) -> str:

@@ -11,7 +11,8 @@ from dualstack.core.access.service_rules import ServiceRules
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint
 from dualstack.core.address.sockaddr import SockAddr
-from dualstack.core.planning.configuration import Service, UnixTarget
+from dualstack.core.planning.configuration import Service
+from dualstack.core.planning.targets import UnixTarget
 from dualstack.gateway.admission.proxy_header import Senders, ends_of
 from dualstack.gateway.relay.link import Hop, Target
 from dualstack.gateway.upstream.egress import Route, hops
