@@ -20,6 +20,8 @@ of which version:
 - 🟦 *read*: it stands so in the system's sources or manuals, and nobody ran it;
 - 🟨 *inferred*: it was concluded from them;
 - ⬜ *unknown*: nothing tells. It is never guessed, and `explain` answers it as such.
+
+[Twenty seconds of your machine](../how-to/record-a-system.md) turn the last three into the first.
 """
 
 _COLOURS = {Standing.MEASURED: "🟩", Standing.READ: "🟦", Standing.INFERRED: "🟨", Standing.UNKNOWN: "⬜"}
