@@ -11,7 +11,7 @@ Never looks at the case's steps: the sockets come in the order in which they beg
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from dualstack.core.address.address import Address
@@ -32,12 +32,15 @@ _LINUX = {
 
 @dataclass(frozen=True, slots=True)
 class _Destination:
-    """Where a client sends to: the address on the wire, the interface of a link-local one, and the client's own."""
+    """Where a client sends to: the address on the wire, and that without its scope; the client's own address; whether
+    it needs neither a group nor an interface; the interface of a link-local one.
+    """
 
     shown: Address
     address: Address
-    device: str | None
     source: Address | None
+    is_one_host: bool
+    device: str | None = None
 
 
 def deliver(case: Case, receiving: Sequence[Bound], unsure: Sequence[Bound] = ()) -> tuple[Delivery, ...]:
@@ -51,9 +54,9 @@ def deliver(case: Case, receiving: Sequence[Bound], unsure: Sequence[Bound] = ()
     chain = _linux_chain(receiving) if case.stack.name == "linux" else list(receiving)
     deliveries = []
     for place, to in enumerate(case.destinations):
-        (shown, address), source = _shown(to), case.sources[place] if case.sources else None
-        device = None if _names_one_host(address) else device_of(case, to)
-        wanted = _Destination(shown, address, device, source)
+        wanted = _destination(to, case.sources[place] if case.sources else None)
+        if not wanted.is_one_host:
+            wanted = replace(wanted, device=device_of(case, to))
         delivery = _refused(case, wanted) or _received_among(case, chain, unsure, wanted)
         if case.stack.last_is_first and delivery.receivers:
             chain = _moved_to_the_end(chain, delivery.receivers[0].socket)
@@ -67,7 +70,7 @@ def _moved_to_the_end(chain: Sequence[Bound], index: int) -> list[Bound]:
 
 def _refused(case: Case, wanted: _Destination) -> Delivery | None:
     """What a client gets, or may get, whatever the sockets are."""
-    if not (case.ipv6 and _names_one_host(wanted.address)):
+    if not (case.ipv6 and wanted.is_one_host):
         for holds, errno, why in _NOBODY:
             if holds(case, wanted):
                 return Delivery(errno=errno if case.stack.name == "linux" else UNKNOWN, why=why)
@@ -76,16 +79,13 @@ def _refused(case: Case, wanted: _Destination) -> Delivery | None:
     return None
 
 
-@lru_cache(maxsize=1024)
-def _shown(to: Address) -> tuple[Address, Address]:
-    """The address on the wire, and that without its scope."""
-    return to.canonical, to.canonical.without_scope
-
-
-@lru_cache(maxsize=1024)
-def _names_one_host(address: Address) -> bool:
-    """Whether it needs neither a group nor an interface; asked of the same few addresses in a batch."""
-    return not (address.is_multicast or address.needs_scope or address == _BROADCAST)
+@lru_cache(maxsize=4096)
+def _destination(to: Address, source: Address | None) -> _Destination:
+    """All but the interface, which the case knows; in one batch they are mostly the same."""
+    shown = to.canonical
+    address = shown.without_scope
+    is_one_host = not (address.is_multicast or address.needs_scope or address == _BROADCAST)
+    return _Destination(shown, address, source, is_one_host)
 
 
 def _is_for_many(wanted: _Destination) -> bool:
@@ -176,7 +176,7 @@ def _elsewhere(case: Case, candidates: Sequence[Bound], wanted: _Destination) ->
     chosen = best if len(best) == 1 else _PICKS[pick](best)
     why, source = "an exact address comes before a wildcard", stack.source
     if len(best) > 1:
-        why, source = f"of equals on {stack.title}: {stack.equals}", stack.source_of("equals")
+        why, source = f"of equals on {stack.title} receives {stack.equals}", stack.source_of("equals")
     elif version == 4 and stack.ipv4_goes_to != "unknown":
         why, source = f"on {stack.title} IPv4 goes to {stack.ipv4_goes_to}", stack.source_of("ipv4_goes_to")
     return _received(best, sorted(each.index for each in chosen), wanted, why, source, plain=_sees_plain(case))

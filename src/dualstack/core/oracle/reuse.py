@@ -105,7 +105,9 @@ def _refused(stack: Stack, name: str, _new: Bound, old: Bound) -> Outcome:
 
 
 def _as_of_one_user(stack: Stack, name: str, old: Bound) -> Outcome:
-    return Outcome(None, f"{stack.title} minds no user in {RELATIONS[name]}", old.index, stack.source_of("strangers"))
+    return Outcome(
+        None, f"{stack.title} allows {RELATIONS[name]} whoever has the first", old.index, stack.source_of("strangers")
+    )
 
 
 def _refused_in_ipv4(stack: Stack, name: str, new: Bound, old: Bound) -> Outcome:
