@@ -37,18 +37,29 @@ LOOPBACKS = {4: "127.0.0.1", 6: "::1"}
 BOUND = {4: ("0.0.0.0", "127.0.0.1"), 6: ("::", "::1", "::ffff:0.0.0.0", "::ffff:127.0.0.1")}
 CALLED = {4: ("127.0.0.1",), 6: ("::1", "::ffff:127.0.0.1")}
 SYSTEMS = {"darwin": "macos", "sunos": "illumos"}
-# What uname says in gVisor, whatever the host (pkg/sentry/kernel: LinuxVersion).
+# What uname says in gVisor, whatever the host (pkg/sentry/syscalls/linux: LinuxVersion).
 GVISOR = "#1 SMP Sun Jan 10 15:06:54 PST 2016"
 
 
 def system_name() -> str:
     """The word that dualstack has for this system."""
     name = platform.system().lower()
-    if name == "linux" and platform.version() == GVISOR:
+    if name == "linux" and platform.version() == GVISOR and has_gvisor_sockets():
         return "gvisor"
     if name == "sunos" and platform.version().startswith("11."):
         return "solaris"
     return SYSTEMS.get(name, name)
+
+
+def has_gvisor_sockets() -> bool:
+    """Whether they are its own: with the network of its host they are Linux's, which says EINVAL here."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind(("::ffff:127.0.0.1", 0))
+    except OSError as error:
+        return error.errno == errno.EHOSTUNREACH
+    return False
 
 
 def name_of(error: OSError) -> str:
