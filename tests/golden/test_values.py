@@ -34,7 +34,7 @@ ITSELF = {
 SORTED = {"core.address.prefix.Prefix", "core.address.sockaddr.SocketAddress"}
 BY_NAME_ALONE = {
     "core.address.describe.Description",
-    "core.oracle.systems.Stack",
+    "core.oracle.stack.Stack",
     "net.dial.dialer.Dialer",
     "net.dial.policy.DialPolicy",
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from support.directory import open_directory
 
-__all__ = ["Ordinary", "ordinary_user"]
+__all__ = ["NOBODY", "Ordinary", "ordinary_user"]
 
 ROOT = Path(__file__).parents[2]
 # env(1) is in between, since what setpriv starts itself is still looked up with root's rights.

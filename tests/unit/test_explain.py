@@ -5,7 +5,7 @@ import pytest
 from dualstack.core.address.address import Address
 from dualstack.core.explain.explain import Explanation, Settings, explain
 from dualstack.core.explain.socket_text import sockets_on
-from dualstack.core.oracle.case import Sock
+from dualstack.core.oracle.case import UNKNOWN, Sock
 from dualstack.core.oracle.systems import STACKS
 from dualstack.errors import CaseError
 
@@ -173,3 +173,9 @@ def test_each_port_and_protocol_is_explained_by_itself() -> None:
         ["[::]:81"],
     ]
     assert [outcome.errno for outcome in made[0].outcomes] == [None, None]
+
+
+def test_a_remedy_is_sought_where_nobody_knows_whether_they_conflict() -> None:
+    made = explained("[::]:80 v6only=0", "0.0.0.0:80", os="windows")
+    assert made.outcomes[1].errno is UNKNOWN
+    assert any("IPV6_V6ONLY on the IPv6 wildcard" in remedy for remedy in made.instead)

@@ -8,7 +8,7 @@ from typing import Self
 
 import pytest
 
-from dualstack.kernel.facts import Ipv6Status, ipv6_status, system_name
+from dualstack.kernel.facts import Ipv6Status, has_gvisor_sockets, ipv6_status, system_name
 
 LISTED = "00000000000000000000000000000001 01 80 10 80       lo\n"
 
@@ -119,3 +119,20 @@ def test_too_many_open_files_says_nothing_about_ipv6(tmp_path: Path) -> None:
 )
 def test_systems_go_by_our_names(platform: str, name: str) -> None:
     assert system_name(platform) == name
+
+
+def test_gvisor_calls_itself_linux_and_is_asked() -> None:
+    assert system_name("linux", is_gvisor=lambda: True) == "gvisor"
+    assert system_name("linux", is_gvisor=lambda: False) == "linux"
+    assert system_name("freebsd14", is_gvisor=lambda: True) == "freebsd"
+
+
+@pytest.mark.parametrize(("code", "is_gvisor"), [(errno.EHOSTUNREACH, True), (errno.EINVAL, False), (None, False)])
+def test_gvisors_sockets_are_known_by_what_a_mapped_bind_says(code: int | None, *, is_gvisor: bool) -> None:
+    class Told(socket.socket):
+        def bind(self, _name: object) -> None:
+            if code is not None:
+                raise OSError(code, "as told")
+
+    assert has_gvisor_sockets(Told) is is_gvisor
+    assert has_gvisor_sockets() is False, "this is Linux"

@@ -111,6 +111,7 @@ def test_a_socket_whose_bind_failed_calls_out_as_if_it_were_not_bound() -> None:
         ("netbsd", ("EINVAL", "EINVAL"), "EINVAL", "in6_pcb.c"),
         ("openbsd", ("EADDRNOTAVAIL", "EADDRNOTAVAIL"), "EADDRNOTAVAIL", "always IPV6_V6ONLY"),
         ("macos", ("EAFNOSUPPORT", "EINVAL"), UNKNOWN, "in6_pcb.c, udp6_output.c"),
+        ("gvisor", ("EHOSTUNREACH", "EHOSTUNREACH"), "ENETUNREACH", "stack.go: AddrNetProtoLocked"),
         ("windows", (UNKNOWN, UNKNOWN), UNKNOWN, "it fails, and with what is not known"),
         ("illumos", (UNKNOWN, UNKNOWN), UNKNOWN, "not read"),
         ("aix", (UNKNOWN, UNKNOWN), UNKNOWN, "nothing is known"),
@@ -137,11 +138,37 @@ def test_the_plain_cases_are_rfc_3493_everywhere() -> None:
         ("6", "fe80::1", {}),
         ("6", "::", {}),
         ("6", "fd00::1", {"ipv6": False}),
-        ("6 ::ffff:10.0.0.1", "fd00::1", {"v6only": False}),
     ],
 )
 def test_anything_else_is_unknown_elsewhere(bound: str, to: str, more: dict[str, object]) -> None:
     assert everywhere(bound, to, os="freebsd", **more) == says(*[UNKNOWN] * 3)
+
+
+@pytest.mark.parametrize(
+    ("os", "outcomes"),
+    [
+        ("netbsd", [("EINVAL", None), ("EINVAL", None), (None, None)]),
+        ("freebsd", [("EAFNOSUPPORT", None), ("EAFNOSUPPORT", None), (None, 6)]),
+        ("gvisor", [("EINVAL", None)] * 3),
+        ("macos", says(*[UNKNOWN] * 3)),
+    ],
+)
+def test_from_a_mapped_address_to_ipv6(os: str, outcomes: list[tuple[object, object]]) -> None:
+    """NetBSD's sendto succeeds and nothing leaves; FreeBSD's goes out from ::10.0.0.1."""
+    assert everywhere("6 ::ffff:10.0.0.1", "fd00::1", os=os, v6only=False) == outcomes
+
+
+def test_on_gvisor_the_mapped_wildcard_ties_to_nothing() -> None:
+    assert everywhere("6 ::ffff:0.0.0.0", "fd00::1", os="gvisor", v6only=False) == V6
+    assert everywhere("6 ::ffff:0.0.0.0", "fd00::1", os="netbsd", v6only=False)[0] == ("EINVAL", None)
+
+
+def test_what_a_sendto_to_a_mapped_address_does_from_an_ipv6_one() -> None:
+    """FreeBSD takes the last 32 bits of the address for its own; the others refuse as they do a connect."""
+    for os, outcome in (("freebsd", (None, 4)), ("netbsd", ("EINVAL", None)), ("gvisor", ("ENETUNREACH", None))):
+        assert everywhere("6 fd00::1", "::ffff:10.0.0.1", os=os, v6only=False)[2] == outcome
+    assert everywhere("6 fd00::1", "::ffff:10.0.0.1", os="freebsd", v6only=True)[2] == ("EINVAL", None)
+    assert everywhere("6 fd00::1", "::ffff:10.0.0.1", os="gvisor", v6only=True)[2] == ("ENETUNREACH", None)
 
 
 def test_a_dual_socket_that_may_not_be_one_is_unknown() -> None:

@@ -11,7 +11,7 @@ from dualstack.core.host.facts import Interface
 from dualstack.core.oracle.bind_alone import why_not_there
 from dualstack.core.oracle.case import Call, Case, Sock, Step
 from dualstack.core.oracle.oracle import predict
-from dualstack.core.oracle.reuse import _RELATIONS, _SENTENCES
+from dualstack.core.oracle.reuse import _SENTENCES, RELATIONS
 from dualstack.core.oracle.reuse_windows import MATRIX
 from dualstack.core.oracle.systems import STACKS, Stack, stack_named
 from dualstack.core.planning.opening import APART
@@ -95,8 +95,8 @@ def test_every_reason_of_the_oracle_is_one_plain_sentence(reasons: frozenset[str
 
 
 def test_the_sweep_draws_out_the_reasons_of_every_table(reasons: frozenset[str]) -> None:
-    relations = {relation for relation in _RELATIONS.values() if any(relation in reason for reason in reasons)}
-    assert relations == {*_RELATIONS.values()}
+    relations = {relation for relation in RELATIONS.values() if any(relation in reason for reason in reasons)}
+    assert relations == {*RELATIONS.values()}
     heads = {text.partition("{relation}")[0].format(system="").strip() for text in _SENTENCES.values()}
     assert {head for head in heads if any(f" {head} " in reason for reason in reasons)} == heads
     windows = [reason for reason in reasons if reason.startswith("the new socket ")]

@@ -34,13 +34,15 @@ Examples:
   dualstack explain --figure 12.5 --os openbsd            Stevens' figure, from hosts in memory
   dualstack explain --verify --seconds 30                hold all predictions against this kernel
   dualstack explain --batch < cases.jsonl                one JSON case a line, one answer a line
+  dualstack explain --record > record.py                 a program that measures cases on any machine
+  dualstack explain --compare mine.jsonl                 hold what it measured against the tables
 
 \b
 A socket: [tcp|udp] ADDRESS:PORT [v6only=0|1] [reuseaddr] [reuseport] [exclusive] [uid=N]
 
 \b
-Exit status: 0 all open, 1 one fails, or the kernel disagrees, or a line of a batch is wrong, 69 no namespaces here,
-78 a text that is no socket.
+Exit status: 0 all open, 1 one fails, or the kernel or a record disagrees, or a line of a batch is wrong, 69 no
+namespaces here, 78 a text that is no socket, a record that is none.
 """
 )
 @click.argument("sockets", nargs=-1, metavar="SOCKET...")
@@ -57,6 +59,8 @@ Exit status: 0 all open, 1 one fails, or the kernel disagrees, or a line of a ba
 @click.option("--figure", "number", type=OneOf(list(FIGURES)), help="Draw a figure of Stevens' for a system.")
 @click.option("--svg", metavar="FILE", help="Write the picture, or the figure, as SVG too.")
 @click.option("--systems", is_flag=True, help="Print what is known of each system, as Markdown.")
+@click.option("--record", "recording", is_flag=True, help="Print a program that measures cases on any machine.")
+@click.option("--compare", "record", metavar="FILE", help="Hold what that program wrote against the tables.")
 @json_option()
 def command(**options: object) -> ExitCode:
     """Say what a system does with sockets: which bind fails, who receives, as whom a peer appears, and why."""
@@ -105,6 +109,18 @@ def _figure(*, number: str, system: str | None, svg: str | None, as_json: bool) 
     return draw(number, stack_named(system or system_name()), svg=svg, as_json=as_json)
 
 
+def _record() -> ExitCode:
+    from dualstack.cli.compare import print_recorder
+
+    return print_recorder()
+
+
+def _compare(*, record: str, as_json: bool) -> ExitCode:
+    from dualstack.cli.compare import compare_record
+
+    return compare_record(record, as_json=as_json)
+
+
 def _systems() -> ExitCode:
     click.echo(systems_page(), nl=False)
     return ExitCode.YES
@@ -134,6 +150,8 @@ _MODES = (
     _Mode("--verify", "verifying", frozenset({"seconds", "everything", "seed", "as_json"}), _verify),
     _Mode("--figure", "number", frozenset({"number", "system", "svg", "as_json"}), _figure),
     _Mode("--systems", "systems", frozenset(), _systems),
+    _Mode("--record", "recording", frozenset(), _record),
+    _Mode("--compare FILE", "record", frozenset({"record", "as_json"}), _compare),
 )
 
 # An option that a mode does not take changes nothing, but for these: a whole minute, or a picture, would be missed.

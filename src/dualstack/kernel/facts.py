@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,7 +23,15 @@ from dualstack.core.host.facts import HostFacts, Interface
 from dualstack.kernel import netlink
 from dualstack.kernel.zones import scoped_address
 
-__all__ = ["Ipv6Status", "configured_families", "ipv6_status", "read_facts", "read_interfaces", "system_name"]
+__all__ = [
+    "Ipv6Status",
+    "configured_families",
+    "has_gvisor_sockets",
+    "ipv6_status",
+    "read_facts",
+    "read_interfaces",
+    "system_name",
+]
 
 # sys.platform without its number -> the names of core.stacks; what is not here keeps its own name.
 _SYSTEMS = {
@@ -33,6 +42,9 @@ _SYSTEMS = {
     "sunos": "illumos",
     "win": "windows",
 }
+
+# pkg/sentry/syscalls/linux: LinuxVersion, of 2018 to 2026.
+_GVISOR = "#1 SMP Sun Jan 10 15:06:54 PST 2016"
 
 # A socket of that family is refused by the system: not built in, switched off, or forbidden (seccomp, systemd's
 # RestrictAddressFamilies). Anything else, such as EMFILE, says nothing about IPv6.
@@ -146,10 +158,33 @@ def _has_way(family: int, host: str) -> bool:
     return True
 
 
-def system_name(platform: str = sys.platform) -> str:
-    """The name of a system in `core.oracle.systems`, from what Python calls it: `freebsd` of `freebsd14`."""
+def system_name(platform: str = sys.platform, *, is_gvisor: Callable[[], bool] | None = None) -> str:
+    """The name of a system in `core.oracle.systems`, from what Python calls it: `freebsd` of `freebsd14`.
+
+    Args:
+        platform: what Python calls it.
+        is_gvisor: whether what calls itself Linux is gVisor's own network stack; asked of Linux alone.
+    """
     name = re.sub(r"\d+$", "", platform)
-    return _SYSTEMS.get(name, name)
+    name = _SYSTEMS.get(name, name)
+    return "gvisor" if name == "linux" and (is_gvisor or _is_gvisor)() else name
+
+
+@cache
+def _is_gvisor() -> bool:
+    """It says the same of its version everywhere; with the network of its host its sockets are Linux's."""
+    return os.uname().version == _GVISOR and has_gvisor_sockets()
+
+
+def has_gvisor_sockets(open_socket: Callable[[int, int], socket.socket] = socket.socket) -> bool:
+    """Whether a mapped address on an IPV6_V6ONLY socket is EHOSTUNREACH, where Linux says EINVAL."""
+    try:
+        with open_socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind(("::ffff:127.0.0.1", 0))
+    except OSError as error:
+        return error.errno == errno.EHOSTUNREACH
+    return False
 
 
 def _has_ipv6_address(root: str, probe: socket.socket) -> bool:

@@ -140,7 +140,7 @@ def _pair(value: object, key: str) -> tuple[Address, Address]:
     if not isinstance(value, list) or len(value) != 2:
         raise CaseError(key, "a pair of the destination and the client's address is expected")
     to, source = _address(value[0], key), _address(value[1], key)
-    if to.canonical.version != source.canonical.version:
+    if not _are_of_one_family(to, source):
         raise CaseError(key, f"{source} sends nothing to {to}: they are of two families")
     return to, source
 
@@ -179,6 +179,11 @@ def _refuse_local(value: list[object]) -> frozenset[Address]:
 def _addresses(texts: tuple[str, ...]) -> frozenset[Address]:
     """A host's addresses; in one batch they are mostly the same."""
     return frozenset(_address(text, "local") for text in texts)
+
+
+@lru_cache(maxsize=4096)
+def _are_of_one_family(to: Address, source: Address) -> bool:
+    return to.canonical.version == source.canonical.version
 
 
 @lru_cache(maxsize=4096)

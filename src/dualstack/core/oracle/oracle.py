@@ -31,7 +31,7 @@ from dualstack.core.oracle.other_systems import OtherPort
 from dualstack.core.oracle.outgoing import Caller, call_out
 from dualstack.core.oracle.reuse import sharing_of
 from dualstack.core.oracle.reuse_windows import windows_sharing_of
-from dualstack.core.oracle.systems import Sharing
+from dualstack.core.oracle.stack import Sharing
 from dualstack.core.oracle.unknown import UNKNOWN, Unknown
 
 __all__ = [
@@ -68,8 +68,10 @@ def predict(case: Case) -> Prediction:
 def _port(case: Case) -> _Port:
     if case.stack.name == "linux":
         return LinuxTcpPort() if case.proto == "tcp" else LinuxUdpPort()
-    is_windows = case.stack.same_address is Sharing.MATRIX
-    return OtherPort(case.proto, windows_sharing_of(case) if is_windows else sharing_of(case))
+    stack = case.stack
+    if stack.same_address is Sharing.MATRIX:
+        return OtherPort(case.proto, windows_sharing_of(case))
+    return OtherPort(case.proto, sharing_of(case), judges_listeners=stack.same_beside_listener is not None)
 
 
 class _Host:

@@ -5,7 +5,8 @@ Whether two sockets may stand side by side is the business of `core.oracle.reuse
 is the bookkeeping, and the rule that what depends on an unknown is unknown.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Protocol
 
 from dualstack.core.oracle.bound_socket import Bound, overlap
 from dualstack.core.oracle.case import Outcome
@@ -13,23 +14,38 @@ from dualstack.core.oracle.unknown import UNKNOWN
 
 __all__ = ["Beside", "OtherPort"]
 
-Beside = Callable[[Bound, Bound], Outcome]
-"""What binding the first gives where the second is bound and both want an address in common."""
+
+class Beside(Protocol):
+    """What binding `new` gives where `old` is bound, or listens, and both want an address in common."""
+
+    def __call__(self, new: Bound, old: Bound, *, listens: bool) -> Outcome:
+        """The judgement; `listens` tells whether `old` does."""
+        ...
 
 
 class OtherPort:
-    """`bind` and `listen` in the order of the calls; `unsure` are sockets that may have failed."""
+    """`bind` and `listen` in the order of the calls; `unsure` are sockets that may have failed.
 
-    def __init__(self, proto: str, beside: Beside) -> None:
+    `receiving` is in the order of the binds, whenever a socket began to listen: so the kernels keep them.
+
+    Args:
+        proto: `tcp` or `udp`.
+        beside: judges two sockets whose addresses overlap.
+        judges_listeners: whether a listen is judged anew beside those that listen.
+    """
+
+    def __init__(self, proto: str, beside: Beside, *, judges_listeners: bool = False) -> None:
         self.receiving: list[Bound] = []
         self.unsure: list[Bound] = []
         self._is_udp = proto == "udp"
         self._beside = beside
+        self._judges_listeners = judges_listeners
         self._bound: list[Bound] = []
+        self._listening: set[int] = set()
 
     def bind(self, new: Bound) -> Outcome:
         """Take the port for `new`, or say which socket is in the way, or that nobody knows."""
-        outcome = self._among(new)
+        outcome = self._among(new, self._bound)
         if outcome.errno is UNKNOWN:
             self.unsure.append(new)
         elif outcome.errno is None and self._is_udp:
@@ -49,16 +65,21 @@ class OtherPort:
             return Outcome("EOPNOTSUPP", "UDP has no listen", source="POSIX: listen")
         if new in self.unsure:
             return Outcome(UNKNOWN, "no source tells whether it is bound")
-        self.receiving.append(new)
+        if self._judges_listeners:
+            outcome = self._among(new, self.receiving)
+            if outcome.errno is not None:
+                return outcome
+        self._listening.add(new.index)
+        self.receiving = [each for each in self._bound if each.index in self._listening]
         return Outcome(None)
 
-    def _among(self, new: Bound) -> Outcome:
+    def _among(self, new: Bound, others: Sequence[Bound]) -> Outcome:
         """The first refusal that is sure; else what nobody knows; else success, with what allows it."""
         outcome = Outcome(None)
-        for old in self._bound:
+        for old in others:
             if not overlap(new, old):
                 continue
-            beside = self._beside(new, old)
+            beside = self._beside(new, old, listens=old.index in self._listening)
             if old in self.unsure:
                 beside = Outcome(UNKNOWN, "no source tells whether the other is bound", old.index)
             if beside.errno not in {None, UNKNOWN}:

@@ -235,27 +235,42 @@ def _first(rules: _Rules, wanted: _Wanted) -> CallOutcome | None:
 
 
 def _elsewhere(case: Case, caller: Caller, call: Call) -> CallOutcome:
-    """The plain cases of RFC 3493 and the rows' refusals; anything else is unknown."""
+    """The plain cases of RFC 3493 and what the rows tell; anything else is unknown."""
     stack, to = case.stack, call.to
     unknown = CallOutcome(UNKNOWN, None, f"no source tells what happens on {stack.title}", stack.source)
     if caller.is_listening or caller.connected or (case.proto == "tcp" and call.op == "sendto"):
         return unknown
     is_plain = not (to.is_multicast or to.is_unspecified or to.needs_scope or to == _BROADCAST)
-    if call.family != caller.sock.family or not is_plain or caller.is_mapped:
+    if call.family != caller.sock.family or not is_plain:
         return unknown
-    if not to.is_mapped:
-        known = call.family == 4 or case.ipv6
-        return (
-            CallOutcome(None, call.family, f"an IPv{call.family} address leaves as IPv{call.family}", _RFC)
-            if known
-            else unknown
-        )
-    v6only = is_v6only(case, caller.sock)
+    if to.is_mapped:
+        return _mapped_elsewhere(case, caller, call) or unknown
+    if caller.is_mapped and (caller.source is not None or stack.mapped_any_is_bound):
+        return _told(case, call, "mapped_connect", "mapped_sendto", "the socket is bound to an IPv4 address")
+    if call.family == 4 or case.ipv6:
+        return CallOutcome(None, call.family, f"an IPv{call.family} address leaves as IPv{call.family}", _RFC)
+    return unknown
+
+
+def _mapped_elsewhere(case: Case, caller: Caller, call: Call) -> CallOutcome | None:
+    """A call to an IPv4-mapped address; None where it is not known whether the socket is IPV6_V6ONLY."""
+    stack, v6only = case.stack, is_v6only(case, caller.sock)
+    is_bound = caller.is_bound_to_ipv6
     if v6only is UNKNOWN:
-        return unknown
-    if not v6only and not caller.is_bound_to_ipv6:
-        return CallOutcome(None, 4, "an IPv4-mapped address leaves as IPv4", _RFC)
-    tcp, udp = stack.v6only_connect
-    errno = stack.bound_connect if not v6only else tcp if case.proto == "tcp" else udp
-    why = "the socket is bound to an IPv6 address" if not v6only else "an IPV6_V6ONLY socket sends no IPv4"
-    return CallOutcome(errno, None, why, stack.source)
+        return None
+    if is_bound and (stack.bound_decides or not v6only):
+        return _told(case, call, "bound_connect", "bound_sendto", "the socket is bound to an IPv6 address")
+    if v6only:
+        errno = stack.v6only_connect[case.proto == "udp"]
+        why = "an IPV6_V6ONLY socket sends no IPv4"
+        return CallOutcome(errno, None, why, stack.source_of("v6only_connect"))
+    return CallOutcome(None, 4, "an IPv4-mapped address leaves as IPv4", _RFC)
+
+
+def _told(case: Case, call: Call, connect: str, sendto: str, why: str) -> CallOutcome:
+    """What the row has in its field about a connect, or in the one about a sendto."""
+    stack, name = case.stack, connect if call.op == "connect" else sendto
+    errno, wire = stack.bound_sendto if name == "bound_sendto" else stack.mapped_sendto
+    if name == connect:
+        errno, wire = stack.bound_connect if name == "bound_connect" else stack.mapped_connect, None
+    return CallOutcome(errno, wire, why, stack.source_of(name))

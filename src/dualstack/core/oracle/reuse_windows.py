@@ -55,7 +55,7 @@ def windows_sharing_of(case: Case) -> Beside:
     """How Windows judges two sockets whose addresses overlap."""
     stack = case.stack
 
-    def beside(new: Bound, old: Bound) -> Outcome:
+    def beside(new: Bound, old: Bound, *, listens: bool) -> Outcome:  # noqa: ARG001 - no word of it in the table
         first, second = use_of(old.sock), use_of(new.sock)
         mapped = new.sock.address.is_mapped or old.sock.address.is_mapped
         if first is None or second is None or mapped or new.sock.uid != old.sock.uid:

@@ -1,85 +1,46 @@
 """What differs between the IP stacks of operating systems: one row each, every row with its source.
 
-Facts only, no rule: `core.oracle` draws the conclusions. A fact that no source tells is `UNKNOWN`, never guessed; one
-that was concluded from a source and not read in it is in `inferred`. None of the systems but Linux was run.
+Facts only, no rule: `core.oracle` draws the conclusions. A fact that nothing tells is `UNKNOWN`, never guessed. Linux
+was measured on the kernel that runs here. Of NetBSD, FreeBSD and gVisor the whole network stack was run; of macOS,
+OpenBSD and illumos what binds and looks up sockets, so that what they do with calls out was read at most.
 """
 
-from dataclasses import dataclass
-from enum import Enum
-
-from dualstack.core.oracle.unknown import UNKNOWN, Unknown
+from dualstack.core.oracle.stack import Order, Pick, Refusal, Sharing, Stack, Strangers, Taker
+from dualstack.core.oracle.unknown import UNKNOWN
 
 __all__ = ["STACKS", "Refusal", "Sharing", "Stack", "stack_named"]
 
-Refusal = str | Unknown | None
-"""The errno of a call that is refused; None where it is not refused."""
-
-
-class Sharing(Enum):
-    """When two sockets of one user may have the same address and port, or one of them the wildcard."""
-
-    ALWAYS = "without any option"
-    REUSE_ON_NEW = "SO_REUSEADDR or SO_REUSEPORT on the new socket"
-    REUSEADDR_ON_NEW = "SO_REUSEADDR on the new socket"
-    REUSEPORT_ON_BOTH = "SO_REUSEPORT on both sockets"
-    NOT_PLAIN = "not without an option; no source tells which option helps"
-    MATRIX = "by the table of Microsoft for the options of both sockets"
-    NEVER = "never"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stack:
-    """The socket semantics of one system.
-
-    Args:
-        name: the word for it in options and configuration.
-        title: what people call it.
-        v6only_default: the default of IPV6_V6ONLY; on Linux the sysctl net.ipv6.bindv6only decides.
-        dual: whether IPV6_V6ONLY can be 0, so that one socket receives both families; False where it is not known.
-        beside_wildcard: when a specific address can be bound beside the wildcard.
-        same_address: when one address can be bound twice.
-        low_ports: the lowest port that needs no right, unless a setting says otherwise.
-        source: where this was measured or read.
-        dual_after_ipv4: when a dual `::` can be bound after 0.0.0.0.
-        ipv4_after_dual: when 0.0.0.0 can be bound after a dual `::`.
-        families_meet: whether an AF_INET socket and the IPv4 part of a dual one are compared at all.
-        sharing_in_udp: whether what is known of sharing holds for UDP too.
-        mapped_bind: the errno of binding a mapped address on an IPV6_V6ONLY socket.
-        v6only_connect: the errno of sending from an IPV6_V6ONLY socket to a mapped address, for TCP and for UDP.
-        bound_connect: the same from a dual socket that is bound to an IPv6 address.
-        without_ipv6: the errno of binding an AF_INET6 socket where no interface has an IPv6 address.
-        ipv4_goes_to: who gets what is sent to an IPv4 address, in words.
-        af_inet_first: whether an AF_INET socket comes before an exact address on an AF_INET6 one.
-        inferred: the fields that were concluded, not read.
-    """
-
-    name: str
-    title: str
-    v6only_default: bool | Unknown
-    dual: bool
-    beside_wildcard: Sharing
-    same_address: Sharing
-    low_ports: int
-    source: str
-    dual_after_ipv4: Sharing
-    ipv4_after_dual: Sharing
-    families_meet: bool = True
-    sharing_in_udp: bool = True
-    mapped_bind: Refusal = UNKNOWN
-    v6only_connect: tuple[Refusal, Refusal] = (UNKNOWN, UNKNOWN)
-    bound_connect: Refusal = UNKNOWN
-    without_ipv6: Refusal = UNKNOWN
-    ipv4_goes_to: str = "unknown"
-    af_inet_first: bool = False
-    inferred: frozenset[str] = frozenset()
-
-    def source_of(self, *fields: str) -> str:
-        """Where a fact is from, and whether it was read there or concluded."""
-        return f"{self.source} (inferred)" if self.inferred.intersection(fields) else self.source
-
-
 _MICROSOFT = "Microsoft: Dual-Stack Sockets; Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"
+
+_EXACT4 = frozenset({Taker.EXACT_IPV4})
+_ANY4 = frozenset({Taker.ANY_IPV4})
+_EXACT6 = frozenset({Taker.EXACT_IPV6})
+_ANY6 = frozenset({Taker.ANY_IPV6})
+_EXACT = frozenset({Taker.EXACT_IPV4, Taker.EXACT_MAPPED})
+_DUALS = frozenset({Taker.ANY_MAPPED, Taker.DUAL})
+_ANY = frozenset({Taker.ANY_IPV4, Taker.ANY_MAPPED, Taker.DUAL})
+
+_AF_INET_FIRST: Order = (
+    (_EXACT4, Pick.UNKNOWN),
+    (_ANY4, Pick.UNKNOWN),
+    (_EXACT6, Pick.UNKNOWN),
+    (_ANY6, Pick.UNKNOWN),
+)
+
+# sys/netinet/in_pcb.c, sys/netinet6/in6_pcb.c: a hash chain grows at its head, and the lookup of a wildcard goes on to
+# the end of it.
+_BSD_ORDER: Order = (
+    (_EXACT, Pick.NEWEST),
+    (_ANY4, Pick.OLDEST),
+    (_DUALS, Pick.OLDEST),
+    (_EXACT6, Pick.NEWEST),
+    (_ANY6, Pick.OLDEST),
+)
+_BSD_BIND = "sys/netinet/in_pcb.c: in_pcbbind_setup; sys/netinet6/in6_pcb.c: in6_pcbbind"
+_XNU_BIND = "bsd/netinet/in_pcb.c: in_pcbbind; bsd/netinet6/in6_pcb.c: in6_pcbbind"
+_NETBSD_BIND = "sys/netinet/in_pcb.c: in_pcbbind_port; sys/netinet6/in6_pcb.c: in6_pcbbind_port"
+_OPENBSD_BIND = "sys/netinet/in_pcb.c: in_pcbaddrisavail, in_pcbpickport; sys/netinet6/in6_pcb.c: in6_pcbaddrisavail"
+_ILLUMOS_BIND = "usr/src/uts/common/inet/tcp/tcp_bind.c: tcp_bindi; udp/udp.c: udp_do_bind"
 
 _ROWS = (
     Stack(
@@ -89,15 +50,21 @@ _ROWS = (
         dual=True,
         beside_wildcard=Sharing.REUSEPORT_ON_BOTH,
         same_address=Sharing.REUSEPORT_ON_BOTH,
-        dual_after_ipv4=Sharing.REUSEPORT_ON_BOTH,
-        ipv4_after_dual=Sharing.REUSEPORT_ON_BOTH,
         low_ports=1024,
         mapped_bind="EINVAL",
         v6only_connect=("ENETUNREACH", "ENETUNREACH"),
         bound_connect="ENETUNREACH",
+        bound_sendto=("ENETUNREACH", None),
+        mapped_connect="EAFNOSUPPORT",
+        mapped_sendto=("EAFNOSUPPORT", None),
+        mapped_peer_is_plain=False,
         without_ipv6=None,
         ipv4_goes_to="the exact address, then the wildcard; in each AF_INET first; a SO_REUSEPORT group shares",
-        source="measured on Linux 6.18; ipv6(7), socket(7), net/ipv4/inet_connection_sock.c, net/ipv4/udp.c",
+        equals="one of a SO_REUSEPORT group by a hash, else the newest",
+        strangers=Strangers.REUSEPORT_REFUSED,
+        version="6.18",
+        holds="6.18; `dualstack explain --verify` holds it against the kernel that is here",
+        source="ipv6(7), socket(7), net/ipv4/inet_connection_sock.c, net/ipv4/udp.c",
     ),
     Stack(
         name="freebsd",
@@ -107,13 +74,39 @@ _ROWS = (
         beside_wildcard=Sharing.REUSE_ON_NEW,
         same_address=Sharing.REUSEPORT_ON_BOTH,
         dual_after_ipv4=Sharing.ALWAYS,
-        ipv4_after_dual=Sharing.REUSEPORT_ON_BOTH,
+        mapped_after_dual=Sharing.ALWAYS,
+        mapped_twice=Sharing.ALWAYS,
+        strangers=Strangers.REFUSED,
         low_ports=1024,
+        mapped_bind="EADDRNOTAVAIL",
         v6only_connect=("EINVAL", "EINVAL"),
         bound_connect="EAFNOSUPPORT",
+        bound_sendto=(None, 4),
+        mapped_connect="EAFNOSUPPORT",
+        mapped_sendto=(None, 6),
         without_ipv6="EADDRNOTAVAIL",
-        ipv4_goes_to="a SO_REUSEPORT_LB group, else to the exact address, else to 0.0.0.0, else to a dual ::",
-        source="FreeBSD inet6(4), sys/netinet6/in6_pcb.c, sys/netinet/in_pcb.c; without IPv6, of older releases",
+        ipv4_goes_to="the exact address of either family, else to 0.0.0.0, else to an AF_INET6 wildcard",
+        equals="the newest on an exact address and the oldest of wildcards; before all a SO_REUSEPORT_LB group (read)",
+        order=_BSD_ORDER,
+        mapped_peer_is_plain=True,
+        version="13.0",
+        read_version="13 and older",
+        holds="13.0; of UDP's peers and the missing EADDRNOTAVAIL 14's text was read too",
+        read=frozenset({"without_ipv6"}),
+        laws={
+            "same_address": _BSD_BIND,
+            "beside_wildcard": _BSD_BIND,
+            "dual_after_ipv4": _BSD_BIND,
+            "strangers": _BSD_BIND,
+            "mapped_after_dual": "sys/netinet6/in6_pcb.c: in6_pcbbind",
+            "mapped_twice": "sys/netinet6/in6_pcb.c: in6_pcbbind",
+            "mapped_bind": "sys/netinet6/in6_pcb.c: in6_pcbbind",
+            "bound_sendto": "sys/netinet6/udp6_usrreq.c: udp6_send takes the last 32 bits for the address",
+            "mapped_peer_is_plain": "sys/netinet/udp_usrreq.c: udp_append tests INP_IPV6 (14's text is the same)",
+            "ipv4_goes_to": "sys/netinet/in_pcb.c: in_pcblookup_hash_locked",
+            "without_ipv6": "sys/netinet6/in6_pcb.c: in6_pcbbind up to 13; gone in 14",
+        },
+        source="FreeBSD inet6(4), sys/netinet6/in6_pcb.c, sys/netinet/in_pcb.c",
     ),
     Stack(
         name="netbsd",
@@ -123,15 +116,42 @@ _ROWS = (
         beside_wildcard=Sharing.REUSE_ON_NEW,
         same_address=Sharing.REUSEPORT_ON_BOTH,
         dual_after_ipv4=Sharing.ALWAYS,
-        ipv4_after_dual=Sharing.ALWAYS,
-        families_meet=False,
+        dual_after_specific=Sharing.ALWAYS,
+        dual_after_mapped=Sharing.ALWAYS,
+        ipv4_after_dual=Sharing.REUSE_ON_NEW,
+        mapped_after_dual=Sharing.REUSE_ON_NEW,
+        strangers=Strangers.REFUSED_IN_IPV4,
         low_ports=1024,
         mapped_bind="EINVAL",
         v6only_connect=("EINVAL", "EINVAL"),
         bound_connect="EINVAL",
-        ipv4_goes_to="AF_INET sockets, else to a dual ::",
-        af_inet_first=True,
-        source="NetBSD inet6(4), sys/netinet6/in6_pcb.c 1.121.2.2 (2014)",
+        bound_sendto=("EINVAL", None),
+        mapped_connect="EINVAL",
+        mapped_sendto=(None, None),
+        ipv4_goes_to="AF_INET sockets, else to mapped ones, each the exact address first, else to a dual ::",
+        equals="the newest, or the one that has received last",
+        last_is_first=True,
+        order=(
+            (_EXACT4, Pick.NEWEST),
+            (_ANY4, Pick.NEWEST),
+            (frozenset({Taker.EXACT_MAPPED}), Pick.NEWEST),
+            (frozenset({Taker.ANY_MAPPED}), Pick.NEWEST),
+            (frozenset({Taker.DUAL}), Pick.NEWEST),
+            (_EXACT6, Pick.NEWEST),
+            (_ANY6, Pick.NEWEST),
+        ),
+        mapped_peer_is_plain=False,
+        version="7.99.34",
+        holds="7.99.34 (August 2016)",
+        laws={
+            "same_address": _NETBSD_BIND,
+            "beside_wildcard": _NETBSD_BIND,
+            "strangers": "sys/netinet/in_pcb.c: in_pcbbind_port; in6_pcbbind_port has no such test",
+            "ipv4_after_dual": "sys/netinet/in_pcb.c: in_pcbbind_port looks the mapped address up (in6_pcblookup_port)",
+            "dual_after_ipv4": "sys/netinet6/in6_pcb.c: in6_pcbbind_port looks at no AF_INET socket",
+            "equals": "sys/netinet6/in6_pcb.c: in6_pcblookup_bind moves what it finds to the head of its chain",
+        },
+        source="NetBSD inet6(4), sys/netinet6/in6_pcb.c 1.121.2.2 (2014), which has no test of AF_INET6 in in_pcbbind",
     ),
     Stack(
         name="openbsd",
@@ -140,15 +160,26 @@ _ROWS = (
         dual=False,
         beside_wildcard=Sharing.REUSE_ON_NEW,
         same_address=Sharing.REUSEPORT_ON_BOTH,
-        dual_after_ipv4=Sharing.ALWAYS,
-        ipv4_after_dual=Sharing.ALWAYS,
         families_meet=False,
+        strangers=Strangers.REFUSED,
         low_ports=1024,
         mapped_bind="EADDRNOTAVAIL",
         v6only_connect=("EADDRNOTAVAIL", "EADDRNOTAVAIL"),
         without_ipv6="EADDRNOTAVAIL",
         ipv4_goes_to="AF_INET sockets alone",
-        af_inet_first=True,
+        equals="the newest",
+        order=((_EXACT4, Pick.NEWEST), (_ANY4, Pick.NEWEST), (_EXACT6, Pick.NEWEST), (_ANY6, Pick.NEWEST)),
+        version="in_pcb.c 1.322, in6_pcb.c 1.152",
+        read_version="in6_pcb.c 1.62",
+        holds="of 2014 (in6_pcb.c 1.62) and of August 2026 (1.152)",
+        read=frozenset({"v6only_connect", "without_ipv6"}),
+        laws={
+            "same_address": _OPENBSD_BIND,
+            "beside_wildcard": _OPENBSD_BIND,
+            "strangers": _OPENBSD_BIND,
+            "mapped_bind": "sys/netinet6/in6_pcb.c: in6_pcbaddrisavail",
+            "equals": "sys/netinet/in_pcb.c: in_pcblookup_lock",
+        },
         source="OpenBSD ip6(4) 1.29, sys/netinet6/in6_pcb.c 1.62 (2014)",
     ),
     Stack(
@@ -159,15 +190,32 @@ _ROWS = (
         beside_wildcard=Sharing.REUSE_ON_NEW,
         same_address=Sharing.REUSEPORT_ON_BOTH,
         dual_after_ipv4=Sharing.ALWAYS,
-        ipv4_after_dual=Sharing.NOT_PLAIN,
+        mapped_after_dual=Sharing.ALWAYS,
+        mapped_twice=Sharing.ALWAYS,
+        strangers=Strangers.REFUSED_BUT_WILDCARDS,
         low_ports=0,
         mapped_bind="EADDRNOTAVAIL",
         v6only_connect=("EAFNOSUPPORT", "EINVAL"),
         without_ipv6="EADDRNOTAVAIL",
-        ipv4_goes_to="the exact address, else to the AF_INET wildcard, else to a dual ::",
-        inferred=frozenset({"beside_wildcard", "dual_after_ipv4", "ipv4_after_dual", "mapped_bind"}),
-        source="XNU 11417 bsd/netinet/in_pcb.c, bsd/netinet6/in6_pcb.c, bsd/netinet6/udp6_output.c; "
-        "a report of 2016 has 0.0.0.0 bound after a dual ::",
+        ipv4_goes_to="the exact address of either family, else to 0.0.0.0, else to an AF_INET6 wildcard",
+        equals="the newest on an exact address and the oldest of wildcards",
+        order=_BSD_ORDER,
+        mapped_peer_is_plain=True,
+        version="XNU 11417.101.15",
+        read_version="XNU 11417",
+        holds="XNU 11417.101.15",
+        read=frozenset({"v6only_connect", "without_ipv6"}),
+        laws={
+            "same_address": _XNU_BIND,
+            "beside_wildcard": _XNU_BIND,
+            "dual_after_ipv4": _XNU_BIND,
+            "ipv4_after_dual": "bsd/netinet/in_pcb.c: in_pcbbind; a report of 2016 has 0.0.0.0 bound without an option",
+            "mapped_bind": "bsd/netinet6/in6_pcb.c: in6_pcbbind",
+            "strangers": _XNU_BIND,
+            "mapped_peer_is_plain": "bsd/netinet/udp_usrreq.c: udp_input tests INP_IPV6",
+            "ipv4_goes_to": "bsd/netinet/in_pcb.c: in_pcblookup_hash",
+        },
+        source="XNU 11417 bsd/netinet/in_pcb.c, bsd/netinet6/in6_pcb.c, bsd/netinet6/udp6_output.c",
     ),
     Stack(
         name="windows",
@@ -178,8 +226,12 @@ _ROWS = (
         same_address=Sharing.MATRIX,
         dual_after_ipv4=Sharing.UNKNOWN,
         ipv4_after_dual=Sharing.UNKNOWN,
+        mapped_after_dual=Sharing.UNKNOWN,
+        dual_after_mapped=Sharing.UNKNOWN,
+        mapped_twice=Sharing.UNKNOWN,
         low_ports=0,
         ipv4_goes_to="the exact address, else to the wildcard; nobody can tell where SO_REUSEADDR made sockets share",
+        read_version="of Microsoft",
         source=f"{_MICROSOFT}; about 0.0.0.0 and a dual :: on one port the sources disagree",
     ),
     Stack(
@@ -189,12 +241,14 @@ _ROWS = (
         dual=False,
         beside_wildcard=Sharing.MATRIX,
         same_address=Sharing.MATRIX,
-        dual_after_ipv4=Sharing.ALWAYS,
-        ipv4_after_dual=Sharing.ALWAYS,
         families_meet=False,
         low_ports=0,
+        mapped_after_dual=Sharing.UNKNOWN,
+        dual_after_mapped=Sharing.UNKNOWN,
+        mapped_twice=Sharing.UNKNOWN,
         ipv4_goes_to="AF_INET sockets alone",
-        af_inet_first=True,
+        order=_AF_INET_FIRST,
+        read_version="of Microsoft",
         source=f"{_MICROSOFT}; Vista brought dual sockets, and the table is of Server 2003",
     ),
     Stack(
@@ -204,14 +258,32 @@ _ROWS = (
         dual=True,
         beside_wildcard=Sharing.REUSEADDR_ON_NEW,
         same_address=Sharing.NEVER,
-        dual_after_ipv4=Sharing.ALWAYS,
-        ipv4_after_dual=Sharing.ALWAYS,
+        same_in_udp=Sharing.REUSEADDR_ON_NEW,
         families_meet=False,
-        sharing_in_udp=False,
         low_ports=1024,
         mapped_bind="EADDRNOTAVAIL",
-        ipv4_goes_to="the bound address, else to 0.0.0.0, else to ::",
-        source="illumos usr/src/uts/common/inet/tcp/tcp_bind.c, ip/ipclassifier.c (TCP)",
+        ipv4_goes_to="the bound address, else to 0.0.0.0 or ::ffff:0.0.0.0, else to a dual ::",
+        equals="the oldest (UDP; in TCP there are none)",
+        order=(
+            (_EXACT, Pick.OLDEST),
+            (frozenset({Taker.ANY_IPV4, Taker.ANY_MAPPED}), Pick.OLDEST),
+            (frozenset({Taker.DUAL}), Pick.OLDEST),
+            (_EXACT6, Pick.OLDEST),
+            (_ANY6, Pick.OLDEST),
+        ),
+        mapped_peer_is_plain=False,
+        version="December 2020",
+        read_version="December 2020",
+        holds="December 2020; SO_REUSEPORT taken as absent",
+        read=frozenset({"mapped_bind"}),
+        laws={
+            "same_address": _ILLUMOS_BIND,
+            "same_in_udp": "usr/src/uts/common/inet/udp/udp.c: udp_do_bind",
+            "beside_wildcard": _ILLUMOS_BIND,
+            "ipv4_goes_to": "usr/src/uts/common/inet/ip/ipclassifier.c: ipcl_classify_v4",
+            "mapped_bind": "usr/src/uts/common/inet/tcp/tcp_bind.c: tcp_bind_check",
+        },
+        source="illumos usr/src/uts/common/inet/tcp/tcp_bind.c, udp/udp.c, ip/ipclassifier.c",
     ),
     Stack(
         name="aix",
@@ -220,10 +292,44 @@ _ROWS = (
         dual=False,
         beside_wildcard=Sharing.UNKNOWN,
         same_address=Sharing.UNKNOWN,
-        dual_after_ipv4=Sharing.UNKNOWN,
-        ipv4_after_dual=Sharing.UNKNOWN,
         low_ports=1024,
         source="none: unknown",
+    ),
+    Stack(
+        name="gvisor",
+        title="gVisor",
+        v6only_default=False,
+        dual=True,
+        beside_wildcard=Sharing.ONE_OPTION_ON_BOTH,
+        same_address=Sharing.ONE_OPTION_ON_BOTH,
+        same_beside_listener=Sharing.REUSEPORT_ON_BOTH,
+        low_ports=1024,
+        mapped_bind="EHOSTUNREACH",
+        v6only_connect=("EHOSTUNREACH", "EHOSTUNREACH"),
+        bound_connect="ENETUNREACH",
+        bound_sendto=("ENETUNREACH", None),
+        bound_decides=True,
+        mapped_connect="EINVAL",
+        mapped_sendto=("EINVAL", None),
+        mapped_any_is_bound=False,
+        ipv4_goes_to="the exact address of either family, else to a wildcard of either",
+        equals="one by a hash where all have SO_REUSEPORT, else the newest",
+        order=((_EXACT, Pick.GROUP), (_ANY, Pick.GROUP), (_EXACT6, Pick.GROUP), (_ANY6, Pick.GROUP)),
+        mapped_peer_is_plain=False,
+        version="runsc 0.0~20221219",
+        holds="from December 2022 (run) to August 2026 (read alike where it differs from Linux)",
+        laws={
+            "same_address": "pkg/tcpip/ports/ports.go: deviceToDest.isAvailable, intersectionRefs",
+            "beside_wildcard": "pkg/tcpip/ports/ports.go: addrToDevice.isAvailable",
+            "mapped_bind": "pkg/tcpip/stack/stack.go: TransportEndpointInfo.AddrNetProtoLocked",
+            "v6only_connect": "pkg/tcpip/stack/stack.go: TransportEndpointInfo.AddrNetProtoLocked",
+            "bound_connect": "pkg/tcpip/stack/stack.go: TransportEndpointInfo.AddrNetProtoLocked",
+            "bound_sendto": "pkg/tcpip/stack/stack.go: TransportEndpointInfo.AddrNetProtoLocked",
+            "mapped_connect": "pkg/tcpip/stack/stack.go: TransportEndpointInfo.AddrNetProtoLocked",
+            "mapped_sendto": "pkg/tcpip/stack/stack.go: TransportEndpointInfo.AddrNetProtoLocked",
+            "equals": "pkg/tcpip/stack/transport_demuxer.go: multiPortEndpoint.selectEndpoint",
+        },
+        source="gVisor pkg/tcpip/ports, pkg/tcpip/stack",
     ),
 )
 
@@ -239,8 +345,6 @@ def stack_named(name: str) -> Stack:
         dual=False,
         beside_wildcard=Sharing.UNKNOWN,
         same_address=Sharing.UNKNOWN,
-        dual_after_ipv4=Sharing.UNKNOWN,
-        ipv4_after_dual=Sharing.UNKNOWN,
         low_ports=1024,
         source="none: unknown",
     )

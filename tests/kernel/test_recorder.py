@@ -1,0 +1,57 @@
+"""The program that records a system: one file for any Python, and on this kernel what `--verify` finds (X3)."""
+
+import ast
+import io
+import os
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+
+from dualstack.core.oracle.record import Comparison, compare, read_record
+from dualstack.kernel import recorder
+from support.command import Run
+from support.ordinary import NOBODY
+
+TEXT = Path(recorder.__file__).read_text()
+
+
+def compared(lines: bytes) -> Comparison:
+    read = read_record(lines.splitlines())
+    assert read.system == "linux"
+    return compare(read)
+
+
+def test_it_is_of_the_standard_library_alone_and_of_python_3_8() -> None:
+    tree = ast.parse(TEXT, feature_version=(3, 8))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported <= sys.stdlib_module_names
+
+
+def test_what_it_records_here_is_what_is_predicted() -> None:
+    out = io.StringIO()
+    with redirect_stdout(out):
+        assert recorder.main(["2"]) == 0
+    made = compared(out.getvalue().encode())
+    assert made.wrong == ()
+    assert set(made.tallies) >= {f"{proto}: {what}" for proto in ("tcp", "udp") for what in ("one socket", "calls out")}
+    assert sum(tally.right for tally in made.tallies.values()) > 200
+    assert sum(tally.unknown for tally in made.tallies.values()) == 0
+
+
+@pytest.mark.parametrize("python", ["this one", "the system's, as an ordinary user"])
+def test_it_runs_without_this_project_and_without_rights(python: str) -> None:
+    words = (sys.executable,) if python == "this one" else (*(NOBODY if os.geteuid() == 0 else ()), "/usr/bin/python3")
+    if python != "this one" and not Path(words[-1]).exists():
+        pytest.skip("the system has no Python")
+    command = [*words, "-I", "-S", "-", "0.5"]
+    ended = subprocess.run(command, input=TEXT.encode(), capture_output=True, check=True, cwd="/")
+    assert compared(ended.stdout).wrong == ()
+    assert b" cases on linux in " in ended.stderr
+
+
+def test_the_command_prints_it_as_it_is(run: Run) -> None:
+    assert run("explain", "--record") == (0, TEXT, "")
