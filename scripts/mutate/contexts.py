@@ -26,7 +26,9 @@ FOLDERS = ("unit", "property", "golden", "cli", "kernel", "gateway", "netns")
 # A test without its parameters.
 NAME = re.compile(r"tests/[\w/]+\.py::\w+(::\w+)?")
 # They import every module and look at what it defines, be it after others have imported it.
-OF_ALL = ("tests/golden/test_values.py::", "tests/unit/test_numbers_of_the_law.py::")
+OF_ALL = tuple(
+    f"tests/{name}.py::" for name in ("golden/test_values", "unit/test_numbers_of_the_law", "kernel/test_abi_numbers")
+)
 CONFIGURATION = """[run]
 branch = true
 source_pkgs = dualstack
