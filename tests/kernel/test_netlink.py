@@ -1,8 +1,10 @@
 """`kernel.netlink` and `kernel.zones`: what the kernel refuses, and what it says oddly."""
 
+import errno
 import socket
 import struct
 import sys
+from typing import Self
 
 import pytest
 
@@ -45,3 +47,93 @@ def test_attributes_end_where_they_make_no_sense(packed: bytes, found: dict[int,
 )
 def test_an_address_has_a_zone_where_it_needs_one(packed: bytes, scope_id: int, text: str) -> None:
     assert str(scoped_address(packed, scope_id)) == text
+
+
+class Kernel:
+    """A kernel that answers as it is told to: each dump with the next of these packets."""
+
+    AF_NETLINK = SOCK_RAW = 0
+
+    def __init__(self, *packets: bytes) -> None:
+        self.packets = list(packets)
+        self.asked: list[bytes] = []
+
+    def socket(self, *_arguments: object) -> "Kernel":
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        return None
+
+    def bind(self, where: tuple[int, int]) -> None:
+        assert where == (0, 0)
+
+    def send(self, question: bytes) -> None:
+        self.asked.append(question)
+
+    def recv(self, _size: int) -> bytes:
+        return self.packets.pop(0)
+
+
+def message(kind: int, body: bytes = b"", flags: int = 0) -> bytes:
+    padding = bytes(-len(body) % 4)
+    return struct.pack("=IHHII", 16 + len(body), kind, flags, 1, 0) + body + padding
+
+
+NOTHING_WRONG, DONE, INTERRUPTED, REFUSED = bytes(4), 3, 0x10, 2
+
+
+def told(monkeypatch: pytest.MonkeyPatch, *packets: bytes) -> Kernel:
+    kernel = Kernel(*packets)
+    monkeypatch.setattr(netlink, "socket", kernel)
+    return kernel
+
+
+def test_a_dump_is_all_that_comes_until_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = told(
+        monkeypatch, message(22, b"a") + message(22, b"bcd"), message(22, b"e") + message(DONE, NOTHING_WRONG)
+    )
+    assert netlink.dump(0, 22, b"question") == [b"a", b"bcd", b"e"]
+    (asked,) = kernel.asked
+    assert asked == struct.pack("=IHHII", 24, 22, 0x301, 1, 0) + b"question"
+
+
+def test_a_dump_that_changed_meanwhile_is_asked_for_again_three_times_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = [message(22, b"%d" % n, INTERRUPTED) + message(DONE, NOTHING_WRONG) for n in range(3)]
+    told(monkeypatch, changed[0], message(22, b"whole") + message(DONE, NOTHING_WRONG), b"no more")
+    assert netlink.dump(0, 22, b"") == [b"whole"]
+    kernel = told(monkeypatch, *changed)
+    assert netlink.dump(0, 22, b"") == [b"2"]
+    assert kernel.packets == []
+
+
+def test_a_change_told_before_the_end_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = message(22, b"a", INTERRUPTED) + message(22, b"b") + message(DONE, NOTHING_WRONG)
+    told(monkeypatch, first, message(DONE, NOTHING_WRONG))
+    assert netlink.dump(0, 22, b"") == []
+
+
+@pytest.mark.parametrize("kind", [REFUSED, DONE])
+def test_a_dump_that_the_kernel_refuses_is_an_error(monkeypatch: pytest.MonkeyPatch, kind: int) -> None:
+    told(monkeypatch, message(kind, struct.pack("=i", -errno.EPERM)))
+    with pytest.raises(PermissionError):
+        netlink.dump(0, 22, b"")
+
+
+def test_one_answer_is_the_first_and_a_refusal_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = told(monkeypatch, message(24, b"answer") + message(24, b"other"))
+    assert netlink.ask(0, 26, b"q") == b"answer"
+    assert kernel.asked == [struct.pack("=IHHII", 17, 26, 1, 1, 0) + b"q"]
+    told(monkeypatch, message(REFUSED, struct.pack("=i", -errno.ENETUNREACH)))
+    with pytest.raises(OSError, match="unreachable"):
+        netlink.ask(0, 26, b"q")
+    told(monkeypatch, b"")
+    assert netlink.ask(0, 26, b"q") == b""
+
+
+def test_a_message_shorter_than_its_head_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = struct.pack("=IHHII", 0, 22, 0, 1, 0)
+    told(monkeypatch, odd + message(22, b"a") + message(DONE, NOTHING_WRONG))
+    assert netlink.dump(0, 22, b"") == [b"", b"a"]
