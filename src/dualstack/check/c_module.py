@@ -170,6 +170,11 @@ class CModule:
         return frozenset([*(token.text for token in self.tokens), *macros])
 
     @cached_property
+    def word_text(self) -> str:
+        """All of them, one a line."""
+        return "\n".join(self.all_words)
+
+    @cached_property
     def calls(self) -> list[Call]:
         """Every call, in the order of the text."""
         found = []

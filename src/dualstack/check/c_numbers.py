@@ -186,7 +186,7 @@ def _scopes(module: CModule) -> Iterator[Remark]:
 
 def _options(module: CModule) -> Iterator[Remark]:
     for twin in OPTIONS:
-        if is_missing(twin, module.all_words):
+        if is_missing(twin, module.word_text):
             for token in module.tokens:
                 if token.kind == "word" and twin.one.fullmatch(token.text):
                     yield at(twin.kind, token, token.text)
@@ -196,7 +196,7 @@ def _texts(module: CModule) -> Iterator[Remark]:
     everything = [*module.tokens, *(each for value in module.macros.values() for each in value)]
     texts = [token for token in everything if token.kind == "text" and len(token.text) < _LONG]
     for twin in (TABLES, COMMANDS, *VERBS):
-        if is_missing(twin, module.all_words):
+        if is_missing(twin, module.word_text):
             for token in texts:
                 if twin.one.search(re.sub(r"%[sd]", "\0", token.text)):
                     yield at(twin.kind, token, token.text.strip()[:40])

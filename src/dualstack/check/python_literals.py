@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dualstack.check.finding import Remark
 from dualstack.check.literals import has_ipv6, is_ipv4_prefix, is_ipv4_target, is_ipv4_wildcard
 from dualstack.check.namings import is_address, is_host, is_version, vocabulary, words_of
-from dualstack.check.python_rule import Rule, at, calls, identifier, written
+from dualstack.check.python_rule import Rule, at, calls, identifier, references, written
 from dualstack.check.python_values import Values
 
 __all__ = ["RULES", "owner_name"]
@@ -128,13 +128,10 @@ def _wildcards(values: Values) -> Iterator[Remark]:
             and not _is_member(values, node)
         ):
             yield at("bind-wildcard-ipv4", node, text.replace("\0", "..."))
-    for node in values.module.references:
-        if (
-            values.last(node) == "INADDR_ANY"
-            and isinstance(node.ctx, ast.Load)
-            and not _is_compared(values, node)
-            and not _is_member(values, node)
-        ) and not any(isinstance(each, ast.Import | ast.ImportFrom) for each in values.module.above(node)):
+    for node in references(values, "INADDR_ANY"):
+        if (not _is_compared(values, node) and not _is_member(values, node)) and not any(
+            isinstance(each, ast.Import | ast.ImportFrom) for each in values.module.above(node)
+        ):
             yield at("bind-wildcard-ipv4", node, "INADDR_ANY")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dualstack.check.finding import Remark
 from dualstack.check.literals import is_ipv4_target
 from dualstack.check.namings import vocabulary
-from dualstack.check.python_rule import Rule, at, calls, identifier, knows_ipv6, strings
+from dualstack.check.python_rule import Rule, at, calls, identifier, knows_ipv6, references, strings
 from dualstack.check.python_sockets import IPV4
 from dualstack.check.python_values import Values
 
@@ -18,8 +18,8 @@ _OLD = ("gethostbyname", "gethostbyname_ex", "getHostByName")
 
 def _old_lookups(values: Values) -> Iterator[Remark]:
     """gethostbyname() wherever it is named: called, or handed to an executor."""
-    for node in values.module.references:
-        if not isinstance(node.ctx, ast.Load) or values.last(node) not in _OLD or _is_part(values, node):
+    for node in references(values, *_OLD):
+        if _is_part(values, node):
             continue
         call = values.module.parents.get(node)
         is_called = isinstance(call, ast.Call) and call.func is node

@@ -17,7 +17,22 @@ N = TypeVar("N", bound=ast.AST)
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _SCOPES = (ast.Module, ast.ClassDef, *_FUNCTIONS)
-_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+# One object of these stands for all in a tree.
+_SHARED = frozenset({ast.Load, ast.Store, ast.Del})
+
+
+# Where a node keeps its word.
+_WORD: dict[type[ast.AST], str] = {
+    ast.Name: "id",
+    ast.Attribute: "attr",
+    ast.arg: "arg",
+    ast.keyword: "arg",
+    ast.alias: "name",
+    ast.FunctionDef: "name",
+    ast.AsyncFunctionDef: "name",
+    ast.ClassDef: "name",
+    ast.Constant: "value",
+}
 
 
 class Module:
@@ -45,12 +60,20 @@ class Module:
         while stack:
             node = stack.pop()
             by_type[type(node)].append(node)
-            children = list(ast.iter_child_nodes(node))
+            children = []
+            for field in node._fields:
+                value = getattr(node, field, None)
+                if isinstance(value, ast.AST):
+                    children.append(value)
+                elif type(value) is list:
+                    children += [each for each in value if isinstance(each, ast.AST)]
             for child in children:
-                parents[child] = node
+                if type(child) not in _SHARED:
+                    parents[child] = node
             stack.extend(reversed(children))
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-                self.docstrings.add(node.value)
+        for expression in self.all(ast.Expr):
+            if isinstance(expression.value, ast.Constant):
+                self.docstrings.add(expression.value)
 
     def all(self, kind: type[N]) -> list[N]:
         """Every node of a type, in the order of the text."""
@@ -118,23 +141,41 @@ class Module:
         return self._words[node]
 
     def _each_word(self, top: ast.AST) -> Iterator[str]:
-        for node in ast.walk(top):
-            match node:
-                case ast.Name(id=word) | ast.Attribute(attr=word) | ast.arg(arg=word) | ast.alias(name=word):
-                    yield word
-                case ast.FunctionDef(name=word) | ast.AsyncFunctionDef(name=word) | ast.ClassDef(name=word):
-                    yield word
-                case ast.keyword(arg=str(word)):
-                    yield word
-                case ast.Constant(value=str(word)) if node not in self.docstrings:
-                    yield word
-                case ast.Constant(value=bytes(raw)):
-                    yield raw.decode("latin-1")
+        stack = [top]
+        while stack:
+            node = stack.pop()
+            word = _WORD.get(type(node))
+            if (
+                word is not None
+                and isinstance(text := getattr(node, word), str | bytes)
+                and node not in self.docstrings
+            ):
+                yield text if isinstance(text, str) else text.decode("latin-1")
+            for field in node._fields:
+                value = getattr(node, field, None)
+                if isinstance(value, ast.AST):
+                    stack.append(value)
+                elif type(value) is list:
+                    stack += [each for each in value if isinstance(each, ast.AST)]
 
     @cached_property
     def all_words(self) -> frozenset[str]:
         """Those of the whole file."""
-        return self.words(self.tree)
+        found = {
+            getattr(node, word) for kind, word in _WORD.items() if kind is not ast.Constant for node in self.all(kind)
+        }
+        texts = {
+            each.value
+            for each in self.all(ast.Constant)
+            if isinstance(each.value, str | bytes) and each not in self.docstrings
+        }
+        decoded = {text if isinstance(text, str) else text.decode("latin-1") for text in texts}
+        return frozenset(decoded | {word for word in found if isinstance(word, str)})
+
+    @cached_property
+    def word_text(self) -> str:
+        """All of them, one a line."""
+        return "\n".join(self.all_words)
 
     def near(self, node: ast.AST) -> frozenset[str]:
         """The words of the function around a node; outside of one, of its statement."""

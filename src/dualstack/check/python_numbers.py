@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dualstack.check.finding import Remark
 from dualstack.check.namings import is_address, is_host, vocabulary, words_of
 from dualstack.check.python_literals import owner_name
-from dualstack.check.python_rule import Rule, at, calls, identifier, knows_ipv6
+from dualstack.check.python_rule import Rule, at, calls, identifier, knows_ipv6, references
 from dualstack.check.python_sockets import IPV4
 from dualstack.check.python_values import Values
 
@@ -20,13 +20,9 @@ _HASHES = vocabulary("crc32 adler32 md5 sha1 sha256 hash fnv1a murmur mmh3 xxh32
 
 
 def _old_conversions(values: Values) -> Iterator[Remark]:
-    for node in values.module.references:
+    for node in references(values, *_OLD):
         word = values.last(node)
-        if (
-            word not in _OLD
-            or not isinstance(node.ctx, ast.Load)
-            or isinstance(values.module.parents.get(node), ast.Attribute)
-        ):
+        if isinstance(values.module.parents.get(node), ast.Attribute):
             continue
         if isinstance(node, ast.Name) and not values.name(node).startswith(("socket", "?")) and node.id not in _OLD:
             continue
@@ -127,7 +123,7 @@ def _types(values: Values) -> Iterator[Remark]:
     words = values.module.all_words
     if words & {"IPv6Address", "IPv6Network", "IPv6Interface", "IPvAnyAddress"}:
         return
-    for node in values.module.references:
+    for node in references(values, *_V4_TYPES):
         name = values.name(node)
         if (
             name.rpartition(".")[2] in _V4_TYPES

@@ -38,8 +38,10 @@ _RULES = (
 _TEST = re.compile(r"test_\w*\.pyi?$|\w+_tests?\.pyi?$|conftest\.py$|tests?\.py$")
 # A file without any of these has nothing to find; most of a large tree is such.
 _WORDS = re.compile(
-    r"socket|AF_INET|inet_|gethost|getHost|addrinfo|ipaddress|IPv4|[iI][pP]_?[aA]ddr|\d\.\d+\.\d|localhost|[hH]ost|HOST|[aA]ddr|peer|['\"]\.['\"]|\\\."
-    r"|iptables|/proc/net|PASV|TCP4|arpa|ethertype|ETH|dpkt|scapy|netifaces|psutil|\bdns|getHostByName|ping|route|['\"]:['\"]|HTTPServer|XMLRPC|INET_|0x8912|SIOC"
+    r"AF_INET|inet_|gethost|getHost|addrinfo|ipaddress|IPv4|\d+\.\d+\.\d+\.\d|localhost|IP_?[aA]ddr|socket|iptables|/proc/net|PASV"
+    r"|TCP4|IN IP4|arpa|ethertype|ETH_|dpkt|scapy|netifaces|psutil|\bdns|HTTPServer|XMLRPC|WSGIServer|INET_|SIOC|0x89|is_IPv4"
+    r"|(?:split|partition|count|join|find|index)\(\(?['\"][:.]|\{3\}|(?:\.%d|\}\.\{\w*){3}|:%[sd]|%s:|\}:\{|\+ ?['\"]:['\"]|['\"]-4['\"]| -4 |route|1[5-8]\)"
+    r"|listenTCP|IPAddress|ff02|['\"](?:10|127|192\.168)\.|peername|client_address|ip_network|\\\.\S*\\\."
 )
 
 
@@ -61,7 +63,10 @@ def read_python(text: str, path: str) -> list[Remark]:
     if _is_by_definition(values.module, path):
         return []
     spared = list(_spared(values.module))
-    remarks = (remark for rule in _RULES for remark in rule(values))
+    try:
+        remarks = [remark for rule in _RULES for remark in rule(values)]
+    except RecursionError:
+        return [Remark(1, 1, "not-read", "nested too deep")]
     return [remark for remark in remarks if not any(first <= remark.line <= last for first, last in spared)]
 
 

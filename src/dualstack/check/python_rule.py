@@ -6,7 +6,18 @@ from collections.abc import Callable, Iterator
 from dualstack.check.finding import Remark
 from dualstack.check.python_values import GAP, Values
 
-__all__ = ["Rule", "at", "calls", "identifier", "knows_ipv6", "origin_line", "strings", "template", "written"]
+__all__ = [
+    "Rule",
+    "at",
+    "calls",
+    "identifier",
+    "knows_ipv6",
+    "origin_line",
+    "references",
+    "strings",
+    "template",
+    "written",
+]
 
 Rule = Callable[[Values], Iterator[Remark]]
 
@@ -31,9 +42,14 @@ def at(kind: str, node: ast.AST, found: str = "") -> Remark:
 
 def calls(values: Values, *last: str) -> Iterator[ast.Call]:
     """The calls whose dotted name ends in one of these words."""
-    for call in values.module.all(ast.Call):
-        if values.last(call.func) in last:
-            yield call
+    for word in last:
+        yield from values.calls_by_name.get(word, ())
+
+
+def references(values: Values, *last: str) -> Iterator[ast.Name | ast.Attribute]:
+    """Names and attributes that are read, and whose dotted name ends in one of these words."""
+    for word in last:
+        yield from values.references_by_name.get(word, ())
 
 
 def knows_ipv6(words: frozenset[str]) -> bool:

@@ -35,6 +35,10 @@ def _is_made(values: Values, call: ast.Call) -> bool:
     return name.endswith(_MADE) and not name.endswith("().socket")
 
 
+def _made(values: Values) -> Iterator[ast.Call]:
+    return (call for call in calls(values, "socket", "create_server", "SocketType") if _is_made(values, call))
+
+
 def _family(values: Values, call: ast.Call) -> ast.expr | None:
     where = 1 if values.last(call.func) == "create_server" else 0
     if values.last(call.func) == "create_server":
@@ -52,9 +56,7 @@ def is_probe(values: Values, call: ast.Call) -> bool:
 
 
 def _written_down(values: Values) -> Iterator[Remark]:
-    for call in values.module.all(ast.Call):
-        if not _is_made(values, call):
-            continue
+    for call in _made(values):
         family = _family(values, call)
         is_ipv4 = values.is_family(family, *IPV4) or (isinstance(family, ast.Constant) and family.value == 2)
         if family is None or not is_ipv4 or _is_paired(values, call) or is_probe(values, call):
@@ -87,8 +89,8 @@ def _is_icmp(values: Values, call: ast.Call) -> bool:
 
 
 def _by_default(values: Values) -> Iterator[Remark]:
-    for call in values.module.all(ast.Call):
-        if not _is_made(values, call) or any(each.arg is None for each in call.keywords):
+    for call in _made(values):
+        if any(each.arg is None for each in call.keywords):
             continue
         if any(isinstance(each, ast.Starred) for each in call.args) or any(
             each.arg == "fileno" for each in call.keywords
@@ -197,28 +199,25 @@ _SEEKERS = frozenset({"getaddrinfo", "gethostbyname", "resolve", "get_addr", "ne
 
 def _handed_on(values: Values) -> Iterator[Remark]:
     for call in values.module.all(ast.Call):
-        if _is_made(values, call) or values.last(call.func) in _SEEKERS or not _family_keyword(values, call):
+        if not _family_keyword(values, call) or _is_made(values, call) or values.last(call.func) in _SEEKERS:
             continue
         if not knows_ipv6(values.module.near(call)):
             found = _family_keyword(values, call)
             origin = next((each for each in values.origins(found) if values.last(each) in IPV4), found)
             yield at("family-endpoint-arg", origin or call, f"family=AF_INET for {values.last(call.func)}()")
+    made = {o for call in _made(values) for o in values.origins(_family(values, call))}
     for function in values.module.functions:
-        yield from _default_families(values, function)
+        yield from _default_families(values, function, made)
 
 
-def _default_families(values: Values, function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Remark]:
+def _default_families(
+    values: Values, function: ast.FunctionDef | ast.AsyncFunctionDef, made: set[ast.expr]
+) -> Iterator[Remark]:
     """Parameters whose default is AF_INET, unless a socket of this file is made of them."""
-    made = {
-        id(origin)
-        for call in values.module.all(ast.Call)
-        if _is_made(values, call)
-        for origin in values.origins(_family(values, call))
-    }
     arguments = function.args
     for default in [*arguments.defaults, *arguments.kw_defaults]:
-        is_ipv4 = default is not None and values.is_family(default, *IPV4)
-        if default is not None and is_ipv4 and id(default) not in made and not knows_ipv6(values.module.room(function)):
+        is_ipv4 = isinstance(default, ast.Name | ast.Attribute) and values.is_family(default, *IPV4)
+        if default is not None and is_ipv4 and default not in made and not knows_ipv6(values.module.room(function)):
             yield at("family-endpoint-arg", default, "a default of AF_INET")
 
 

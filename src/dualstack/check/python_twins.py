@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dualstack.check.finding import Remark
 from dualstack.check.namings import vocabulary
 from dualstack.check.python_literals import owner_name
-from dualstack.check.python_rule import Rule, at, calls, identifier, template, written
+from dualstack.check.python_rule import Rule, at, calls, identifier, references, template, written
 from dualstack.check.python_values import GAP, Values
 from dualstack.check.twins import COMMANDS, OPTIONS, TABLES, VERBS, is_missing
 
@@ -17,14 +17,18 @@ __all__ = ["RULES"]
 def _options(values: Values) -> Iterator[Remark]:
     words = values.module.all_words
     for twin in OPTIONS:
-        if not is_missing(twin, words):
+        if not is_missing(twin, values.module.word_text):
             continue
-        for node in values.module.references:
-            is_one = twin.one.fullmatch(values.last(node)) is not None
-            if is_one and isinstance(node.ctx, ast.Load) and not _is_alias(values, node):
+        known = [word for word in values.references_by_name if twin.one.fullmatch(word)]
+        for node in references(values, *known):
+            if not _is_alias(values, node):
                 yield at(twin.kind, node, values.last(node))
     for call in calls(values, "getsockopt"):
-        if len(call.args) > 1 and values.constant(call.args[1]) == 80 and is_missing(OPTIONS[2], words):
+        if (
+            len(call.args) > 1
+            and values.constant(call.args[1]) == 80
+            and is_missing(OPTIONS[2], values.module.word_text)
+        ):
             yield at("ancillary-ipv4-only", call, "SO_ORIGINAL_DST")
 
 
@@ -39,7 +43,7 @@ _HUMAN = vocabulary("help description epilog usage print doc info debug warning 
 
 def _words_in_texts(values: Values) -> Iterator[Remark]:
     words = values.module.all_words
-    missing = {twin: is_missing(twin, words) for twin in (TABLES, COMMANDS, *VERBS)}
+    missing = {twin: is_missing(twin, values.module.word_text) for twin in (TABLES, COMMANDS, *VERBS)}
     is_ftp = bool(words & {"ftp", "FTP"}) or any(
         word.startswith(("227", "_227", "PASV", "USER ", "RETR", "STOR")) or "227" in word for word in words
     )
@@ -94,7 +98,7 @@ def _is_run(values: Values, node: ast.expr) -> bool:
 
 def _arguments(values: Values) -> Iterator[Remark]:
     """Commands as lists: `["ping", "-4", host]`, `["route", "-n"]`."""
-    if not is_missing(COMMANDS, values.module.all_words):
+    if not is_missing(COMMANDS, values.module.word_text):
         return
     for node in values.module.sequences:
         yield from _command(values, node, list(node.elts))
@@ -113,13 +117,12 @@ def _command(values: Values, node: ast.expr, parts: list[ast.expr]) -> Iterator[
 
 def _broadcasts(values: Values) -> Iterator[Remark]:
     words = values.module.all_words
-    if any(re.search(r"ff0[0-9a-f]::|IPV6_JOIN_GROUP|IPV6_MULTICAST|AF_INET6", word) for word in words):
+    if re.search(r"ff0[0-9a-f]::|IPV6_JOIN_GROUP|IPV6_MULTICAST|AF_INET6", values.module.word_text):
         return
     said: set[ast.AST | None] = set()
-    for option in values.module.references:
-        if values.last(option) == "SO_BROADCAST" and isinstance(option.ctx, ast.Load):
-            said.add(values.module.function(option))
-            yield at("broadcast-only", option, "SO_BROADCAST")
+    for option in references(values, "SO_BROADCAST"):
+        said.add(values.module.function(option))
+        yield at("broadcast-only", option, "SO_BROADCAST")
     if said:
         return
     for node, text in written(values):
@@ -148,7 +151,7 @@ _V6_PACKETS = re.compile(r"IPv6|IP6|ip6|ipv6|IPV6|ETH_P_ALL")
 def _packets(values: Values) -> Iterator[Remark]:
     words = values.module.all_words
     numbers = {each.value for each in values.module.all(ast.Constant) if isinstance(each.value, int)}
-    if 0x86DD in numbers or any(_V6_PACKETS.search(word) for word in words):
+    if 0x86DD in numbers or _V6_PACKETS.search(values.module.word_text):
         return
     is_capture = bool(
         words

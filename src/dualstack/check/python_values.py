@@ -4,7 +4,10 @@ Follows aliases, constants, defaults, attributes of the class and `functools.par
 """
 
 import ast
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import islice
 
 from dualstack.check.python_module import Module, Scope
 
@@ -13,6 +16,7 @@ __all__ = ["GAP", "Values"]
 # What stands in a text where its value is not known.
 GAP = "\x00"
 _DEEP = 8
+_MANY = 12
 
 
 class Values:
@@ -25,23 +29,31 @@ class Values:
     def __init__(self, module: Module) -> None:
         self.module = module
         self._names: dict[ast.expr, str] = {}
+        self._origins: dict[ast.expr, tuple[ast.expr, ...]] = {}
 
-    def origins(self, node: ast.expr | None, depth: int = 0) -> Iterator[ast.expr]:
-        """The expressions that `node` may stand for, itself where nothing is known of it."""
+    def origins(self, node: ast.expr | None) -> Iterator[ast.expr]:
+        """The expressions that `node` may stand for, itself where nothing is known of it; some of them where many."""
         if node is None:
             return
-        bound = self._bound(node) if depth < _DEEP else None
+        if node not in self._origins:
+            self._origins[node] = tuple(islice(self._followed(node, 0, set()), _MANY))
+        yield from self._origins[node]
+
+    def _followed(self, node: ast.expr, depth: int, seen: set[ast.expr]) -> Iterator[ast.expr]:
+        seen.add(node)
+        bound: Sequence[ast.expr | None] | None = self._bound(node) if depth < _DEEP else None
         if isinstance(node, ast.IfExp):
             bound = [node.body, node.orelse]
         elif isinstance(node, ast.BoolOp):
-            bound = list(node.values)
+            bound = node.values
         elif isinstance(node, ast.Await | ast.Starred):
             bound = [node.value]
-        known = [each for each in bound or () if each is not None and each is not node]
+        known = [each for each in bound or () if each is not None and each not in seen]
         if not known:
             yield node
-        for each in known:
-            yield from self.origins(each, depth + 1)
+        for each in known[:_MANY]:
+            if each not in seen:
+                yield from self._followed(each, depth + 1, seen)
 
     def _bound(self, node: ast.expr) -> list[ast.expr | None] | None:
         if isinstance(node, ast.Name):
@@ -127,6 +139,23 @@ class Values:
         """The last word of the dotted name, without the question mark of what is not known."""
         return self.name(node).rpartition(".")[2].lstrip("?").removesuffix("()")
 
+    @cached_property
+    def calls_by_name(self) -> dict[str, list[ast.Call]]:
+        """The calls of the file by the last word of their dotted name."""
+        found: dict[str, list[ast.Call]] = defaultdict(list)
+        for call in self.module.all(ast.Call):
+            found[self.last(call.func)].append(call)
+        return found
+
+    @cached_property
+    def references_by_name(self) -> dict[str, list[ast.Name | ast.Attribute]]:
+        """Names and attributes that are read, by the last word of their dotted name."""
+        found: dict[str, list[ast.Name | ast.Attribute]] = defaultdict(list)
+        for node in self.module.references:
+            if isinstance(node.ctx, ast.Load):
+                found[self.last(node)].append(node)
+        return found
+
     def is_family(self, node: ast.expr | None, *words: str) -> bool:
         """Whether an expression may be one of these address families."""
         return any(self.last(each) in words for each in self.origins(node))
@@ -153,7 +182,7 @@ class Values:
                 return text
             case ast.Constant(value=bytes(raw)):
                 return raw.decode("latin-1")
-            case ast.JoinedStr(values=parts):
+            case ast.JoinedStr(values=parts) if depth < _DEEP:
                 return "".join(self._part(each, depth) for each in parts)
             case ast.BinOp(op=ast.Add(), left=left, right=right) if depth < _DEEP:
                 pieces = self._piece(left, depth), self._piece(right, depth)

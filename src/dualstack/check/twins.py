@@ -4,7 +4,6 @@ A table for both languages; sources are in the kinds' laws and in ip(7), ipv6(7)
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = ["COMMANDS", "OPTIONS", "TABLES", "VERBS", "Twin", "is_missing"]
@@ -26,7 +25,7 @@ class Twin:
 
 
 def _twin(kind: str, one: str, other: str) -> Twin:
-    return Twin(kind, re.compile(one), re.compile(other))
+    return Twin(kind, re.compile(one), re.compile(other, re.MULTILINE))
 
 
 OPTIONS = (
@@ -63,6 +62,6 @@ VERBS = (
 )
 
 
-def is_missing(twin: Twin, words: Iterable[str]) -> bool:
-    """Whether none of a file's words is the other family's."""
-    return not any(twin.other.search(word) for word in words)
+def is_missing(twin: Twin, words: str) -> bool:
+    """Whether none of a file's words, one a line, is the other family's."""
+    return twin.other.search(words) is None
