@@ -38,6 +38,7 @@ VERBS = {
     "lab": "Hosts of each family on this machine, broken on purpose, to run and measure programs in.",
     "explain": "Say what a system does with sockets: which bind fails, who receives; ask this kernel.",
     "access": "Ask allow and deny rules about addresses.",
+    "check": "Find what in a program's source is tied to one family: the line, why, what to write instead.",
 }
 
 

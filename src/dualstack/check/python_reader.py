@@ -1,0 +1,91 @@
+"""A Python file to remarks: parsed, asked by every rule, without what is IPv4 by definition or a test's.
+
+Never raises for what is in a file: a syntax error is a remark.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from dualstack.check import (
+    python_hostport,
+    python_literals,
+    python_lookups,
+    python_numbers,
+    python_quads,
+    python_sockaddrs,
+    python_sockets,
+    python_twins,
+)
+from dualstack.check.by_definition import is_ipv4_by_definition
+from dualstack.check.finding import Remark
+from dualstack.check.python_module import Module
+from dualstack.check.python_values import Values
+
+__all__ = ["read_python"]
+
+_RULES = (
+    *python_sockets.RULES,
+    *python_lookups.RULES,
+    *python_literals.RULES,
+    *python_hostport.RULES,
+    *python_quads.RULES,
+    *python_numbers.RULES,
+    *python_sockaddrs.RULES,
+    *python_twins.RULES,
+)
+_TEST = re.compile(r"test_\w*\.pyi?$|\w+_tests?\.pyi?$|conftest\.py$|tests?\.py$")
+# A file without any of these has nothing to find; most of a large tree is such.
+_WORDS = re.compile(
+    r"AF_INET|inet_|gethost|getHost|addrinfo|ipaddress|IPv4|\d+\.\d+\.\d+\.\d|localhost|IP_?[aA]ddr|socket|iptables|/proc/net|PASV"
+    r"|TCP4|IN IP4|arpa|ethertype|ETH_|dpkt|scapy|netifaces|psutil|\bdns|HTTPServer|XMLRPC|WSGIServer|INET_|SIOC|0x89|is_IPv4"
+    r"|(?:split|partition|count|join|find|index)\(\(?['\"][:.]|\{3\}|(?:\.%d|\}\.\{\w*){3}|:%[sd]|%s:|\}:\{|\+ ?['\"]:['\"]|['\"]-4['\"]| -4 |route|1[5-8]\)"
+    r"|listenTCP|IPAddress|ff02|['\"](?:10|127|192\.168)\.|peername|client_address|ip_network|\\\.\S*\\\."
+)
+
+
+def read_python(text: str, path: str) -> list[Remark]:
+    """What is to be said of a Python file.
+
+    Args:
+        text: its text.
+        path: its name: tests are known by it.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
+        return [Remark(line, max(column, 1), "syntax-error", getattr(error, "msg", None) or str(error))]
+    if _TEST.match(PurePath(path).name) or not _WORDS.search(text):
+        return []
+    values = Values(Module(tree, path, text))
+    if _is_by_definition(values.module, path):
+        return []
+    spared = list(_spared(values.module))
+    try:
+        remarks = [remark for rule in _RULES for remark in rule(values)]
+    except RecursionError:
+        return [Remark(1, 1, "not-read", "nested too deep")]
+    return [remark for remark in remarks if not any(first <= remark.line <= last for first, last in spared)]
+
+
+def _is_by_definition(module: Module, path: str) -> bool:
+    """Whether the whole file is of a protocol that IPv4 alone has: its name or its docstring says so, and its code."""
+    sentence = ast.get_docstring(module.tree) or ""
+    is_said = is_ipv4_by_definition([PurePath(path).stem], sentence)
+    names = [word for word in module.all_words if word.isidentifier()]
+    return is_said and is_ipv4_by_definition(names)
+
+
+def _spared(module: Module) -> Iterator[tuple[int, int]]:
+    """The lines of tests, and of functions that are IPv4 by definition."""
+    for owner in module.all(ast.ClassDef):
+        is_test = any(ast.unparse(base).endswith("TestCase") for base in owner.bases) or owner.name.startswith("Test")
+        if is_test or is_ipv4_by_definition([owner.name], ast.get_docstring(owner) or ""):
+            yield owner.lineno, owner.end_lineno or owner.lineno
+    for function in module.functions:
+        if function.name.startswith("test_") or is_ipv4_by_definition(
+            [function.name], ast.get_docstring(function) or ""
+        ):
+            yield function.lineno, function.end_lineno or function.lineno
