@@ -71,6 +71,11 @@ def examine(question: Question) -> Answer:
         )
     except Refused as error:
         opened = Opened(False, (), error.why, error.place)
+    except (ValueError, LookupError, RecursionError) as error:
+        # A value of another shape than the daemon's reader knows: it says nothing rather than something wrong.
+        why = f"a value is not understood: {error}"
+        unknown = {"ipv4": "unknown", "ipv6": "unknown"}
+        return Answer(question, None, unknown, tuple(settings.seen), why, Place(settings.path, 1))
     reached = reach(opened.sockets, question.host, question.daemon.ports)
     return Answer(question, opened, reached, tuple(settings.seen), opened.why, opened.place)
 

@@ -7,7 +7,7 @@ link begins again at the root, as it would inside of the image. Nothing that is 
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -45,10 +45,16 @@ class Tree:
 
     Args:
         root: the directory.
+        changed: texts by path that stand in place of files, as after an edit.
     """
 
-    def __init__(self, root: str = "/") -> None:
+    def __init__(self, root: str = "/", changed: Mapping[str, str] | None = None) -> None:
         self._root = root
+        self._changed = changed or {}
+
+    def with_text(self, path: str, text: str) -> "Tree":
+        """The same with another text of one file."""
+        return Tree(self._root, {**self._changed, path: text})
 
     def read(self, path: str) -> Document:
         """The text of a file; bytes that are no UTF-8 are kept as escapes.
@@ -56,6 +62,8 @@ class Tree:
         Raises:
             Trouble: it is not there, is no file, is too large, binary, or may not be read.
         """
+        if path in self._changed:
+            return Document(path, self._changed[path])
         with ExitStack() as opened:
             try:
                 descriptor = self._open(path, opened)

@@ -67,7 +67,7 @@ def _allows(entry: Entry, family: int) -> bool:
 
 
 def _command(found: Sequence[Entry], family: int) -> list[Listen]:
-    """chronyc's socket, on the loopback unless `bindcmdaddress` says otherwise."""
+    """The socket of chronyc, on the loopback unless `bindcmdaddress` says otherwise."""
     port = _port(found, "cmdport", 323)
     if port == 0:
         return []
@@ -96,6 +96,8 @@ CHRONY = Daemon(
     config_options=("-f",),
     source="measured 4.0, 4.3, 4.6; ntp_io.c, cmdmon.c",
     ports=("udp/123",),
-    examples=tuple(Example(f"{each}\n") for each in ("", "allow", "allow 0.0.0.0/0", "allow ::/0", "allow\nbindaddress 0.0.0.0")),
+    examples=tuple(
+        Example(f"{each}\n") for each in ("", "allow", "allow 0.0.0.0/0", "allow ::/0", "allow\nbindaddress 0.0.0.0")
+    ),
     both=Example("allow"),
 )

@@ -33,7 +33,7 @@ _FIRST = replace(SYSCTL, names=Names.FIRST)
 
 
 def _mini_httpd(settings: Settings) -> Sequence[Listen]:
-    """One socket of each family by getaddrinfo with AI_ADDRCONFIG, IPv6 first; with neither it ends (lookup_hostname)."""
+    """One socket of each family by getaddrinfo with AI_ADDRCONFIG, IPv6 first; with neither it ends."""
     options = settings.options("-p", "-d", "-l", "-i", "-h", "-u", "-c", "-T", "-M", "-C", "-P", "-V", "-E", "-S")
     port = int(options.last("-p") or "80")
     host = options.last("-h")
@@ -43,7 +43,9 @@ def _mini_httpd(settings: Settings) -> Sequence[Listen]:
 
 
 def _webfs(settings: Settings) -> Sequence[Listen]:
-    options = settings.options("-p", "-r", "-i", "-R", "-n", "-f", "-l", "-L", "-m", "-t", "-c", "-k", "-u", "-g", "-a", "-b", "-e", "-O")
+    options = settings.options(
+        "-p", "-r", "-i", "-R", "-n", "-f", "-l", "-L", "-m", "-t", "-c", "-k", "-u", "-g", "-a", "-b", "-e", "-O"
+    )
     port = int(options.last("-p") or "8000")
     host, family = options.last("-i"), 4 if options.has("-4") else 6 if options.has("-6") else None
     if host:
@@ -56,9 +58,18 @@ def _webfs(settings: Settings) -> Sequence[Listen]:
 
 
 def _ncat(settings: Settings) -> Sequence[Listen]:
-    options = settings.options("-p", "-e", "-c", "-o", "-i", "-w", "-m", "-d", "-s", "--exec", "--sh-exec", "--source-port")
-    if options.has("-u") and options.has("-k") and not options.has("-e", "-c", "--exec", "--sh-exec") and settings.before(7, 95):
-        raise Refused("UDP mode does not support the -k or --keep-open options, except with --exec or --sh-exec.", COMMAND)
+    options = settings.options(
+        "-p", "-e", "-c", "-o", "-i", "-w", "-m", "-d", "-s", "--exec", "--sh-exec", "--source-port"
+    )
+    if (
+        options.has("-u")
+        and options.has("-k")
+        and not options.has("-e", "-c", "--exec", "--sh-exec")
+        and settings.before(7, 95)
+    ):
+        raise Refused(
+            "UDP mode does not support the -k or --keep-open options, except with --exec or --sh-exec.", COMMAND
+        )
     words = list(options.words)
     port = int(words.pop()) if words and words[-1].isdigit() else int(options.last("-p", "--source-port") or 31337)
     proto = "udp" if options.has("-u", "--udp") else "tcp"
@@ -113,7 +124,9 @@ def _rpcbind(settings: Settings) -> Sequence[Listen]:
 
 
 def _sslh(settings: Settings) -> Sequence[Listen]:
-    options = settings.options("-p", "--listen", "-u", "--user", "--ssh", "--tls", "--http", "--ssl", "--openvpn", "-F", "--config", "-P")
+    options = settings.options(
+        "-p", "--listen", "-u", "--user", "--ssh", "--tls", "--http", "--ssl", "--openvpn", "-F", "--config", "-P"
+    )
     rows = []
     for text in options.all("-p", "--listen"):
         host, port = host_port(text, 443, COMMAND, last_colon=not text.startswith("["))
@@ -129,11 +142,17 @@ def _microsocks(settings: Settings) -> Sequence[Listen]:
 
 def _tigervnc(settings: Settings) -> Sequence[Listen]:
     """5900 and the display's number; `-localhost`, `-interface`, `-UseIPv4=0`, `-UseIPv6=0`."""
-    options = settings.options("-SecurityTypes", "-geometry", "-rfbport", "-interface", "-depth", "-rfbauth", "-desktop", is_go=True)
+    options = settings.options(
+        "-SecurityTypes", "-geometry", "-rfbport", "-interface", "-depth", "-rfbauth", "-desktop", is_go=True
+    )
     display = next((word[1:] for word in options.words if word.startswith(":") and word[1:].isdigit()), "0")
     port = int(options.last("-rfbport") or 5900 + int(display))
     is_local = options.has("-localhost") and options.last("-localhost") not in {"0", "no", "off", "false"}
-    off = {family for family, name in ((4, "-UseIPv4"), (6, "-UseIPv6")) if options.last(name) in {"0", "no", "off", "false"}}
+    off = {
+        family
+        for family, name in ((4, "-UseIPv4"), (6, "-UseIPv6"))
+        if options.last(name) in {"0", "no", "off", "false"}
+    }
     host = options.last("-interface")
     habits = replace(LENIENT, none_left=Ends.SKIPPED)
     if host and host != "all":
@@ -177,11 +196,13 @@ def _slapd(settings: Settings) -> Sequence[Listen]:
         if host and host != "*":
             rows.append(Listen(host, port, habits if literal(host) is not None else skips, place=COMMAND))
         else:
-            rows += [Listen(one, port, replace(skips, none_left=Ends.SKIPPED), place=COMMAND) for one in ("0.0.0.0", "::")]
+            rows += [
+                Listen(one, port, replace(skips, none_left=Ends.SKIPPED), place=COMMAND) for one in ("0.0.0.0", "::")
+            ]
     return rows
 
 
-def _daemon(
+def _daemon(  # noqa: PLR0917 - a row of the table below
     name: str,
     read: Callable[[Settings], Sequence[Listen]],
     habits: Habits,
@@ -211,7 +232,8 @@ WEBFS = _daemon(
     "webfs", _webfs, DUAL, ("webfsd",), "1.21", ["webfsd", "webfsd -4", "webfsd -6", "webfsd -i ::"], "webfsd"
 )
 NCAT = _daemon(
-    "ncat", _ncat, STRICT, ("ncat",), "7.93, 7.95", ["ncat -l 8000", "ncat -l -4 8000", "ncat -l -6 8000", "ncat -l :: 8000"],
+    "ncat", _ncat, STRICT, ("ncat",), "7.93, 7.95",
+    ["ncat -l 8000", "ncat -l -4 8000", "ncat -l -6 8000", "ncat -l :: 8000"],
     "ncat -l 8000",
 )  # fmt: skip
 GIT_DAEMON = _daemon(
@@ -227,16 +249,30 @@ RPCBIND = _daemon(
     ("tcp/111", "udp/111"),
 )  # fmt: skip
 SSLH = _daemon(
-    "sslh", _sslh, STRICT, ("sslh",), "1.20", ["sslh -p 0.0.0.0:443", "sslh -p [::]:443"], "sslh -p 0.0.0.0:443 -p [::]:443"
+    "sslh",
+    _sslh,
+    STRICT,
+    ("sslh",),
+    "1.20",
+    ["sslh -p 0.0.0.0:443", "sslh -p [::]:443"],
+    "sslh -p 0.0.0.0:443 -p [::]:443",
 )
 MICROSOCKS = _daemon(
-    "microsocks", _microsocks, _FIRST, ("microsocks",), "1.0.3; sockssrv.c", ["microsocks", "microsocks -i ::"], "microsocks -i ::"
+    "microsocks",
+    _microsocks,
+    _FIRST,
+    ("microsocks",),
+    "1.0.3; sockssrv.c",
+    ["microsocks", "microsocks -i ::"],
+    "microsocks -i ::",
 )
 TIGERVNC = _daemon(
     "tigervnc", _tigervnc, LENIENT, ("Xtigervnc", "Xvnc"), "1.12; common/network/TcpSocket.cxx",
     ["Xtigervnc :1", "Xtigervnc :1 -localhost=1", "Xtigervnc :1 -UseIPv6=0"], "Xtigervnc :1",
 )  # fmt: skip
-ATFTPD = _daemon("atftpd", _atftpd, _FIRST, ("atftpd",), "0.8", ["atftpd --daemon", "atftpd --daemon --bind-address ::"], None)
+ATFTPD = _daemon(
+    "atftpd", _atftpd, _FIRST, ("atftpd",), "0.8", ["atftpd --daemon", "atftpd --daemon --bind-address ::"], None
+)
 QUASSEL = _daemon(
     "quassel-core", _quassel, STRICT, ("quasselcore",), "0.14; src/core/core.cpp",
     ["quasselcore", "quasselcore --listen=0.0.0.0", "quasselcore --listen=::"], "quasselcore",

@@ -7,7 +7,7 @@ from dualstack.doctor.assumed_host import literal
 from dualstack.doctor.formats.command_line import COMMAND
 from dualstack.doctor.formats.entries import Entry, entries, last
 from dualstack.doctor.habits import DUAL
-from dualstack.doctor.listening import Ends, Listen, Names
+from dualstack.doctor.listening import Ends, Listen, Names, Place
 from dualstack.doctor.settings import Daemon, Example, Settings
 
 __all__ = ["COTURN"]
@@ -30,8 +30,8 @@ def _read(settings: Settings) -> Sequence[Listen]:
     found += [Entry("listening-ip", value, COMMAND) for value in options.all("-L", "--listening-ip")]
     entry = last(found, "listening-port")
     port = int(options.last("-p", "--listening-port") or (entry.value if entry is not None else "3478"))
-    hosts = [(each.value, each.place) for each in found if each.key == "listening-ip"]
-    listed = hosts or [(str(address), None) for address in settings.host.addresses()]
+    hosts: list[tuple[str, Place | None]] = [(each.value, each.place) for each in found if each.key == "listening-ip"]
+    listed: list[tuple[str, Place | None]] = hosts or [(str(address), None) for address in settings.host.addresses()]
     off = {proto for proto in ("udp", "tcp") if last(found, f"no-{proto}") is not None}
     rows: list[Listen] = []
     for host, place in listed:

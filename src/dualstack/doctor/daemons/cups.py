@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dualstack.core.address.address import Address
 from dualstack.doctor.assumed_host import literal
 from dualstack.doctor.formats.entries import Entry, entries
 from dualstack.doctor.formats.host_port import host_port
@@ -39,7 +38,7 @@ def _rows(entry: Entry, settings: Settings) -> list[Listen]:
     if host in {"", "*"}:
         return [Listen(each, port, _HABITS, place=entry.place) for each in ("0.0.0.0", "::")]
     try:
-        found: Sequence[Address] = settings.host.lookup(host)
+        found = settings.host.lookup(host)
     except NotUnderstood as error:
         error.place = entry.place
         raise

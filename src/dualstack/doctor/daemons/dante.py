@@ -55,7 +55,11 @@ DANTE = Daemon(
     source="measured 1.4.2; sockd/",
     examples=tuple(
         Example(f"{each}\nexternal: eth0\n")
-        for each in ("internal: 0.0.0.0 port = 1080", "internal: :: port = 1080", "internal: 0.0.0.0 port = 1080\ninternal: :: port = 1080")
+        for each in (
+            "internal: 0.0.0.0 port = 1080",
+            "internal: :: port = 1080",
+            "internal: 0.0.0.0 port = 1080\ninternal: :: port = 1080",
+        )
     ),
     both=Example("internal: 0.0.0.0 port = 1080\ninternal: :: port = 1080"),
 )

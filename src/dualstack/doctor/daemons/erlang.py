@@ -1,4 +1,4 @@
-"""RabbitMQ and ejabberd, with Erlang's port mapper beside them (their documentation; inet_drv.c leaves IPV6_V6ONLY alone)."""
+"""RabbitMQ and ejabberd, with Erlang's port mapper beside them (inet_drv.c leaves IPV6_V6ONLY alone)."""
 
 import re
 from collections.abc import Sequence
@@ -39,12 +39,12 @@ def _listener(entry: Entry) -> Listen:
 
 
 def _ejabberd(settings: Settings) -> Sequence[Listen]:
-    rows = [_row(each, settings) for each in _listeners(settings.main())]
+    rows = [_row(each) for each in _listeners(settings.main())]
     return [*_MAPPER, *rows]
 
 
-def _row(values: dict[str, tuple[str, Place]], settings: Settings) -> Listen:
-    """`ip` is 0.0.0.0 unless it is said; a listener whose address is in use is logged, one without AF_INET6 is fatal."""
+def _row(values: dict[str, tuple[str, Place]]) -> Listen:
+    """`ip` is 0.0.0.0 unless said; an address that is in use is logged, one without AF_INET6 is fatal."""
     if "port" not in values or not values["port"][0].isdigit():
         raise NotUnderstood("a listener whose port is no number", next(iter(values.values()))[1])
     place = values["port"][1]
@@ -54,7 +54,6 @@ def _row(values: dict[str, tuple[str, Place]], settings: Settings) -> Listen:
     address = literal(host)
     if address is None:
         raise NotUnderstood(f"ip: {host}", values.get("ip", ("", place))[1])
-    del settings
     return Listen(host, int(values["port"][0]), habits, proto=proto, place=place)
 
 
@@ -100,7 +99,8 @@ EJABBERD = Daemon(
     files=("/etc/ejabberd/ejabberd.yml",),
     source="measured 23.01; ejabberd_listener.erl",
     examples=tuple(
-        Example(f"listen:\n  -\n    port: 5222\n{each}    module: ejabberd_c2s\n") for each in ("", '    ip: "::"\n', '    ip: "0.0.0.0"\n')
+        Example(f"listen:\n  -\n    port: 5222\n{each}    module: ejabberd_c2s\n")
+        for each in ("", '    ip: "::"\n', '    ip: "0.0.0.0"\n')
     ),
     both=Example('ip: "::"'),
 )

@@ -22,9 +22,9 @@ def _read(settings: Settings) -> Sequence[Listen]:
     rows: list[Listen] = []
     for name, default in zip(_OPTIONS, ("http://localhost:2379", "http://localhost:2380", ""), strict=True):
         said = options.last(f"-{name}", f"--{name}") or settings.environ.get(f"ETCD_{name.upper().replace('-', '_')}")
-        for text in (said or default).split(","):
-            if text and not text.startswith("unix"):
-                rows.append(replace(_row(text), place=COMMAND if said else None, is_aside=name != _OPTIONS[0]))
+        place = COMMAND if said else None
+        urls = [text for text in (said or default).split(",") if text and not text.startswith("unix")]
+        rows += [replace(_row(text), place=place, is_aside=name != _OPTIONS[0]) for text in urls]
     return rows
 
 
@@ -43,7 +43,8 @@ ETCD = Daemon(
     programs=("etcd",),
     source="measured 3.4.23; embed/config.go, net/ipsock_posix.go",
     examples=tuple(
-        Example(command=f"etcd{each}") for each in ("", *(f" --listen-client-urls http://{host}:2379" for host in ("0.0.0.0", "[::]")))
+        Example(command=f"etcd{each}")
+        for each in ("", *(f" --listen-client-urls http://{host}:2379" for host in ("0.0.0.0", "[::]")))
     ),
     both=Example(command="etcd --listen-client-urls http://[::]:2379"),
 )

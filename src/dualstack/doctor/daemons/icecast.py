@@ -24,7 +24,9 @@ def _read(settings: Settings) -> Sequence[Listen]:
     if rows:
         return rows
     port = int(default.text) if default is not None else 8000
-    return [_listen("" if host is None else host.text.strip(), port, None if default is None else default.place, settings)]
+    return [
+        _listen("" if host is None else host.text.strip(), port, None if default is None else default.place, settings)
+    ]
 
 
 def _row(element: Element, settings: Settings) -> Listen:

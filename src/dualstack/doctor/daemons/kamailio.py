@@ -21,7 +21,9 @@ def _read(settings: Settings) -> Sequence[Listen]:
         rows += _rows(text, COMMAND, settings)
     for entry in entries(settings.main()):
         if entry.key == "listen":
-            rows += _rows(re.sub(r"\s+(advertise|name|virtual)\b.*$", "", entry.value).strip('"'), entry.place, settings)
+            rows += _rows(
+                re.sub(r"\s+(advertise|name|virtual)\b.*$", "", entry.value).strip('"'), entry.place, settings
+            )
     if not rows:
         raise NotUnderstood("without listen it opens every address", None)
     return rows

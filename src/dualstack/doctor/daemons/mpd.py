@@ -41,6 +41,9 @@ MPD = Daemon(
     programs=("mpd",),
     files=("/etc/mpd.conf",),
     source="measured 0.23.12; src/event/ServerSocket.cxx",
-    examples=tuple(Example(f"{each}\n") for each in ("", 'bind_to_address "any"', 'bind_to_address "localhost"', 'bind_to_address "0.0.0.0"')),
+    examples=tuple(
+        Example(f"{each}\n")
+        for each in ("", 'bind_to_address "any"', 'bind_to_address "localhost"', 'bind_to_address "0.0.0.0"')
+    ),
     both=Example('bind_to_address "any"'),
 )

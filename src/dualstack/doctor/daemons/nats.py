@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dualstack.doctor.formats.command_line import COMMAND
-from dualstack.doctor.formats.entries import entries, last
+from dualstack.doctor.formats.entries import entries
 from dualstack.doctor.formats.host_port import host_port
 from dualstack.doctor.habits import GO
 from dualstack.doctor.listening import Listen, Place

@@ -1,4 +1,4 @@
-"""Node: `listen` of net, http and https, and dgram's `bind`, in a program's source (nodejs.org, lib/net.js setupListenHandle)."""
+"""Node: `listen` of net, http and https, and dgram's `bind`, in a program's source (lib/net.js)."""
 
 import re
 from collections.abc import Sequence
@@ -72,6 +72,8 @@ NODE = Daemon(
     habits=_HABITS,
     programs=("node", "nodejs"),
     source="measured 18.20, 20.19; lib/net.js",
-    examples=tuple(Example(f"server.listen({each})\n") for each in ("8000", '8000, "0.0.0.0"', '8000, "::"', '8000, "localhost"')),
+    examples=tuple(
+        Example(f"server.listen({each})\n") for each in ("8000", '8000, "0.0.0.0"', '8000, "::"', '8000, "localhost"')
+    ),
     both=Example("server.listen(8000)"),
 )

@@ -29,7 +29,8 @@ NODE_EXPORTER = Daemon(
     programs=("prometheus-node-exporter", "node_exporter"),
     source="measured 1.5, 1.9; net/ipsock_posix.go",
     examples=tuple(
-        Example(command=f"node_exporter{each}") for each in ("", *(f" --web.listen-address={host}:9100" for host in ("0.0.0.0", "[::]", "127.0.0.1")))
+        Example(command=f"node_exporter{each}")
+        for each in ("", *(f" --web.listen-address={host}:9100" for host in ("0.0.0.0", "[::]", "127.0.0.1")))
     ),
     both=Example(command="node_exporter --web.listen-address=:9100"),
 )

@@ -30,6 +30,8 @@ NRPE = Daemon(
     files=("/etc/nagios/nrpe.cfg", "/etc/nrpe.cfg"),
     config_options=("-c",),
     source="measured 4.1; src/nrpe.c create_listener",
-    examples=tuple(Example(f"server_port=5666\n{each}\n") for each in ("", "server_address=0.0.0.0", "server_address=::")),
+    examples=tuple(
+        Example(f"server_port=5666\n{each}\n") for each in ("", "server_address=0.0.0.0", "server_address=::")
+    ),
     both=Example("server_port=5666"),
 )

@@ -13,7 +13,17 @@ __all__ = ["OPENVPN"]
 
 _HABITS = replace(DUAL, names=Names.FIRST)
 # Words of `proto` and the family of their socket; without a number it is IPv4's (measured 2.6, resolve_bind_local).
-_PROTOCOLS = {"udp": 4, "udp4": 4, "udp6": 6, "tcp-server": 4, "tcp4-server": 4, "tcp6-server": 6, "tcp": 4, "tcp4": 4, "tcp6": 6}
+_PROTOCOLS = {
+    "udp": 4,
+    "udp4": 4,
+    "udp6": 6,
+    "tcp-server": 4,
+    "tcp4-server": 4,
+    "tcp6-server": 6,
+    "tcp": 4,
+    "tcp4": 4,
+    "tcp6": 6,
+}
 
 
 def _read(settings: Settings) -> Sequence[Listen]:
@@ -34,7 +44,9 @@ def _read(settings: Settings) -> Sequence[Listen]:
     v6only = bind is not None and bind.value == "ipv6only"
     host = ("::" if family == 6 else "0.0.0.0") if local is None else local.value
     place = local.place if local is not None else proto.place if proto is not None else None
-    return [Listen(host, number, replace(_HABITS, v6only=v6only), proto=word[:3], place=place, family=_family(word, local))]
+    return [
+        Listen(host, number, replace(_HABITS, v6only=v6only), proto=word[:3], place=place, family=_family(word, local))
+    ]
 
 
 def _family(word: str, local: Entry | None) -> int | None:
@@ -50,6 +62,9 @@ OPENVPN = Daemon(
     files=("/etc/openvpn/server.conf", "/etc/openvpn/server/server.conf"),
     config_options=("--config",),
     source="measured 2.6.14; socket.c socket_bind",
-    examples=tuple(Example(f"proto {each}\n") for each in ("udp", "udp4", "udp6", "udp6\nbind ipv6only", "tcp-server", "tcp6-server")),
+    examples=tuple(
+        Example(f"proto {each}\n")
+        for each in ("udp", "udp4", "udp6", "udp6\nbind ipv6only", "tcp-server", "tcp6-server")
+    ),
     both=Example("proto udp6"),
 )

@@ -40,7 +40,7 @@ def _entries(settings: Settings, document: Document) -> list[Entry]:
 
 
 def _rows(entry: Entry) -> list[Listen]:
-    """A port alone is `::` where a socket of AF_INET6 can be made, else 0.0.0.0; `*` the first of getaddrinfo: loopback."""
+    """A port alone is `::` where AF_INET6 is there, else 0.0.0.0; `*` the first of getaddrinfo: loopback."""
     if entry.value.startswith("/"):
         return []
     host, port = host_port(entry.value, 9000, entry.place)
@@ -65,7 +65,10 @@ PHP_FPM = Daemon(
     read=_fpm,
     habits=_HABITS,
     programs=("php-fpm", *(f"php-fpm{version}" for version in ("7.4", "8.1", "8.2", "8.3", "8.4"))),
-    files=(*(f"/etc/php/{version}/fpm/php-fpm.conf" for version in ("8.4", "8.3", "8.2", "8.1", "7.4")), "/etc/php-fpm.conf"),
+    files=(
+        *(f"/etc/php/{version}/fpm/php-fpm.conf" for version in ("8.4", "8.3", "8.2", "8.1", "7.4")),
+        "/etc/php-fpm.conf",
+    ),
     config_options=("-y", "--fpm-config"),
     source="measured 8.2; fpm_sockets.c",
     examples=tuple(Example(f"[www]\nlisten = {each}\n") for each in ("9000", "[::]:9000", "*:9000", "0.0.0.0:9000")),

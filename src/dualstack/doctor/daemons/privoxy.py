@@ -34,6 +34,8 @@ PRIVOXY = Daemon(
     programs=("privoxy",),
     files=("/etc/privoxy/config",),
     source="measured 3.0.34; jbsockets.c",
-    examples=tuple(Example(f"listen-address {each}\n") for each in (":8118", "[::]:8118", "127.0.0.1:8118", "localhost:8118")),
+    examples=tuple(
+        Example(f"listen-address {each}\n") for each in (":8118", "[::]:8118", "127.0.0.1:8118", "localhost:8118")
+    ),
     both=Example("listen-address [::]:8118"),
 )

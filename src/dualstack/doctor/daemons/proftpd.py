@@ -30,7 +30,9 @@ def _read(settings: Settings) -> Sequence[Listen]:
     has_ipv6 = not options.has("-4", "--ipv4") and (ipv6 is None or ipv6.value.casefold() not in {"off", "false", "no"})
     tight, address = last(found, "SocketBindTight"), last(found, "DefaultAddress")
     if tight is None or tight.value.casefold() not in {"on", "true", "yes"}:
-        return [Listen("::" if has_ipv6 else "0.0.0.0", number, _HABITS, place=None if address is None else address.place)]
+        return [
+            Listen("::" if has_ipv6 else "0.0.0.0", number, _HABITS, place=None if address is None else address.place)
+        ]
     if address is None:
         return [_host_name(settings, number, tight)]
     return [row for name in address.words for row in _named(name, number, address, settings)]
@@ -81,7 +83,8 @@ PROFTPD = Daemon(
     config_options=("-c", "--config"),
     source="measured 1.3.8; src/inet.c pr_inet_create_conn",
     examples=tuple(
-        Example(f"{each}\n") for each in ("", "DefaultAddress 0.0.0.0", "UseIPv6 off", "DefaultAddress 192.0.2.1\nSocketBindTight on")
+        Example(f"{each}\n")
+        for each in ("", "DefaultAddress 0.0.0.0", "UseIPv6 off", "DefaultAddress 192.0.2.1\nSocketBindTight on")
     ),
     both=Example("UseIPv6 on"),
 )

@@ -1,4 +1,4 @@
-"""Prosody: `interfaces`, `local_interfaces`, `use_ipv4`, `use_ipv6`, `c2s_ports` (its documentation, core/portmanager.lua)."""
+"""Prosody: `interfaces`, `local_interfaces`, `use_ipv4`, `use_ipv6`, `c2s_ports` (core/portmanager.lua)."""
 
 import re
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def _read(settings: Settings) -> Sequence[Listen]:
 
 def _values(document: Document) -> dict[str, tuple[str, Place]]:
     """The assignments of the file's own level; `VirtualHost` and `Component` end it."""
-    text = re.sub(r"--\[\[.*?\]\]", lambda match: "\n" * match[0].count("\n"), document.text, flags=re.S)
+    text = re.sub(r"--\[\[.*?\]\]", lambda match: "\n" * match[0].count("\n"), document.text, flags=re.DOTALL)
     text = re.sub(r"--[^\n]*", "", text)
     text = re.split(r"(?m)^\s*(?:VirtualHost|Component)\b", text)[0]
     found = {}
@@ -68,9 +68,16 @@ def _list(values: dict[str, tuple[str, Place]], key: str) -> list[str]:
 
 
 def _interfaces(values: dict[str, tuple[str, Place]], key: str, *, is_local: bool) -> list[tuple[str, Place | None]]:
-    for name in (f"{key}_interfaces", f"{key}_interface", "local_interfaces" if is_local else "interfaces", "interface"):
+    for name in (
+        f"{key}_interfaces",
+        f"{key}_interface",
+        "local_interfaces" if is_local else "interfaces",
+        "interface",
+    ):
         if name in values and (name != "interface" or not is_local):
-            return [({"*": "0.0.0.0"}.get(each, each), values[name][1]) for each in _list(values, name) if each[:1] != "["]
+            return [
+                ({"*": "0.0.0.0"}.get(each, each), values[name][1]) for each in _list(values, name) if each[:1] != "["
+            ]
     wanted = [("127.0.0.1", "::1"), ("0.0.0.0", "::")][not is_local]
     off = [f"use_ipv{family}" for family in (4, 6) if values.get(f"use_ipv{family}", ("", None))[0] == "false"]
     return [(host, None) for host in wanted if f"use_ipv{6 if ':' in host else 4}" not in off]

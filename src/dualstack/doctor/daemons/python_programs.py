@@ -86,7 +86,9 @@ def _reader(calls: Mapping[str, _Rows]) -> Callable[[Settings], Sequence[Listen]
         constants = {
             node.targets[0].id: node.value.value
             for node in tree.body
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant)
+            if isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant)
         }
         rows: list[Listen] = []
         for node in ast.walk(tree):
@@ -151,7 +153,7 @@ def _tornado(call: _Call, settings: Settings) -> Sequence[Listen]:
 
 
 def _controller(call: _Call, settings: Settings) -> Sequence[Listen]:
-    """aiosmtpd connects to itself once it listens, on `::1` for any: without it the start fails (_trigger_server)."""
+    """It connects to itself once it listens, on `::1` for any: without it the start fails (_trigger_server)."""
     host = call.argument(1, "hostname")
     port = _port(call.argument(2, "port"), 8025, call)
     default = "::1" if settings.host.has_ipv6 else "127.0.0.1"
@@ -219,13 +221,19 @@ def _cherrypy(call: _Call, settings: Settings) -> Sequence[Listen]:
     for node in ast.walk(ast.parse(settings.main().text)):
         if isinstance(node, ast.Dict):
             pairs = zip(node.keys, node.values, strict=True)
-            values |= {str(key.value): call.value(value) for key, value in pairs if isinstance(key, ast.Constant) and "socket_" in str(key.value)}
+            values |= {
+                str(key.value): call.value(value)
+                for key, value in pairs
+                if isinstance(key, ast.Constant) and "socket_" in str(key.value)
+            }
     host = str(values.get("server.socket_host", "127.0.0.1"))
     port = _port(values.get("server.socket_port", 8080), 8080, call)
     return [Listen(host, port, replace(DUAL, names=Names.FIRST))]
 
 
-def _daemon(name: str, calls: Mapping[str, _Rows], habits: Habits, source: str, examples: Sequence[str], both: str) -> Daemon:
+def _daemon(  # noqa: PLR0917 - a row of the table below
+    name: str, calls: Mapping[str, _Rows], habits: Habits, source: str, examples: Sequence[str], both: str
+) -> Daemon:
     return Daemon(
         name=name,
         read=_reader(calls),
@@ -283,7 +291,9 @@ SOCKET_PROGRAM = _daemon(
 )
 SOCKETSERVER = _daemon(
     "python-socketserver",
-    dict.fromkeys(("S", "TCPServer", "ThreadingTCPServer", "Server", "HTTPServer", "ThreadingHTTPServer"), _socketserver),
+    dict.fromkeys(
+        ("S", "TCPServer", "ThreadingTCPServer", "Server", "HTTPServer", "ThreadingHTTPServer"), _socketserver
+    ),
     _FIRST,
     "3.11; Lib/socketserver.py",
     ['TCPServer(("", 8000), Handler)'],

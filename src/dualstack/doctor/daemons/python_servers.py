@@ -1,4 +1,7 @@
-"""Python's web servers by their command lines: uvicorn, hypercorn, daphne, waitress, granian, gunicorn, flask, http.server."""
+"""Python's web servers by their command lines.
+
+uvicorn, hypercorn, daphne, waitress, granian, gunicorn, flask and http.server.
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -19,10 +22,8 @@ _PORT = 8000
 _BY_COLON = replace(SYSCTL, names=Names.IPV4)
 
 
-
-
 def _uvicorn(settings: Settings) -> Sequence[Listen]:
-    """One process is asyncio's create_server; several, or a reloader, bind one socket themselves (config.bind_socket)."""
+    """One process is asyncio's create_server; several, or a reloader, bind one socket (config.bind_socket)."""
     options = settings.options("--host", "--port", "--uds", "--fd", "--workers", "--log-level", "--app-dir", "--loop")
     if options.has("--uds", "--fd"):
         return []
@@ -50,7 +51,9 @@ def _hypercorn(settings: Settings) -> Sequence[Listen]:
 
 
 def _gunicorn(settings: Settings) -> Sequence[Listen]:
-    options = settings.options("-b", "--bind", "-w", "-k", "-c", "--config", "-t", "-n", "--chdir", "--worker-class", "--workers")
+    options = settings.options(
+        "-b", "--bind", "-w", "-k", "-c", "--config", "-t", "-n", "--chdir", "--worker-class", "--workers"
+    )
     if options.has("-c", "--config"):
         raise NotUnderstood("a configuration file of gunicorn", COMMAND)
     return _bound(options, ("-b", "--bind"), _BY_COLON)
@@ -70,13 +73,22 @@ def _bound(options: Arguments, names: Sequence[str], habits: Habits) -> list[Lis
 
 def _daphne(settings: Settings) -> Sequence[Listen]:
     """Twisted: an address with a colon is AF_INET6's, a name is IPv4's; an endpoint that fails is logged."""
-    options = settings.options("-b", "--bind", "-p", "--port", "-e", "--endpoint", "-u", "--fd", "-v", "-t", "--root-path")
+    options = settings.options(
+        "-b", "--bind", "-p", "--port", "-e", "--endpoint", "-u", "--fd", "-v", "-t", "--root-path"
+    )
     habits = replace(_BY_COLON, no_address=Ends.FATAL)
     endpoints = options.all("-e", "--endpoint")
     rows = []
     if not endpoints or options.has("-b", "--bind", "-p", "--port"):
         host = (options.last("-b", "--bind") or "127.0.0.1").strip("[]")
-        rows.append(Listen(host, int(options.last("-p", "--port") or _PORT), habits, place=COMMAND if options.has("-b", "-p") else None))
+        rows.append(
+            Listen(
+                host,
+                int(options.last("-p", "--port") or _PORT),
+                habits,
+                place=COMMAND if options.has("-b", "-p") else None,
+            )
+        )
     for text in endpoints:
         match = re.match(r"(tcp6?|ssl):(?:port=)?(\d+)((?::[^:=]+=(?:\\:|[^:])+)*)$", text)
         if match is None:
@@ -106,18 +118,24 @@ def _waitress(settings: Settings) -> Sequence[Listen]:
 
 
 def _granian(settings: Settings) -> Sequence[Listen]:
-    options = settings.options("--host", "--port", "--interface", "--workers", "--loop", "--uds", "--http", "--log-level")
+    options = settings.options(
+        "--host", "--port", "--interface", "--workers", "--loop", "--uds", "--http", "--log-level"
+    )
     if options.has("--uds"):
         return []
     host = options.last("--host") or "127.0.0.1"
     if literal(host) is None:
         raise Refused(f"invalid socket address {host!r}", COMMAND)
-    return [Listen(host, int(options.last("--port") or _PORT), SYSCTL, place=COMMAND if options.has("--host") else None)]
+    return [
+        Listen(host, int(options.last("--port") or _PORT), SYSCTL, place=COMMAND if options.has("--host") else None)
+    ]
 
 
 def _flask(settings: Settings) -> Sequence[Listen]:
     """werkzeug.serving: an address with a colon is AF_INET6's, else a name's IPv4 address."""
-    options = settings.options("--app", "-A", "--host", "-h", "--port", "-p", "--env-file", "-e", "--cert", "--key", "--extra-files")
+    options = settings.options(
+        "--app", "-A", "--host", "-h", "--port", "-p", "--env-file", "-e", "--cert", "--key", "--extra-files"
+    )
     host = options.last("--host", "-h") or settings.environ.get("FLASK_RUN_HOST", "127.0.0.1")
     port = int(options.last("--port", "-p") or settings.environ.get("FLASK_RUN_PORT", "5000"))
     return [Listen(host, port, _BY_COLON, place=COMMAND if options.has("--host", "-h") else None)]
@@ -136,7 +154,7 @@ def _http_server(settings: Settings) -> Sequence[Listen]:
     return [Listen(host or "0.0.0.0", port, habits, place=COMMAND if host else None)]
 
 
-def _daemon(
+def _daemon(  # noqa: PLR0917 - a row of the table below
     name: str,
     read: Callable[[Settings], Sequence[Listen]],
     habits: Habits,
@@ -160,7 +178,10 @@ UVICORN = _daemon(
     "uvicorn",
     _uvicorn,
     ASYNCIO,
-    [f"uvicorn{each} app:app" for each in ("", " --host 0.0.0.0", " --host ::", " --host ''", " --host :: --workers 2")],
+    [
+        f"uvicorn{each} app:app"
+        for each in ("", " --host 0.0.0.0", " --host ::", " --host ''", " --host :: --workers 2")
+    ],
     "uvicorn --host '' app:app",
     version="0.54; config.py, asyncio's create_server",
 )

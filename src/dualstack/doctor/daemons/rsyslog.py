@@ -14,7 +14,7 @@ __all__ = ["RSYSLOG"]
 
 _TCP = replace(LENIENT, nothing=Ends.SKIPPED)
 _UDP = replace(_TCP, freebind=True)
-_INPUT = re.compile(r"input\s*\(([^)]*)\)", re.S)
+_INPUT = re.compile(r"input\s*\(([^)]*)\)", re.DOTALL)
 _PAIR = re.compile(r'(\w+)\s*=\s*"([^"]*)"')
 
 
@@ -66,6 +66,9 @@ RSYSLOG = Daemon(
     files=("/etc/rsyslog.conf",),
     config_options=("-f",),
     source="measured 8.2302; runtime/net.c create_udp_socket",
-    examples=tuple(Example(f'module(load="imudp")\ninput(type="imudp" port="514"{each})\n') for each in ("", ' address="0.0.0.0"', ' address="::"')),
+    examples=tuple(
+        Example(f'module(load="imudp")\ninput(type="imudp" port="514"{each})\n')
+        for each in ("", ' address="0.0.0.0"', ' address="::"')
+    ),
     both=Example('input(type="imudp" port="514")'),
 )

@@ -20,14 +20,22 @@ _HABITS = replace(LENIENT, nothing=Ends.SKIPPED)
 
 def _read(settings: Settings) -> Sequence[Listen]:
     settings.path = settings.options("-s", "-l", "-d", "-p", "--configfile").last("-s", "--configfile") or settings.path
-    found = [each for each in _entries(settings, settings.main()) if each.section.casefold() in {"global", "globals", ""}]
+    found = [
+        each for each in _entries(settings, settings.main()) if each.section.casefold() in {"global", "globals", ""}
+    ]
     ports = last(found, "smbports")
-    numbers = [int(text) for text in re.split(r"[,\s]+", ports.value if ports is not None else "445 139") if text.isdigit()]
+    numbers = [
+        int(text) for text in re.split(r"[,\s]+", ports.value if ports is not None else "445 139") if text.isdigit()
+    ]
     interfaces, only = last(found, "interfaces"), last(found, "bindinterfacesonly")
     if only is None or only.value.casefold() not in {"yes", "true", "1"} or interfaces is None:
         return [Listen(host, port, _HABITS) for port in numbers for host in ("0.0.0.0", "::")]
     chosen = [address for word in interfaces.words for address in _addresses(word, interfaces, settings)]
-    return [Listen(str(address), port, _HABITS, place=interfaces.place) for port in numbers for address in dict.fromkeys(chosen)]
+    return [
+        Listen(str(address), port, _HABITS, place=interfaces.place)
+        for port in numbers
+        for address in dict.fromkeys(chosen)
+    ]
 
 
 def _entries(settings: Settings, document: Document) -> list[Entry]:

@@ -1,4 +1,4 @@
-"""shadowsocks-libev's ss-server: `server`, `server_port`, `-s`, `-p`, `-u` (ss-server(1), src/server.c create_and_bind)."""
+"""shadowsocks-libev's ss-server: `server`, `server_port`, `-s`, `-p`, `-u` (ss-server(1), src/server.c)."""
 
 import json
 from collections.abc import Sequence
@@ -29,7 +29,9 @@ def _read(settings: Settings) -> Sequence[Listen]:
     servers = said or found.get("server", [])
     hosts = [servers] if isinstance(servers, str) else servers
     port = int(options.last("-p") or found.get("server_port", 8388))
-    mode = "tcp_and_udp" if options.has("-u") else "udp_only" if options.has("-U") else str(found.get("mode", "tcp_only"))
+    mode = (
+        "tcp_and_udp" if options.has("-u") else "udp_only" if options.has("-U") else str(found.get("mode", "tcp_only"))
+    )
     protos = {"tcp_only": ["tcp"], "udp_only": ["udp"]}.get(mode, ["tcp", "udp"])
     return [
         Listen(str(host).strip("[]"), port, _HABITS, proto=proto, place=COMMAND if said else place)
@@ -47,6 +49,8 @@ SHADOWSOCKS = Daemon(
     files=("/etc/shadowsocks-libev/config.json",),
     config_options=("-c",),
     source="measured 3.3.5; src/server.c",
-    examples=tuple(Example(f'{{"server": {each}, "server_port": 8388}}\n') for each in ('"0.0.0.0"', '"::"', '["::", "0.0.0.0"]')),
+    examples=tuple(
+        Example(f'{{"server": {each}, "server_port": 8388}}\n') for each in ('"0.0.0.0"', '"::"', '["::", "0.0.0.0"]')
+    ),
     both=Example('"server": ["::", "0.0.0.0"]'),
 )

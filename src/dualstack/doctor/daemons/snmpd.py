@@ -59,6 +59,8 @@ SNMPD = Daemon(
     files=("/etc/snmp/snmpd.conf",),
     config_options=("-c",),
     source="measured 5.9.3; snmpd(8), LISTENING ADDRESSES",
-    examples=tuple(Example(f"agentaddress {each}\n") for each in ("udp:161", "udp6:161", "udp:161,udp6:161", "127.0.0.1,[::1]")),
+    examples=tuple(
+        Example(f"agentaddress {each}\n") for each in ("udp:161", "udp6:161", "udp:161,udp6:161", "127.0.0.1,[::1]")
+    ),
     both=Example("agentaddress udp:161,udp6:161"),
 )

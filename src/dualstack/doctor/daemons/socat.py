@@ -19,7 +19,9 @@ _KIND = re.compile(r"(TCP|UDP|SCTP|DCCP|OPENSSL|SSL)([46]?)-?(?:DTLS-)?(LISTEN|L
 
 def _read(settings: Settings) -> Sequence[Listen]:
     options = settings.options("-b", "-t", "-T", "-L", "-W", "-lf", "-r", "-R")
-    default = "6" if options.has("-6") else "4" if options.has("-4") else settings.environ.get("SOCAT_DEFAULT_LISTEN_IP", "4")
+    default = (
+        "6" if options.has("-6") else "4" if options.has("-4") else settings.environ.get("SOCAT_DEFAULT_LISTEN_IP", "4")
+    )
     rows: list[Listen] = []
     for word in options.words:
         kind, _, rest = word.partition(":")

@@ -40,6 +40,8 @@ STUNNEL = Daemon(
     programs=("stunnel4", "stunnel", "stunnel5"),
     files=("/etc/stunnel/stunnel.conf",),
     source="measured 5.56, 5.68, 5.74; src/stunnel.c bind_ports",
-    examples=tuple(Example(f"[x]\naccept = {each}\nconnect = 127.0.0.1:1\n") for each in ("8443", ":::8443", "0.0.0.0:8443")),
+    examples=tuple(
+        Example(f"[x]\naccept = {each}\nconnect = 127.0.0.1:1\n") for each in ("8443", ":::8443", "0.0.0.0:8443")
+    ),
     both=Example("accept = :::8443"),
 )

@@ -52,7 +52,9 @@ def _rows(driver: str, inside: str, place: Place) -> list[Listen]:
     address = literal(host)
     if address == UNSPECIFIED[6] and not is_six:
         raise Refused(f"Error resolving IPv4 address {host}: ip-protocol(6) is missing", place)
-    port = int(values.get("port", values.get("localport", "0")) or 0) or (6514 if values.get("transport") == "tls" else _DEFAULTS[name])
+    port = int(values.get("port", values.get("localport", "0")) or 0) or (
+        6514 if values.get("transport") == "tls" else _DEFAULTS[name]
+    )
     return [Listen(host, port, _HABITS, proto=proto, place=place, family=6 if is_six else 4)]
 
 
@@ -64,8 +66,12 @@ SYSLOG_NG = Daemon(
     files=("/etc/syslog-ng/syslog-ng.conf",),
     source="measured 3.38; modules/afsocket",
     examples=tuple(
-        Example(f'source s {{ {each} }};\n')
-        for each in ('network(transport("udp"));', 'network(transport("udp") ip-protocol(6));', "tcp(port(514)); tcp6(port(514));")
+        Example(f"source s {{ {each} }};\n")
+        for each in (
+            'network(transport("udp"));',
+            'network(transport("udp") ip-protocol(6));',
+            "tcp(port(514)); tcp6(port(514));",
+        )
     ),
     both=Example('network(transport("udp") ip-protocol(6));'),
 )

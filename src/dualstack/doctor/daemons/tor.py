@@ -16,7 +16,7 @@ _LOCAL = ("socksport", "dnsport", "transport", "natdport", "controlport", "httpt
 
 def _read(settings: Settings) -> Sequence[Listen]:
     settings.path = settings.options("-f", "--defaults-torrc").last("-f") or settings.path
-    found = [each for each in entries(settings.main(), separator=r"\s+", inline=True)]
+    found = list(entries(settings.main(), separator=r"\s+", inline=True))
     rows: list[Listen] = []
     if not any(each.key.casefold() == "socksport" for each in found):
         rows.append(Listen("127.0.0.1", 9050, STRICT))
@@ -46,6 +46,9 @@ TOR = Daemon(
     files=("/etc/tor/torrc",),
     config_options=("-f",),
     source="measured 0.4.9; src/app/config/config.c port_parse_config",
-    examples=tuple(Example(f"{each}\n") for each in ("", "SocksPort 0.0.0.0:9050", "SocksPort [::]:9050", "SocksPort 0\nORPort 9050")),
+    examples=tuple(
+        Example(f"{each}\n")
+        for each in ("", "SocksPort 0.0.0.0:9050", "SocksPort [::]:9050", "SocksPort 0\nORPort 9050")
+    ),
     both=Example("SocksPort 127.0.0.1:9050\nSocksPort [::1]:9050"),
 )

@@ -1,4 +1,4 @@
-"""Transmission: `rpc-bind-address`, `bind-address-ipv4` and `-ipv6` of settings.json (its wiki, libtransmission/net.c)."""
+"""Transmission: `rpc-bind-address`, `bind-address-ipv4` and `-ipv6` of settings.json (its wiki)."""
 
 import json
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def _read(settings: Settings) -> Sequence[Listen]:
 
 
 def _rpc(found: dict[str, object], place: Place, settings: Settings) -> list[Listen]:
-    """libevent's HTTP server, which finds no `::` where the host has no address of IPv6 (AI_ADDRCONFIG)."""
+    """The HTTP server of libevent, which finds no `::` where the host has no address of IPv6 (AI_ADDRCONFIG)."""
     host, port = str(found.get("rpc-bind-address", "0.0.0.0")), int(str(found.get("rpc-port", 9091)))
     if ":" in host and not settings.host.has_ipv6:
         return []

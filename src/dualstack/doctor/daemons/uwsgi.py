@@ -17,7 +17,9 @@ _FILES = ("--ini", "--yaml", "--yml", "--xml", "--json", "--http", "--https")
 
 
 def _read(settings: Settings) -> Sequence[Listen]:
-    options = settings.options(*_OPTIONS, *_FILES, "--wsgi-file", "--module", "-w", "--processes", "-p", "--plugin", "--chdir")
+    options = settings.options(
+        *_OPTIONS, *_FILES, "--wsgi-file", "--module", "-w", "--processes", "-p", "--plugin", "--chdir"
+    )
     if options.has(*_FILES) or any(word.endswith((".ini", ".yaml", ".xml")) for word in options.words):
         raise NotUnderstood("a file of settings, or the http router, of uWSGI", COMMAND)
     rows = []

@@ -1,4 +1,4 @@
-"""vsftpd: `listen`, `listen_ipv6`, `listen_address`, `listen_address6`, `listen_port` (vsftpd.conf(5), standalone.c)."""
+"""vsftpd: `listen`, `listen_ipv6`, `listen_address`, `listen_address6`, `listen_port` (vsftpd.conf(5))."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -45,7 +45,8 @@ VSFTPD = Daemon(
     files=("/etc/vsftpd.conf", "/etc/vsftpd/vsftpd.conf"),
     source="measured 3.0.3, 3.0.5; standalone.c, sysutil.c",
     examples=tuple(
-        Example(f"{each}\n") for each in ("listen=YES", "listen=NO\nlisten_ipv6=YES", "listen=YES\nlisten_ipv6=YES", "listen=NO")
+        Example(f"{each}\n")
+        for each in ("listen=YES", "listen=NO\nlisten_ipv6=YES", "listen=YES\nlisten_ipv6=YES", "listen=NO")
     ),
     both=Example("listen=NO\nlisten_ipv6=YES"),
 )

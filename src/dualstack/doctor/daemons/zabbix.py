@@ -29,6 +29,9 @@ ZABBIX = Daemon(
     files=("/etc/zabbix/zabbix_agentd.conf",),
     config_options=("-c", "--config"),
     source="measured 6.0; zbx_tcp_listen",
-    examples=tuple(Example(f"Server=127.0.0.1\n{each}\n") for each in ("", "ListenIP=0.0.0.0", "ListenIP=::", "ListenIP=0.0.0.0,::")),
+    examples=tuple(
+        Example(f"Server=127.0.0.1\n{each}\n")
+        for each in ("", "ListenIP=0.0.0.0", "ListenIP=::", "ListenIP=0.0.0.0,::")
+    ),
     both=Example("ListenIP=0.0.0.0,::"),
 )

@@ -1,4 +1,4 @@
-"""XML as its elements with their lines; entities are not expanded, for nothing that daemons write has any of its own."""
+"""XML as its elements with their lines; entities of its own are not expanded."""
 
 from dataclasses import dataclass, field
 from xml.parsers import expat
