@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dualstack.doctor.assumed_host import AssumedHost, literal
 from dualstack.doctor.examine import Question, examine
 from dualstack.doctor.findings import KINDS, Finding
-from dualstack.doctor.fixing import fix
+from dualstack.doctor.fixing import command_fix, fix
 from dualstack.doctor.formats.command_line import COMMAND, split_command
 from dualstack.doctor.judging import judge
 from dualstack.doctor.listening import NotUnderstood, Place
@@ -60,7 +60,7 @@ def diagnose(asked: Asked) -> Report:
         answer = examine(found)
         edit = fix(answer)
         examined.append(Examined(answer, edit))
-        findings += judge(answer, edit)
+        findings += judge(answer, edit, None if edit is not None else command_fix(answer))
     return Report(host, examined, sorted(findings, key=lambda each: -each.kind.severity))
 
 

@@ -1,19 +1,21 @@
 """The edit that serves both families, as a diff; nothing is written.
 
 Edits are tried, not trusted: each is examined again, and offered only where the daemon then starts and everybody
-reaches the ports that it had, whatever net.ipv6.bindv6only says.
+reaches the ports that it had; first of all one that holds whatever net.ipv6.bindv6only says.
 """
 
 import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import unified_diff
+from itertools import islice
 
 from dualstack.doctor.examine import Answer, Question, examine
 from dualstack.doctor.formats.command_line import COMMAND
 from dualstack.doctor.opening import Socket
 
-__all__ = ["fix"]
+__all__ = ["command_fix", "fix"]
 
 # One address for another, on a line where a socket's setting stands; tried in this order.
 _SWAPS = (
@@ -21,6 +23,8 @@ _SWAPS = (
     (r"(?<![\w:.%\]])\*(?=[:,;\s\"']|$)", ("::", "[::]", "*, ::", "* -::*", "*,::", "")),
     (r"(?<![\w:.\[])::(?:0)?(?![\w:.])", ("*", "0.0.0.0,::", "*, ::", "* -::*", "")),
     (r"\[::\]:", ("*:", ":")),
+    (r"(?<![\d.])0\.0\.0\.0:", (":::", "[::]:", ":")),
+    (r"(?<=[\"'])(?=[\"'])", ("::",)),
 )
 _WORDS = (
     ("ipv6only=on", "ipv6only=off"),
@@ -38,9 +42,14 @@ _WORDS = (
     ("IPv4", "IPv6"),
     ("false", "true"),
     ("::", ":::"),
+    ("tcp6only", "tcp6"),
+    ("NO", "YES"),
+    ("listen=YES", "listen=NO\nlisten_ipv6=YES"),
+    ("accept = ", "accept = :::"),
+    ("listen-address :", "listen-address [::]:"),
 )
 _LISTEN_BOTH = r"(?P<head>\blisten\s+)(?:\*:|0\.0\.0\.0:|\[::\]:)?(?P<port>\d+)(?P<rest>[^;{}\[]*);"
-_MOST_TRIES = 60
+_MOST_TRIES = 120
 
 
 def fix(answer: Answer) -> str | None:
@@ -50,15 +59,55 @@ def fix(answer: Answer) -> str | None:
     if answer.opened is None or _serves_both(answer) or not path or not question.tree.has(path):
         return None
     text = question.tree.read(path).text
-    ports = _ports(answer.opened.sockets)
-    for count, edited in enumerate(_edits(answer, text, path)):
-        if count == _MOST_TRIES:
-            break
-        if edited != text and _is_good(question, path, edited, ports):
-            return "".join(
-                unified_diff(text.splitlines(keepends=True), edited.splitlines(keepends=True), f"a{path}", f"b{path}")
+    edits = list(dict.fromkeys(each for each in islice(_edits(answer, text, path), _MOST_TRIES) if each != text))
+    questions = [replace(question, tree=question.tree.with_text(path, edited)) for edited in edits]
+    best = _best(answer, questions)
+    if best is None:
+        return None
+    before, after = text.splitlines(keepends=True), edits[best].splitlines(keepends=True)
+    return "".join(unified_diff(before, after, f"a{path}", f"b{path}"))
+
+
+def command_fix(answer: Answer) -> str | None:
+    """The command line that makes it serve both; None where it does, or none is known."""
+    question = answer.question
+    if answer.opened is None or _serves_both(answer) or not question.argv:
+        return None
+    commands = list(dict.fromkeys(_commands(question.argv)))
+    best = _best(answer, [replace(question, argv=argv) for argv in commands])
+    return None if best is None else shlex.join(commands[best])
+
+
+def _best(answer: Answer, questions: Sequence[Question]) -> int | None:
+    """The first that serves both whatever net.ipv6.bindv6only says; else the first that does on this host."""
+    ports = _ports(answer.opened.sockets) if answer.opened is not None else set()
+    good = [number for number, each in enumerate(questions) if _is_good(each, ports)]
+    other = [number for number in good if _is_good(_turned(questions[number]), ports)]
+    return next(iter([*other, *good]), None)
+
+
+def _turned(question: Question) -> Question:
+    return replace(question, host=replace(question.host, bindv6only=not question.host.bindv6only))
+
+
+def _commands(argv: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """One word changed, one taken out, or one option more."""
+    for index in range(1, len(argv)):
+        for line in _lines(argv[index]):
+            yield (*argv[:index], line, *argv[index + 1 :])
+        if argv[index] in {"-4", "-6", "--ipv4", "--ipv6"}:
+            yield (*argv[:index], *argv[index + 1 :])
+        for host in ("::", "[::]", "", "0.0.0.0,::"):
+            yield (
+                *argv[:index],
+                re.sub(r"(?:127\.0\.0\.1|localhost|0\.0\.0\.0)", host, argv[index]),
+                *argv[index + 1 :],
             )
-    return None
+            if argv[index - 1] in {"-i", "-b", "-l", "-h", "--host", "--bind", "--listen", "--address"}:
+                yield (*argv[:index], host, *argv[index + 1 :])
+    for option in (("--host", "::"), ("--host", ""), ("-b", "[::]:8000"), ("-b", "::"), ("--bind", "::"), ("-i", "::")):
+        yield (argv[0], *option, *argv[1:])
+        yield (*argv, *option)
 
 
 def _path(answer: Answer) -> str:
@@ -77,17 +126,12 @@ def _serves_both(answer: Answer) -> bool:
     return dict(answer.reach) == {"ipv4": "yes", "ipv6": "yes"}
 
 
-def _is_good(question: Question, path: str, text: str, ports: set[tuple[str, int]]) -> bool:
-    """Whether the daemon then serves everybody on those ports, with either value of the sysctl."""
-    tree = question.tree.with_text(path, text)
-    for bindv6only in (False, True):
-        host = replace(question.host, bindv6only=bindv6only)
-        again = examine(replace(question, tree=tree, host=host))
-        if again.opened is None or not again.opened.starts or not _serves_both(again):
-            return False
-        if ports and _ports(again.opened.sockets) != ports:
-            return False
-    return True
+def _is_good(question: Question, ports: set[tuple[str, int]]) -> bool:
+    """Whether the daemon then starts and serves everybody on those ports."""
+    again = examine(question)
+    if again.opened is None or not again.opened.starts or not _serves_both(again):
+        return False
+    return not ports or _ports(again.opened.sockets) == ports
 
 
 def _edits(answer: Answer, text: str, path: str) -> Iterator[str]:

@@ -11,17 +11,18 @@ from dualstack.doctor.opening import Opened
 __all__ = ["judge", "shown_sockets"]
 
 
-def judge(answer: Answer, fix: str | None = None) -> list[Finding]:
+def judge(answer: Answer, fix: str | None = None, command: str | None = None) -> list[Finding]:
     """The findings about one daemon; where it does not start, that is the one.
 
     Args:
         answer: what was found.
         fix: the diff that serves both families, where one is known.
+        command: the command line that does.
     """
     name = answer.question.daemon.name
     if answer.opened is None:
         return [Finding(KINDS["DS120"], name, answer.why, answer.place)]
-    remedy = _remedy(answer, fix)
+    remedy = _remedy(answer, fix, command)
     if not answer.opened.starts:
         return [Finding(KINDS["DS101"], name, answer.why, answer.place, remedy)]
     return [*_missing(answer, answer.opened, remedy), *_skipped(answer.opened, name), *_elsewhere(answer, remedy)]
@@ -37,9 +38,11 @@ def shown_sockets(opened: Opened) -> str:
     )
 
 
-def _remedy(answer: Answer, fix: str | None) -> str:
+def _remedy(answer: Answer, fix: str | None, command: str | None) -> str:
     if fix is not None:
         return f"apply this edit:\n{fix}"
+    if command is not None:
+        return f"run it as: {command}"
     both = answer.question.daemon.both
     if both is None:
         return ""

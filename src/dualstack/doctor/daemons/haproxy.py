@@ -75,7 +75,7 @@ def _split(text: str, place: Place) -> tuple[str, tuple[int, int]]:
     """The host and its range of ports, which is behind the last colon."""
     match = re.match(r"(.*):(\d+)-(\d+)$", text)
     if match is not None:
-        return match[1].strip("[]"), (int(match[2]), int(match[3]))
+        return match[1].strip("[]"), (port_number(match[2], place), port_number(match[3], place))
     if ":" not in text:
         raise Refused(f"'bind {text}': missing port number", place)
     host, port = host_port(text, 0, place, last_colon=True)

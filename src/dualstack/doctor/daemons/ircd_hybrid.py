@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from dualstack.doctor.assumed_host import literal
 from dualstack.doctor.formats.blocks import Statement, statements
+from dualstack.doctor.formats.host_port import port_number
 from dualstack.doctor.habits import STRICT
 from dualstack.doctor.listening import Ends, Listen, NotUnderstood
 from dualstack.doctor.settings import Daemon, Example, Settings
@@ -41,7 +42,9 @@ def _rows(listen: Statement) -> list[Listen]:
         elif each.name.startswith("port"):
             for text in re.split(r"\s*,\s*", value):
                 first, _, end = text.replace("..", "-").partition("-")
-                numbers = range(int(first), int(end.strip() or first) + 1)
+                numbers = range(
+                    port_number(first.strip(), each.place), port_number(end.strip() or first.strip(), each.place) + 1
+                )
                 hosts = [host] if host else ["0.0.0.0", "::"]
                 rows += [Listen(one, number, _HABITS, place=each.place) for number in numbers for one in hosts]
     return rows

@@ -64,7 +64,7 @@ def _list(values: dict[str, tuple[str, Place]], key: str) -> list[str]:
     text, place = values.get(key, ("{}", None))
     if re.search(r"\.\.|\b(os|require|function)\b", text):
         raise NotUnderstood(f"{key} is computed", place)
-    return [match[1] or match[2] or match[3] for match in re.finditer(r"\"([^\"]*)\"|'([^']*)'|(\b\d+\b)", text)]
+    return [match[1] or match[2] or match[3] or "" for match in re.finditer(r"\"([^\"]*)\"|'([^']*)'|(\b\d+\b)", text)]
 
 
 def _interfaces(values: dict[str, tuple[str, Place]], key: str, *, is_local: bool) -> list[tuple[str, Place | None]]:
