@@ -73,6 +73,7 @@ CODES = {
     "dualstack ping fe80::1 -I": 0,
     "setpriv": 77,
     "dualstack console": 78,
+    "dualstack doctor --command": 1,
 }
 # The page's own servers, by a word of the block that needs them.
 SERVERS = {

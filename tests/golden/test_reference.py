@@ -5,6 +5,8 @@ from pathlib import Path
 from dualstack.core.domino.keys import KEYS, NRPC, SERVERS
 from dualstack.core.explain.systems_page import systems_page
 from dualstack.core.planning.planner import RULES
+from dualstack.doctor.findings import findings_page
+from dualstack.doctor.settings_page import settings_page
 from dualstack.gateway.config.schema import configuration_keys
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -34,3 +36,13 @@ def test_the_page_of_dominos_file_has_every_key_and_server_of_the_tables() -> No
     assert [row.split(" | ")[:3] for row in rows[len(KEYS) + 1 :]] == [
         [f"| `{server.name}`", f"`{server.key}`", str(server.number)] for server in SERVERS
     ]
+
+
+def test_the_page_of_daemons_is_written_from_their_tables() -> None:
+    """`dualstack doctor --list daemons > docs/reference/daemons.md` writes it anew."""
+    assert (DOCS / "reference" / "daemons.md").read_text(encoding="utf-8") == settings_page()
+
+
+def test_the_page_of_findings_is_written_from_the_table() -> None:
+    """`dualstack doctor --list findings > docs/reference/findings.md` writes it anew."""
+    assert (DOCS / "reference" / "findings.md").read_text(encoding="utf-8") == findings_page()

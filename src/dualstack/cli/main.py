@@ -37,6 +37,7 @@ VERBS = {
     "address": "Say what an address is: its classes, what it embeds, whether it is public.",
     "lab": "Hosts of each family on this machine, broken on purpose, to run and measure programs in.",
     "explain": "Say what a system does with sockets: which bind fails, who receives; ask this kernel.",
+    "doctor": "Say what daemons open with their settings, who reaches them, and the edit that serves both.",
     "access": "Ask allow and deny rules about addresses.",
     "check": "Find what in a program's source is tied to one family: the line, why, what to write instead.",
 }

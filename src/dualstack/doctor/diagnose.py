@@ -1,0 +1,115 @@
+"""From what the command was told to a report: which daemons are meant, each examined, judged and mended."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dualstack.doctor.assumed_host import AssumedHost, literal
+from dualstack.doctor.examine import Question, examine
+from dualstack.doctor.findings import KINDS, Finding
+from dualstack.doctor.fixing import command_fix, fix
+from dualstack.doctor.formats.command_line import COMMAND, split_command
+from dualstack.doctor.judging import judge
+from dualstack.doctor.listening import NotUnderstood, Place
+from dualstack.doctor.registry import all_daemons, daemon_named, daemon_of_command, daemons_of_file
+from dualstack.doctor.report import Examined, Report
+from dualstack.doctor.settings import Daemon
+from dualstack.doctor.tree import Tree, Trouble
+from dualstack.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dualstack.core.address.address import Address
+
+__all__ = ["Asked", "diagnose"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command was told.
+
+    Args:
+        files: the daemons' main files.
+        root: the directory that stands for `/`; empty for this host's.
+        named: `DAEMON[@VERSION]`, or empty.
+        command: a command line, or empty.
+        host: the host that is assumed.
+    """
+
+    files: Sequence[str]
+    root: str
+    named: str
+    command: str
+    host: AssumedHost
+
+
+def diagnose(asked: Asked) -> Report:
+    """The report about what was asked.
+
+    Raises:
+        ConfigError: no daemon is called so, or the command is no command line.
+    """
+    tree = Tree(asked.root or "/")
+    host = _with_hosts(asked.host, tree) if asked.root else asked.host
+    examined: list[Examined] = []
+    findings: list[Finding] = []
+    for found in _questions(asked, tree, host):
+        if isinstance(found, Finding):
+            findings.append(found)
+            continue
+        answer = examine(found)
+        edit = fix(answer)
+        examined.append(Examined(answer, edit))
+        findings += judge(answer, edit, None if edit is not None else command_fix(answer))
+    return Report(host, examined, sorted(findings, key=lambda each: -each.kind.severity))
+
+
+def _questions(asked: Asked, tree: Tree, host: AssumedHost) -> Iterator[Question | Finding]:
+    name, _, version = asked.named.partition("@")
+    try:
+        environ, argv = split_command(asked.command)
+    except NotUnderstood as error:
+        raise ConfigError("--command", asked.command, error.why) from None
+    daemon = daemon_named(name) if name else daemon_of_command(argv)
+    files = [each if asked.root else str(Path(each).absolute()) for each in asked.files]
+    for path in files:
+        try:
+            tree.read(path)
+        except Trouble as trouble:
+            yield Finding(KINDS["DS120"], path, trouble.why, Place(path, 1))
+            continue
+        meant = [daemon] if daemon is not None else daemons_of_file(path)
+        if not meant:
+            yield Finding(KINDS["DS121"], path, "its name belongs to none", Place(path, 1))
+        for each in meant:
+            yield Question(each, tree, host, path, version, argv, environ)
+    if files:
+        return
+    if daemon is not None:
+        # Without a root no file of this host is read that was not named.
+        bare = daemon if asked.root else replace(daemon, files=())
+        yield Question(bare, tree, host, "", version, argv, environ)
+    elif argv:
+        yield Finding(KINDS["DS121"], argv[0], asked.command, COMMAND)
+    else:
+        yield from (Question(each, tree, host) for each in _installed(tree))
+
+
+def _installed(tree: Tree) -> list[Daemon]:
+    """Those whose main file is in the tree."""
+    return [each for each in all_daemons().values() if any(tree.has(path) for path in each.files)]
+
+
+def _with_hosts(host: AssumedHost, tree: Tree) -> AssumedHost:
+    """The host with the names of the root's /etc/hosts, where those that were assumed do not say otherwise."""
+    try:
+        text = tree.read("/etc/hosts").text
+    except Trouble:
+        return host
+    names: dict[str, tuple[Address, ...]] = {}
+    for line in text.split("\n"):
+        words = line.partition("#")[0].split()
+        address = literal(words[0]) if words else None
+        for name in words[1:] if address is not None else []:
+            names[name] = (*names.get(name, ()), *([address] if address is not None else []))
+    return replace(host, names={**names, **host.names})
