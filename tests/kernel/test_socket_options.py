@@ -11,6 +11,7 @@ from dualstack.core.address.address import Address
 from dualstack.core.oracle.case import Case, Sock
 from dualstack.core.oracle.systems import STACKS
 from dualstack.core.planning.socket_spec import SocketSpec
+from dualstack.kernel.datagrams import tell_who_was_asked
 from dualstack.kernel.pipes import PipePool
 from dualstack.kernel.sockets import closed_socket, open_sockets
 from dualstack.kernel.streams import as_socket
@@ -20,6 +21,12 @@ from dualstack.kernel.trial.trial import _rivals
 from support.free_port import free_port
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux' own")
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="Unix' own")
+def test_a_datagram_socket_of_no_network_is_not_asked_to_tell_who_was_asked() -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        tell_who_was_asked(sock)
 
 
 def test_the_usual_class_is_given_back_and_the_plain_one_becomes_it() -> None:
