@@ -12,6 +12,7 @@ import pytest
 
 from dualstack.core.oracle.record import Comparison, compare, read_record
 from dualstack.kernel import recorder
+from dualstack.lab.network import why_no_network
 from support.command import Run
 from support.ordinary import NOBODY
 
@@ -51,6 +52,27 @@ def test_it_runs_without_this_project_and_without_rights(python: str) -> None:
     ended = subprocess.run(command, input=TEXT.encode(), capture_output=True, check=True, cwd="/")
     assert compared(ended.stdout).wrong == ()
     assert b" cases on linux in " in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "code", "said"),
+    [
+        ("true", 1, b"127.0.0.1 is not up here"),
+        ("ip link set lo up; echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6", 0, b" cases on linux in "),
+        ("ip link set lo up; echo 1 > /proc/sys/net/ipv6/bindv6only", 0, b" cases on linux in "),
+    ],
+)
+def test_it_measures_what_is_there(setting: str, code: int, said: bytes) -> None:
+    """In network namespaces without a loopback, without IPv6, and with IPV6_V6ONLY on by default."""
+    if why := why_no_network():
+        pytest.skip(why)
+    script = f"{setting}; exec {sys.executable} -I -S - 0.5"
+    ended = subprocess.run(
+        ("unshare", "-rn", "sh", "-c", script), input=TEXT.encode(), capture_output=True, check=False
+    )
+    assert (ended.returncode, said in ended.stderr) == (code, True), ended.stderr
+    if code == 0:
+        assert compared(ended.stdout).wrong == ()
 
 
 def test_the_command_prints_it_as_it_is(run: Run) -> None:

@@ -13,7 +13,7 @@ V4, V6, NO, STAR = "IPv4", "IPv6", "(no)", "(no*)"
 BOOK = ((V4, NO, V4, V4), (NO, V6, NO, V6), (V4, NO, V4, V4), (V4, V6, STAR, V6))
 
 
-@pytest.mark.parametrize("os", ["linux", "freebsd", "netbsd", "macos", "windows", "illumos"])
+@pytest.mark.parametrize("os", ["linux", "freebsd", "netbsd", "macos", "windows", "illumos", "gvisor"])
 def test_figure_12_5_is_the_books(os: str) -> None:
     drawn = figure("12.5", os)
     assert tuple(row[1:] for row in drawn.rows) == BOOK

@@ -200,6 +200,32 @@ def test_the_first_of_a_group_gets_it_all(network: Network) -> None:
     assert len(both[0].waiting) == 3
 
 
+@pytest.mark.parametrize(("os", "peer"), [("freebsd", "192.0.2.4"), ("netbsd", "::ffff:192.0.2.4")])
+def test_who_sends_to_a_mapped_address_appears_as_the_system_has_it(network: Network, os: str, peer: str) -> None:
+    made = network.host(os, os=os, ipv4=["192.0.2.7"], ipv6=["2001:db8::7"]).socket(6, "udp", v6only=False)
+    made.bind("::ffff:192.0.2.7", PORT)
+    network.hosts["four"].socket(4, "udp").sendto(b".", "192.0.2.7", PORT)
+    assert made.recvfrom()[1].address == Address(peer)
+
+
+@pytest.mark.parametrize(
+    ("os", "bound", "to", "sources"),
+    [
+        ("netbsd", "::ffff:192.0.2.7", "2001:db8::6", []),
+        ("freebsd", "::ffff:192.0.2.7", "2001:db8::6", ["::192.0.2.7"]),
+        ("freebsd", "2001:db8::7", "::ffff:192.0.2.4", ["0.0.0.7"]),
+    ],
+)
+def test_what_leaves_from_an_address_of_the_other_family(
+    network: Network, os: str, bound: str, to: str, sources: list[str]
+) -> None:
+    """NetBSD takes the datagram and throws it away; FreeBSD sends from an address that is none of its own."""
+    made = network.host(os, os=os, ipv4=["192.0.2.7"], ipv6=["2001:db8::7"]).socket(6, "udp", v6only=False)
+    made.bind(bound, PORT)
+    made.sendto(b".", to, PORT)
+    assert [frame.source for frame in network.frames] == list(map(Address, sources))
+
+
 def test_what_no_source_tells_is_raised(network: Network) -> None:
     aix = network.host("aix", os="aix", ipv4=["192.0.2.7"], ipv6=["2001:db8::7"])
     server(aix, 6)

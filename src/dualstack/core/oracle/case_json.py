@@ -139,10 +139,19 @@ def _step(value: object, sockets: int, key: str) -> Step:
 def _pair(value: object, key: str) -> tuple[Address, Address]:
     if not isinstance(value, list) or len(value) != 2:
         raise CaseError(key, "a pair of the destination and the client's address is expected")
-    to, source = _address(value[0], key), _address(value[1], key)
-    if not _are_of_one_family(to, source):
+    to, source = value
+    return _parsed_pair(to, source, key) if type(to) is type(source) is str else _new_pair(to, source, key)
+
+
+def _new_pair(first: object, second: object, key: str) -> tuple[Address, Address]:
+    to, source = _address(first, key), _address(second, key)
+    if to.canonical.version != source.canonical.version:
         raise CaseError(key, f"{source} sends nothing to {to}: they are of two families")
     return to, source
+
+
+_parsed_pair = lru_cache(maxsize=4096)(_new_pair)
+"""Of two texts; in one batch they are mostly the same."""
 
 
 def _call(value: object, sockets: int, key: str) -> Call:
@@ -179,11 +188,6 @@ def _refuse_local(value: list[object]) -> frozenset[Address]:
 def _addresses(texts: tuple[str, ...]) -> frozenset[Address]:
     """A host's addresses; in one batch they are mostly the same."""
     return frozenset(_address(text, "local") for text in texts)
-
-
-@lru_cache(maxsize=4096)
-def _are_of_one_family(to: Address, source: Address) -> bool:
-    return to.canonical.version == source.canonical.version
 
 
 @lru_cache(maxsize=4096)

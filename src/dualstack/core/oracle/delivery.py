@@ -117,7 +117,7 @@ _NOBODY: tuple[tuple[Callable[[Case, _Destination], bool], Errno, str], ...] = (
 
 def _received_among(case: Case, chain: Sequence[Bound], unsure: Sequence[Bound], wanted: _Destination) -> Delivery:
     candidates = [each for each in chain if _takes(each, wanted)]
-    if any(_takes(each, wanted) for each in unsure) or any(_perhaps(each, wanted) for each in candidates):
+    if (unsure and any(_takes(each, wanted) for each in unsure)) or _perhaps(candidates, wanted):
         return Delivery(errno=UNKNOWN, why=f"no source tells which sockets receive it on {case.stack.title}")
     if not candidates:
         return Delivery(errno="ECONNREFUSED", why="no socket covers this address")
@@ -139,8 +139,8 @@ def _takes(each: Bound, wanted: _Destination) -> bool:
     return part is ANY or (part is not None and part == wanted.address)
 
 
-def _perhaps(each: Bound, wanted: _Destination) -> bool:
-    return each.perhaps_v4 and wanted.address.version == 4
+def _perhaps(candidates: Sequence[Bound], wanted: _Destination) -> bool:
+    return wanted.address.version == 4 and True in [each.perhaps_v4 for each in candidates]
 
 
 def _on_linux(case: Case, candidates: Sequence[Bound], wanted: _Destination) -> Delivery:

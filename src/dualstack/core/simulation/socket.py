@@ -7,7 +7,7 @@ from typing import Protocol
 
 from dualstack.core.address.address import Address, AddressLike
 from dualstack.core.address.well_known import LOOPBACK, UNSPECIFIED
-from dualstack.core.oracle.case import Call, Receiver, Sock, Step
+from dualstack.core.oracle.case import Call, CallOutcome, Receiver, Sock, Step
 from dualstack.core.oracle.oracle import predict
 from dualstack.core.simulation.port import HostRules, PortNumber, case_on, says
 from dualstack.errors import refusal
@@ -201,6 +201,9 @@ class Socket:
             OSError, UnknownBehaviour: as the oracle says.
         """
         to = Address(address)
+        if self._is_lost(to):
+            self.host.network.note(self.host.name, f"sends to {to}, is told that it went, and nothing leaves")
+            return
         wire, source, target = self._route("sendto", to)
         if self.name is None:
             self.bind(UNSPECIFIED[self.family])
@@ -245,17 +248,28 @@ class Socket:
         """The version of IP, the source and the destination of what leaves."""
         if self.other_end is not None:
             raise refusal("EISCONN", "the socket is connected")
-        done = {"bind": self.name is not None, "listen": self._listens}
-        steps = (Step(what, 0) for what, is_done in done.items() if is_done)
-        call = Call(0, op, to.version, to)
-        (outcome,) = predict(case_on(self.host, self.proto, (self.asked,), steps, calls=(call,))).calls
+        outcome = self._answer(op, to)
         if outcome.wire is None:
             raise says(self.host, outcome.errno, f"{op} to {to}: {outcome.why}")
         wire = outcome.wire
         target = LOOPBACK[wire] if to.canonical.is_unspecified else to.canonical
         mine = self.asked.address.canonical
         own = target if target.is_loopback else self.host.source(wire)
-        return wire, own if mine.is_unspecified else mine, target
+        if not mine.is_unspecified:
+            # Bound to the other family, FreeBSD takes the last 32 bits for the address: sys/netinet6/udp6_usrreq.c.
+            own = mine if mine.version == wire else Address.from_int(mine.value & 0xFFFFFFFF, wire)
+        return wire, own, target
+
+    def _is_lost(self, to: Address) -> bool:
+        """Whether a datagram to it is taken and thrown away."""
+        outcome = self._answer("sendto", to)
+        return outcome.errno is None and outcome.wire is None
+
+    def _answer(self, op: str, to: Address) -> CallOutcome:
+        done = {"bind": self.name is not None, "listen": self._listens}
+        steps = (Step(what, 0) for what, is_done in done.items() if is_done)
+        call = Call(0, op, to.version, to)
+        return predict(case_on(self.host, self.proto, (self.asked,), steps, calls=(call,))).calls[0]
 
     def _at(self, target: Address, port: int) -> PortNumber["Socket"]:
         host = self.host if target.is_loopback else self.host.network.owner(target)
