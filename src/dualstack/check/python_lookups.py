@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dualstack.check.finding import Remark
 from dualstack.check.literals import is_ipv4_target
 from dualstack.check.namings import vocabulary
-from dualstack.check.python_rule import Rule, at, calls, identifier, knows_ipv6, references, strings
+from dualstack.check.python_rule import Rule, at, calls, identifier, knows_ipv6, references, written
 from dualstack.check.python_sockets import IPV4
 from dualstack.check.python_values import Values
 
@@ -62,6 +62,8 @@ def _switched_lookups(values: Values) -> Iterator[Remark]:
 
 
 def _hints(values: Values) -> Iterator[Remark]:
+    if values.module.all_words.isdisjoint(IPV4):
+        return
     for call in values.module.all(ast.Call):
         family = _asked_family(values, call)
         if family is None or not values.is_family(family, *IPV4) or knows_ipv6(values.module.near(call)):
@@ -287,15 +289,15 @@ def _is_a(values: Values, node: ast.expr) -> bool:
 
 def _reversed(values: Values) -> Iterator[Remark]:
     """Names under in-addr.arpa, and four labels turned round for a block list."""
-    words = values.module.all_words
-    if any("ip6.arpa" in word.lower() or word == "reverse_pointer" for word in words):
+    text = values.module.word_text.lower()
+    if "ip6.arpa" in text or "reverse_pointer" in text:
         return
-    seen: set[int] = set()
-    for node, text in strings(values):
-        if "in-addr.arpa" in text.lower() and " " not in text.strip() and node.lineno not in seen:
-            seen.add(node.lineno)
+    for node, name in written(values) if "in-addr.arpa" in text else ():
+        if "in-addr.arpa" in name.lower() and " " not in name.strip():
             yield at("reverse-in-addr-arpa", node, "in-addr.arpa")
-    for call in calls(values, "join"):
+    source = values.module.text
+    is_turning = "reversed(" in source or "[::-1]" in source or ".reverse(" in source
+    for call in calls(values, "join") if is_turning else ():
         words = values.module.near(call)
         if call.args and _is_turned(values, call.args[0]) and not knows_ipv6(words) and "nibble" not in words:
             yield at("reverse-in-addr-arpa", call, "labels turned round")

@@ -290,7 +290,7 @@ def _is_rules(values: Values, compare: ast.Compare) -> bool:
 def _switches(values: Values) -> Iterator[Remark]:
     for compare in values.module.all(ast.Compare):
         sides = (compare.left, *compare.comparators)
-        if not any(values.last(side) in IPV4 for side in sides) or not isinstance(
+        if not any(values.last(side) in IPV4 and not identifier(side).islower() for side in sides) or not isinstance(
             compare.ops[0], ast.Eq | ast.NotEq | ast.Is | ast.IsNot
         ):
             continue
