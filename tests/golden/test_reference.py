@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dualstack.check.reference import checks_page
 from dualstack.core.domino.keys import KEYS, NRPC, SERVERS
 from dualstack.core.explain.systems_page import systems_page
 from dualstack.core.planning.planner import RULES
@@ -34,3 +35,8 @@ def test_the_page_of_dominos_file_has_every_key_and_server_of_the_tables() -> No
     assert [row.split(" | ")[:3] for row in rows[len(KEYS) + 1 :]] == [
         [f"| `{server.name}`", f"`{server.key}`", str(server.number)] for server in SERVERS
     ]
+
+
+def test_the_page_of_checks_is_written_from_the_kinds() -> None:
+    """`dualstack check --kinds > docs/reference/checks.md` writes it anew."""
+    assert (DOCS / "reference" / "checks.md").read_text() == checks_page()

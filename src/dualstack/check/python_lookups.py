@@ -10,7 +10,7 @@ from dualstack.check.python_rule import Rule, at, calls, identifier, knows_ipv6,
 from dualstack.check.python_sockets import IPV4
 from dualstack.check.python_values import Values
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "is_patch"]
 
 _OWN_NAMES = ("socket.gethostname()", "socket.getfqdn()", "platform.node()", "os.uname()", "platform.uname()")
 _OLD = ("gethostbyname", "gethostbyname_ex", "getHostByName")
@@ -68,7 +68,7 @@ def _hints(values: Values) -> Iterator[Remark]:
         family = _asked_family(values, call)
         if family is None or not values.is_family(family, *IPV4) or knows_ipv6(values.module.near(call)):
             continue
-        if not _is_patch(values, call):
+        if not is_patch(values, call):
             yield at("resolve-hint-ipv4", call, "getaddrinfo() for AF_INET")
     for compare in values.module.all(ast.Compare):
         words = values.module.near(compare)
@@ -220,7 +220,7 @@ def _replacement(values: Values, value: ast.expr) -> ast.AST | None:
     return next((each for each in values.origins(value) if isinstance(each, ast.Lambda)), None)
 
 
-def _is_patch(values: Values, node: ast.AST) -> bool:
+def is_patch(values: Values, node: ast.AST) -> bool:
     """Whether a call stands in a function that takes the resolver's place: that is said where it does."""
     owner = values.module.function(node)
     for assign in values.module.all(ast.Assign):

@@ -134,11 +134,7 @@ def _is_target_of_prefix(values: Values, call: ast.Call) -> bool:
 def _is_quad(values: Values, call: ast.Call, subject: ast.expr) -> bool:
     """Whether what is cut at its dots is an address: by name, by four parts, or by being counted to four."""
     name = identifier(subject)
-    if (
-        is_version(name)
-        or "reverse" in ast.unparse(values.module.statement(call))
-        or knows_ipv6(values.module.near(call))
-    ):
+    if is_version(name) or _is_turned(values, call) or knows_ipv6(values.module.near(call)):
         return False
     function_name = getattr(values.module.function(call), "name", "")
     statement = values.module.statement(call)
@@ -152,6 +148,13 @@ def _is_quad(values: Values, call: ast.Call, subject: ast.expr) -> bool:
         is_address(function_name) or "255" in _numbers(values, call) or "256" in _numbers(values, call)
     )
     return is_named or is_tested
+
+
+def _is_turned(values: Values, node: ast.AST) -> bool:
+    """Whether the parts are put in the opposite order: that is said where they are joined."""
+    return bool(
+        re.search(r"reverse|\[::-1\]", ast.unparse(values.module.function(node) or values.module.statement(node)))
+    )
 
 
 def _numbers(values: Values, node: ast.AST) -> set[str]:

@@ -36,7 +36,8 @@ _RULES = (
     *python_twins.RULES,
 )
 _TEST = re.compile(r"test_\w*\.pyi?$|\w+_tests?\.pyi?$|conftest\.py$|tests?\.py$")
-# A file without any of these has nothing to find; most of a large tree is such.
+# A file without any of these has hardly anything to find; most of a large tree is such. Small ones cost nothing.
+_SMALL = 3000
 _PLAIN = (
     *("AF_INET", "inet_", "gethost", "getHost", "addrinfo", "ipaddress", "IPv4", "127.0.0", "0.0.0.0", "localhost"),
     *(
@@ -70,7 +71,27 @@ _PLAIN = (
         "IPAddress",
     ),
     *("peername", "client_address", "remote_addr", "{3}", "':'", '":"', "'.'", '"."', "}:{", "%s:%", "route"),
-    *("(15", "(16)", "=15", "= 15", "=16", "= 16", "'10.", '"10.', "192.168"),
+    *(
+        "(15",
+        "(16)",
+        "=15",
+        "= 15",
+        "=16",
+        "= 16",
+        "'10.",
+        '"10.',
+        "192.168",
+        "wsgiref",
+        "twisted",
+        "recvfrom",
+        ".accept(",
+        "32 - ",
+        "netmask",
+        "HAS_IPV6",
+        "has_ipv6",
+        '"A"',
+        "'A'",
+    ),
 )
 _QUAD = re.compile(r"\d+\.\d+\.\d+\.\d|(?:%d\.|\}\.\{){2}|\\\.\S*\\\.")
 
@@ -101,7 +122,7 @@ def read_python(text: str, path: str) -> list[Remark]:
 
 
 def _is_told(text: str) -> bool:
-    return any(word in text for word in _PLAIN) or _QUAD.search(text) is not None
+    return len(text) < _SMALL or any(word in text for word in _PLAIN) or _QUAD.search(text) is not None
 
 
 def _is_by_definition(module: Module, path: str) -> bool:
