@@ -1,5 +1,7 @@
 """Names asked for one family: the old lookups, hints, the first answer alone, a patched resolver, A without AAAA."""
 
+# dualstack: ignore-file the words that are looked for stand here
+
 import ast
 from collections.abc import Iterator
 
@@ -97,7 +99,7 @@ _FIRSTS = {"next", "pop"}
 def _first_alone(values: Values) -> Iterator[Remark]:
     for node in values.module.all(ast.Subscript):
         call = _answers(values, node.value) if values.constant(node.slice) == 0 else None
-        if call is not None and not _is_walked(values, node.value, call):
+        if call is not None and not _is_walked(values, node.value, call) and not _is_canonical(values, node):
             yield at("resolve-first-only", node, "getaddrinfo()[0]")
     for call in values.module.all(ast.Call):
         if isinstance(call.func, ast.Name) and call.func.id == "next" and call.args:
@@ -120,6 +122,12 @@ def _first_alone(values: Values) -> Iterator[Remark]:
         ):
             yield at("resolve-first-only", call, "getaddrinfo().pop(0)")
     yield from _first_unpacked(values)
+
+
+def _is_canonical(values: Values, node: ast.AST) -> bool:
+    """Whether the canonical name is what is taken: it stands in the first answer alone."""
+    parent = values.module.parents.get(node)
+    return isinstance(parent, ast.Subscript) and values.constant(parent.slice) == 3
 
 
 def _first_unpacked(values: Values) -> Iterator[Remark]:
@@ -351,31 +359,27 @@ def _is_any_literal(text: str) -> bool:
     )
 
 
-_LISTERS = {"net_if_addrs", "ifaddresses", "get_addr", "getifaddrs", "get_adapters", "net_if_stats", "interfaces"}
+_LISTERS = {"net_if_addrs", "ifaddresses", "get_addr", "getifaddrs", "get_adapters", "netifaces"}
 
 
 def _interfaces(values: Values) -> Iterator[Remark]:
     words = values.module.all_words
-    if not words & _LISTERS and "netifaces" not in words:
+    if not words & _LISTERS:
         return
-    for kind in (ast.Attribute, ast.Name, ast.Constant):
-        for node in values.module.all(kind):
-            is_ipv4 = values.last(node) in IPV4 if not isinstance(node, ast.Constant) else node.value in IPV4
-            if not is_ipv4 or (
-                isinstance(values.module.parents.get(node), ast.Assign)
-                and isinstance(getattr(node, "ctx", None), ast.Store)
-            ):
-                continue
-            here = values.module.room(node)
-            if (
-                not knows_ipv6(here | values.module.near(node))
-                and not _is_of_socket(values, node)
-                and "getaddrinfo" not in values.module.near(node)
-            ):
-                yield at("ifaddr-ipv4", node, "AF_INET alone")
-    for node in values.module.all(ast.Attribute):
-        if node.attr == "is_IPv4" and "is_IPv6" not in words:
-            yield at("ifaddr-ipv4", node, "is_IPv4")
+    named = [node for node in values.module.all(ast.Constant) if node.value in IPV4 and _is_name_compared(values, node)]
+    for node in (*references(values, *IPV4), *named):
+        here = values.module.room(node) | values.module.near(node)
+        if not knows_ipv6(here) and not _is_of_socket(values, node) and "getaddrinfo" not in values.module.near(node):
+            yield at("ifaddr-ipv4", node, "AF_INET alone")
+    for attribute in values.module.all(ast.Attribute):
+        if attribute.attr == "is_IPv4" and "is_IPv6" not in words:
+            yield at("ifaddr-ipv4", attribute, "is_IPv4")
+
+
+def _is_name_compared(values: Values, node: ast.AST) -> bool:
+    """`address.family.name == "AF_INET"`"""
+    compare = values.module.parents.get(node)
+    return isinstance(compare, ast.Compare) and identifier(compare.left) in {"name", "family"}
 
 
 def _is_of_socket(values: Values, node: ast.expr) -> bool:

@@ -1,12 +1,14 @@
 """Dotted quads by hand: patterns for them, parsed at their dots, printed with dots, cut after the third number."""
 
+# dualstack: ignore-file the words that are looked for stand here
+
 import ast
 import re
 from collections.abc import Iterator
 
 from dualstack.check.finding import Remark
 from dualstack.check.literals import is_ipv6_pattern, is_quad_format, is_quad_pattern, is_reversed_quad
-from dualstack.check.namings import is_address, is_version, words_of
+from dualstack.check.namings import is_address, is_host, is_version, words_of
 from dualstack.check.python_literals import owner_name
 from dualstack.check.python_rule import Rule, at, calls, identifier, knows_ipv6
 from dualstack.check.python_values import GAP, Values
@@ -176,7 +178,12 @@ def _is_len_four(values: Values, call: ast.Call) -> bool:
 
 def _is_counted(values: Values, call: ast.Call) -> bool:
     parent = values.module.parents.get(call)
-    return isinstance(parent, ast.Compare) and values.constant(parent.comparators[0]) == 3
+    is_three = isinstance(parent, ast.Compare) and isinstance(parent.ops[0], ast.Eq | ast.NotEq)
+    if not is_three or not isinstance(parent, ast.Compare) or values.constant(parent.comparators[0]) != 3:
+        return False
+    subject = identifier(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+    function = getattr(values.module.function(call), "name", "")
+    return is_host(subject) or is_address(function) or "isdigit" in values.module.near(call)
 
 
 def _is_digits(values: Values, call: ast.Call) -> bool:

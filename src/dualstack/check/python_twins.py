@@ -1,5 +1,7 @@
 """What has a twin for IPv6 that the file does not name: options, tables, commands, verbs, broadcast, ethertypes."""
 
+# dualstack: ignore-file the words that are looked for stand here
+
 import ast
 import re
 from collections.abc import Iterator
