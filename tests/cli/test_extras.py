@@ -43,6 +43,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "explain --figure 12.5": (),
     "explain --systems": (),
     "access --rule 'allow any' ::1": (),
+    "check --kinds": (),
 }
 # What an installation of one extra brings, as pyproject.toml has it.
 INSTALLED = {

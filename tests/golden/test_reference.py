@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dualstack.check.reference import checks_page
 from dualstack.core.domino.keys import KEYS, NRPC, SERVERS
 from dualstack.core.explain.systems_page import systems_page
 from dualstack.core.planning.planner import RULES
@@ -46,3 +47,8 @@ def test_the_page_of_daemons_is_written_from_their_tables() -> None:
 def test_the_page_of_findings_is_written_from_the_table() -> None:
     """`dualstack doctor --list findings > docs/reference/findings.md` writes it anew."""
     assert (DOCS / "reference" / "findings.md").read_text(encoding="utf-8") == findings_page()
+
+
+def test_the_page_of_checks_is_written_from_the_kinds() -> None:
+    """`dualstack check --kinds > docs/reference/checks.md` writes it anew."""
+    assert (DOCS / "reference" / "checks.md").read_text() == checks_page()

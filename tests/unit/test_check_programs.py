@@ -1,7 +1,7 @@
 """`dualstack check` on a collection of small programs with labels: everything found, and nothing else.
 
-A label has a line and a kind; a finding one line beside counts. `also` are other lines where the same may be said, `may`
-lines that are neither asked for nor false.
+A label has a line and a kind; a finding one line beside counts. `also` are other lines where the same may be said,
+`may` lines that are neither asked for nor false.
 """
 
 import json

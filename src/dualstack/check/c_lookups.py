@@ -1,5 +1,7 @@
 """Sockets, names and conversions for one family in C."""
 
+# dualstack: ignore-file the words that are looked for stand here
+
 from collections.abc import Iterator
 
 from dualstack.check.c_module import Call, CModule

@@ -1,5 +1,7 @@
 """Addresses as numbers in C: masks, prefixes, hashes, and branches on one family."""
 
+# dualstack: ignore-file the words that are looked for stand here
+
 import re
 from collections.abc import Iterator
 

@@ -85,7 +85,12 @@ def _is_hostport(values: Values, call: ast.Call, subject: ast.expr) -> bool:
     is_ended = has_host and (is_endpoint(identifier(subject)) or _is_converted(values, call))
     return is_ended or (
         is_endpoint(identifier(subject))
-        and (_is_converted(values, call) or _is_first_taken(values, call) or _uses_port(values, call))
+        and (
+            _is_converted(values, call)
+            or _is_first_taken(values, call)
+            or _is_taken_whole(values, call)
+            or _uses_port(values, call)
+        )
     )
 
 
@@ -142,6 +147,12 @@ def _is_converted(values: Values, call: ast.Call) -> bool:
 def _is_first_taken(values: Values, call: ast.Call) -> bool:
     parent = values.module.parents.get(call)
     return isinstance(parent, ast.Subscript) and values.constant(parent.slice) in {0, 1, -1}
+
+
+def _is_taken_whole(values: Values, call: ast.Call) -> bool:
+    """`tuple(server.split(":"))`"""
+    parent = values.module.parents.get(call)
+    return isinstance(parent, ast.Call) and identifier(parent.func) in {"tuple", "list"}
 
 
 def _uses_port(values: Values, call: ast.Call) -> bool:

@@ -1,5 +1,7 @@
 """Addresses written into the code: the wildcard as a default, a service by its IPv4 address, comparisons with them."""
 
+# dualstack: ignore-file the words that are looked for stand here
+
 import ast
 from collections.abc import Iterator
 
@@ -117,7 +119,8 @@ def _in_default(values: Values, node: ast.AST) -> bool:
 
 
 def _wildcards(values: Values) -> Iterator[Remark]:
-    for node, text in written(values):
+    texts = written(values) if "0.0.0.0" in values.module.word_text else ()
+    for node, text in texts:
         if not is_ipv4_wildcard(text) or _is_compared(values, node) or _is_compared_by_name(values, node):
             continue
         name = owner_name(values, node)
@@ -202,6 +205,8 @@ _HERE = frozenset({"127.0.0.1", "localhost"})
 
 
 def _comparisons(values: Values) -> Iterator[Remark]:
+    if "127.0.0." not in values.module.word_text and "localhost" not in values.module.word_text:
+        return
     for compare in values.module.all(ast.Compare):
         if not isinstance(compare.ops[0], ast.Eq | ast.NotEq | ast.In | ast.NotIn) or _is_asserted(values, compare):
             continue

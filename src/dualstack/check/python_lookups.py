@@ -1,16 +1,18 @@
 """Names asked for one family: the old lookups, hints, the first answer alone, a patched resolver, A without AAAA."""
 
+# dualstack: ignore-file the words that are looked for stand here
+
 import ast
 from collections.abc import Iterator
 
 from dualstack.check.finding import Remark
 from dualstack.check.literals import is_ipv4_target
 from dualstack.check.namings import vocabulary
-from dualstack.check.python_rule import Rule, at, calls, identifier, knows_ipv6, references, strings
+from dualstack.check.python_rule import Rule, at, calls, identifier, knows_ipv6, references, written
 from dualstack.check.python_sockets import IPV4
 from dualstack.check.python_values import Values
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "is_patch"]
 
 _OWN_NAMES = ("socket.gethostname()", "socket.getfqdn()", "platform.node()", "os.uname()", "platform.uname()")
 _OLD = ("gethostbyname", "gethostbyname_ex", "getHostByName")
@@ -62,11 +64,13 @@ def _switched_lookups(values: Values) -> Iterator[Remark]:
 
 
 def _hints(values: Values) -> Iterator[Remark]:
+    if values.module.all_words.isdisjoint(IPV4):
+        return
     for call in values.module.all(ast.Call):
         family = _asked_family(values, call)
         if family is None or not values.is_family(family, *IPV4) or knows_ipv6(values.module.near(call)):
             continue
-        if not _is_patch(values, call):
+        if not is_patch(values, call):
             yield at("resolve-hint-ipv4", call, "getaddrinfo() for AF_INET")
     for compare in values.module.all(ast.Compare):
         words = values.module.near(compare)
@@ -95,7 +99,7 @@ _FIRSTS = {"next", "pop"}
 def _first_alone(values: Values) -> Iterator[Remark]:
     for node in values.module.all(ast.Subscript):
         call = _answers(values, node.value) if values.constant(node.slice) == 0 else None
-        if call is not None and not _is_walked(values, node.value, call):
+        if call is not None and not _is_walked(values, node.value, call) and not _is_canonical(values, node):
             yield at("resolve-first-only", node, "getaddrinfo()[0]")
     for call in values.module.all(ast.Call):
         if isinstance(call.func, ast.Name) and call.func.id == "next" and call.args:
@@ -118,6 +122,12 @@ def _first_alone(values: Values) -> Iterator[Remark]:
         ):
             yield at("resolve-first-only", call, "getaddrinfo().pop(0)")
     yield from _first_unpacked(values)
+
+
+def _is_canonical(values: Values, node: ast.AST) -> bool:
+    """Whether the canonical name is what is taken: it stands in the first answer alone."""
+    parent = values.module.parents.get(node)
+    return isinstance(parent, ast.Subscript) and values.constant(parent.slice) == 3
 
 
 def _first_unpacked(values: Values) -> Iterator[Remark]:
@@ -218,7 +228,7 @@ def _replacement(values: Values, value: ast.expr) -> ast.AST | None:
     return next((each for each in values.origins(value) if isinstance(each, ast.Lambda)), None)
 
 
-def _is_patch(values: Values, node: ast.AST) -> bool:
+def is_patch(values: Values, node: ast.AST) -> bool:
     """Whether a call stands in a function that takes the resolver's place: that is said where it does."""
     owner = values.module.function(node)
     for assign in values.module.all(ast.Assign):
@@ -287,15 +297,15 @@ def _is_a(values: Values, node: ast.expr) -> bool:
 
 def _reversed(values: Values) -> Iterator[Remark]:
     """Names under in-addr.arpa, and four labels turned round for a block list."""
-    words = values.module.all_words
-    if any("ip6.arpa" in word.lower() or word == "reverse_pointer" for word in words):
+    text = values.module.word_text.lower()
+    if "ip6.arpa" in text or "reverse_pointer" in text:
         return
-    seen: set[int] = set()
-    for node, text in strings(values):
-        if "in-addr.arpa" in text.lower() and " " not in text.strip() and node.lineno not in seen:
-            seen.add(node.lineno)
+    for node, name in written(values) if "in-addr.arpa" in text else ():
+        if "in-addr.arpa" in name.lower() and " " not in name.strip():
             yield at("reverse-in-addr-arpa", node, "in-addr.arpa")
-    for call in calls(values, "join"):
+    source = values.module.text
+    is_turning = "reversed(" in source or "[::-1]" in source or ".reverse(" in source
+    for call in calls(values, "join") if is_turning else ():
         words = values.module.near(call)
         if call.args and _is_turned(values, call.args[0]) and not knows_ipv6(words) and "nibble" not in words:
             yield at("reverse-in-addr-arpa", call, "labels turned round")
@@ -349,31 +359,27 @@ def _is_any_literal(text: str) -> bool:
     )
 
 
-_LISTERS = {"net_if_addrs", "ifaddresses", "get_addr", "getifaddrs", "get_adapters", "net_if_stats", "interfaces"}
+_LISTERS = {"net_if_addrs", "ifaddresses", "get_addr", "getifaddrs", "get_adapters", "netifaces"}
 
 
 def _interfaces(values: Values) -> Iterator[Remark]:
     words = values.module.all_words
-    if not words & _LISTERS and "netifaces" not in words:
+    if not words & _LISTERS:
         return
-    for kind in (ast.Attribute, ast.Name, ast.Constant):
-        for node in values.module.all(kind):
-            is_ipv4 = values.last(node) in IPV4 if not isinstance(node, ast.Constant) else node.value in IPV4
-            if not is_ipv4 or (
-                isinstance(values.module.parents.get(node), ast.Assign)
-                and isinstance(getattr(node, "ctx", None), ast.Store)
-            ):
-                continue
-            here = values.module.room(node)
-            if (
-                not knows_ipv6(here | values.module.near(node))
-                and not _is_of_socket(values, node)
-                and "getaddrinfo" not in values.module.near(node)
-            ):
-                yield at("ifaddr-ipv4", node, "AF_INET alone")
-    for node in values.module.all(ast.Attribute):
-        if node.attr == "is_IPv4" and "is_IPv6" not in words:
-            yield at("ifaddr-ipv4", node, "is_IPv4")
+    named = [node for node in values.module.all(ast.Constant) if node.value in IPV4 and _is_name_compared(values, node)]
+    for node in (*references(values, *IPV4), *named):
+        here = values.module.room(node) | values.module.near(node)
+        if not knows_ipv6(here) and not _is_of_socket(values, node) and "getaddrinfo" not in values.module.near(node):
+            yield at("ifaddr-ipv4", node, "AF_INET alone")
+    for attribute in values.module.all(ast.Attribute):
+        if attribute.attr == "is_IPv4" and "is_IPv6" not in words:
+            yield at("ifaddr-ipv4", attribute, "is_IPv4")
+
+
+def _is_name_compared(values: Values, node: ast.AST) -> bool:
+    """`address.family.name == "AF_INET"`"""
+    compare = values.module.parents.get(node)
+    return isinstance(compare, ast.Compare) and identifier(compare.left) in {"name", "family"}
 
 
 def _is_of_socket(values: Values, node: ast.expr) -> bool:

@@ -1,5 +1,7 @@
 """Addresses as four bytes: old conversions, IPv4 types, packed, masked, hashed, kept in 15 characters."""
 
+# dualstack: ignore-file the words that are looked for stand here
+
 import ast
 import re
 from collections.abc import Iterator
@@ -228,6 +230,11 @@ def _is_told(values: Values, call: ast.Call) -> bool:
     return is_address_call or any(is_address(word) for word in values.module.words(statement) if word.isidentifier())
 
 
+def _is_packed(node: ast.expr) -> bool:
+    """`ip_address(text).packed`"""
+    return isinstance(node, ast.Attribute) and node.attr == "packed"
+
+
 def _is_number(values: Values, call: ast.Call) -> bool:
     """Whether an address is what becomes a number: its argument, or what the result is called."""
     given = [identifier(each) for each in call.args[1:]]
@@ -237,7 +244,7 @@ def _is_number(values: Values, call: ast.Call) -> bool:
         *given,
         *(identifier(one) for each in targets for one in (each.elts if isinstance(each, ast.Tuple) else [each])),
     ]
-    inner = any(values.module.words(each) & {"inet_aton", "packed"} for each in call.args[1:])
+    inner = any("inet_aton" in values.module.words(each) or _is_packed(each) for each in call.args[1:])
     return inner or any(
         words_of(name) & {"ip", "ipaddr", "ipv4", "saddr", "daddr", "ips", "addr"} and "len" not in words_of(name)
         for name in names
@@ -267,10 +274,14 @@ def _masks(values: Values) -> Iterator[Remark]:
 
 def _is_rest(values: Values, node: ast.expr) -> bool:
     """`32 - bits`."""
-    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Sub) or values.constant(node.left) != 32:
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Sub) or not _is_32(values, node.left):
         return False
     name = words_of(identifier(node.right))
     return bool(name & _LENGTH) or (isinstance(node.right, ast.Call) and identifier(node.right.func) == "int")
+
+
+def _is_32(values: Values, node: ast.expr) -> bool:
+    return all(isinstance(each, ast.Constant) and each.value == 32 for each in values.origins(node))
 
 
 def _is_rotation(values: Values, node: ast.AST) -> bool:

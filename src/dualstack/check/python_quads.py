@@ -1,12 +1,14 @@
 """Dotted quads by hand: patterns for them, parsed at their dots, printed with dots, cut after the third number."""
 
+# dualstack: ignore-file the words that are looked for stand here
+
 import ast
 import re
 from collections.abc import Iterator
 
 from dualstack.check.finding import Remark
 from dualstack.check.literals import is_ipv6_pattern, is_quad_format, is_quad_pattern, is_reversed_quad
-from dualstack.check.namings import is_address, is_version, words_of
+from dualstack.check.namings import is_address, is_host, is_version, words_of
 from dualstack.check.python_literals import owner_name
 from dualstack.check.python_rule import Rule, at, calls, identifier, knows_ipv6
 from dualstack.check.python_values import GAP, Values
@@ -134,11 +136,7 @@ def _is_target_of_prefix(values: Values, call: ast.Call) -> bool:
 def _is_quad(values: Values, call: ast.Call, subject: ast.expr) -> bool:
     """Whether what is cut at its dots is an address: by name, by four parts, or by being counted to four."""
     name = identifier(subject)
-    if (
-        is_version(name)
-        or "reverse" in ast.unparse(values.module.statement(call))
-        or knows_ipv6(values.module.near(call))
-    ):
+    if is_version(name) or _is_turned(values, call) or knows_ipv6(values.module.near(call)):
         return False
     function_name = getattr(values.module.function(call), "name", "")
     statement = values.module.statement(call)
@@ -152,6 +150,13 @@ def _is_quad(values: Values, call: ast.Call, subject: ast.expr) -> bool:
         is_address(function_name) or "255" in _numbers(values, call) or "256" in _numbers(values, call)
     )
     return is_named or is_tested
+
+
+def _is_turned(values: Values, node: ast.AST) -> bool:
+    """Whether the parts are put in the opposite order: that is said where they are joined."""
+    return bool(
+        re.search(r"reverse|\[::-1\]", ast.unparse(values.module.function(node) or values.module.statement(node)))
+    )
 
 
 def _numbers(values: Values, node: ast.AST) -> set[str]:
@@ -173,7 +178,12 @@ def _is_len_four(values: Values, call: ast.Call) -> bool:
 
 def _is_counted(values: Values, call: ast.Call) -> bool:
     parent = values.module.parents.get(call)
-    return isinstance(parent, ast.Compare) and values.constant(parent.comparators[0]) == 3
+    is_three = isinstance(parent, ast.Compare) and isinstance(parent.ops[0], ast.Eq | ast.NotEq)
+    if not is_three or not isinstance(parent, ast.Compare) or values.constant(parent.comparators[0]) != 3:
+        return False
+    subject = identifier(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+    function = getattr(values.module.function(call), "name", "")
+    return is_host(subject) or is_address(function) or "isdigit" in values.module.near(call)
 
 
 def _is_digits(values: Values, call: ast.Call) -> bool:

@@ -3,6 +3,8 @@
 Never raises for what is in a file: a syntax error is a remark.
 """
 
+# dualstack: ignore-file the words that are looked for stand here
+
 import ast
 import re
 from collections.abc import Iterator
@@ -36,13 +38,64 @@ _RULES = (
     *python_twins.RULES,
 )
 _TEST = re.compile(r"test_\w*\.pyi?$|\w+_tests?\.pyi?$|conftest\.py$|tests?\.py$")
-# A file without any of these has nothing to find; most of a large tree is such.
-_WORDS = re.compile(
-    r"AF_INET|inet_|gethost|getHost|addrinfo|ipaddress|IPv4|\d+\.\d+\.\d+\.\d|localhost|IP_?[aA]ddr|socket|iptables|/proc/net|PASV"
-    r"|TCP4|IN IP4|arpa|ethertype|ETH_|dpkt|scapy|netifaces|psutil|\bdns|HTTPServer|XMLRPC|WSGIServer|INET_|SIOC|0x89|is_IPv4"
-    r"|(?:split|partition|count|join|find|index)\(\(?['\"][:.]|\{3\}|(?:\.%d|\}\.\{\w*){3}|:%[sd]|%s:|\}:\{|\+ ?['\"]:['\"]|['\"]-4['\"]| -4 |route|1[5-8]\)"
-    r"|listenTCP|IPAddress|ff02|['\"](?:10|127|192\.168)\.|peername|client_address|ip_network|\\\.\S*\\\."
+# A file without any of these has hardly anything to find; most of a large tree is such. Small ones cost nothing.
+_SMALL = 3000
+_PLAIN = (
+    *("AF_INET", "inet_", "gethost", "getHost", "addrinfo", "ipaddress", "IPv4", "127.0.0", "0.0.0.0", "localhost"),
+    *(
+        "socket",
+        "iptables",
+        "/proc/net",
+        "PASV",
+        "TCP4",
+        "IP4",
+        "arpa",
+        "thertype",
+        "eth.",
+        "ETH",
+        "dpkt",
+        "scapy",
+        "netifaces",
+    ),
+    *(
+        "psutil",
+        "dns",
+        "HTTPServer",
+        "XMLRPC",
+        "WSGIServer",
+        "INET_",
+        "SIOC",
+        "0x89",
+        "'-4",
+        '"-4',
+        " -4 ",
+        "listenTCP",
+        "IPAddress",
+    ),
+    *("peername", "client_address", "remote_addr", "{3}", "':'", '":"', "'.'", '"."', "}:{", "%s:%", "route"),
+    *(
+        "(15",
+        "(16)",
+        "=15",
+        "= 15",
+        "=16",
+        "= 16",
+        "'10.",
+        '"10.',
+        "192.168",
+        "wsgiref",
+        "twisted",
+        "recvfrom",
+        ".accept(",
+        "32 - ",
+        "netmask",
+        "HAS_IPV6",
+        "has_ipv6",
+        '"A"',
+        "'A'",
+    ),
 )
+_QUAD = re.compile(r"\d+\.\d+\.\d+\.\d|(?:%d\.|\}\.\{){2}|\\\.\S*\\\.")
 
 
 def read_python(text: str, path: str) -> list[Remark]:
@@ -57,7 +110,7 @@ def read_python(text: str, path: str) -> list[Remark]:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
         return [Remark(line, max(column, 1), "syntax-error", getattr(error, "msg", None) or str(error))]
-    if _TEST.match(PurePath(path).name) or not _WORDS.search(text):
+    if _TEST.match(PurePath(path).name) or not _is_told(text):
         return []
     values = Values(Module(tree, path, text))
     if _is_by_definition(values.module, path):
@@ -70,6 +123,10 @@ def read_python(text: str, path: str) -> list[Remark]:
     return [remark for remark in remarks if not any(first <= remark.line <= last for first, last in spared)]
 
 
+def _is_told(text: str) -> bool:
+    return len(text) < _SMALL or any(word in text for word in _PLAIN) or _QUAD.search(text) is not None
+
+
 def _is_by_definition(module: Module, path: str) -> bool:
     """Whether the whole file is of a protocol that IPv4 alone has: its name or its docstring says so, and its code."""
     sentence = ast.get_docstring(module.tree) or ""
@@ -80,12 +137,19 @@ def _is_by_definition(module: Module, path: str) -> bool:
 
 def _spared(module: Module) -> Iterator[tuple[int, int]]:
     """The lines of tests, and of functions that are IPv4 by definition."""
+    words = module.all_words
     for owner in module.all(ast.ClassDef):
         is_test = any(ast.unparse(base).endswith("TestCase") for base in owner.bases) or owner.name.startswith("Test")
-        if is_test or is_ipv4_by_definition([owner.name], ast.get_docstring(owner) or ""):
+        is_told = is_ipv4_by_definition([owner.name], ast.get_docstring(owner) or "")
+        if is_test or is_told or _is_twin(owner.name, words):
             yield owner.lineno, owner.end_lineno or owner.lineno
     for function in module.functions:
         if function.name.startswith("test_") or is_ipv4_by_definition(
             [function.name], ast.get_docstring(function) or ""
         ):
             yield function.lineno, function.end_lineno or function.lineno
+
+
+def _is_twin(name: str, words: frozenset[str]) -> bool:
+    """Whether a class is IPv4's half of a pair."""
+    return "4" in name and name.replace("4", "6") in words

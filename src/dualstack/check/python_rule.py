@@ -14,7 +14,6 @@ __all__ = [
     "knows_ipv6",
     "origin_line",
     "references",
-    "strings",
     "template",
     "written",
 ]
@@ -55,20 +54,6 @@ def references(values: Values, *last: str) -> Iterator[ast.Name | ast.Attribute]
 def knows_ipv6(words: frozenset[str]) -> bool:
     """Whether code with these words has the other family in mind."""
     return not _AWARE.isdisjoint(words)
-
-
-def strings(values: Values) -> Iterator[tuple[ast.expr, str]]:
-    """Every text that is written in the code, the longest first where one is part of another; docstrings are none."""
-    module = values.module
-    for kind in (ast.Constant, ast.JoinedStr, ast.BinOp):
-        for node in module.all(kind):
-            if node in module.docstrings or isinstance(module.parents.get(node), ast.JoinedStr | ast.FormattedValue):
-                continue
-            if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Add):
-                continue
-            text = next(values.texts(node), None)
-            if text is not None:
-                yield node, text
 
 
 def template(node: ast.expr) -> str:

@@ -1,11 +1,14 @@
 """Socket addresses taken for pairs, their scope thrown away, mapped peers under IPv4 rules, branches on one family."""
 
+# dualstack: ignore-file the words that are looked for stand here
+
 import ast
 import re
 from collections.abc import Iterator
 
 from dualstack.check.finding import Remark
 from dualstack.check.namings import vocabulary, words_of
+from dualstack.check.python_lookups import is_patch
 from dualstack.check.python_rule import Rule, at, identifier, knows_ipv6
 from dualstack.check.python_sockets import IPV4
 from dualstack.check.python_values import Values
@@ -284,13 +287,16 @@ def _is_rules(values: Values, compare: ast.Compare) -> bool:
     name = words_of(identifier(right))
     if name & (_RULE_WORDS | {"network", "net", "subnet", "cidr"}):
         return True
+    loops = [loop.iter for loop in values.module.loops if identifier(loop.target) == identifier(right)]
+    if any(words_of(identifier(each)) & _RULE_WORDS for each in loops):
+        return True
     return any(isinstance(each, ast.Call) and identifier(each.func) == "ip_network" for each in values.origins(right))
 
 
 def _switches(values: Values) -> Iterator[Remark]:
     for compare in values.module.all(ast.Compare):
         sides = (compare.left, *compare.comparators)
-        if not any(values.last(side) in IPV4 for side in sides) or not isinstance(
+        if not any(values.last(side) in IPV4 and not identifier(side).islower() for side in sides) or not isinstance(
             compare.ops[0], ast.Eq | ast.NotEq | ast.Is | ast.IsNot
         ):
             continue
@@ -298,6 +304,7 @@ def _switches(values: Values) -> Iterator[Remark]:
         if (
             not knows_ipv6(words)
             and not words & {"getaddrinfo", "net_if_addrs", "ifaddresses"}
+            and not is_patch(values, compare)
             and not any("6" in word and len(word) < 30 for word in values.module.near(compare))
         ):
             yield at("switch-no-inet6", compare, "AF_INET alone")

@@ -1,11 +1,13 @@
 """Sockets made for one family: the family written down, left to its default, kept by a server's class, or handed on."""
 
+# dualstack: ignore-file the words that are looked for stand here
+
 import ast
 from collections.abc import Iterator
 
 from dualstack.check.finding import Remark
 from dualstack.check.namings import vocabulary
-from dualstack.check.python_rule import Rule, at, calls, knows_ipv6
+from dualstack.check.python_rule import Rule, at, calls, identifier, knows_ipv6
 from dualstack.check.python_values import Values
 
 __all__ = ["IPV4", "RULES", "is_probe"]
@@ -127,7 +129,10 @@ def _server_classes(values: Values) -> Iterator[Remark]:
         if not _has_family(values, owner) and not _is_fixed(values, owner.name):
             yield at("family-server-class", owner, f"class {owner.name}")
     for call in values.module.all(ast.Call):
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "__init__":
+        is_given = any(
+            each.arg == "bind_and_activate" and values.constant(each.value) is False for each in call.keywords
+        )
+        if is_given or identifier(call.func) == "__init__":
             continue
         if (
             _is_stdlib_server(values, call.func)

@@ -139,12 +139,30 @@ class Values:
         """The last word of the dotted name, without the question mark of what is not known."""
         return self.name(node).rpartition(".")[2].lstrip("?").removesuffix("()")
 
+    def _quick(self, node: ast.expr) -> str:
+        """The last word as it is written; of a name what it is bound to."""
+        if isinstance(node, ast.Attribute):
+            return node.attr
+        is_plain = (
+            isinstance(node, ast.Name) and node.id not in self.module.imports and node.id not in self._bound_names
+        )
+        return node.id if is_plain and isinstance(node, ast.Name) and not self.module.starred else self.last(node)
+
+    @cached_property
+    def _bound_names(self) -> frozenset[str]:
+        """Those that may be another name for something."""
+        return frozenset(
+            name
+            for (_, name), bound in self.module.bindings.items()
+            if any(isinstance(each, ast.Name | ast.Attribute | ast.Call | ast.IfExp) for each in bound)
+        )
+
     @cached_property
     def calls_by_name(self) -> dict[str, list[ast.Call]]:
         """The calls of the file by the last word of their dotted name."""
         found: dict[str, list[ast.Call]] = defaultdict(list)
         for call in self.module.all(ast.Call):
-            found[self.last(call.func)].append(call)
+            found[self._quick(call.func)].append(call)
         return found
 
     @cached_property
@@ -153,7 +171,7 @@ class Values:
         found: dict[str, list[ast.Name | ast.Attribute]] = defaultdict(list)
         for node in self.module.references:
             if isinstance(node.ctx, ast.Load):
-                found[self.last(node)].append(node)
+                found[self._quick(node)].append(node)
         return found
 
     def is_family(self, node: ast.expr | None, *words: str) -> bool:

@@ -45,7 +45,7 @@ _IPV6_RECVERR, _IPV6_RECVHOPLIMIT, _IPV6_HOPLIMIT = 25, 51, 52
 _SO_TIMESTAMPNS_NEW = 64
 _TIMESPEC = struct.Struct("=qq")
 _INT = struct.Struct("=i")
-_IP_MREQN = struct.Struct("=4s4si")  # group, our address, interface
+_IP_MREQN = struct.Struct("=4s4si")  # dualstack: ignore[DS224] ip_mreqn: group, our address, interface
 
 # include/uapi/linux/errqueue.h: struct sock_extended_err {errno, origin, type, code, pad, info, data}
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")

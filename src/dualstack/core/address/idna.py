@@ -49,7 +49,7 @@ def ascii_target(text: str) -> str:
     >>> ascii_target("www.b\u00fccher.example:80")
     'www.xn--bcher-kva.example:80'
     """
-    host, colon, port = text.partition(":")
+    host, colon, port = text.partition(":")  # dualstack: ignore[DS216] a name has no colon
     if host.isascii() or not port.isascii():
         return text
     try:

@@ -42,7 +42,7 @@ def legacy_ipv4(text: str) -> LegacyIPv4 | None:
     >>> legacy_ipv4("0x7f.1")
     LegacyIPv4(form=<LegacyForm.HEX: 'hex'>, address=Address('127.0.0.1'))
     """
-    parts = text.split(".")
+    parts = text.split(".")  # dualstack: ignore[DS219] this is the old syntax itself
     numbers = [number for number in map(_number, parts) if number is not None]
     form = _form(parts)
     if form is None or len(numbers) < len(parts) or len(parts) > 4:

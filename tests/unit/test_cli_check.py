@@ -1,0 +1,215 @@
+"""`dualstack check`: what is printed, silenced, chosen and replaced, and how it ends."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dualstack.check import KINDS
+from support.command import Run
+
+SPLIT = 'def parse(server):\n    host, port = server.split(":")\n    return host, int(port)\n'
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    path = tmp_path / "program.py"
+    path.write_text(SPLIT)
+    return path
+
+
+def codes(output: str) -> list[str]:
+    return [finding["code"] for finding in json.loads(output)["findings"]]
+
+
+def test_a_finding_shows_its_line_the_law_and_the_replacement(run: Run, program: Path) -> None:
+    code, output, _ = run("check", str(program))
+    assert code == 1
+    assert output.splitlines()[:3] == [
+        f"{program}:2:18: DS216 hostport-split: split(':'): "
+        '"host:port" is parted at a colon without regard to the colons, or the brackets, of an IPv6 address.',
+        '        host, port = server.split(":")',
+        "                     ^",
+    ]
+    assert "RFC 3986 3.2.2" in output
+    assert output.endswith("1 finding in 1 of 1 file\n")
+
+
+def test_nothing_found_is_said_and_ends_with_0(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "right.py").write_text("import socket\nsocket.create_connection(('example.org', 80))\n")
+    assert run("check", str(tmp_path)) == (0, "Nothing found in 1 file\n", "")
+
+
+def test_json_has_all_fields(run: Run, program: Path) -> None:
+    code, output, _ = run("check", "--json", str(program))
+    document = json.loads(output)
+    assert (code, document["version"]) == (1, 1)
+    (finding,) = document["findings"]
+    assert {"code", "path", "line", "column", "message", "why", "replacement"} <= set(finding)
+    assert (finding["code"], finding["path"], finding["line"], finding["column"]) == ("DS216", str(program), 2, 18)
+
+
+def test_sarif_has_the_rules_and_the_places(run: Run, program: Path) -> None:
+    code, output, _ = run("check", "--sarif", str(program))
+    document = json.loads(output)
+    (log,) = document["runs"]
+    (result,) = log["results"]
+    region = result["locations"][0]["physicalLocation"]["region"]
+    assert (code, document["version"], result["ruleId"]) == (1, "2.1.0", "DS216")
+    assert region == {"startLine": 2, "startColumn": 18}
+    assert [rule["id"] for rule in log["tool"]["driver"]["rules"]] == [kind.code for kind in KINDS]
+
+
+@pytest.mark.parametrize(
+    ("comment", "expected"),
+    [
+        ("# dualstack: ignore", []),
+        ("# dualstack: ignore[DS216]", []),
+        ("# dualstack: ignore[DS2] names alone come here", []),
+        ("# dualstack: ignore[hostport-split]", []),
+        ("# dualstack: ignore[DS206, DS216]", []),
+        ("# noqa", []),
+        ("# noqa: E501, DS216", []),
+        ("# type: ignore  # noqa: DS216", []),
+        ("# dualstack: ignore[DS206]", ["DS216"]),
+        ("# noqa: E501", ["DS216"]),
+        ("# not a word of it", ["DS216"]),
+    ],
+)
+def test_a_comment_silences_its_line(run: Run, program: Path, comment: str, expected: list[str]) -> None:
+    program.write_text(SPLIT.replace('(":")', f'(":")  {comment}'))
+    assert codes(run("check", "--json", str(program))[1]) == expected
+
+
+def test_a_comment_that_stands_alone_silences_the_next_line_and_one_the_file(run: Run, program: Path) -> None:
+    program.write_text(SPLIT.replace("    host,", "    # dualstack: ignore[DS216] a name\n    host,"))
+    assert run("check", str(program))[0] == 0
+    program.write_text(f"# dualstack: ignore-file\n\n{SPLIT}")
+    assert run("check", str(program))[0] == 0
+
+
+def test_a_comment_in_c_silences_too(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "ask.c"
+    line = "#include <netdb.h>\nvoid *ask(const char *n) { return gethostbyname(n); } "
+    path.write_text(line + "\n")
+    assert codes(run("check", "--json", str(path))[1]) == ["DS208"]
+    path.write_text(line + "/* dualstack: ignore[DS208] */\n")
+    assert run("check", str(path))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--select", "DS216"], ["DS216"]),
+        (["--select", "DS20,hostport-split"], ["DS216"]),
+        (["--select", "DS20"], []),
+        (["--ignore", "DS2"], []),
+        (["--ignore", "hostport-split"], []),
+        (["--ignore", "DS206"], ["DS216"]),
+    ],
+)
+def test_codes_their_beginnings_and_names_choose(
+    run: Run, program: Path, options: list[str], expected: list[str]
+) -> None:
+    assert codes(run("check", "--json", *options, str(program))[1]) == expected
+
+
+def test_a_code_that_means_nothing_is_a_wrong_use(run: Run, program: Path) -> None:
+    code, _, error = run("check", "--select", "E501", str(program))
+    assert code == 2
+    assert "no finding has the code 'E501'" in error
+    assert run("check")[0] == 2
+    assert run("check", "--json", "--sarif", str(program))[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code", "found"),
+    [
+        ("wrong.py", b"def f(:\n", "DS298", "invalid syntax"),
+        ("old.py", b"print 'x'\n", "DS298", "print"),
+        ("binary.py", b"\x00\x01\x02", "DS299", "binary"),
+        ("notes", b"just words", "DS299", "neither Python nor C"),
+    ],
+)
+def test_a_file_that_cannot_be_read_as_what_it_is_is_a_finding(
+    run: Run, tmp_path: Path, name: str, content: bytes, code: str, found: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    status, output, _ = run("check", "--json", str(tmp_path / name))
+    (finding,) = json.loads(output)["findings"]
+    assert (status, finding["code"]) == (1, code)
+    assert found in finding["message"]
+
+
+def test_a_missing_file_a_pipe_and_a_giant_are_findings(run: Run, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    with (tmp_path / "giant.c").open("wb") as giant:
+        giant.truncate(1 << 30)
+    status, output, _ = run("check", "--json", str(tmp_path), str(tmp_path / "none.py"))
+    assert (status, codes(output)) == (1, ["DS299"] * 3)
+
+
+def test_a_program_is_told_by_its_first_line_where_it_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "tool").write_text(f"#!/usr/bin/env python3\n{SPLIT}")
+    assert codes(run("check", "--json", str(tmp_path / "tool"))[1]) == ["DS216"]
+    assert run("check", str(tmp_path)) == (0, "Nothing found in 0 files\n", "")
+
+
+def test_hidden_directories_and_environments_are_skipped(run: Run, tmp_path: Path) -> None:
+    for folder in (".git", "venv", "node_modules", "__pycache__"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.py").write_text(SPLIT)
+    assert run("check", str(tmp_path))[0] == 0
+
+
+FIXABLE = """\
+import socket
+
+
+def accept(listener):
+    conn, (host, port) = listener.accept()
+    return conn, host == "127.0.0.1"
+
+
+class Visit(Model):
+    ip = CharField(max_length=15)
+"""
+FIXED = """\
+import socket
+
+
+def accept(listener):
+    conn, (host, port, *_) = listener.accept()
+    return conn, host in {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+
+
+class Visit(Model):
+    ip = CharField(max_length=45)
+"""
+
+
+def test_fix_prints_a_diff_that_applies_and_leaves_nothing_to_find(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "visits.py"
+    path.write_text(FIXABLE)
+    code, diff, _ = run("check", "--fix", str(path))
+    assert code == 1
+    assert path.read_text() == FIXABLE
+    subprocess.run(["patch", "-p1", "-s"], input=diff, text=True, cwd="/", check=True)
+    assert path.read_text() == FIXED
+    assert run("check", str(path))[0] == 0
+
+
+def test_fix_widens_a_buffer_in_c(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "session.c"
+    path.write_text("#include <arpa/inet.h>\nstruct session { char from[INET_ADDRSTRLEN]; };\n")
+    assert "+struct session { char from[INET6_ADDRSTRLEN]; };\n" in run("check", "--fix", str(path))[1]
+
+
+def test_the_kinds_are_at_least_45_with_a_code_each() -> None:
+    assert len({kind.code for kind in KINDS}) == len({kind.name for kind in KINDS}) == len(KINDS) > 45
+
+
+def test_our_own_source_has_nothing(run: Run) -> None:
+    assert run("check", str(Path(__file__).parents[2] / "src"))[::2] == (0, "")
