@@ -77,6 +77,11 @@ def test_what_is_not_understood_is_unknown_and_no_failure(run: Run, tmp_path: Pa
     assert (report["findings"][0]["code"], report["findings"][0]["line"]) == ("DS120", 4)
 
 
+def test_a_file_that_nobody_named_is_no_default(run: Run) -> None:
+    code, out, _ = run("doctor", "--as", "nginx", "--json")
+    assert (code, json.loads(out)["daemons"][0]["starts"]) == (0, "unknown")
+
+
 def test_includes_in_a_loop_are_a_finding(run: Run, tmp_path: Path) -> None:
     (tmp_path / "nginx.conf").write_text("include loop.conf;\n")
     (tmp_path / "loop.conf").write_text("include loop.conf;\n")

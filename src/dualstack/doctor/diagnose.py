@@ -87,8 +87,7 @@ def _questions(asked: Asked, tree: Tree, host: AssumedHost) -> Iterator[Question
         return
     if daemon is not None:
         # Without a root no file of this host is read that was not named.
-        bare = daemon if asked.root else replace(daemon, files=())
-        yield Question(bare, tree, host, "", version, argv, environ)
+        yield Question(daemon, tree, host, "", version, argv, environ, is_blind=not asked.root)
     elif argv:
         yield Finding(KINDS["DS121"], argv[0], asked.command, COMMAND)
     else:
