@@ -57,6 +57,18 @@ def test_a_command_line_is_enough(run: Run) -> None:
     assert json.loads(out)["daemons"][0]["sockets"][0]["address"] == "::"
 
 
+def test_a_dockerfile_is_what_its_last_stage_starts(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "Dockerfile"
+    path.write_text(
+        'FROM python AS build\nCMD ["x"]\nFROM python\nENV FLASK_RUN_HOST=0.0.0.0 A=b\n'
+        'ENTRYPOINT ["flask", "--app", "a"]\nCMD ["run", \\\n  "--port", "80"]\n'
+    )
+    code, out, _ = run("doctor", str(path), "--json")
+    (daemon,) = json.loads(out)["daemons"]
+    assert (code, daemon["daemon"], daemon["reach"]) == (1, "flask", {"ipv4": "yes", "ipv6": "no"})
+    assert (daemon["sockets"][0]["address"], daemon["sockets"][0]["port"]) == ("0.0.0.0", 80)
+
+
 def test_a_root_is_looked_through_with_its_names(run: Run, tmp_path: Path) -> None:
     (tmp_path / "etc" / "nginx").mkdir(parents=True)
     (tmp_path / "etc" / "ssh").mkdir()

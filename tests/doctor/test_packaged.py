@@ -65,7 +65,7 @@ def test_mariadbs_folders_and_unbounds(tmp_path: Path) -> None:
 
 
 def test_postgresqls_comments_and_lighttpds_script(tmp_path: Path) -> None:
-    conf = "#port = 1\nlisten_addresses = '*'\t\t# what IP address(es) to listen on;\nport = 5433\t# (change requires restart)\n"
+    conf = "#port = 1\nlisten_addresses = '*'\t\t# what address(es) to listen on;\nport = 5433\t# (restart)\n"
     assert sockets(tmp_path, "postgresql", {"/etc/postgresql/15/main/postgresql.conf": conf}) == [
         "0.0.0.0 5433",
         ":: 5433",
