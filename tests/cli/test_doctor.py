@@ -80,6 +80,21 @@ def test_a_root_is_looked_through_with_its_names(run: Run, tmp_path: Path) -> No
     assert found == {"nginx": ["2001:db8::7", "192.0.2.7"], "sshd": ["0.0.0.0", "::"]}
 
 
+def test_a_root_has_many_units_and_each_is_told(run: Run, tmp_path: Path) -> None:
+    units = tmp_path / "etc" / "systemd" / "system"
+    units.mkdir(parents=True)
+    for name, text in (
+        ("a", "ListenStream=1"),
+        ("b", "ListenStream=2\nBindIPv6Only=both"),
+        ("c", "ListenStream=/run/x"),
+    ):
+        (units / f"{name}.socket").write_text(f"[Socket]\n{text}\n")
+    _, out, _ = run("doctor", "--root", str(tmp_path), "--json")
+    daemons = json.loads(out)["daemons"]
+    assert [each["files"][0].rpartition("/")[2] for each in daemons] == ["a.socket", "b.socket", "c.socket"]
+    assert [[s["v6only"] for s in each["sockets"]] for each in daemons] == [[False], [False], []]
+
+
 def test_what_is_not_understood_is_unknown_and_no_failure(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "nginx.conf"
     path.write_text(NGINX.replace("listen 80", "listen $port"))

@@ -95,7 +95,7 @@ def _questions(asked: Asked, tree: Tree, host: AssumedHost) -> Iterator[Question
     elif argv:
         yield Finding(KINDS["DS121"], argv[0], asked.command, COMMAND)
     else:
-        yield from (Question(each, tree, host) for each in _installed(tree))
+        yield from (Question(each, tree, host, path) for each, path in _installed(tree))
 
 
 def _of_image(document: Document, tree: Tree, host: AssumedHost, version: str, *, is_blind: bool) -> Question | Finding:
@@ -110,9 +110,13 @@ def _of_image(document: Document, tree: Tree, host: AssumedHost, version: str, *
     return Question(daemon, tree, host, "", version, found.argv, found.environ, is_blind=is_blind)
 
 
-def _installed(tree: Tree) -> list[Daemon]:
-    """Those whose main file is in the tree."""
-    return [each for each in all_daemons().values() if any(tree.has(path) for path in each.files)]
+def _installed(tree: Tree) -> Iterator[tuple[Daemon, str]]:
+    """Those whose main file is in the tree: the first of its places, or every file where the place is a pattern."""
+    for daemon in all_daemons().values():
+        there = [(pattern, path) for pattern in daemon.files for path in tree.matches(pattern)]
+        for pattern, path in there:
+            if "*" in pattern or (pattern, path) == there[0]:
+                yield daemon, path
 
 
 def _with_hosts(host: AssumedHost, tree: Tree) -> AssumedHost:

@@ -85,4 +85,4 @@ def examine(question: Question) -> Answer:
 
 def _default(question: Question) -> str:
     """The first of the daemon's files that is there."""
-    return next((path for path in question.daemon.files if question.tree.has(path)), "")
+    return next((path for pattern in question.daemon.files for path in question.tree.matches(pattern)), "")

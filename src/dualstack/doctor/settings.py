@@ -133,7 +133,7 @@ class Daemon:
         read: its settings to rows; raises `Refused` and `NotUnderstood`.
         habits: how it opens them, in general.
         programs: names of its program, by which a command line is known.
-        files: where its main file is, on Debian, Fedora, Alpine and from source.
+        files: where its main file is, on Debian, Fedora, Alpine and from source; a pattern where there are many.
         source: where what is said of it comes from.
         config_options: the options of its command that name the main file.
         examples: settings for the reference page.
