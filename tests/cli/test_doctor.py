@@ -57,6 +57,18 @@ def test_a_command_line_is_enough(run: Run) -> None:
     assert json.loads(out)["daemons"][0]["sockets"][0]["address"] == "::"
 
 
+def test_a_dockerfile_is_what_its_last_stage_starts(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "Dockerfile"
+    path.write_text(
+        'FROM python AS build\nCMD ["x"]\nFROM python\nENV FLASK_RUN_HOST=0.0.0.0 A=b\n'
+        'ENTRYPOINT ["flask", "--app", "a"]\nCMD ["run", \\\n  "--port", "80"]\n'
+    )
+    code, out, _ = run("doctor", str(path), "--json")
+    (daemon,) = json.loads(out)["daemons"]
+    assert (code, daemon["daemon"], daemon["reach"]) == (1, "flask", {"ipv4": "yes", "ipv6": "no"})
+    assert (daemon["sockets"][0]["address"], daemon["sockets"][0]["port"]) == ("0.0.0.0", 80)
+
+
 def test_a_root_is_looked_through_with_its_names(run: Run, tmp_path: Path) -> None:
     (tmp_path / "etc" / "nginx").mkdir(parents=True)
     (tmp_path / "etc" / "ssh").mkdir()
@@ -68,6 +80,21 @@ def test_a_root_is_looked_through_with_its_names(run: Run, tmp_path: Path) -> No
     assert found == {"nginx": ["2001:db8::7", "192.0.2.7"], "sshd": ["0.0.0.0", "::"]}
 
 
+def test_a_root_has_many_units_and_each_is_told(run: Run, tmp_path: Path) -> None:
+    units = tmp_path / "etc" / "systemd" / "system"
+    units.mkdir(parents=True)
+    for name, text in (
+        ("a", "ListenStream=1"),
+        ("b", "ListenStream=2\nBindIPv6Only=both"),
+        ("c", "ListenStream=/run/x"),
+    ):
+        (units / f"{name}.socket").write_text(f"[Socket]\n{text}\n")
+    _, out, _ = run("doctor", "--root", str(tmp_path), "--json")
+    daemons = json.loads(out)["daemons"]
+    assert [each["files"][0].rpartition("/")[2] for each in daemons] == ["a.socket", "b.socket", "c.socket"]
+    assert [[s["v6only"] for s in each["sockets"]] for each in daemons] == [[False], [False], []]
+
+
 def test_what_is_not_understood_is_unknown_and_no_failure(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "nginx.conf"
     path.write_text(NGINX.replace("listen 80", "listen $port"))
@@ -75,6 +102,11 @@ def test_what_is_not_understood_is_unknown_and_no_failure(run: Run, tmp_path: Pa
     report = json.loads(out)
     assert (code, report["daemons"][0]["starts"], report["daemons"][0]["sockets"]) == (0, "unknown", "unknown")
     assert (report["findings"][0]["code"], report["findings"][0]["line"]) == ("DS120", 4)
+
+
+def test_a_file_that_nobody_named_is_no_default(run: Run) -> None:
+    code, out, _ = run("doctor", "--as", "nginx", "--json")
+    assert (code, json.loads(out)["daemons"][0]["starts"]) == (0, "unknown")
 
 
 def test_includes_in_a_loop_are_a_finding(run: Run, tmp_path: Path) -> None:

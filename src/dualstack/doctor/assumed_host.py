@@ -74,16 +74,19 @@ class AssumedHost:
         if self.interfaces is None:
             raise NotUnderstood("it asks for the host's addresses, which are not known: --assume addresses=A,B")
         others = (address for addresses in self.interfaces.values() for address in addresses)
-        return self._present((*LOOPBACK.values(), *others))
+        return self._present(dict.fromkeys((*LOOPBACK.values(), *others)))
 
     def of_interface(self, name: str) -> tuple[Address, ...]:
         """The addresses of an interface.
 
         Raises:
             NotUnderstood: nobody said which it has.
+            Refused: every interface is known, and none is called so.
         """
         if name == "lo":
             return self._present(LOOPBACK.values())
+        if self.interfaces is not None and name not in self.interfaces and _SOMEBODY not in self.interfaces:
+            raise Refused(f"no interface is called {name}")
         if self.interfaces is None or name not in self.interfaces:
             raise NotUnderstood(f"the addresses of {name} are not known: --assume addresses=A%{name}")
         return self._present(self.interfaces[name])

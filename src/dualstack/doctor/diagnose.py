@@ -10,12 +10,13 @@ from dualstack.doctor.examine import Question, examine
 from dualstack.doctor.findings import KINDS, Finding
 from dualstack.doctor.fixing import command_fix, fix
 from dualstack.doctor.formats.command_line import COMMAND, split_command
+from dualstack.doctor.formats.dockerfile import image, is_dockerfile
 from dualstack.doctor.judging import judge
 from dualstack.doctor.listening import NotUnderstood, Place
 from dualstack.doctor.registry import all_daemons, daemon_named, daemon_of_command, daemons_of_file
 from dualstack.doctor.report import Examined, Report
 from dualstack.doctor.settings import Daemon
-from dualstack.doctor.tree import Tree, Trouble
+from dualstack.doctor.tree import Document, Tree, Trouble
 from dualstack.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -74,9 +75,12 @@ def _questions(asked: Asked, tree: Tree, host: AssumedHost) -> Iterator[Question
     files = [each if asked.root else str(Path(each).absolute()) for each in asked.files]
     for path in files:
         try:
-            tree.read(path)
+            document = tree.read(path)
         except Trouble as trouble:
             yield Finding(KINDS["DS120"], path, trouble.why, Place(path, 1))
+            continue
+        if daemon is None and is_dockerfile(path):
+            yield _of_image(document, tree, host, version, is_blind=not asked.root)
             continue
         meant = [daemon] if daemon is not None else daemons_of_file(path)
         if not meant:
@@ -87,17 +91,32 @@ def _questions(asked: Asked, tree: Tree, host: AssumedHost) -> Iterator[Question
         return
     if daemon is not None:
         # Without a root no file of this host is read that was not named.
-        bare = daemon if asked.root else replace(daemon, files=())
-        yield Question(bare, tree, host, "", version, argv, environ)
+        yield Question(daemon, tree, host, "", version, argv, environ, is_blind=not asked.root)
     elif argv:
         yield Finding(KINDS["DS121"], argv[0], asked.command, COMMAND)
     else:
-        yield from (Question(each, tree, host) for each in _installed(tree))
+        yield from (Question(each, tree, host, path) for each, path in _installed(tree))
 
 
-def _installed(tree: Tree) -> list[Daemon]:
-    """Those whose main file is in the tree."""
-    return [each for each in all_daemons().values() if any(tree.has(path) for path in each.files)]
+def _of_image(document: Document, tree: Tree, host: AssumedHost, version: str, *, is_blind: bool) -> Question | Finding:
+    """The program that a Dockerfile's image starts."""
+    try:
+        found = image(document)
+    except NotUnderstood as error:
+        return Finding(KINDS["DS120"], document.path, error.why, error.place)
+    daemon = daemon_of_command(found.argv)
+    if daemon is None:
+        return Finding(KINDS["DS121"], document.path, " ".join(found.argv) or "it starts nothing itself", found.place)
+    return Question(daemon, tree, host, "", version, found.argv, found.environ, is_blind=is_blind)
+
+
+def _installed(tree: Tree) -> Iterator[tuple[Daemon, str]]:
+    """Those whose main file is in the tree: the first of its places, or every file where the place is a pattern."""
+    for daemon in all_daemons().values():
+        there = [(pattern, path) for pattern in daemon.files for path in tree.matches(pattern)]
+        for pattern, path in there:
+            if "*" in pattern or (pattern, path) == there[0]:
+                yield daemon, path
 
 
 def _with_hosts(host: AssumedHost, tree: Tree) -> AssumedHost:

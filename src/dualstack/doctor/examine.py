@@ -25,6 +25,7 @@ class Question:
         version: its version as text.
         argv: its command line.
         environ: its environment.
+        is_blind: its files may be there, but were not named and are not looked at.
     """
 
     daemon: Daemon
@@ -34,6 +35,7 @@ class Question:
     version: str = ""
     argv: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
+    is_blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,11 @@ def examine(question: Question) -> Answer:
     settings = Settings(
         question.tree,
         question.host,
-        question.path or _default(question),
+        question.path or ("" if question.is_blind else _default(question)),
         version_of(question.version),
         question.argv,
         question.environ,
+        question.is_blind,
     )
     try:
         opened = open_all(question.daemon.read(settings), question.host)
@@ -82,4 +85,4 @@ def examine(question: Question) -> Answer:
 
 def _default(question: Question) -> str:
     """The first of the daemon's files that is there."""
-    return next((path for path in question.daemon.files if question.tree.has(path)), "")
+    return next((path for pattern in question.daemon.files for path in question.tree.matches(pattern)), "")

@@ -12,7 +12,7 @@ from difflib import unified_diff
 from itertools import islice
 
 from dualstack.doctor.examine import Answer, Question, examine
-from dualstack.doctor.formats.command_line import COMMAND
+from dualstack.doctor.formats.command_line import COMMAND, split_command
 from dualstack.doctor.opening import Socket
 
 __all__ = ["command_fix", "fix"]
@@ -73,7 +73,9 @@ def command_fix(answer: Answer) -> str | None:
     question = answer.question
     if answer.opened is None or _serves_both(answer) or not question.argv:
         return None
-    commands = list(dict.fromkeys(_commands(question.argv)))
+    both = question.daemon.both
+    model = split_command(both.command)[1] if both is not None else ()
+    commands = list(dict.fromkeys([*_as_in(model, question.argv), *_commands(question.argv)]))
     best = _best(answer, [replace(question, argv=argv) for argv in commands])
     return None if best is None else shlex.join(commands[best])
 
@@ -88,6 +90,13 @@ def _best(answer: Answer, questions: Sequence[Question]) -> int | None:
 
 def _turned(question: Question) -> Question:
     return replace(question, host=replace(question.host, bindv6only=not question.host.bindv6only))
+
+
+def _as_in(model: tuple[str, ...], argv: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """An option's value taken from the command that is known to serve both."""
+    for index, word in enumerate(argv[1:-1], 1):
+        if word.startswith("-") and word in model[:-1]:
+            yield (*argv[: index + 1], model[model.index(word) + 1], *argv[index + 2 :])
 
 
 def _commands(argv: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -21,5 +21,5 @@ LENIENT = replace(STRICT, no_family=Ends.SKIPPED, no_address=Ends.SKIPPED, in_us
 GO = Habits(v6only=False, names=Names.IPV4, falls_back=True)
 """net.Listen (net/ipsock_posix.go favoriteAddrFamily): any wildcard is `::` with IPV6_V6ONLY cleared."""
 
-ASYNCIO = replace(STRICT, no_family=Ends.SKIPPED, none_left=Ends.SKIPPED, nothing=Ends.SKIPPED)
+ASYNCIO = replace(STRICT, passive=True, no_family=Ends.SKIPPED, none_left=Ends.SKIPPED, nothing=Ends.SKIPPED)
 """asyncio's create_server: no AF_INET6 is passed over in silence, an address that is not there is fatal."""

@@ -77,6 +77,8 @@ class Habits:
         freebind: it binds addresses that are not there (IP_FREEBIND).
         falls_back: without AF_INET6 its `::` becomes `0.0.0.0`.
         shares: the options on its sockets, `reuseaddr` or `reuseport`, that let them stand beside another.
+        passive: what getaddrinfo makes of `*`, which glibc takes as no name: True (AI_PASSIVE) the wildcards, False the
+            loopback's addresses; None where that is not known.
         is_mapped: its IPv4 addresses are bound on AF_INET6 sockets, as `::ffff:a.b.c.d`.
     """
 
@@ -91,6 +93,7 @@ class Habits:
     freebind: bool = False
     falls_back: bool = False
     shares: str = "reuseaddr"
+    passive: bool | None = None
     is_mapped: bool = False
 
 

@@ -117,9 +117,20 @@ class _Opening:
         if row.target is not Target.ADDRESS:
             found = host.addresses() if row.target is Target.EVERY else host.of_interface(row.host)
             return [address for address in found if row.family in {None, address.version}]
+        if row.host == "*" and habits.passive is not None:
+            return self._of_star(row)
         family = 4 if habits.names is Names.IPV4 and _is_name(row.host) else row.family
         addresses = host.lookup(row.host, family=family, addrconfig=habits.addrconfig)
         return addresses if habits.names is Names.ALL else addresses[:1]
+
+    def _of_star(self, row: Listen) -> Sequence[Address]:
+        """What glibc's getaddrinfo makes of `*`: the wildcards, IPv4's first, or the loopback's addresses."""
+        if not row.habits.passive:
+            family = 4 if row.habits.names is Names.IPV4 else row.family
+            found = self._host.lookup("localhost", family=family)
+        else:
+            found = tuple(each for each in UNSPECIFIED.values() if row.family in {None, each.version})
+        return found if row.habits.names is Names.ALL else found[:1]
 
     def _try(self, row: Listen, address: Address) -> tuple[Ends, str] | None:
         """Bind one address; what is in the way, and what the daemon does about it."""

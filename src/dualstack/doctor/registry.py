@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from functools import cache
 
 from dualstack.core.suggestion import those_known
@@ -49,15 +50,21 @@ def daemon_of_command(argv: Sequence[str]) -> Daemon | None:
     return None
 
 
+def _tails(daemon: Daemon, length: int) -> list[str]:
+    """The last parts of the places of its files; `*.conf` without its directory is nobody's."""
+    tails = ["/".join(file.split("/")[-length:]) for file in daemon.files]
+    return [each for each in tails if each != "*.conf"]
+
+
 def daemons_of_file(path: str) -> list[Daemon]:
     """Those whose main file is called so: by the whole path, else by the last two parts, else by the name."""
     parts = path.split("/")
-    for length in (len(parts), 2, 1):
+    for length in (len(parts), 3, 2, 1):
         tail = "/".join(parts[-length:])
         found = [
             daemon
             for daemon in all_daemons().values()
-            if any("/".join(file.split("/")[-length:]) == tail for file in daemon.files)
+            if any(fnmatchcase(tail, each) for each in _tails(daemon, length))
         ]
         if found:
             return found

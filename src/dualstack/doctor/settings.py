@@ -29,6 +29,7 @@ class Settings:
         version: its version as numbers; empty where nobody said it, which stands for the newest.
         argv: its command line.
         environ: its environment.
+        is_blind: its files may be there and are not looked at, so that none is no default.
     """
 
     tree: Tree
@@ -37,6 +38,7 @@ class Settings:
     version: tuple[int, ...] = ()
     argv: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
+    is_blind: bool = False
     seen: list[str] = field(default_factory=list)
     _open: list[str] = field(default_factory=list)
 
@@ -57,8 +59,10 @@ class Settings:
         """The main file; empty where there is none, for a daemon then has its defaults.
 
         Raises:
-            NotUnderstood: it is there and cannot be read.
+            NotUnderstood: it is there and cannot be read, or was not named.
         """
+        if not self.path and self.is_blind:
+            raise NotUnderstood("its settings are in a file, which is not named: give FILE or --root")
         if not self.path:
             return Document("", "")
         return self.document(self.path)
@@ -129,7 +133,7 @@ class Daemon:
         read: its settings to rows; raises `Refused` and `NotUnderstood`.
         habits: how it opens them, in general.
         programs: names of its program, by which a command line is known.
-        files: where its main file is, on Debian, Fedora, Alpine and from source.
+        files: where its main file is, on Debian, Fedora, Alpine and from source; a pattern where there are many.
         source: where what is said of it comes from.
         config_options: the options of its command that name the main file.
         examples: settings for the reference page.

@@ -45,7 +45,8 @@ def _read(settings: Settings) -> Sequence[Listen]:
 def _of_interfaces(interfaces: Sequence[tuple[str, Entry]], port: int, settings: Settings) -> list[Listen]:
     """Each address of the interfaces; the loopback comes with any of them."""
     rows = []
-    for name, entry in (*interfaces, *([("lo", interfaces[0][1])] if interfaces else [])):
+    wanted = {**dict(interfaces), **({"lo": interfaces[0][1]} if interfaces else {})}
+    for name, entry in wanted.items():
         if not settings.host.is_interface(name):
             raise NotUnderstood(f"the addresses of interface {name} are not known", entry.place)
         rows.append(Listen(name, port, _HABITS, place=entry.place, target=Target.INTERFACE))

@@ -26,7 +26,7 @@ def _read(settings: Settings) -> Sequence[Listen]:
     settings.path = settings.options("-c").last("-c") or settings.path
     found = list(walk(_statements(settings, settings.main())))
     default, place = _value(found, (), "listen") or ("*, ::", None)
-    protocols = (_value(found, (), "protocols") or ("imap pop3 lmtp", None))[0].split()
+    protocols = _protocols(found)
     has_tls = (_value(found, (), "ssl") or ("yes", None))[0] != "no"
     rows: list[Listen] = []
     said = _listeners(found)
@@ -40,6 +40,18 @@ def _read(settings: Settings) -> Sequence[Listen]:
         if block.parents[-1] not in {f"service:{each}" for each in _SERVICES}:
             rows += _rows(name, block, default, place)
     return rows
+
+
+def _protocols(found: Sequence[Statement]) -> list[str]:
+    """Debian's packages each add theirs: `protocols = $protocols imap`."""
+    protocols = "imap pop3 lmtp"
+    is_said = False
+    for each in found:
+        if each.name == "protocols" and each.parents == () and each.block is None:
+            said = " ".join(each.arguments).lstrip("= ")
+            protocols = said.replace("$protocols", protocols if is_said else "").replace(",", " ")
+            is_said = True
+    return protocols.split()
 
 
 def _statements(settings: Settings, document: Document) -> list[Statement]:

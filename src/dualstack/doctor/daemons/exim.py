@@ -38,14 +38,42 @@ def _read(settings: Settings) -> Sequence[Listen]:
 
 def _main_section(settings: Settings) -> list[Entry]:
     found: list[Entry] = []
+    macros: dict[str, str] = {}
+    skipped: list[bool] = []
     for entry in entries(settings.main()):
         if entry.key.startswith("begin "):
             break
+        if entry.key.startswith("."):
+            _condition(entry.key, macros, skipped)
+            continue
+        if any(skipped):
+            continue
+        if entry.key[:1].isupper():
+            macros[entry.key] = _expanded(entry.value, macros)
+            continue
+        entry = replace(entry, value=_expanded(entry.value, macros))  # noqa: PLW2901 - the same, macros in it expanded
         bare = re.match(r"(no_)?(disable_ipv6)$", entry.key)
         if bare is not None:
             entry = replace(entry, key=bare[2], value="false" if bare[1] else entry.value)  # noqa: PLW2901 - the same, said plainly
         found.append(entry)
     return found
+
+
+def _condition(text: str, macros: dict[str, str], skipped: list[bool]) -> None:
+    """`.ifdef`, `.ifndef`, `.else`, `.endif` (specification, chapter 6.6)."""
+    word, _, name = text.partition(" ")
+    if word in {".ifdef", ".ifndef"}:
+        skipped.append((name.strip() in macros) is (word == ".ifndef"))
+    elif word == ".else" and skipped:
+        skipped[-1] = not skipped[-1]
+    elif word == ".endif":
+        del skipped[-1:]
+
+
+def _expanded(text: str, macros: dict[str, str]) -> str:
+    for name in sorted(macros, key=len, reverse=True):
+        text = text.replace(name, macros[name])
+    return text
 
 
 def _list(found: Sequence[Entry], *keys: str, default: str) -> tuple[list[str], Place | None]:

@@ -22,7 +22,8 @@ def _read(settings: Settings) -> Sequence[Listen]:
     host = next((each for each in found if each.parents == ("icecast",) and each.name == "bind-address"), None)
     rows = [_row(each, settings) for each in found if each.name == "listen-socket"]
     if rows:
-        return rows
+        # Measured: beside `::`, which serves both, `0.0.0.0` is the one that finds its port taken, in either order.
+        return sorted(rows, key=lambda row: row.host == "0.0.0.0")
     port = int(default.text) if default is not None else 8000
     return [
         _listen("" if host is None else host.text.strip(), port, None if default is None else default.place, settings)

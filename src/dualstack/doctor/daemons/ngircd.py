@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dualstack.doctor.assumed_host import literal
 from dualstack.doctor.formats.entries import Entry, entries, last
 from dualstack.doctor.habits import LENIENT
-from dualstack.doctor.listening import Listen, Refused
+from dualstack.doctor.listening import Listen, Names, Refused
 from dualstack.doctor.settings import Daemon, Example, Settings
 
 __all__ = ["NGIRCD"]
+
+_HABITS = replace(LENIENT, names=Names.FIRST)
 
 
 def _read(settings: Settings) -> Sequence[Listen]:
@@ -24,7 +27,9 @@ def _read(settings: Settings) -> Sequence[Listen]:
     entry = last(found, "Listen")
     hosts = ["::", "0.0.0.0"] if entry is None else [text for text in re.split(r"[,\s]+", entry.value) if text]
     place = None if entry is None else entry.place
-    rows = [Listen(host, port, LENIENT, place=place) for port in numbers or [6667] for host in hosts if literal(host)]
+    # glibc takes `*` as no name at all, which without AI_PASSIVE is the loopback's first address.
+    names = ["localhost" if host == "*" else host for host in hosts if host == "*" or literal(host) is not None]
+    rows = [Listen(host, port, _HABITS, place=place) for port in numbers or [6667] for host in names]
     if not rows:
         raise Refused(f"Can't listen on {entry.value if entry else ''}: an address is wanted", place)
     return rows

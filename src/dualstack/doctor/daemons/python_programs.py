@@ -26,7 +26,7 @@ __all__ = [
     "WERKZEUG",
 ]
 
-_BY_COLON = replace(SYSCTL, names=Names.IPV4)
+_BY_COLON = replace(SYSCTL, names=Names.IPV4, passive=False)
 _FIRST = replace(SYSCTL, names=Names.FIRST)
 _MISSING = object()
 

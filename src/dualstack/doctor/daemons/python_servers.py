@@ -12,14 +12,14 @@ from dualstack.doctor.assumed_host import literal
 from dualstack.doctor.formats.command_line import COMMAND, Arguments
 from dualstack.doctor.formats.host_port import host_port
 from dualstack.doctor.habits import ASYNCIO, DUAL, STRICT, SYSCTL
-from dualstack.doctor.listening import Ends, Habits, Listen, Names, NotUnderstood, Refused
+from dualstack.doctor.listening import Ends, Habits, Listen, Names, NotUnderstood
 from dualstack.doctor.settings import Daemon, Example, Settings
 
 __all__ = ["DAPHNE", "FLASK", "GRANIAN", "GUNICORN", "HTTP_SERVER", "HYPERCORN", "UVICORN", "WAITRESS"]
 
 _PORT = 8000
 # A name is looked up as IPv4 where it has no colon in it: `socket.bind` of AF_INET.
-_BY_COLON = replace(SYSCTL, names=Names.IPV4)
+_BY_COLON = replace(SYSCTL, names=Names.IPV4, passive=False)
 
 
 def _uvicorn(settings: Settings) -> Sequence[Listen]:
@@ -125,7 +125,7 @@ def _granian(settings: Settings) -> Sequence[Listen]:
         return []
     host = options.last("--host") or "127.0.0.1"
     if literal(host) is None:
-        raise Refused(f"invalid socket address {host!r}", COMMAND)
+        raise NotUnderstood(f"what granian makes of the name {host!r}", COMMAND)
     return [
         Listen(host, int(options.last("--port") or _PORT), SYSCTL, place=COMMAND if options.has("--host") else None)
     ]

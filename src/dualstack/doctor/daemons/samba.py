@@ -9,7 +9,7 @@ from dualstack.core.address.prefix import Prefix
 from dualstack.doctor.assumed_host import literal
 from dualstack.doctor.formats.entries import Entry, entries, last
 from dualstack.doctor.habits import LENIENT
-from dualstack.doctor.listening import Ends, Listen, NotUnderstood
+from dualstack.doctor.listening import Ends, Listen, NotUnderstood, Refused
 from dualstack.doctor.settings import Daemon, Example, Settings
 from dualstack.doctor.tree import Document
 
@@ -31,6 +31,8 @@ def _read(settings: Settings) -> Sequence[Listen]:
     if only is None or only.value.casefold() not in {"yes", "true", "1"} or interfaces is None:
         return [Listen(host, port, _HABITS) for port in numbers for host in ("0.0.0.0", "::")]
     chosen = [address for word in interfaces.words for address in _addresses(word, interfaces, settings)]
+    if not chosen:
+        raise Refused("no network interfaces found", interfaces.place)
     return [
         Listen(str(address), port, _HABITS, place=interfaces.place)
         for port in numbers
@@ -59,6 +61,8 @@ def _addresses(word: str, entry: Entry, settings: Settings) -> Sequence[Address]
     address = literal(bare)
     if address is None:
         raise NotUnderstood(f"the addresses of interface {word} are not known", entry.place)
+    if address.version == 6 and not host.has(address) and not _is_network(word):
+        raise Refused(f"open_sockets_smbd: bind failed on {address}", entry.place)
     if host.interfaces is None:
         return [address]
     if host.has(address) and not _is_network(word):

@@ -38,7 +38,7 @@ STUNNEL = Daemon(
     read=_read,
     habits=_HABITS,
     programs=("stunnel4", "stunnel", "stunnel5"),
-    files=("/etc/stunnel/stunnel.conf",),
+    files=("/etc/stunnel/stunnel.conf", "/etc/stunnel/*.conf"),
     source="measured 5.56, 5.68, 5.74; src/stunnel.c bind_ports",
     examples=tuple(
         Example(f"[x]\naccept = {each}\nconnect = 127.0.0.1:1\n") for each in ("8443", ":::8443", "0.0.0.0:8443")

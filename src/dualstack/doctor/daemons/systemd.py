@@ -97,7 +97,7 @@ SOCKET_UNIT = Daemon(
     name="systemd-socket",
     read=_read,
     habits=SYSCTL,
-    files=("/etc/systemd/system/lab.socket",),
+    files=("/etc/systemd/system/*.socket",),
     source="measured 252; systemd.socket(5)",
     examples=tuple(
         Example(f"[Socket]\n{each}\n")

@@ -6,10 +6,12 @@ from dataclasses import replace
 from dualstack.doctor.formats.entries import entries
 from dualstack.doctor.formats.host_port import host_port
 from dualstack.doctor.habits import STRICT
-from dualstack.doctor.listening import Listen
+from dualstack.doctor.listening import Listen, Names
 from dualstack.doctor.settings import Daemon, Example, Settings
 
 __all__ = ["TOR"]
+
+_HABITS = replace(STRICT, names=Names.IPV4)
 
 _LOCAL = ("socksport", "dnsport", "transport", "natdport", "controlport", "httptunnelport")
 
@@ -27,7 +29,7 @@ def _read(settings: Settings) -> Sequence[Listen]:
             continue
         host, port = host_port(words[0], 9050, each.place)
         proto = "udp" if key == "dnsport" else "tcp"
-        row = Listen(host, port, STRICT, proto=proto, place=each.place)
+        row = Listen(host, port, _HABITS, proto=proto, place=each.place)
         if host:
             rows.append(row)
         elif key in _LOCAL:

@@ -15,6 +15,8 @@ _HABITS = replace(DUAL, names=Names.FIRST, addrconfig=True)
 
 
 def _read(settings: Settings) -> Sequence[Listen]:
+    directory = settings.options("-d", "--datadir").last("-d", "--datadir")
+    settings.path = f"{directory}/configs/znc.conf" if directory else settings.path
     rows: list[Listen] = []
     block: dict[str, Entry] | None = None
     for entry in entries(settings.main()):
