@@ -43,7 +43,7 @@ _SYSTEMS = {
     "win": "windows",
 }
 
-# pkg/sentry/syscalls/linux: LinuxVersion, of 2018 to 2026.
+# uname -v of gVisor, of release 4.4.0 as of 4.19.0-gvisor.
 _GVISOR = "#1 SMP Sun Jan 10 15:06:54 PST 2016"
 
 # A socket of that family is refused by the system: not built in, switched off, or forbidden (seccomp, systemd's

@@ -38,7 +38,7 @@ LOOPBACKS = {4: "127.0.0.1", 6: "::1"}
 BOUND = {4: ("0.0.0.0", "127.0.0.1"), 6: ("::", "::1", "::ffff:0.0.0.0", "::ffff:127.0.0.1")}
 CALLED = {4: ("127.0.0.1",), 6: ("::1", "::ffff:127.0.0.1")}
 SYSTEMS = {"darwin": "macos", "sunos": "illumos"}
-# What uname says in gVisor, whatever the host (pkg/sentry/syscalls/linux: LinuxVersion).
+# uname -v of gVisor, of release 4.4.0 as of 4.19.0-gvisor.
 GVISOR = "#1 SMP Sun Jan 10 15:06:54 PST 2016"
 
 

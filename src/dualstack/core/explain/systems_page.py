@@ -151,7 +151,7 @@ def _sources() -> Iterator[str]:
     yield ""
     for stack in STACKS.values():
         run = f" Run: {stack.version}." if stack.version else ""
-        holds = "" if stack.holds == "unknown" else f" Known to hold of {stack.holds}."
+        holds = "" if stack.holds == "unknown" else f" Known to hold: {stack.holds}."
         yield f"- {stack.title}: {stack.source}.{run}{holds}"
     yield ""
     yield "By fact, where the function is known that decides:"

@@ -151,7 +151,7 @@ _ROWS = (
             "dual_after_ipv4": "sys/netinet6/in6_pcb.c: in6_pcbbind_port looks at no AF_INET socket",
             "equals": "sys/netinet6/in6_pcb.c: in6_pcblookup_bind moves what it finds to the head of its chain",
         },
-        source="NetBSD inet6(4), sys/netinet6/in6_pcb.c 1.121.2.2 (2014), which has no test of AF_INET6 in in_pcbbind",
+        source="NetBSD inet6(4), sys/netinet6/in6_pcb.c",
     ),
     Stack(
         name="openbsd",
@@ -171,7 +171,7 @@ _ROWS = (
         order=((_EXACT4, Pick.NEWEST), (_ANY4, Pick.NEWEST), (_EXACT6, Pick.NEWEST), (_ANY6, Pick.NEWEST)),
         version="in_pcb.c 1.322, in6_pcb.c 1.152",
         read_version="in6_pcb.c 1.62",
-        holds="of 2014 (in6_pcb.c 1.62) and of August 2026 (1.152)",
+        holds="2014 (in6_pcb.c 1.62, read) to August 2026 (1.152, run)",
         read=frozenset({"v6only_connect", "without_ipv6"}),
         laws={
             "same_address": _OPENBSD_BIND,
@@ -317,7 +317,7 @@ _ROWS = (
         order=((_EXACT, Pick.GROUP), (_ANY, Pick.GROUP), (_EXACT6, Pick.GROUP), (_ANY6, Pick.GROUP)),
         mapped_peer_is_plain=False,
         version="runsc 0.0~20221219",
-        holds="from December 2022 (run) to August 2026 (read alike where it differs from Linux)",
+        holds="December 2022 (run) to August 2026 (read alike where it differs from Linux)",
         laws={
             "same_address": "pkg/tcpip/ports/ports.go: deviceToDest.isAvailable, intersectionRefs",
             "beside_wildcard": "pkg/tcpip/ports/ports.go: addrToDevice.isAvailable",
