@@ -6,6 +6,7 @@ from contextlib import redirect_stdout
 
 import pytest
 
+from dualstack.core.oracle.case_json import read_case
 from dualstack.core.oracle.record import FORMAT, Comparison, Record, Tally, compare, read_record
 from dualstack.errors import CaseError
 from dualstack.kernel.recorder import Lines
@@ -182,3 +183,8 @@ def test_a_line_that_is_no_case_ends_the_comparison(case: dict, message: str) ->
 
 def test_a_record_is_a_value() -> None:
     assert read_record(WHOLE) == Record("freebsd", "FreeBSD 14.1", "3.11", read_record(WHOLE).cases)
+
+
+def test_a_line_of_a_record_is_a_line_of_a_batch_too() -> None:
+    case = {"sockets": [{"family": 6, "address": "::"}], "steps": [["bind", 0]]}
+    assert read_case({**case, "measured": {"steps": [None]}, "sum": "0"}) == read_case(case)

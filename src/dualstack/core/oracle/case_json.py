@@ -22,6 +22,8 @@ _STEPS = ("bind", "listen")
 _OPS = ("connect", "sendto")
 
 _CASE_KEYS = frozenset({"os", "proto", "bindv6only", "ipv6", "local", "interfaces", "sockets", "steps", "to", "calls"})
+# What a record has beside a case: it may stand there, and says nothing of the case.
+_BESIDE = frozenset({"measured", "sum"})
 _SOCKET_KEYS = frozenset({"family", "address", "v6only", "reuseaddr", "reuseport", "exclusive", "uid"})
 _CALL_KEYS = frozenset({"socket", "op", "family", "to"})
 
@@ -32,6 +34,8 @@ def read_case(document: object) -> Case:
     Raises:
         CaseError: it is none; the message names the key.
     """
+    if isinstance(document, dict) and not _BESIDE.isdisjoint(document):
+        document = {key: value for key, value in document.items() if key not in _BESIDE}
     asked = _object(document, "a line", _CASE_KEYS)
     sockets = tuple(_socket(each, f"sockets[{n}]") for n, each in enumerate(_list(asked, "sockets")))
     pairs = [_pair(each, f"to[{n}]") for n, each in enumerate(_list(asked, "to"))]

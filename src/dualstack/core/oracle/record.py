@@ -96,11 +96,10 @@ def compare(record: Record) -> Comparison:
 
 
 def _held(record: Record, document: Mapping[str, object]) -> tuple[Case, Held]:
-    asked = {key: value for key, value in document.items() if key not in {"measured", "sum"}}
-    case = read_case(asked)
+    case = read_case(document)
     if case.stack.name != record.system:
         raise CaseError("os", f"the header says {record.system}, and this case is of {case.stack.title}")
-    pairs = asked.get("to", [])
+    pairs = document.get("to", [])
     names = [to for to, _ in pairs] if isinstance(pairs, list) else []
     return case, hold(case, names, read_measured(case, names, document.get("measured")))
 
