@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -155,9 +156,18 @@ class Servers:
         return self._stack.enter_context(connection)
 
 
+@cache
+def _first_loop_of_libuv() -> None:
+    """It opens a pipe for signals that stays for the next ones."""
+    import uvloop
+
+    uvloop.new_event_loop().close()
+
+
 @contextmanager
 def nothing_left_open() -> Iterator[None]:
     """The block leaves as many descriptors open as it found."""
+    _first_loop_of_libuv()
     before = descriptors()
     yield
     assert descriptors() == before
