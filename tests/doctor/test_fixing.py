@@ -20,6 +20,7 @@ FILES = [
     ("mariadb", "/etc/my.cnf", "[mysqld]\nbind-address = 0.0.0.0\n", "+bind-address = *"),
     ("haproxy", "/etc/haproxy/haproxy.cfg", "frontend f\n  bind :::80 v6only\n", "+  bind :::80 v4v6"),
     ("bip", "/etc/bip.conf", 'ip = "0.0.0.0";\nport = 7778;\n', '+ip = "::";'),
+    ("ejabberd", "/etc/ejabberd/ejabberd.yml", "listen:\n  -\n    port: 5222\n", '+    ip: "::"'),
     ("vsftpd", "/etc/vsftpd.conf", "listen=YES\n", "+listen_ipv6=YES"),
 ]
 COMMANDS = [
