@@ -49,6 +49,14 @@ def test_the_version_the_sysctl_and_the_kernel_count(run: Run, tmp_path: Path) -
     assert "Address family not supported" in str(v6only("--as", "mariadb", "--assume", "ipv6=absent"))
 
 
+def test_where_all_is_well_nothing_but_that_is_said(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "sshd_config"
+    path.write_text("ListenAddress 127.0.0.1\nListenAddress ::1\n")
+    code, out, _ = run("doctor", str(path))
+    assert (code, "DS" in out) == (0, False)
+    assert "DS107 note" in run("doctor", str(path), "-v")[1]
+
+
 def test_a_command_line_is_enough(run: Run) -> None:
     code, out, _ = run("doctor", "--command", "uvicorn --host '' app:app")
     assert code == 0

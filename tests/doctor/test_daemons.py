@@ -9,6 +9,7 @@ out.
 import gzip
 import json
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,6 @@ class Written(Tree):
         return path in self._changed
 
     def matches(self, pattern: str) -> list[str]:
-        from fnmatch import fnmatchcase
-
         return sorted(path for path in self._changed if fnmatchcase(path, pattern))
 
 

@@ -20,6 +20,7 @@ FILES = [
     ("mariadb", "/etc/my.cnf", "[mysqld]\nbind-address = 0.0.0.0\n", "+bind-address = *"),
     ("haproxy", "/etc/haproxy/haproxy.cfg", "frontend f\n  bind :::80 v6only\n", "+  bind :::80 v4v6"),
     ("bip", "/etc/bip.conf", 'ip = "0.0.0.0";\nport = 7778;\n', '+ip = "::";'),
+    ("ejabberd", "/etc/ejabberd/ejabberd.yml", "listen:\n  -\n    port: 5222\n", '+    ip: "::"'),
     ("vsftpd", "/etc/vsftpd.conf", "listen=YES\n", "+listen_ipv6=YES"),
 ]
 COMMANDS = [
@@ -32,8 +33,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize(("daemon", "path", "text", "expected"), FILES, ids=[row[0] for row in FILES])
 def test_the_edit_of_a_file(daemon: str, path: str, text: str, expected: str) -> None:
-    tree = Tree("/nonexistent", {path: text})
-    edit = fix(examine(Question(daemon_named(daemon), Written(tree, path, text), assumed_host([]), path)))
+    edit = fix(examine(Question(daemon_named(daemon), Written(path, text), assumed_host([]), path)))
     assert edit is not None
     assert expected in edit
 
@@ -41,8 +41,7 @@ def test_the_edit_of_a_file(daemon: str, path: str, text: str, expected: str) ->
 class Written(Tree):
     """One file that is a text alone."""
 
-    def __init__(self, tree: Tree, path: str, text: str) -> None:
-        del tree
+    def __init__(self, path: str, text: str) -> None:
         super().__init__("/nonexistent", {path: text})
         self._path = path
 
@@ -50,7 +49,7 @@ class Written(Tree):
         return path == self._path
 
     def with_text(self, path: str, text: str) -> Tree:
-        return Written(self, path, text)
+        return Written(path, text)
 
 
 @pytest.mark.parametrize(("daemon", "command", "expected"), COMMANDS, ids=[row[0] for row in COMMANDS])
@@ -64,5 +63,5 @@ def test_the_command_that_serves_both(daemon: str, command: str, expected: str) 
 
 def test_what_serves_both_is_left_alone() -> None:
     path, text = "/etc/apache2/apache2.conf", "Listen 80\n"
-    answer = examine(Question(daemon_named("apache2"), Written(Tree(), path, text), assumed_host([]), path))
+    answer = examine(Question(daemon_named("apache2"), Written(path, text), assumed_host([]), path))
     assert fix(answer) is None

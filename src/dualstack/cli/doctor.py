@@ -48,6 +48,7 @@ Exit status: 0 nothing of severity warning or worse, 1 something, 78 a wrong opt
 @click.option("--explain", "code", metavar="CODE", help="Say what a finding means.")
 @click.option("--list", "listing", type=click.Choice(["daemons", "findings"]), help="Print a reference page.")
 @click.option("--sarif", is_flag=True, help="Print SARIF for code scanning.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell notes too, which are no reason to change anything.")
 @json_option()
 def command(
     files: tuple[str, ...],
@@ -61,6 +62,7 @@ def command(
     code: str | None,
     listing: str | None,
     sarif: bool,
+    verbose: bool,
     as_json: bool,
 ) -> ExitCode:
     """Say what daemons would open with their settings, who would reach them, and the edit that serves both."""
@@ -83,7 +85,7 @@ def command(
     elif as_json:
         print_document(report.as_json())
     else:
-        _print(report)
+        _print(report, Severity.UNKNOWN if verbose else Severity.WARNING)
     return ExitCode.NO if report.worst >= Severity.WARNING else ExitCode.YES
 
 
@@ -105,15 +107,16 @@ def _new(findings: Sequence[Finding], baseline: str) -> list[Finding]:
     return [each for each in findings if (each.kind.code, each.as_json()["title"], each.as_json()["file"]) not in known]
 
 
-def _print(report: Report) -> None:
-    """The worst first; then each daemon with its sockets."""
-    for each in report.findings:
+def _print(report: Report, least: Severity) -> None:
+    """The worst first, what could not be told always; then each daemon with its sockets."""
+    shown = [each for each in report.findings if each.kind.severity >= least or not each.kind.severity]
+    for each in shown:
         where = "" if each.place is None else f" ({each.place.file}:{each.place.line})"
         click.echo(f"{each.kind.code} {each.kind.severity.name.casefold()}: {each.subject} {each.kind.title}{where}")
         click.echo(f"    {each.evidence}")
         if each.kind.severity >= Severity.WARNING:
             click.echo("".join(f"    {line}\n" for line in (each.remedy or each.kind.remedy).split("\n")), nl=False)
-    if report.findings:
+    if shown:
         click.echo()
     if report.daemons:
         print_table(("daemon", "sockets", "IPv4", "IPv6"), [_row(each) for each in report.daemons])

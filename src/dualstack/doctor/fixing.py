@@ -162,6 +162,7 @@ def _edits(answer: Answer, text: str, path: str) -> Iterator[str]:
     if both is not None and both.text:
         for number in numbers:
             yield from _replaced(lines, number, _with_port(both.text, port))
+            yield from _replaced(lines, number, f"{lines[number - 1].strip()}\n{both.text}")
         for each in (both.text, _with_port(both.text, port)):
             yield f"{text.rstrip()}\n{each}\n"
             yield f"{each}\n{text}"

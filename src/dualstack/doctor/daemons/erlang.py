@@ -47,8 +47,7 @@ def _row(values: dict[str, tuple[str, Place]]) -> Listen:
     """`ip` is 0.0.0.0 unless said; an address that is in use is logged, one without AF_INET6 is fatal."""
     if "port" not in values or not values["port"][0].isdigit():
         raise NotUnderstood("a listener whose port is no number", next(iter(values.values()), ("", None))[1])
-    place = values["port"][1]
-    host = values.get("ip", ("0.0.0.0", place))[0]
+    host, place = values.get("ip", ("0.0.0.0", values["port"][1]))
     proto = values.get("transport", ("tcp", place))[0]
     habits: Habits = replace(_HABITS, in_use=Ends.SKIPPED, none_left=Ends.SKIPPED)
     address = literal(host)

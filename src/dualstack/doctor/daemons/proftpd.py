@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dualstack.core.address.address import Address
 from dualstack.doctor.assumed_host import literal
 from dualstack.doctor.formats.entries import Entry, entries, last
 from dualstack.doctor.habits import DUAL
@@ -12,6 +13,7 @@ from dualstack.doctor.tree import Document
 
 __all__ = ["PROFTPD"]
 
+_DEBIANS_OWN = Address("127.0.1.1")
 _HABITS = replace(DUAL, falls_back=True, freebind=True)
 
 
@@ -58,8 +60,10 @@ def _entries(settings: Settings, document: Document) -> list[Entry]:
 def _host_name(settings: Settings, port: int, tight: Entry) -> Listen:
     """The address of the host's own name, which is in /etc/hostname."""
     hostname = settings.optional("/etc/hostname")
-    name = hostname.text.strip() if hostname is not None else "testhost"
-    if hostname is None and name not in settings.host.names:
+    # Debian's installer gives the host's own name 127.0.1.1 (Debian Reference, 5.1.1).
+    own = [name for name, addresses in settings.host.names.items() if _DEBIANS_OWN in addresses]
+    name = hostname.text.strip() if hostname is not None else next(iter(own), "")
+    if not name:
         raise NotUnderstood("SocketBindTight binds the address of the host's name, which is not known", tight.place)
     return Listen(name, port, _HABITS, place=tight.place, family=4)
 

@@ -36,6 +36,6 @@ RSYNC = Daemon(
     files=("/etc/rsyncd.conf",),
     config_options=("--config",),
     source="measured 3.2.3, 3.5.0; socket.c",
-    examples=tuple(Example(f"{each}\n[x]\npath = /tmp\n") for each in ("", "address = 0.0.0.0", "address = ::")),
-    both=Example("[x]\npath = /tmp"),
+    examples=tuple(Example(f"{each}\n[x]\npath = /srv\n") for each in ("", "address = 0.0.0.0", "address = ::")),
+    both=Example("[x]\npath = /srv"),
 )
