@@ -35,8 +35,22 @@ def _old_conversions(values: Values) -> Iterator[Remark]:
             and not (isinstance(call, ast.Call) and call.func is node)
         ):
             continue
+        if _is_of_library(values, node):
+            continue
         if not _is_for_both(values, node) and not _is_membership(values, node):
             yield _conversion(values, node, word)
+
+
+def _is_of_library(values: Values, node: ast.expr) -> bool:
+    """Whether another module's function has the name, as dnspython's `dns.ipv6.inet_aton` has, or this file's own."""
+    name = values.name(node)
+    is_own = any(function.name == name for function in values.module.functions)
+    base = name.rpartition(".")[0]
+    return is_own or (
+        base in {each for each in values.module.imports.values() if "socket" not in each}
+        if "." not in base
+        else base.startswith("dns.")
+    )
 
 
 def _is_for_both(values: Values, node: ast.AST) -> bool:
