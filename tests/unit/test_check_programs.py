@@ -47,3 +47,10 @@ def test_all_that_is_labelled_is_found_and_nothing_else(name: str) -> None:
 def test_the_collection_is_whole() -> None:
     assert len(LABELS) == 82
     assert sum(not label.get("may") for labels in LABELS.values() for label in labels) == 86
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_a_file_that_is_cut_anywhere_harms_nothing(name: str) -> None:
+    text = (DATA / f"{name}.txt").read_text()
+    for end in range(0, len(text), 61):
+        assert isinstance(check_source(text[:end], name), tuple)

@@ -1,4 +1,4 @@
-"""`dualstack check` on spellings of each kind: aliases, constants, defaults, wrappers; and on what looks alike and is right.
+"""`dualstack check` on spellings of each kind (aliases, constants, defaults, wrappers), and on what is right.
 
 A line that ends in `#! kind` (in C `//! kind`) has that finding, and no other line has one.
 """

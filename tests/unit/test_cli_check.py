@@ -27,12 +27,9 @@ def codes(output: str) -> list[str]:
 def test_a_finding_shows_its_line_the_law_and_the_replacement(run: Run, program: Path) -> None:
     code, output, _ = run("check", str(program))
     assert code == 1
-    assert output.splitlines()[:3] == [
-        f"{program}:2:18: DS216 hostport-split: split(':'): "
-        '"host:port" is parted at a colon without regard to the colons, or the brackets, of an IPv6 address.',
-        '        host, port = server.split(":")',
-        "                     ^",
-    ]
+    shown = output.splitlines()
+    assert shown[0].startswith(f"{program}:2:18: DS216 hostport-split: split(':'): \"host:port\" is parted at a colon")
+    assert shown[1:3] == ['        host, port = server.split(":")', "                     ^"]
     assert "RFC 3986 3.2.2" in output
     assert output.endswith("1 finding in 1 of 1 file\n")
 
@@ -125,22 +122,22 @@ def test_a_code_that_means_nothing_is_a_wrong_use(run: Run, program: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "code", "found"),
+    ("name", "content", "expected"),
     [
-        ("wrong.py", b"def f(:\n", "DS298", "invalid syntax"),
-        ("old.py", b"print 'x'\n", "DS298", "print"),
-        ("binary.py", b"\x00\x01\x02", "DS299", "binary"),
-        ("notes", b"just words", "DS299", "neither Python nor C"),
+        ("wrong.py", b"def f(:\n", ("DS298", "invalid syntax")),
+        ("old.py", b"print 'x'\n", ("DS298", "print")),
+        ("binary.py", b"\x00\x01\x02", ("DS299", "binary")),
+        ("notes", b"just words", ("DS299", "neither Python nor C")),
     ],
 )
 def test_a_file_that_cannot_be_read_as_what_it_is_is_a_finding(
-    run: Run, tmp_path: Path, name: str, content: bytes, code: str, found: str
+    run: Run, tmp_path: Path, name: str, content: bytes, expected: tuple[str, str]
 ) -> None:
     (tmp_path / name).write_bytes(content)
     status, output, _ = run("check", "--json", str(tmp_path / name))
     (finding,) = json.loads(output)["findings"]
-    assert (status, finding["code"]) == (1, code)
-    assert found in finding["message"]
+    assert (status, finding["code"]) == (1, expected[0])
+    assert expected[1] in finding["message"]
 
 
 def test_a_missing_file_a_pipe_and_a_giant_are_findings(run: Run, tmp_path: Path) -> None:

@@ -146,7 +146,28 @@ class CModule:
 
     def function(self, at: int) -> Block | None:
         """The function around a token."""
-        return next((b for b in self.blocks if b.kind == "function" and b.first <= at <= b.last), None)
+        return self._owners.get(at)
+
+    @cached_property
+    def _owners(self) -> dict[int, Block]:
+        found: dict[int, Block] = {}
+        for block in self.blocks:
+            if block.kind == "function":
+                for at in range(block.first, block.last + 1):
+                    found.setdefault(at, block)
+        return found
+
+    def call_around(self, at: int) -> Call | None:
+        """The innermost call whose argument a token is."""
+        return self._callers.get(at)
+
+    @cached_property
+    def _callers(self) -> dict[int, Call]:
+        found: dict[int, Call] = {}
+        for call in self.calls:  # an inner call begins after the outer one
+            for at in range(call.at + 1, call.last):
+                found[at] = call
+        return found
 
     def structure(self, at: int) -> Block | None:
         """The innermost structure around a token."""

@@ -42,16 +42,10 @@ def _written(module: CModule) -> Iterator[tuple[int, Token]]:
                 yield -1, token
 
 
-def _around(module: CModule, place: int) -> Call | None:
-    """The innermost call whose argument a token is."""
-    found = [call for call in module.calls if call.at < place < call.last]
-    return max(found, key=lambda call: call.at, default=None)
-
-
 def _wildcards(module: CModule) -> Iterator[Remark]:
     for place, token in _written(module):
         if is_ipv4_wildcard(token.text):
-            call = _around(module, place)
+            call = module.call_around(place)
             is_asked = call is not None and (call.name in _COMPARING or call.name in _PRINTING)
             words = room(module, place) if place >= 0 else module.all_words
             if not is_asked and not any(has_ipv6(word) or word == "::" for word in words):
@@ -80,7 +74,7 @@ def _targets(module: CModule) -> Iterator[Remark]:
     for place, token in _written(module):
         if not is_ipv4_target(token.text):
             continue
-        call = _around(module, place)
+        call = module.call_around(place)
         first, last = module.statement(place) if place >= 0 else (0, -1)
         words = room(module, place) if place >= 0 else module.all_words
         is_asked = call is not None and (call.name in _COMPARING or call.name in _PRINTING)
@@ -192,7 +186,7 @@ def _patterns(module: CModule) -> Iterator[Remark]:
     if any(is_ipv6_pattern(token.text) and ":" in token.text.replace("[:", "").replace(":]", "") for _, token in texts):
         return
     for place, token in texts:
-        call = _around(module, place)
+        call = module.call_around(place)
         if is_quad_pattern(token.text) and not (call is not None and call.name in {"sscanf", "fscanf", *_PRINTING}):
             yield at("dotted-quad-regex", token, "a pattern of dotted quads")
 

@@ -70,7 +70,7 @@ def _splits(values: Values) -> Iterator[Remark]:
 
 def _is_hostport(values: Values, call: ast.Call, subject: ast.expr) -> bool:
     """Whether what is parted has host and port in it, by its name or by those of its parts."""
-    if _is_hexadecimal(values, call):
+    if _is_hexadecimal(values, call) or isinstance(values.module.parents.get(call), ast.Compare):
         return False
     names, parts = words_of(identifier(subject)), _parts(values, call)
     has_port, has_host = any(map(is_port, parts)), any(map(is_host, parts))

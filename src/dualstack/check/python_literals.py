@@ -234,6 +234,8 @@ def _is_asserted(values: Values, node: ast.AST) -> bool:
 def _loopback_in(values: Values, side: ast.expr) -> tuple[ast.expr, str] | None:
     """The place and text of a loopback address on one side of a comparison, which knows no `::1`."""
     for origin in values.origins(side):
+        if _in_default(values, origin):
+            continue
         plain = origin
         if (
             isinstance(origin, ast.Call)

@@ -21,7 +21,7 @@ _OLD = ("gethostbyname", "gethostbyname_ex", "getHostByName")
 def _old_lookups(values: Values) -> Iterator[Remark]:
     """gethostbyname() wherever it is named: called, or handed to an executor."""
     for node in references(values, *_OLD):
-        if _is_part(values, node):
+        if _is_part(values, node) or _is_kept(values, node):
             continue
         call = values.module.parents.get(node)
         is_called = isinstance(call, ast.Call) and call.func is node
@@ -31,6 +31,12 @@ def _old_lookups(values: Values) -> Iterator[Remark]:
             yield at("own-address-ipv4", node, f"{values.last(node)}() of the host's own name")
         else:
             yield at("resolve-ipv4-only", node, f"{values.last(node)}()")
+
+
+def _is_kept(values: Values, node: ast.expr) -> bool:
+    """Whether the function is kept to be put back: `_original_gethostbyname = socket.gethostbyname`."""
+    parent = values.module.parents.get(node)
+    return isinstance(parent, ast.Assign) and "orig" in identifier(parent.targets[0]).lower()
 
 
 def _is_part(values: Values, node: ast.expr) -> bool:
@@ -307,7 +313,14 @@ def _reversed(values: Values) -> Iterator[Remark]:
     is_turning = "reversed(" in source or "[::-1]" in source or ".reverse(" in source
     for call in calls(values, "join") if is_turning else ():
         words = values.module.near(call)
-        if call.args and _is_turned(values, call.args[0]) and not knows_ipv6(words) and "nibble" not in words:
+        is_dotted = isinstance(call.func, ast.Attribute) and values.text(call.func.value) == "."
+        if (
+            is_dotted
+            and call.args
+            and _is_turned(values, call.args[0])
+            and not knows_ipv6(words)
+            and "nibble" not in words
+        ):
             yield at("reverse-in-addr-arpa", call, "labels turned round")
 
 

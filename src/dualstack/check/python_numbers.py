@@ -35,8 +35,22 @@ def _old_conversions(values: Values) -> Iterator[Remark]:
             and not (isinstance(call, ast.Call) and call.func is node)
         ):
             continue
+        if _is_of_library(values, node):
+            continue
         if not _is_for_both(values, node) and not _is_membership(values, node):
             yield _conversion(values, node, word)
+
+
+def _is_of_library(values: Values, node: ast.expr) -> bool:
+    """Whether another module's function has the name, as dnspython's `dns.ipv6.inet_aton` has, or this file's own."""
+    name = values.name(node)
+    is_own = any(function.name == name for function in values.module.functions)
+    base = name.rpartition(".")[0]
+    return is_own or (
+        base in {each for each in values.module.imports.values() if "socket" not in each}
+        if "." not in base
+        else base.startswith("dns.")
+    )
 
 
 def _is_for_both(values: Values, node: ast.AST) -> bool:
@@ -251,6 +265,19 @@ def _is_number(values: Values, call: ast.Call) -> bool:
     )
 
 
+def _shifted(values: Values) -> Iterator[Remark]:
+    """Four numbers of an address put into one: `a << 24 | b << 16 | c << 8 | d`."""
+    for operation in values.module.all(ast.BinOp) if "<< 24" in values.module.text else ():
+        is_outermost = not isinstance(values.module.parents.get(operation), ast.BinOp)
+        if not is_outermost or not isinstance(operation.op, ast.BitOr | ast.Add):
+            continue
+        text = ast.unparse(operation)
+        words = values.module.near(operation)
+        is_told = any(is_address(word) for word in words if word.isidentifier()) and "." in words
+        if "<< 24" in text and "<< 16" in text and "<< 8" in text and is_told:
+            yield at("addr-int32", operation, "four numbers as one")
+
+
 _LENGTH = vocabulary(
     "bits prefix prefixlen mask masklen masksize cidr plen length size n netmask preflen len width bit prefix_len"
 )
@@ -375,4 +402,4 @@ def _hashes(values: Values) -> Iterator[Remark]:
                 yield at("hash-4-bytes", operation, "a remainder of the address")
 
 
-RULES: tuple[Rule, ...] = (_old_conversions, _presentation, _types, _packed, _masks, _columns, _hashes)
+RULES: tuple[Rule, ...] = (_old_conversions, _presentation, _types, _packed, _shifted, _masks, _columns, _hashes)

@@ -216,7 +216,13 @@ def _printed(values: Values, node: ast.expr, text: str) -> Iterator[Remark]:
         ):
             yield at("reverse-in-addr-arpa", node, "labels turned round")
         return
-    if is_quad_format(text) and not _is_of_version(values, node, text) and not is_version(owner_name(values, node)):
+    is_aware = any(re.search(r"v6|inet6", word, re.IGNORECASE) for word in values.module.near(node) if len(word) < 40)
+    if (
+        is_quad_format(text)
+        and not is_aware
+        and not _is_of_version(values, node, text)
+        and not is_version(owner_name(values, node))
+    ):
         names = " ".join(word for word in values.module.words(values.module.statement(node)) if word.isidentifier())
         if not is_version(names):
             yield at("dotted-quad-format", node, "four numbers with dots")
@@ -229,15 +235,27 @@ def _joined(values: Values, call: ast.Call) -> Iterator[Remark]:
     if "split('.')" in text and re.search(r"\[:(?:3|-1)\]", text):
         yield at("prefix-24", call, "the first three numbers")
         return
+    if _is_first_three(values, inner):
+        yield at("prefix-24", call, "the first three numbers")
+        return
     words = frozenset().union(*(words_of(word) for word in values.module.words(inner) if word.isidentifier()))
     name = identifier(values.module.function(call)) or getattr(values.module.function(call), "name", "")
     is_numbers = bool(re.match(r"map\(str|\(?\[?(?:str\(|f'\{\w+\}'|'%d')", text))
     is_told = (
-        bool(words & {"octets", "octet", "quad", "packed", "ip", "addr", "address", "ipaddr"})
+        (">>" in text and ("255" in text or "24, 16, 8" in text))
+        or bool(words & {"octets", "octet", "quad", "packed", "ip", "addr", "address", "ipaddr"})
         or is_address(name)
         or is_address(owner_name(values, call))
     )
-    if is_numbers and is_told and not any(map(is_version, words)) and "reversed(" not in text and "[::-1]" not in text:
+    is_aware = any(re.search(r"v6|inet6", word, re.IGNORECASE) for word in values.module.near(call) if len(word) < 40)
+    if (
+        is_numbers
+        and is_told
+        and not is_aware
+        and not any(map(is_version, words))
+        and "reversed(" not in text
+        and "[::-1]" not in text
+    ):
         yield at("dotted-quad-format", call, "numbers joined by dots")
 
 
@@ -277,6 +295,16 @@ def _prefixes(values: Values) -> Iterator[Remark]:
             and _is_masking(values, call)
         ):
             yield at("prefix-24", call, "the last number")
+
+
+def _is_first_three(values: Values, node: ast.expr) -> bool:
+    """`octets[:3]` of a text that was cut at its dots."""
+    if not isinstance(node, ast.Subscript) or not isinstance(node.slice, ast.Slice):
+        return False
+    is_three = values.constant(node.slice.upper) == 3 or ast.unparse(node.slice) == ":-1"
+    cuts = [ast.unparse(each) for each in values.origins(node.value)]
+    names = words_of(identifier(node.value)) & {"octets", "octet", "quad", "parts"}
+    return is_three and any("split('.')" in cut and (names or is_address(cut.partition(".")[0])) for cut in cuts)
 
 
 def _is_masking(values: Values, call: ast.Call) -> bool:

@@ -51,49 +51,15 @@ _PLAIN = (
         "IP4",
         "arpa",
         "thertype",
-        "eth.",
-        "ETH",
+        "ETH_",
         "dpkt",
         "scapy",
         "netifaces",
     ),
-    *(
-        "psutil",
-        "dns",
-        "HTTPServer",
-        "XMLRPC",
-        "WSGIServer",
-        "INET_",
-        "SIOC",
-        "0x89",
-        "'-4",
-        '"-4',
-        " -4 ",
-        "listenTCP",
-        "IPAddress",
-    ),
-    *("peername", "client_address", "remote_addr", "{3}", "':'", '":"', "'.'", '"."', "}:{", "%s:%", "route"),
-    *(
-        "(15",
-        "(16)",
-        "=15",
-        "= 15",
-        "=16",
-        "= 16",
-        "'10.",
-        '"10.',
-        "192.168",
-        "wsgiref",
-        "twisted",
-        "recvfrom",
-        ".accept(",
-        "32 - ",
-        "netmask",
-        "HAS_IPV6",
-        "has_ipv6",
-        '"A"',
-        "'A'",
-    ),
+    *("psutil", "dns", "HTTPServer", "XMLRPC", "WSGIServer", "INET_", "SIOC", "0x891", "'-4'", '"-4"', "listenTCP"),
+    *("peername", "client_address", "remote_addr", "{3}", "(':'", '(":"', "('.'", '(".")', "'.'.join", '".".join'),
+    *("':'.join", '":".join', "}:{", "%s:%", "route", "IPAddress", "(15", "(16)", "=15", "= 15", "=16", "'10.", '"10.'),
+    *("192.168", "wsgiref", "twisted", "HAS_IPV6", "has_ipv6", "recvfrom", ".accept(", "32 - ", "netmask"),
 )
 _QUAD = re.compile(r"\d+\.\d+\.\d+\.\d|(?:%d\.|\}\.\{){2}|\\\.\S*\\\.")
 
@@ -112,15 +78,20 @@ def read_python(text: str, path: str) -> list[Remark]:
         return [Remark(line, max(column, 1), "syntax-error", getattr(error, "msg", None) or str(error))]
     if _TEST.match(PurePath(path).name) or not _is_told(text):
         return []
-    values = Values(Module(tree, path, text))
-    if _is_by_definition(values.module, path):
-        return []
-    spared = list(_spared(values.module))
+    module = Module(tree, path, text)
+    values = Values(module)
     try:
         remarks = [remark for rule in _RULES for remark in rule(values)]
     except RecursionError:
         return [Remark(1, 1, "not-read", "nested too deep")]
+    if not remarks or _is_by_definition(module, path):
+        return []
+    spared = list(_spared(module))
     return [remark for remark in remarks if not any(first <= remark.line <= last for first, last in spared)]
+
+
+# A file that is called so is one of a pair.
+_HALF = re.compile(r"_?(?:ip|inet)?_?v?4|inet_?aton", re.IGNORECASE)
 
 
 def _is_told(text: str) -> bool:
@@ -129,6 +100,8 @@ def _is_told(text: str) -> bool:
 
 def _is_by_definition(module: Module, path: str) -> bool:
     """Whether the whole file is of a protocol that IPv4 alone has: its name or its docstring says so, and its code."""
+    if _HALF.fullmatch(PurePath(path).stem):
+        return True
     sentence = ast.get_docstring(module.tree) or ""
     is_said = is_ipv4_by_definition([PurePath(path).stem], sentence)
     names = [word for word in module.all_words if word.isidentifier()]

@@ -293,12 +293,26 @@ def _is_rules(values: Values, compare: ast.Compare) -> bool:
     return any(isinstance(each, ast.Call) and identifier(each.func) == "ip_network" for each in values.origins(right))
 
 
+def _has_other_branch(values: Values, compare: ast.Compare) -> bool:
+    """Whether all other families have a branch of their own, which is more than a refusal."""
+    parent = values.module.parents.get(compare)
+    if not isinstance(parent, ast.If) or not parent.orelse:
+        return isinstance(parent, ast.IfExp) and not isinstance(parent.orelse, ast.Constant)
+    first = parent.orelse[0]
+    is_refusal = isinstance(first, ast.Raise | ast.Pass | ast.Continue | ast.If) or (
+        isinstance(first, ast.Return) and (first.value is None or isinstance(first.value, ast.Constant))
+    )
+    return not is_refusal
+
+
 def _switches(values: Values) -> Iterator[Remark]:
     for compare in values.module.all(ast.Compare):
         sides = (compare.left, *compare.comparators)
         if not any(values.last(side) in IPV4 and not identifier(side).islower() for side in sides) or not isinstance(
             compare.ops[0], ast.Eq | ast.NotEq | ast.Is | ast.IsNot
         ):
+            continue
+        if _has_other_branch(values, compare):
             continue
         words = values.module.room(compare) | values.module.near(compare)
         if (

@@ -51,10 +51,11 @@ def _family(values: Values, call: ast.Call) -> ast.expr | None:
 def is_probe(values: Values, call: ast.Call) -> bool:
     """Whether a socket is there for its `ioctl` or its own name alone."""
     words = values.module.near(call)
+    is_ioctl = "ioctl" in words or ("ioctl" in values.module.room(call) and "SOCK_DGRAM" in words)
     is_asked = (
         bool(words & {"getsockname"}) and "connect" in words and not words & {"send", "sendall", "recv", "sendto"}
     )
-    return "ioctl" in words or (is_asked and "SOCK_DGRAM" in words)
+    return is_ioctl or (is_asked and "SOCK_DGRAM" in words)
 
 
 def _written_down(values: Values) -> Iterator[Remark]:
@@ -128,7 +129,7 @@ def _server_classes(values: Values) -> Iterator[Remark]:
     for owner in kept.values():
         if not _has_family(values, owner) and not _is_fixed(values, owner.name):
             yield at("family-server-class", owner, f"class {owner.name}")
-    for call in values.module.all(ast.Call):
+    for call in calls(values, *_CLASSES):
         is_given = any(
             each.arg == "bind_and_activate" and values.constant(each.value) is False for each in call.keywords
         )

@@ -190,7 +190,7 @@ def _packets(values: Values) -> Iterator[Remark]:
             ("scapy.all.IP", "inet.IP")
         ):
             yield at("packet-ipv4-only", compare, "IP")
-    for call in values.module.all(ast.Call):
+    for call in calls(values, "haslayer", "isinstance", "socket"):
         yield from _packet_call(values, call)
 
 

@@ -5,11 +5,15 @@ Nothing in a file, and no file, is a failure: what cannot be read is a finding o
 
 import gc
 import io
+import os
 import re
 import tokenize
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from stat import S_ISREG
 
@@ -25,6 +29,10 @@ __all__ = ["SourceFile", "check_paths", "check_source"]
 
 _GIANT_BYTES = 8 << 20
 _BINARY_BYTES = 8192
+# From here on processes are worth their start.
+_MANY_FILES = 300
+_WORKERS = 8
+_CHUNK = 8
 _LANGUAGES: dict[str, Callable[[str, str], list[Remark]]] = {
     ".py": read_python,
     ".pyi": read_python,
@@ -52,7 +60,7 @@ class SourceFile:
 def check_paths(
     paths: Sequence[str], *, select: Sequence[str] = (), ignore: Sequence[str] = ()
 ) -> Iterator[SourceFile]:
-    """Look at files, and at those of Python and C in directories, one after the other.
+    """Look at files, and at those of Python and C in directories, in their order; many are shared among processes.
 
     Args:
         paths: files and directories.
@@ -63,12 +71,23 @@ def check_paths(
     >>> [file.path for file in check_paths([])]
     []
     """
+    files = list(walk(paths))
+    look = partial(_checked, select=tuple(select), ignore=tuple(ignore))
+    workers = min(os.cpu_count() or 1, _WORKERS)
+    if len(files) < _MANY_FILES or workers == 1:
+        yield from map(look, files)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        yield from pool.map(look, files, chunksize=_CHUNK)
+
+
+def _checked(path: str, *, select: tuple[str, ...], ignore: tuple[str, ...]) -> SourceFile:
+    """One file, with its text where there is something to show of it."""
     with _without_collector():
-        for path in walk(paths):
-            text, wrong = _read(path)
-            found = check_source(text, path) if wrong is None else (Finding.of(path, Remark(1, 1, "not-read", wrong)),)
-            chosen = tuple(each for each in found if _is_wanted(each, tuple(select), tuple(ignore)))
-            yield SourceFile(path, chosen, text)
+        text, wrong = _read(path)
+        found = check_source(text, path) if wrong is None else (Finding.of(path, Remark(1, 1, "not-read", wrong)),)
+    chosen = tuple(each for each in found if _is_wanted(each, select, ignore))
+    return SourceFile(path, chosen, text if chosen else "")
 
 
 def check_source(text: str, path: str) -> tuple[Finding, ...]:

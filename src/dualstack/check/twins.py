@@ -51,7 +51,7 @@ TABLES = _twin(
 COMMANDS = _twin(
     "command-ipv4-only",
     r"(?:^|/)(?:(?:sudo\s+)?(?:\S*/)?iptables(?:-save|-restore|-legacy|-nft)?(?:\s|$)|(?:\S*/)?ping\s(?:.*\s)?-4|(?:\S*/)?route\s+-n"
-    r"|(?:\S*/)?ip\s+-4|(?:curl|wget|ssh|nc|dig|host|nping|traceroute|mtr|ntpdate|rsync|scp)\s(?:.*\s)?-4(?:\s|$)|(?:\S*/)?ip\s+-f\s+inet\s|netstat\s+-\w*r\w*n?$)",
+    r"|(?:\S*/)?ip\s+-4|(?:curl|wget|ssh|nc|dig|host|nping|traceroute|mtr|ntpdate|rsync|scp)\s(?:.*\s)?-4(?:\s|$)|(?:\S*/)?ip\s+-f\s+inet\s)",
     r"ip6tables|ping6|(?:^|\s)-6(?:\s|$)|inet6|ip -6|traceroute6",
 )
 

@@ -73,9 +73,8 @@ def demo_servers() -> Iterator[dict[int, DemoServer]]:
         servers = {}
         for family in FAMILIES:
             sock = undo.enter_context(listen_on_loopback(family))
-            server = ThreadingHTTPServer(
-                sock.getsockname()[:2], _Answer, bind_and_activate=False
-            )  # dualstack: ignore[DS233] for its name
+            name = sock.getsockname()[:2]  # dualstack: ignore[DS233] what it calls itself
+            server = ThreadingHTTPServer(name, _Answer, bind_and_activate=False)
             server.socket.close()
             server.socket = sock
             server.daemon_threads = True
