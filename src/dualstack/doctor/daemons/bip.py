@@ -1,5 +1,7 @@
 """bip: `ip` and `port` of bip.conf (bip.conf(5), src/connection.c listen_new)."""
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,5 +1,7 @@
 """chrony: `allow`, `port`, `bindaddress`, `cmdport`, `-4`, `-6` (chrony.conf(5), ntp_io.c, cmdmon.c)."""
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 from collections.abc import Sequence
 from dataclasses import replace
 

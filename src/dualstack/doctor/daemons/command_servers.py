@@ -3,6 +3,8 @@
 mini_httpd, webfsd, ncat, git daemon, in.tftpd, rpcbind, sslh, microsocks, Xtigervnc, atftpd, quasselcore, slapd.
 """
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit

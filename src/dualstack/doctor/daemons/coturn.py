@@ -1,5 +1,7 @@
 """coturn's turnserver: `listening-ip`, `listening-port` (turnserver(1), src/apps/relay/mainrelay.c)."""
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 from collections.abc import Sequence
 from dataclasses import replace
 

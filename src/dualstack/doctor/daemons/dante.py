@@ -1,5 +1,7 @@
 """Dante's danted: `internal`, `internal.protocol` (danted.conf(5), lib/config_parse.y)."""
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 import re
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """Dovecot: `listen`, and `inet_listener` of its services (2.3: `address`; 2.4: `listen`)."""
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 import re
 from collections.abc import Iterator, Sequence
 

@@ -1,5 +1,7 @@
 """RabbitMQ and ejabberd, with Erlang's port mapper beside them (inet_drv.c leaves IPV6_V6ONLY alone)."""
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 import re
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """etcd: `--listen-client-urls`, `--listen-peer-urls` (etcd.io, embed/config.go; Go's net.Listen)."""
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit

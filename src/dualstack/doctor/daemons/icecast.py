@@ -1,5 +1,7 @@
 """Icecast: the `listen-socket`s of icecast.xml (its documentation, src/net/sock.c)."""
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,5 +1,7 @@
 """Mumble's server: `host`, `port` of mumble-server.ini (src/murmur/Meta.cpp)."""
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 from collections.abc import Sequence
 from dataclasses import replace
 

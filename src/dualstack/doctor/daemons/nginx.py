@@ -1,5 +1,7 @@
 """nginx: `listen` in the servers of http, mail and stream (ngx_http_core_module, ngx_stream_core_module)."""
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 

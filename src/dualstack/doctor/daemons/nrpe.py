@@ -1,5 +1,7 @@
 """Nagios' NRPE: `server_address`, `server_port`, `-4`, `-6` (nrpe.cfg, src/nrpe.c)."""
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 from collections.abc import Sequence
 
 from dualstack.doctor.formats.entries import entries, last

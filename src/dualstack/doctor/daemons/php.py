@@ -1,5 +1,7 @@
 """PHP: the development server `php -S`, and FPM's `listen` (php.net, main/network.c, sapi/fpm/fpm_sockets.c)."""
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 from collections.abc import Sequence
 from dataclasses import replace
 

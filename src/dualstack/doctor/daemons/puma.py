@@ -1,5 +1,7 @@
 """Puma: `-b tcp://HOST:PORT`, `-p` (its README, lib/puma/binder.rb; Ruby's TCPServer)."""
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit

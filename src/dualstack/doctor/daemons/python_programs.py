@@ -4,6 +4,8 @@ A call counts where the name that it goes by is imported from the library; an ar
 understood.
 """
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -3,6 +3,8 @@
 uvicorn, hypercorn, daphne, waitress, granian, gunicorn, flask and http.server.
 """
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace

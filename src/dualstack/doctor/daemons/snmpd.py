@@ -1,5 +1,7 @@
 """Net-SNMP's snmpd: `agentaddress`, addresses on its command line, SMUX beside (snmpd(8), snmplib/transports)."""
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 import re
 from collections.abc import Sequence
 from dataclasses import replace

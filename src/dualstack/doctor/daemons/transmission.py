@@ -1,5 +1,7 @@
 """Transmission: `rpc-bind-address`, `bind-address-ipv4` and `-ipv6` of settings.json (its wiki)."""
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 import json
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """uWSGI: `http-socket`, `http`, `socket`, by its command line (its documentation, core/socket.c bind_to_tcp)."""
 
+# dualstack: ignore-file - what stands here is what the daemon does
+
 from collections.abc import Sequence
 from dataclasses import replace
 
