@@ -18,7 +18,7 @@ from socket import SocketType
 from dualstack.core.address.sockaddr import SockAddr
 from dualstack.kernel.socket_options import IP_BIND_ADDRESS_NO_PORT, keep_to_interface
 
-if sys.platform != "win32":
+if sys.platform == "linux":
     import fcntl
     import termios
 
@@ -182,7 +182,7 @@ def error_of(sock: SocketType) -> int:
 
 def unsent(descriptor: int) -> int:
     """How many bytes written to it have not been acknowledged by its peer (SIOCOUTQ, tcp(7)); 0 where nobody says."""
-    if sys.platform == "win32":
+    if sys.platform != "linux":
         return 0
     try:
         return int.from_bytes(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
