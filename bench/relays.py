@@ -76,7 +76,7 @@ def _haproxy(front: int, back: int, files: Path, threads: int = 1) -> list[str]:
     path.write_text(f"""\
 global
     nbthread {threads}
-    maxconn 8000
+    maxconn 4000
 defaults
     mode tcp
     timeout connect 5s
@@ -104,8 +104,8 @@ def _six_tunnel(front: int, back: int, _: Path) -> list[str]:
     return ["6tunnel", "-4", "-6", "-d", "-l", "::1", str(front), "127.0.0.1", str(back)]
 
 
-# `option splice-auto` takes none of these connections up.
-_SPLICED = "option splice-request, option splice-response, backlog 4096, maxconn 8000"
+# `option splice-auto` takes none of these connections up; each that is spliced has descriptors of a pipe besides, so maxconn is less.
+_SPLICED = "option splice-request, option splice-response, backlog 4096, maxconn 4000"
 
 RELAYS = (
     Relay(OURS, sys.executable, _ours, (sys.executable, "-m", "dualstack", "--version")),
