@@ -104,8 +104,8 @@ def _six_tunnel(front: int, back: int, _: Path) -> list[str]:
     return ["6tunnel", "-4", "-6", "-d", "-l", "::1", str(front), "127.0.0.1", str(back)]
 
 
-# `option splice-auto` takes none of these connections up. One that is spliced has a pipe's descriptors besides: so maxconn
-# is no more than this.
+# `option splice-auto` takes none of these connections up. One that is spliced has a pipe's descriptors besides, so
+# maxconn is no more than this.
 _SPLICED = "option splice-request, option splice-response, backlog 4096, maxconn 4000"
 
 RELAYS = (
