@@ -11,7 +11,8 @@ from math import inf
 import pytest
 
 from dualstack.gateway.config.toml import parse
-from dualstack.gateway.forward.exchange import Exchange, ExchangeLink
+from dualstack.gateway.forward.exchange import Exchange
+from dualstack.gateway.forward.exchange_link import ExchangeLink
 from dualstack.gateway.processes.gateway import Gateway
 from dualstack.gateway.relay.stream.asyncio_relay import ProtocolRelay
 from dualstack.wire.http1 import Plain, Sized

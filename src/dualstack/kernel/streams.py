@@ -10,17 +10,12 @@ import os
 import select
 import socket
 import struct
-import sys
 from contextlib import suppress
 from functools import lru_cache
 from socket import SocketType
 
 from dualstack.core.address.sockaddr import SockAddr
 from dualstack.kernel.socket_options import IP_BIND_ADDRESS_NO_PORT, keep_to_interface
-
-if sys.platform == "linux":
-    import fcntl
-    import termios
 
 __all__ = [
     "CONNECTION_LOST_IN_QUEUE",
@@ -33,7 +28,6 @@ __all__ = [
     "keep_alive",
     "new_socket",
     "reset",
-    "unsent",
     "without_delay",
 ]
 
@@ -178,16 +172,6 @@ def without_delay(sock: SocketType) -> None:
 def error_of(sock: SocketType) -> int:
     """The socket's pending error, 0 where there is none; asking clears it."""
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-
-
-def unsent(descriptor: int) -> int:
-    """How many bytes written to it have not been acknowledged by its peer (SIOCOUTQ, tcp(7)); 0 where nobody says."""
-    if sys.platform != "linux":
-        return 0
-    try:
-        return int.from_bytes(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
-    except OSError:
-        return 0
 
 
 def reset(sock: SocketType) -> None:

@@ -11,24 +11,18 @@ plane has pipes. Cancelling loses no byte that was read.
 """
 
 import asyncio
-from collections.abc import Iterable
 from contextlib import suppress
-from socket import MSG_PEEK, SHUT_RDWR, SHUT_WR, SocketType, socket
-from typing import TYPE_CHECKING
+from socket import SHUT_RDWR, SHUT_WR, socket
 
 from dualstack.errors import WireError
 from dualstack.gateway.forward.answers import answer
+from dualstack.gateway.forward.waiting import READ_BYTES, readable, receive, send, writable
 from dualstack.gateway.relay.link import Flow, Link, Reason
 from dualstack.kernel.pipes import Pipe, PipePool
 from dualstack.wire.http1 import Body, Head, Plain, ResponseHead, UntilEnd, response_body
 
-if TYPE_CHECKING:
-    from dualstack.core.address.sockaddr import SockAddr
-    from dualstack.gateway.relay.link import Gate
+__all__ = ["Exchange"]
 
-__all__ = ["Exchange", "ExchangeLink", "receive", "send"]
-
-_READ_BYTES = 1 << 16
 # Chunks may be of a byte each, and every one is looked at.
 _CHUNKED_BYTES = 1 << 14
 # How much one exchange moves before the others have their turn.
@@ -43,52 +37,6 @@ _HOP_BY_HOP = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authentication-info", b"upgrade")
 )
 _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
-
-
-class ExchangeLink(Link):
-    """A request and its response, as the data plane knows connections.
-
-    Args:
-        gate, peer, idle_timeout_s, now: as `Link`'s.
-        task: what moves its bytes; it is cancelled when the link is to be over.
-        ends: the client's socket and the server's.
-    """
-
-    __slots__ = ("_ends", "_spared_at", "_task", "why")
-    client_stays = True
-
-    def __init__(  # noqa: PLR0917 - the first four are `Link`'s
-        self,
-        gate: "Gate",
-        peer: "SockAddr",
-        idle_timeout_s: float,
-        now: float,
-        task: "asyncio.Task[None] | None",
-        ends: tuple[SocketType, ...] = (),
-    ) -> None:
-        super().__init__(gate, peer, idle_timeout_s, now)
-        self._ends = ends
-        self._spared_at: float | None = None
-        self.client, self.server = Flow(), Flow()
-        self._task = task
-        self.why: Reason | None = None
-
-    def is_unheard(self) -> bool:
-        """As `Link.is_unheard`: after a pause of the process the loop tells of time before it tells of bytes."""
-        if self._spared_at == self.active or not any(map(_has_more, self._ends)):
-            return False
-        self._spared_at = self.active
-        return True
-
-    def descriptors(self) -> Iterable[int]:
-        """Those of the client and the server."""
-        return [sock.fileno() for sock in self._ends]
-
-    def over(self, reason: Reason, errno: int = 0) -> None:
-        """As `Link.over`; its task enters it."""
-        if self.reason is None and self.why is None and self._task is not None:
-            self.why, self.errno = reason, errno
-            self._task.cancel()
 
 
 class _ClientLeft(Exception):  # noqa: N818 - it never leaves this file
@@ -182,7 +130,7 @@ class Exchange:
         """Send the body as it comes, until it ends, or the client does, or the server takes no more."""
         try:
             while not body.is_over:
-                content = await receive(self._client, _READ_BYTES if body.left else _CHUNKED_BYTES)
+                content = await receive(self._client, READ_BYTES if body.left else _CHUNKED_BYTES)
                 if not content:
                     self._pass_end_on()
                     return
@@ -221,7 +169,7 @@ class Exchange:
 
     def _keep_behind(self) -> None:
         try:
-            content = self._client.recv(_READ_BYTES)
+            content = self._client.recv(READ_BYTES)
         except BlockingIOError:
             return
         except OSError as error:
@@ -293,9 +241,9 @@ class Exchange:
                 finally:
                     self._pipes.give_back(pipe)
                 if body.left:
-                    await _readable(self._server)
+                    await readable(self._server)
                 continue
-            content = await receive(self._server, _READ_BYTES if body.left else _CHUNKED_BYTES)
+            content = await receive(self._server, READ_BYTES if body.left else _CHUNKED_BYTES)
             if not content:
                 return False
             cut = body.take(content)
@@ -324,7 +272,7 @@ class Exchange:
             try:
                 pipe.drain(self._client.fileno())
             except BlockingIOError:
-                await _writable(self._client)
+                await writable(self._client)
             except OSError as error:
                 raise _ClientLeft from error
 
@@ -367,56 +315,3 @@ def _head(head: Head, *, closes: bool) -> bytes:
     if closes:
         lines.append(b"Connection: close")
     return b"\r\n".join(lines) + b"\r\n\r\n"
-
-
-def _has_more(sock: SocketType) -> bool:
-    """Whether there is something to read, be it the end."""
-    try:
-        sock.recv(1, MSG_PEEK)
-    except OSError:
-        return False  # BlockingIOError is one
-    return True
-
-
-async def receive(sock: SocketType, most: int = _READ_BYTES) -> bytes:
-    """The next bytes; none at the end. Who is cancelled has lost none."""
-    while True:
-        try:
-            return sock.recv(most)
-        except BlockingIOError:
-            await _readable(sock)
-
-
-async def send(sock: SocketType, content: bytes) -> None:
-    """All of it."""
-    view = memoryview(content)
-    while view:
-        try:
-            view = view[sock.send(view) :]
-        except BlockingIOError:
-            await _writable(sock)
-
-
-async def _readable(sock: SocketType) -> None:
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(sock.fileno(), _wake, ready)
-    try:
-        await ready
-    finally:
-        loop.remove_reader(sock.fileno())
-
-
-async def _writable(sock: SocketType) -> None:
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-    loop.add_writer(sock.fileno(), _wake, ready)
-    try:
-        await ready
-    finally:
-        loop.remove_writer(sock.fileno())
-
-
-def _wake(ready: "asyncio.Future[None]") -> None:
-    if not ready.done():
-        ready.set_result(None)

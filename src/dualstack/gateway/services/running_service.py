@@ -27,9 +27,11 @@ from dualstack.gateway.counters.counters import Counters
 from dualstack.gateway.counters.families import hop_of
 from dualstack.gateway.counters.log import Log
 from dualstack.gateway.counters.repeats import Repeats
-from dualstack.gateway.forward.exchange import Exchange, ExchangeLink, receive
+from dualstack.gateway.forward.exchange import Exchange
+from dualstack.gateway.forward.exchange_link import ExchangeLink
 from dualstack.gateway.forward.negotiate import ByDatagram, Negotiated, Rejected, arrange, part
 from dualstack.gateway.forward.udp_associations import Associations
+from dualstack.gateway.forward.waiting import receive
 from dualstack.gateway.listeners.named_port import NamedPort
 from dualstack.gateway.listeners.port_life import PortState
 from dualstack.gateway.relay.link import Gate, Link, Reason

@@ -15,7 +15,7 @@ from dualstack.core.address.sockaddr import SockAddr
 from dualstack.gateway.relay.link import Gate, Link, Reason, Target
 from dualstack.gateway.relay.stream.deadlines import Deadlines
 from dualstack.gateway.relay.stream.descriptor_reserve import DescriptorReserve
-from dualstack.kernel.streams import unsent
+from dualstack.kernel.unsent import unsent
 
 if TYPE_CHECKING:
     from dualstack.kernel.pipes import PipePool
