@@ -73,6 +73,7 @@ def test_both_sides_of_a_connection_are_asked_for_a_sign_of_life(to: str) -> Non
                 writer.write(b"hello\n")
                 assert await reader.readline() == b"you: hello\n"
                 (link,) = r.gateway._plane.links
+                r.gateway._plane._look_at(link)
                 assert settings(link.client.sock) == settings(link.server.sock) == (True, values)  # type: ignore[attr-defined]
                 writer.close()
                 await ended(r, name, 0)
@@ -89,6 +90,7 @@ def test_a_reload_may_want_no_sign_of_life_any_more() -> None:
             writer.write(b"hello\n")
             assert await reader.readline() == b"you: hello\n"
             (link,) = r.gateway._plane.links
+            r.gateway._plane._look_at(link)
             assert not settings(link.client.sock)[0]  # type: ignore[attr-defined]
             assert not settings(link.server.sock)[0]  # type: ignore[attr-defined]
             writer.close()

@@ -14,6 +14,7 @@ import pytest
 
 from dualstack.gateway.relay.link import Reason
 from dualstack.gateway.relay.stream import side
+from dualstack.gateway.relay.stream.engine_link import EngineLink
 from dualstack.gateway.relay.stream.epoll_engine import Engine
 
 if TYPE_CHECKING:
@@ -27,6 +28,12 @@ pytestmark = pytest.mark.parametrize("kind", [Engine], ids=["engine"])
 def engine(world: World) -> Engine:
     assert isinstance(world.plane, Engine)
     return world.plane
+
+
+def link_of(world: World) -> EngineLink:
+    (link,) = world.plane.links
+    assert isinstance(link, EngineLink)
+    return link
 
 
 async def test_a_reset_is_noticed_while_the_other_side_takes_nothing(world: World) -> None:
@@ -44,6 +51,25 @@ async def test_a_reset_is_noticed_after_the_end_of_the_same_side(world: World) -
     assert await world.read(server) == b""
     world.break_off(client)
     assert (await gate.over.get()).reason is Reason.CLIENT_RESET
+
+
+@pytest.mark.parametrize(
+    ("options", "silent_s"),
+    [({"keepalive_s": 60.0}, 11), ({"keepalive_s": 2.0}, 2.2), ({"keepalive_s": 60.0, "connect_timeout_s": 1e6}, 64)],
+    ids=["at the end of the connect timeout", "before it", "long before it"],
+)
+async def test_a_server_is_asked_for_signs_of_life_once_it_may_be_silent(
+    world: World, options: dict[str, float], silent_s: float
+) -> None:
+    """Twice 60 s after its last byte it is noticed: so the kernel has to know before the first 60 are over."""
+    world.open(**options)
+    await world.pair()
+    await world.until(lambda: isinstance(link_of(world).server, side.Side))
+    server = link_of(world).server.sock
+    assert not server.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    await world.move(silent_s)
+    assert server.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert server.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == options["keepalive_s"]
 
 
 async def test_pooled_pipes_are_closed_within_ten_seconds_of_the_last_use(world: World) -> None:

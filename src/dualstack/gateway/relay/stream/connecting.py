@@ -25,7 +25,6 @@ What leads from one to the other is `TRANSITIONS`. Rejected were:
 from collections.abc import Callable
 from enum import Enum
 from errno import ETIMEDOUT
-from math import inf
 from socket import SocketType
 from typing import Protocol
 
@@ -33,7 +32,7 @@ from dualstack.gateway.relay.link import Hop, Reason, Target
 from dualstack.gateway.relay.stream.edges import ERR, HUP, OUT
 from dualstack.gateway.relay.stream.side import Side
 from dualstack.kernel.streams import NO_ROOM as NO_ROOM_ERRORS
-from dualstack.kernel.streams import begin_connect, error_of, keep_alive, reset
+from dualstack.kernel.streams import begin_connect, error_of, reset
 
 __all__ = [
     "TRANSITIONS",
@@ -110,6 +109,7 @@ class AttemptLink(Protocol):
     reason: Reason | None
     failures: tuple[tuple[Hop, int], ...]
     hop: Hop | None
+    keepalive_s: float
 
     def join(self, client: SocketType, server: SocketType, first: bytes, /) -> tuple[Side, Side]:
         """Relay between the two."""
@@ -176,6 +176,7 @@ class ConnectAttempt:
         self._server = None
         self._link.failures = self._failures
         self._link.hop = self._target.hops[len(self._failures)]
+        self._link.keepalive_s = self._target.keepalive_s
         client_side, server_side = self._link.join(self._client, server, self._target.preface)
         # These edges have been told, and will not be again.
         server_side.ready(descriptor, mask)
@@ -190,7 +191,7 @@ class ConnectAttempt:
         elif self._state is QUEUE_FULL:
             self.try_again()
         else:
-            self._link.look_again(left_s)
+            self._link.look_again(min(left_s, self._target.keepalive_s))
 
     def give_up(self) -> None:
         """Reset the client, and leave off connecting."""
@@ -218,8 +219,6 @@ class ConnectAttempt:
                 self._failures += ((hop, error.errno or 0),)
                 continue
             self._state = TRANSITIONS[self._state][BEGUN]
-            if self._target.keepalive_s != inf:
-                keep_alive(self._server, self._target.keepalive_s)
             self._start_clock()
             return
         self._over(Reason.UNREACHED, self._failures[-1][1] if self._failures else 0)
@@ -238,7 +237,8 @@ class ConnectAttempt:
         """Begin this address's share of the time, unless it runs."""
         if self._begun is None:
             self._begun = self._engine.now
-            self._link.look_again(self._share_s())
+            # That look, or one before, is also the link's first: it has the server asked for signs of life.
+            self._link.look_again(min(self._share_s(), self._target.keepalive_s))
 
     def _share_s(self) -> float:
         return self._left_s / (len(self._target.hops) - len(self._failures))

@@ -299,10 +299,12 @@ class Engine(DataPlane):
                 break
 
     def _look_at(self, link: Link) -> None:
-        if isinstance(link, EngineLink) and link.attempt is not None:
-            link.attempt.look()
-        else:
-            super()._look_at(link)
+        if isinstance(link, EngineLink):
+            if link.attempt is not None:
+                link.attempt.look()
+                return
+            link.look()
+        super()._look_at(link)
 
     def _sweep(self) -> None:
         self.pipes.sweep()
