@@ -16,6 +16,7 @@ from dualstack.gateway.relay.stream.asyncio_relay import ProtocolRelay
 from dualstack.gateway.relay.stream.data_plane import DataPlane
 from dualstack.gateway.relay.stream.epoll_engine import Engine
 from dualstack.kernel.streams import reset
+from dualstack.kernel.unsent import unsent
 
 
 class MovableLoop(asyncio.SelectorEventLoop):
@@ -129,6 +130,10 @@ class World:
         self.loop.ahead_s += ahead_s
         for _ in range(5):
             await asyncio.sleep(0)
+
+    def unsent(self) -> int:
+        """What the kernel still has of what the plane wrote."""
+        return sum(unsent(descriptor) for link in self.plane.links for descriptor in link.descriptors())
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Let the loop turn until something is so."""
