@@ -6,13 +6,13 @@ from importlib.metadata import version
 
 import click
 
-from dualstack.check.finding import Finding
-from dualstack.check.fix import diff
-from dualstack.check.kinds import KINDS
-from dualstack.check.reference import checks_page
-from dualstack.check.sarif import sarif
-from dualstack.check.silence import is_selected
-from dualstack.check.source import SourceFile, check_paths
+from dualstack.check.findings.finding import Finding
+from dualstack.check.report.fix import diff
+from dualstack.check.findings.kinds import KINDS
+from dualstack.check.report.reference import checks_page
+from dualstack.check.report.sarif import sarif
+from dualstack.check.files.silence import is_selected
+from dualstack.check.files.source import SourceFile, check_paths
 from dualstack.cli.output import json_option, print_document, print_json
 from dualstack.errors import ExitCode
 

@@ -1,0 +1,121 @@
+"""A Python file to remarks: parsed, asked by every rule, without what is IPv4 by definition or a test's.
+
+Never raises for what is in a file: a syntax error is a remark.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from dualstack.check.findings.finding import Remark
+from dualstack.check.python.module import Module
+from dualstack.check.python.rules import (
+    access,
+    columns,
+    comparisons,
+    conversions,
+    dns_records,
+    families,
+    hostport,
+    hostport_join,
+    literals,
+    lookups,
+    numbers,
+    own_addresses,
+    quads,
+    resolver_patches,
+    sockaddrs,
+    sockets,
+    twins,
+)
+from dualstack.check.python.telling import is_told
+from dualstack.check.python.values import Values
+from dualstack.check.words.by_definition import is_ipv4_by_definition
+
+__all__ = ["read_python"]
+
+_RULES = tuple(
+    rule
+    for about in (
+        sockets,
+        lookups,
+        resolver_patches,
+        dns_records,
+        own_addresses,
+        literals,
+        comparisons,
+        hostport,
+        hostport_join,
+        quads,
+        numbers,
+        conversions,
+        columns,
+        sockaddrs,
+        access,
+        families,
+        twins,
+    )
+    for rule in about.RULES
+)
+_TEST = re.compile(r"test_\w*\.pyi?$|\w+_tests?\.pyi?$|conftest\.py$|tests?\.py$")
+
+
+def read_python(text: str, path: str) -> list[Remark]:
+    """What is to be said of a Python file.
+
+    Args:
+        text: its text.
+        path: its name: tests are known by it.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
+        return [Remark(line, max(column, 1), "syntax-error", getattr(error, "msg", None) or str(error))]
+    if _TEST.match(PurePath(path).name) or not is_told(text):
+        return []
+    module = Module(tree, path, text)
+    values = Values(module)
+    try:
+        remarks = [remark for rule in _RULES for remark in rule(values)]
+    except RecursionError:
+        return [Remark(1, 1, "not-read", "nested too deep")]
+    if not remarks or _is_by_definition(module, path):
+        return []
+    spared = list(_spared(module))
+    return [remark for remark in remarks if not any(first <= remark.line <= last for first, last in spared)]
+
+
+# A file that is called so is one of a pair.
+_HALF = re.compile(r"_?(?:ip|inet)?_?v?4|inet_?aton", re.IGNORECASE)
+
+
+def _is_by_definition(module: Module, path: str) -> bool:
+    """Whether the whole file is of a protocol that IPv4 alone has: its name or its docstring says so, and its code."""
+    if _HALF.fullmatch(PurePath(path).stem):
+        return True
+    sentence = ast.get_docstring(module.tree) or ""
+    is_said = is_ipv4_by_definition([PurePath(path).stem], sentence)
+    names = [word for word in module.all_words if word.isidentifier()]
+    return is_said and is_ipv4_by_definition(names)
+
+
+def _spared(module: Module) -> Iterator[tuple[int, int]]:
+    """The lines of tests, and of functions that are IPv4 by definition."""
+    words = module.all_words
+    for owner in module.all(ast.ClassDef):
+        is_test = any(ast.unparse(base).endswith("TestCase") for base in owner.bases) or owner.name.startswith("Test")
+        is_told = is_ipv4_by_definition([owner.name], ast.get_docstring(owner) or "")
+        if is_test or is_told or _is_twin(owner.name, words):
+            yield owner.lineno, owner.end_lineno or owner.lineno
+    for function in module.functions:
+        if function.name.startswith("test_") or is_ipv4_by_definition(
+            [function.name], ast.get_docstring(function) or ""
+        ):
+            yield function.lineno, function.end_lineno or function.lineno
+
+
+def _is_twin(name: str, words: frozenset[str]) -> bool:
+    """Whether a class is IPv4's half of a pair."""
+    return "4" in name and name.replace("4", "6") in words
