@@ -110,12 +110,17 @@ def _spared(module: Module) -> Iterator[tuple[int, int]]:
         if is_test or is_told or _is_twin(owner.name, words):
             yield owner.lineno, owner.end_lineno or owner.lineno
     for function in module.functions:
-        if function.name.startswith("test_") or is_ipv4_by_definition(
-            [function.name], ast.get_docstring(function) or ""
+        if (
+            function.name.startswith("test_")
+            or _is_twin(function.name, words)
+            or is_ipv4_by_definition([function.name], ast.get_docstring(function) or "")
         ):
             yield function.lineno, function.end_lineno or function.lineno
+    for assign in module.all(ast.Assign):
+        if all(_is_twin(getattr(each, "id", getattr(each, "attr", "")), words) for each in assign.targets):
+            yield assign.lineno, assign.end_lineno or assign.lineno
 
 
 def _is_twin(name: str, words: frozenset[str]) -> bool:
-    """Whether a class is IPv4's half of a pair."""
+    """Whether a class, a function or a constant is IPv4's half of a pair."""
     return "4" in name and name.replace("4", "6") in words

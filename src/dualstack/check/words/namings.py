@@ -18,7 +18,7 @@ _CUT = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 _ADDRESS = vocabulary(
     "addr addrs address addresses ip ips ipv4 ip4 ipaddr ipaddress ipstr ipaddrs inet quad quads octet "
-    "octets dotted subnet netaddr saddr daddr srcip dstip sip dip remoteip clientip remoteaddr"
+    "octets subnet netaddr saddr daddr srcip dstip sip dip remoteip clientip remoteaddr"
 )
 _HOST = _ADDRESS | vocabulary(
     "host hosts hostname hostnames hst server servername peer peername interface bind listen remote node "

@@ -42,6 +42,8 @@ def _sockets(module: CModule) -> Iterator[Remark]:
             continue
         if knows_ipv6(words) or _is_probe(words) or _is_twinned(module, call.at):
             continue
+        if _is_unused(module, call, words):
+            continue
         if "IPPROTO_ICMP" in module.names(call.arguments[2]):
             if not any("ICMPV6" in word for word in module.all_words):
                 yield at("icmp-ipv4-only", module.tokens[call.at], "ICMP alone")
@@ -49,6 +51,18 @@ def _sockets(module: CModule) -> Iterator[Remark]:
             macro = module.macros.get(call.arguments[0][0].text) if len(call.arguments[0]) == 1 else None
             place = origin or (macro[0] if macro and macro[0].text in _IPV4 else module.tokens[call.at])
             yield at("family-literal-socket", place, "AF_INET")
+
+
+_NETWORK = frozenset({"bind", "connect", "listen", "sendto", "sendmsg", "setsockopt", "recvfrom", "recvmsg", "return"})
+
+
+def _is_unused(module: CModule, call: Call, words: frozenset[str]) -> bool:
+    """Whether the socket is opened to see that it opens, and closed."""
+    first, _ = module.statement(call.at)
+    kept = {each.text for each in module.tokens[first : call.at] if each.kind == "word"} - {"int", "const", "SOCKET"}
+    closed = [each for each in calls(module, "close", "closesocket") if each.at > call.at]
+    is_closed = any(token.text in kept for each in closed[:2] for argument in each.arguments for token in argument)
+    return is_closed and "." not in module.spelled(first, call.at) and words.isdisjoint(_NETWORK)
 
 
 def _is_twinned(module: CModule, place: int) -> bool:
@@ -158,11 +172,13 @@ def _first_alone(module: CModule) -> Iterator[Remark]:
             or "AI_NUMERICHOST" in module.words(function)
         ):
             continue
+        results = {token.text for token in call.arguments[3] if token.kind == "word"}
         for now in range(call.last, function.last):
-            if module.tokens[now].text in {"ai_family", "ai_addr", "ai_addrlen"} and module.tokens[now - 1].text in {
-                "->",
-                ".",
-            }:
+            if (
+                module.tokens[now].text in {"ai_family", "ai_addr", "ai_addrlen"}
+                and module.tokens[now - 1].text in {"->", "."}
+                and (module.tokens[now - 2].text in results or module.tokens[now - 1].text == "->")
+            ):
                 yield at("resolve-first-only", module.tokens[now], "the first answer")
                 break
 

@@ -157,7 +157,7 @@ def _switches(module: CModule) -> Iterator[Remark]:
             continue
         first, last = module.statement(place)
         text = module.spelled(first, last)
-        if "ai_family" in text:
+        if "ai_family" in text or "INADDR_LOOPBACK" in text:
             continue
         if words & {"getifaddrs", "ifa_addr", "ifa_next", "ifa_name", "RTM_NEWADDR", "RTM_GETADDR", "IFA_LOCAL"}:
             yield at("ifaddr-ipv4", token, "AF_INET alone")

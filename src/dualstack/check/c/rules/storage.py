@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dualstack.check.c.module import CModule
+from dualstack.check.c.module import Block, CModule
 from dualstack.check.c.rule import CRule, at, calls, knows_ipv6, room
 from dualstack.check.findings.finding import Remark
 from dualstack.check.words.namings import is_address, is_host, words_of
@@ -95,7 +95,7 @@ def _members(module: CModule) -> Iterator[Remark]:
             if module.structure(place) is not block:
                 continue
             declared = _declared(module, place)
-            if declared is None:
+            if declared is None or _is_half(module, declared[0]) or _is_half(module, _name_behind(module, block)):
                 continue
             if token.text in {"in_addr", "in_addr_t"}:
                 yield at("storage-in-addr", token, f"{token.text} {declared[0]}")
@@ -106,6 +106,18 @@ def _members(module: CModule) -> Iterator[Remark]:
                 and _is_of_addresses(module)
             ):
                 yield at("addr-int32", token, declared[0])
+
+
+def _is_half(module: CModule, name: str) -> bool:
+    """Whether a name is IPv4's half of a pair: `ip4` beside `ip6`."""
+    return "4" in name and name.replace("4", "6") in module.all_words
+
+
+def _name_behind(module: CModule, block: Block) -> str:
+    """What a structure is called where it is declared: `struct { ... } ip4;`."""
+    after = block.last + 1
+    is_word = after < len(module.tokens) and module.tokens[after].kind == "word"
+    return module.tokens[after].text if is_word else block.name
 
 
 def _is_number(module: CModule, place: int) -> bool:

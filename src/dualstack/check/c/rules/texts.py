@@ -110,7 +110,12 @@ def _splits(module: CModule) -> Iterator[Remark]:
             token.kind in {"character", "text"} and token.text == ":"
             for token in call.arguments[1][:1] + call.arguments[-1][:1]
         )
-        if is_colon and not _knows_brackets(module, call.at) and _is_hostport(module, call):
+        if (
+            is_colon
+            and not _is_looked_for(module, call)
+            and not _knows_brackets(module, call.at)
+            and _is_hostport(module, call)
+        ):
             yield at("hostport-split", module.tokens[call.at], f"{call.name}(':')")
     for call in calls(module, "sscanf", "fscanf"):
         text = module.text(call.arguments[1]) if len(call.arguments) > 1 else None
@@ -122,6 +127,17 @@ def _splits(module: CModule) -> Iterator[Remark]:
             names = {name for argument in call.arguments[2:] for name in module.names(argument)}
             if any(is_host(name) or is_port(name) for name in names):
                 yield at("hostport-split", module.tokens[call.at], "sscanf() at a colon")
+
+
+def _is_looked_for(module: CModule, call: Call) -> bool:
+    """Whether it is only asked whether there is a colon: `if (strchr(name, ':'))`."""
+    first, _ = module.statement(call.at)
+    before = module.spelled(first, call.at - 1)
+    return (
+        call.name in {"strchr", "strrchr", "index", "memchr"}
+        and before.startswith(("if (", "else if (", "while ("))
+        and " = " not in before
+    ) or (" = " not in before and module.tokens[min(call.last + 1, len(module.tokens) - 1)].text in {"==", "!="})
 
 
 def _knows_brackets(module: CModule, place: int) -> bool:

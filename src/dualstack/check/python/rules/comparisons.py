@@ -19,13 +19,9 @@ def _comparisons(values: Values) -> Iterator[Remark]:
     for compare in values.module.all(ast.Compare):
         if not isinstance(compare.ops[0], ast.Eq | ast.NotEq | ast.In | ast.NotIn) or _is_asserted(values, compare):
             continue
-        sides = (compare.left, compare.comparators[0])
-        for side, other in (sides, sides[::-1]):
-            found = _loopback_in(values, side)
-            if found is not None and _is_peer(other, found) and not _knows_loopback(values, compare):
-                where, text = found
-                yield at("loopback-compare", where, text)
-                break
+        found = _compared(values, compare)
+        if found is not None and not _knows_loopback(values, compare):
+            yield at("loopback-compare", *found)
     for case in values.module.all(ast.MatchValue):
         if values.text(case.value) == "127.0.0.1" and not _knows_loopback(values, case):
             yield at("loopback-compare", case, "127.0.0.1")
@@ -36,13 +32,42 @@ def _comparisons(values: Values) -> Iterator[Remark]:
             yield at("loopback-compare", assign, "INTERNAL_IPS")
 
 
+def _compared(values: Values, compare: ast.Compare) -> tuple[ast.expr, str] | None:
+    """The loopback address that a peer is compared with."""
+    sides = (compare.left, compare.comparators[0])
+    for side, other in (sides, sides[::-1]):
+        found = _loopback_in(values, side)
+        if found is None or not _is_peer(other, found):
+            continue
+        if found[1] != "localhost" or not _is_only_replaced(values, compare, other):
+            return found
+    return None
+
+
+def _is_only_replaced(values: Values, compare: ast.Compare, other: ast.expr) -> bool:
+    """Whether `localhost` is but replaced by its address, or told from addresses of both families."""
+    parent = values.module.parents.get(compare)
+    name = identifier(other)
+    is_set = isinstance(parent, ast.If) and any(
+        isinstance(each, ast.Assign) and any(identifier(target) == name for target in each.targets)
+        for each in parent.body
+    )
+    return is_set or any("ipv6" in word.lower() and len(word) < 40 for word in values.module.near(compare))
+
+
 def _is_asserted(values: Values, node: ast.AST) -> bool:
     return any(isinstance(each, ast.Assert) for each in values.module.above(node))
 
 
+_LITERALS = (ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Call, ast.Dict, ast.BinOp)
+
+
 def _loopback_in(values: Values, side: ast.expr) -> tuple[ast.expr, str] | None:
     """The place and text of a loopback address on one side of a comparison, which knows no `::1`."""
-    for origin in values.origins(side):
+    origins = list(values.origins(side))
+    if any(not isinstance(each, _LITERALS) for each in origins):
+        return None
+    for origin in origins:
         if in_default(values, origin):
             continue
         plain = origin

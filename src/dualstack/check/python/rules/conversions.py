@@ -107,6 +107,9 @@ def _presentation(values: Values) -> Iterator[Remark]:
     if any(values.is_family(family, "AF_INET6", "PF_INET6") for _, family in families if family is not None):
         return
     for call, family in families:
+        origin = next((each for each in values.origins(family) if values.last(each) in IPV4), None)
+        if origin is not None and isinstance(values.module.parents.get(origin), ast.arguments):
+            continue
         if family is not None and values.is_family(family, *IPV4) and not knows_ipv6(values.module.near(call)):
             yield at("pton-ipv4", call, "AF_INET written down")
 

@@ -19,9 +19,23 @@ def _has_other_branch(values: Values, compare: ast.Compare) -> bool:
         return isinstance(parent, ast.IfExp) and not isinstance(parent.orelse, ast.Constant)
     first = parent.orelse[0]
     is_refusal = isinstance(first, ast.Raise | ast.Pass | ast.Continue | ast.If) or (
-        isinstance(first, ast.Return) and (first.value is None or isinstance(first.value, ast.Constant))
+        isinstance(first, ast.Return)
+        and (first.value is None or (isinstance(first.value, ast.Constant) and not _is_number(first.value)))
     )
     return not is_refusal
+
+
+def _is_number(node: ast.Constant) -> bool:
+    """Whether a constant is a value of its own: a size, a length."""
+    return isinstance(node.value, int) and not isinstance(node.value, bool) and node.value > 1
+
+
+def _is_ipv4s_own(values: Values, compare: ast.Compare) -> bool:
+    """Whether what IPv4 alone has is set in the branch: a netmask in dotted quads, broadcast."""
+    parent = next((each for each in values.module.above(compare) if isinstance(each, ast.If)), None)
+    return parent is not None and any(
+        "255." in word or "broadcast" in word.lower() for each in parent.body for word in values.module.words(each)
+    )
 
 
 def _switches(values: Values) -> Iterator[Remark]:
@@ -31,7 +45,7 @@ def _switches(values: Values) -> Iterator[Remark]:
             compare.ops[0], ast.Eq | ast.NotEq | ast.Is | ast.IsNot
         ):
             continue
-        if _has_other_branch(values, compare):
+        if _has_other_branch(values, compare) or _is_ipv4s_own(values, compare):
             continue
         words = values.module.room(compare) | values.module.near(compare)
         if (

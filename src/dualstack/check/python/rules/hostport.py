@@ -72,6 +72,8 @@ def _is_hostport(values: Values, call: ast.Call, subject: ast.expr) -> bool:
     if _is_hexadecimal(values, call) or isinstance(values.module.parents.get(call), ast.Compare):
         return False
     names, parts = words_of(identifier(subject)), _parts(values, call)
+    if _is_of_scheme(values, call, names):
+        return False
     has_port, has_host = any(map(is_port, parts)), any(map(is_host, parts))
     if has_port and (
         has_host
@@ -91,6 +93,19 @@ def _is_hostport(values: Values, call: ast.Call, subject: ast.expr) -> bool:
             or _uses_port(values, call)
         )
     )
+
+
+def _is_of_scheme(values: Values, call: ast.Call, names: frozenset[str]) -> bool:
+    """Whether what stands before the colon is the scheme of a URL."""
+    function = getattr(values.module.function(call), "name", "")
+    return bool(names & {"url", "uri", "href", "link"}) and (
+        "scheme" in function or "scheme" in _parts(values, call) or _takes(values, call) == 0
+    )
+
+
+def _takes(values: Values, call: ast.Call) -> object:
+    parent = values.module.parents.get(call)
+    return values.constant(parent.slice) if isinstance(parent, ast.Subscript) else None
 
 
 def _first(parts: list[str]) -> str:

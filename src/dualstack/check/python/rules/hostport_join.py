@@ -29,7 +29,12 @@ def _joins(values: Values) -> Iterator[Remark]:
             left, right = [*parts[position : position + 2], None, None][:2]
             if left is None or not _is_place(text, found) or not _is_told(values, found, left, right):
                 continue
-            if not (knows_brackets(values, node) or _is_wrapped(values, left) or _is_only_said(values, node, found)):
+            if not (
+                knows_brackets(values, node)
+                or _has_child(values, node)
+                or _is_wrapped(values, left)
+                or _is_only_said(values, node, found)
+            ):
                 yield at("hostport-join", node, "host:port")
                 break
 
@@ -110,6 +115,12 @@ _SPOKEN = vocabulary(
 )
 
 
+# Names of what is read by people, or looked up by its whole text.
+_TELLING = re.compile(
+    r"(?:^|_)(?:repr|str|error|err|describe|description|desc|label|log|msg|message|prefix|title|display)_*$"
+)
+
+
 def _is_place(text: str, found: re.Match[str]) -> bool:
     """Whether the two stand at the beginning, in a URL, a header or an option, and in no brackets."""
     before = text[: found.start("left")]
@@ -130,7 +141,16 @@ def _is_in_url(found: re.Match[str]) -> bool:
 
 
 def _is_only_said(values: Values, node: ast.expr, found: re.Match[str]) -> bool:
-    return not _is_in_url(found) and _is_spoken(values, node)
+    return not _is_in_url(found) and (_is_sentence(found) or _is_spoken(values, node))
+
+
+def _has_child(values: Values, node: ast.expr) -> bool:
+    """Whether the class has a child of its own for IPv6."""
+    owner = values.module.class_of(node)
+    return owner is not None and any(
+        "6" in each.name and any(identifier(base) == owner.name for base in each.bases)
+        for each in values.module.all(ast.ClassDef)
+    )
 
 
 def _is_hostish_key(left: str) -> bool:
@@ -182,6 +202,8 @@ def _is_wrapped(values: Values, left: ast.expr) -> bool:
         "getsockname",
     }
     for origin in values.origins(left):
+        if identifier(origin) in {"host_subcomponent", "netloc", "authority"}:
+            return True
         if isinstance(origin, ast.Call) and values.last(origin.func) not in known and not isinstance(left, ast.Name):
             return bool(
                 re.search(r"brack|quote_host|ipv6|wrap|format|literal|url_host|host_for", identifier(origin.func))
@@ -194,10 +216,21 @@ def _is_spoken(values: Values, node: ast.AST) -> bool:
     for each in values.module.above(node):
         if isinstance(each, ast.Raise) or (isinstance(each, ast.Call) and identifier(each.func) in _SPOKEN):
             return True
+        if isinstance(each, ast.keyword) and each.arg and (_TELLING.search(each.arg) or each.arg.endswith("_name")):
+            return True
         if isinstance(each, ast.stmt):
-            function = values.module.parents.get(each)
-            return isinstance(function, ast.FunctionDef) and function.name in {"__repr__", "__str__"}
+            targets = each.targets if isinstance(each, ast.Assign) else []
+            function = values.module.function(each)
+            names = [*map(identifier, targets), getattr(function, "name", "")]
+            return any(_TELLING.search(name) for name in names)
     return False
+
+
+def _is_sentence(found: re.Match[str]) -> bool:
+    """Whether words follow, as in no address, or brackets stand round host and port together."""
+    after = found.string[found.end("right") :]
+    is_request = re.match(r" HTTP/|[\r\n]", after) or "CONNECT" in found.string
+    return not is_request and re.match(r"\S{0,2}\s+\S", after) is not None
 
 
 RULES: tuple[Rule, ...] = (_joins,)

@@ -12,7 +12,8 @@ from dualstack.check.words.namings import is_version, vocabulary, words_of
 __all__ = ["RULES", "in_default", "owner_name"]
 
 _NOT_BOUND = vocabulary(
-    "mask netmask route router gateway network subnet dest dst destination version placeholder unknown"
+    "mask netmask route router gateway network subnet dest dst destination version placeholder unknown "
+    "qname query remote client peer"
 )
 
 _NEAR = 2
@@ -129,6 +130,7 @@ def _wildcards(values: Values) -> Iterator[Remark]:
             and not is_version(name)
             and not _has_other_beside(values, node)
             and not _is_member(values, node)
+            and not _is_shown(values, node)
         ):
             yield at("bind-wildcard-ipv4", node, text.replace("\0", "..."))
     for node in references(values, "INADDR_ANY"):
@@ -136,6 +138,19 @@ def _wildcards(values: Values) -> Iterator[Remark]:
             isinstance(each, ast.Import | ast.ImportFrom) for each in values.module.above(node)
         ):
             yield at("bind-wildcard-ipv4", node, "INADDR_ANY")
+
+
+_SHOWN = vocabulary("info debug warning print echo build URL log")
+_LISTENING = vocabulary(
+    "bind listen create_server start_server serve serve_forever run run_app run_simple TCPSite make_server HTTPServer"
+)
+
+
+def _is_shown(values: Values, node: ast.AST) -> bool:
+    """Whether it stands for an address that was not given, in what is shown: `"0.0.0.0" if host is None else host`."""
+    words = values.module.near(node)
+    is_fallback = any(isinstance(each, ast.IfExp) for each in values.module.above(node))
+    return is_fallback and bool(words & _SHOWN) and not words & _LISTENING
 
 
 def _is_member(values: Values, node: ast.AST) -> bool:

@@ -20,7 +20,7 @@ _OLD = ("gethostbyname", "gethostbyname_ex", "getHostByName")
 def _old_lookups(values: Values) -> Iterator[Remark]:
     """gethostbyname() wherever it is named: called, or handed to an executor."""
     for node in references(values, *_OLD):
-        if _is_part(values, node) or _is_kept(values, node):
+        if _is_part(values, node) or _is_kept(values, node) or _is_same_api(values, node):
             continue
         call = values.module.parents.get(node)
         is_called = isinstance(call, ast.Call) and call.func is node
@@ -36,6 +36,11 @@ def _is_kept(values: Values, node: ast.expr) -> bool:
     """Whether the function is kept to be put back: `_original_gethostbyname = socket.gethostbyname`."""
     parent = values.module.parents.get(node)
     return isinstance(parent, ast.Assign) and "orig" in identifier(parent.targets[0]).lower()
+
+
+def _is_same_api(values: Values, node: ast.expr) -> bool:
+    """Whether a function of the same name is made here: `def gethostbyname(self, name)`."""
+    return getattr(values.module.scope(node), "name", "") in _OLD
 
 
 def _is_part(values: Values, node: ast.expr) -> bool:
@@ -102,9 +107,16 @@ _FIRSTS = {"next", "pop"}
 
 
 def _first_alone(values: Values) -> Iterator[Remark]:
+    said: set[ast.Call] = set()
     for node in values.module.all(ast.Subscript):
         call = _answers(values, node.value) if values.constant(node.slice) == 0 else None
-        if call is not None and not _is_walked(values, node.value, call) and not _is_canonical(values, node):
+        if (
+            call is not None
+            and call not in said
+            and not _is_walked(values, node.value, call)
+            and not _is_canonical(values, node)
+        ):
+            said.add(call)
             yield at("resolve-first-only", node, "getaddrinfo()[0]")
     for call in values.module.all(ast.Call):
         if isinstance(call.func, ast.Name) and call.func.id == "next" and call.args:
@@ -138,7 +150,8 @@ def _is_canonical(values: Values, node: ast.AST) -> bool:
 def _first_unpacked(values: Values) -> Iterator[Remark]:
     for assign in values.module.all(ast.Assign):
         target = assign.targets[0]
-        if not isinstance(target, ast.Tuple | ast.List) or _answers(values, assign.value) is None:
+        call = _answers(values, assign.value)
+        if not isinstance(target, ast.Tuple | ast.List) or call is None or _is_numeric(values, call):
             continue
         if len(target.elts) == 2 and isinstance(target.elts[1], ast.Starred):
             yield at("resolve-first-only", assign, "the first answer")

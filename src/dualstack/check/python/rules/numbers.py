@@ -35,6 +35,8 @@ def _packed(values: Values) -> Iterator[Remark]:
         text = values.text(call.args[0]) if call.args else None
         if text is None:
             continue
+        if any("inet_aton" in values.module.words(each) for each in call.args[1:]):
+            continue  # said where the text is converted
         told = _is_told(values, call)
         is_bytes = "4s" in text.replace("14s", "").replace("24s", "").replace("64s", "") and told
         is_number = re.search(r"[!>][BHx]*[IL]", text) is not None and _is_number(values, call)

@@ -23,8 +23,14 @@ def _patterns(values: Values) -> Iterator[Remark]:
     if not found or any(is_ipv6_pattern(text) and not is_quad_only(text) for text in _long_texts(values)):
         return
     for node, text in found:
+        if _EMBEDDED.match(text):
+            continue
         if not _is_made_of(values, node, {id(one) for one, _ in found}) and not _is_of_version(values, node, text):
             yield at("dotted-quad-regex", node, "a pattern of dotted quads")
+
+
+# The end of an IPv6 address may be a dotted quad.
+_EMBEDDED = re.compile(r"\^?\(?\.\*\)?:")
 
 
 def is_quad_only(text: str) -> bool:
@@ -97,6 +103,7 @@ def _parses(values: Values) -> Iterator[Remark]:
             and values.text(call.args[0]) == "."
             and _is_counted(values, call)
             and not knows_ipv6(values.module.near(call))
+            and values.module.near(call).isdisjoint({"EPRT", "EPSV"})
         ):
             if not is_version(identifier(function.value)):
                 yield at("dotted-quad-parse", call, "count('.')")
@@ -215,6 +222,8 @@ def _printed(values: Values, node: ast.expr, text: str) -> Iterator[Remark]:
             yield at("reverse-in-addr-arpa", node, "labels turned round")
         return
     is_aware = any(re.search(r"v6|inet6", word, re.IGNORECASE) for word in values.module.near(node) if len(word) < 40)
+    if not values.module.all_words.isdisjoint({"EPRT", "EPSV"}):
+        return
     if (
         is_quad_format(text)
         and not is_aware
@@ -301,7 +310,7 @@ def _is_first_three(values: Values, node: ast.expr) -> bool:
         return False
     is_three = values.constant(node.slice.upper) == 3 or ast.unparse(node.slice) == ":-1"
     cuts = [ast.unparse(each) for each in values.origins(node.value)]
-    names = words_of(identifier(node.value)) & {"octets", "octet", "quad", "parts"}
+    names = words_of(identifier(node.value)) & {"octets", "octet", "quad"}
     return is_three and any("split('.')" in cut and (names or is_address(cut.partition(".")[0])) for cut in cuts)
 
 

@@ -127,7 +127,12 @@ def _unpacked(values: Values) -> Iterator[Remark]:
             yield at("sockaddr-unpack-2", loop.target, ast.unparse(pair))
     for operation in values.module.all(ast.BinOp):
         text = values.text(operation.left) if isinstance(operation.op, ast.Mod) else None
-        if text is not None and text.replace("%%", "").count("%") == 2 and _is_sockaddr(values, operation.right):
+        if (
+            text is not None
+            and text.replace("%%", "").count("%") == 2
+            and _is_sockaddr(values, operation.right)
+            and not _is_guarded(values, operation)
+        ):
             yield at("sockaddr-unpack-2", operation, "% of a socket address")
     for call in values.module.all(ast.Call):
         yield from _spread(values, call)
@@ -158,6 +163,8 @@ def _is_guarded(values: Values, node: ast.AST) -> bool:
     """Whether the family, or the length, is asked before."""
     for each in values.module.above(node):
         if isinstance(each, ast.If) and re.search(r"AF_INET\b|len\(|family|AF_UNIX", ast.unparse(each.test)):
+            return True
+        if isinstance(each, ast.Match) and re.search(r"family", ast.unparse(each.subject)):
             return True
     return knows_ipv6(values.module.near(node))
 
@@ -209,6 +216,8 @@ def _is_kept(values: Values, node: ast.Subscript) -> bool:
 
 def _is_sent_again(values: Values, node: ast.AST, names: set[str]) -> bool:
     function = values.module.function(node)
+    if "socketpair" in getattr(function, "name", ""):
+        return False
     sent = (
         [each for each in ast.walk(function) if isinstance(each, ast.Call) and identifier(each.func) in _SENT]
         if function

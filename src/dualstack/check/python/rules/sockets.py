@@ -7,7 +7,7 @@ from dualstack.check.findings.finding import Remark
 from dualstack.check.python.rule import Rule, at, calls, identifier, knows_ipv6
 from dualstack.check.python.values import Values
 from dualstack.check.words.literals import is_loopback
-from dualstack.check.words.namings import vocabulary
+from dualstack.check.words.namings import is_endpoint, is_host, is_port, vocabulary
 
 __all__ = ["IPV4", "RULES", "is_probe"]
 
@@ -63,12 +63,23 @@ def _written_down(values: Values) -> Iterator[Remark]:
         is_ipv4 = values.is_family(family, *IPV4) or (isinstance(family, ast.Constant) and family.value == 2)
         if family is None or not is_ipv4 or _is_paired(values, call) or is_probe(values, call):
             continue
+        if _is_pipe(values, call):
+            continue
         if _is_icmp(values, call):
             if not any("ICMPV6" in word or "icmpv6" in word or "ipv6-icmp" in word for word in values.module.all_words):
                 yield at("icmp-ipv4-only", call, "ICMP alone")
             continue
         origin = next((each for each in values.origins(family) if values.last(each) in IPV4), family)
+        if _is_default(values, origin) and _is_same_api(values, call):
+            continue
         yield at("family-literal-socket", origin if hasattr(origin, "lineno") else call, "AF_INET")
+
+
+def _is_same_api(values: Values, call: ast.Call) -> bool:
+    """Whether the function around has the parameters of `socket()`."""
+    arguments = getattr(values.module.scope(call), "args", None)
+    names = {each.arg for each in (*arguments.args, *arguments.kwonlyargs)} if arguments is not None else set()
+    return names >= {"family", "proto"}
 
 
 def _is_paired(values: Values, node: ast.AST) -> bool:
@@ -104,6 +115,7 @@ def _by_default(values: Values) -> Iterator[Remark]:
             not values.module.room(call) & _OTHER_FAMILIES
             and not is_probe(values, call)
             and not _is_only_named(values, call)
+            and not _is_unused(values, call)
         ):
             yield at("family-default-socket", call, f"{values.last(call.func)}() without a family")
 
@@ -114,6 +126,26 @@ def _is_only_named(values: Values, call: ast.Call) -> bool:
     return (
         "getsockname" in words and "bind" in words and not words & {"listen", "accept", "recvfrom", "recv", "connect"}
     )
+
+
+_NETWORK = frozenset(
+    {
+        *("bind", "connect", "connect_ex", "listen", "accept", "sendto", "recvfrom", "makefile", "wrap_socket"),
+        *("sock_connect", "create_connection", "setsockopt", "settimeout", "setblocking", "sendall", "recv", "send"),
+    }
+)
+
+
+def _is_unused(values: Values, call: ast.Call) -> bool:
+    """Whether a socket is opened for its descriptor alone, and closed: `with socket.socket() as probe`."""
+    is_closed = isinstance(values.module.parents.get(call), ast.withitem)
+    return is_closed and values.module.near(call).isdisjoint(_NETWORK)
+
+
+def _is_pipe(values: Values, call: ast.Call) -> bool:
+    """Whether both ends are made here, over the loopback."""
+    words = values.module.near(call)
+    return words >= {"listen", "accept", "connect", "getsockname"} and "127.0.0.1" in words
 
 
 def _is_literal_host(values: Values, call: ast.Call) -> bool:
@@ -208,11 +240,37 @@ def _handed_on(values: Values) -> Iterator[Remark]:
             continue
         if not knows_ipv6(values.module.near(call)):
             found = _family_keyword(values, call)
-            origin = next((each for each in values.origins(found) if values.last(each) in IPV4), found)
+            origins = list(values.origins(found))
+            origin = next((each for each in origins if values.last(each) in IPV4), found)
+            if any(values.last(each) in {"AF_UNSPEC", "AF_INET6"} for each in origins) or _is_default(values, origin):
+                continue
             yield at("family-endpoint-arg", origin or call, f"family=AF_INET for {values.last(call.func)}()")
     made = {o for call in _made(values) for o in values.origins(_family(values, call))}
     for function in values.module.functions:
         yield from _default_families(values, function, made)
+
+
+def _is_default(values: Values, node: ast.expr | None) -> bool:
+    """Whether it is the default of a parameter, which is said by itself."""
+    return node is not None and isinstance(values.module.parents.get(node), ast.arguments)
+
+
+_ENDPOINT_WORDS = frozenset(
+    {
+        *("connect", "bind", "listen", "create_connection", "create_server", "create_datagram_endpoint", "resolve"),
+        *("getaddrinfo", "start_server", "open_connection", "bind_sockets", "TCPConnector", "create_task", "request"),
+    }
+)
+
+
+def _is_of_endpoint(values: Values, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a function has to do with connecting or listening, and is not `socket()` itself under another roof."""
+    arguments = function.args
+    names = {each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+    if names >= {"family", "proto"} or function.name.startswith("gethostby"):
+        return False
+    words = values.module.words(function)
+    return any(is_host(name) or is_endpoint(name) or is_port(name) for name in names) or bool(words & _ENDPOINT_WORDS)
 
 
 def _default_families(
@@ -220,6 +278,8 @@ def _default_families(
 ) -> Iterator[Remark]:
     """Parameters whose default is AF_INET, unless a socket of this file is made of them."""
     arguments = function.args
+    if not _is_of_endpoint(values, function):
+        return
     for default in [*arguments.defaults, *arguments.kw_defaults]:
         is_ipv4 = isinstance(default, ast.Name | ast.Attribute) and values.is_family(default, *IPV4)
         if default is not None and is_ipv4 and default not in made and not knows_ipv6(values.module.room(function)):

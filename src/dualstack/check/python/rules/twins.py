@@ -139,7 +139,9 @@ def _broadcasts(values: Values) -> Iterator[Remark]:
         is_kept = "broadcast" in owner_name(values, node).lower()
         if (
             text in {"255.255.255.255", "<broadcast>"}
-            and (is_sent or is_kept)
+            and (
+                is_sent or (is_kept and not isinstance(values.module.parents.get(node), ast.Tuple | ast.List | ast.Set))
+            )
             and values.module.function(node) not in said
         ):
             yield at("broadcast-only", node, text)
