@@ -37,6 +37,7 @@ _IPV4_NETWORKS = ("10.", "192.168", "172.", "127.", "169.254")  # dualstack: ign
 _IPV6_NETWORKS = ("fe80", "fe8", "fc00:", "fd00:")  # dualstack: ignore[DS235] what is looked for
 _DIGITS = r"(?:\\d|\[0-9\]|\[\\d\]|\[:digit:\]|\[\[:digit:\]\]|\[0-9a-zA-Z\*\]|25\[0-5\])"
 _DOT = r"(?:\\\\?\.|\[\.\]|\[\\\.\])"
+_NAMED = re.compile(r"\(\?P<\w*(?:ip|addr|host|client|peer)\w*>\[(?:\\d|0-9)\\?\.\][+*{]")
 _COUNT = r"(?:\{\d?,?\d?\}|\\\{\d?,?\d?\\\}|[+*?])*"
 _FOUR = re.compile(rf"(?:{_DIGITS}{_COUNT}[)|\w\[\]?-]*{_DOT}\(?(?:\?:|\?P<\w+>)?[^.]{{0,60}}?){{3}}{_DIGITS}")
 _REPEATED = re.compile(rf"{_DIGITS}.*{_DOT}.*\\?\)?\)\\?\{{3,?3?\\?\}}|{_DIGITS}.*\){_COUNT}{_DOT}\)\{{3\}}")
@@ -93,7 +94,11 @@ def is_ipv6_prefix(text: str) -> bool:
 @lru_cache(maxsize=1024)
 def is_quad_pattern(text: str) -> bool:
     """Whether a regular expression is for dotted quads."""
-    if "." not in text or ("3" not in text and text.count(".") < 3):
+    if "." not in text:
+        return False
+    if "(?P<" in text and _NAMED.search(text):
+        return True
+    if "3" not in text and text.count(".") < 3:
         return False
     return len(text) < 4096 and (_FOUR.search(text) is not None or _REPEATED.search(text) is not None)
 

@@ -178,7 +178,8 @@ def _scopes(module: CModule) -> Iterator[Remark]:
             is_set = module.tokens[place].text == "sin6_addr" and module.tokens[place + 1].text == "="
             if (
                 is_set
-                and module.tokens[place + 2].text not in {"in6addr_any", "in6addr_loopback"}
+                and module.tokens[place + 2].text
+                not in {"in6addr_any", "in6addr_loopback", "IN6ADDR_ANY_INIT", "IN6ADDR_LOOPBACK_INIT"}
                 and module.tokens[place - 1].text in {".", "->"}
             ):
                 yield at("scope-dropped", module.tokens[place], "sin6_scope_id is left 0")

@@ -33,12 +33,12 @@ _PRINTING = vocabulary(
 
 
 def _written(module: CModule) -> Iterator[tuple[int, Token]]:
-    """Texts where they stand, and those of macros at -1."""
+    """Texts where they stand, and those of macros at -1; a macro that is called a version has none."""
     for place, token in enumerate(module.tokens):
         if token.kind == "text":
             yield place, token
-    for value in module.macros.values():
-        for token in value:
+    for name, value in module.macros.items():
+        for token in value if not is_version(name) else ():
             if token.kind == "text":
                 yield -1, token
 
@@ -82,7 +82,23 @@ def _targets(module: CModule) -> Iterator[Remark]:
         is_probe = "getsockname" in words and "SOCK_DGRAM" in words
         if is_asked or is_probe or any(has_ipv6(word) for word in words) or is_version(module.spelled(first, last)):
             continue
+        if place >= 0 and _RULES.search(module.spelled(*_declaration(module, place))):
+            continue
         yield at("target-literal-ipv4", token, token.text)
+
+
+_RULES = re.compile(r"allow|deny|acl|trusted|permit|blocked|banned|whitelist|blacklist", re.IGNORECASE)
+
+
+def _declaration(module: CModule, place: int) -> tuple[int, int]:
+    """What stands before the list that a text is in: `static const char *allowed[] =`."""
+    first, _ = module.statement(place)
+    before = first - 1
+    return (
+        (module.statement(before - 1)[0], before)
+        if before > 0 and module.tokens[before].text == "{"
+        else (first, place)
+    )
 
 
 _FULL = re.compile(r"%\[\^:\]:%|%\d*\[\^:\]:%")

@@ -106,7 +106,9 @@ def _is_peer(other: ast.expr, found: tuple[ast.expr, str]) -> bool:
     if found[1] != "localhost":
         return True
     name = identifier(other)
-    return is_host(name) and not words_of(name) & {"domain", "email", "cookie"}
+    words = words_of(name)
+    is_peer = is_address(name) or not words.isdisjoint({"peer", "client", "remote", "caller", "sender", "source"})
+    return is_peer or (is_host(name) and words.isdisjoint({"domain", "email", "cookie", "hostname", "host"}))
 
 
 def _knows_loopback(values: Values, node: ast.AST) -> bool:

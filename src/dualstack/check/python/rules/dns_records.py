@@ -1,6 +1,7 @@
 """DNS asked for A without AAAA, and names under in-addr.arpa without those under ip6.arpa."""
 
 import ast
+import re
 from collections.abc import Iterator
 
 from dualstack.check.findings.finding import Remark
@@ -42,7 +43,8 @@ def _asks_a(values: Values, call: ast.Call) -> bool:
         return True
     given = [*call.args, *(each.value for each in call.keywords if each.arg in _TYPE_WORDS)]
     is_named = any(each.arg in {"rdtype", "qtype", "record_type", "rrtype"} for each in call.keywords)
-    is_asking = last in _ASKING or is_named or "dns" in name.lower()
+    is_added = re.search(r"record|rrset", last) and any(each.arg == "type" for each in call.keywords)
+    is_asking = last in _ASKING or is_named or is_added or "dns" in name.lower()
     if is_asking and any(_is_a(values, each) for each in given):
         return True
     is_bare = len(call.args) == 1 and not any(each.arg in {"rdtype", "search_type"} for each in call.keywords)

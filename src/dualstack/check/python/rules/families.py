@@ -25,6 +25,12 @@ def _has_other_branch(values: Values, compare: ast.Compare) -> bool:
     return not is_refusal
 
 
+def _sides(compare: ast.Compare) -> Iterator[ast.expr]:
+    """What is compared, and of a tuple its members."""
+    for side in (compare.left, *compare.comparators):
+        yield from side.elts if isinstance(side, ast.Tuple | ast.List | ast.Set) else [side]
+
+
 def _is_number(node: ast.Constant) -> bool:
     """Whether a constant is a value of its own: a size, a length."""
     return isinstance(node.value, int) and not isinstance(node.value, bool) and node.value > 1
@@ -40,9 +46,9 @@ def _is_ipv4s_own(values: Values, compare: ast.Compare) -> bool:
 
 def _switches(values: Values) -> Iterator[Remark]:
     for compare in values.module.all(ast.Compare):
-        sides = (compare.left, *compare.comparators)
+        sides = tuple(_sides(compare))
         if not any(values.last(side) in IPV4 and not identifier(side).islower() for side in sides) or not isinstance(
-            compare.ops[0], ast.Eq | ast.NotEq | ast.Is | ast.IsNot
+            compare.ops[0], ast.Eq | ast.NotEq | ast.Is | ast.IsNot | ast.In | ast.NotIn
         ):
             continue
         if _has_other_branch(values, compare) or _is_ipv4s_own(values, compare):

@@ -74,6 +74,8 @@ def _is_hostport(values: Values, call: ast.Call, subject: ast.expr) -> bool:
     names, parts = words_of(identifier(subject)), _parts(values, call)
     if _is_of_scheme(values, call, names):
         return False
+    if any(words_of(part) & {"path", "dir", "directory", "volume", "file", "key", "id"} for part in parts):
+        return False
     has_port, has_host = any(map(is_port, parts)), any(map(is_host, parts))
     if has_port and (
         has_host

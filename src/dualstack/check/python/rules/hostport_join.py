@@ -18,7 +18,7 @@ _SURE = vocabulary(
 )
 
 _FORMATTED = re.compile(
-    r"(?P<before>\S*?)(?P<left>%s|%\(\w+\)s|\{\w*(?:\.\w+|\[\w+\])*(?:![sr])?\}|\0):(?P<right>%[sdiu]|%\(\w+\)[sdi]|\{\w*(?:\.\w+|\[\w+\])*(?::d)?\}|\0|\d{2,5})(?P<after>\S*)"
+    r"(?P<left>%s|%\(\w+\)s|\{\w*(?:\.\w+|\[\w+\])*(?:![sr])?\}|\0):(?P<right>%[sdiu]|%\(\w+\)[sdi]|\{\w*(?:\.\w+|\[\w+\])*(?::d)?\}|\0|\d{2,5})"
 )
 
 
@@ -31,6 +31,7 @@ def _joins(values: Values) -> Iterator[Remark]:
                 continue
             if not (
                 knows_brackets(values, node)
+                or _keeps_brackets(values, node)
                 or _has_child(values, node)
                 or _is_wrapped(values, left)
                 or _is_only_said(values, node, found)
@@ -142,6 +143,13 @@ def _is_in_url(found: re.Match[str]) -> bool:
 
 def _is_only_said(values: Values, node: ast.expr, found: re.Match[str]) -> bool:
     return not _is_in_url(found) and (_is_sentence(found) or _is_spoken(values, node))
+
+
+def _keeps_brackets(values: Values, node: ast.expr) -> bool:
+    """Whether it is the authority of a URL that this file has parsed, brackets and all."""
+    name = getattr(values.module.function(node), "name", "")
+    is_parsed = "\\[" in values.module.word_text and "ipv6" in values.module.word_text.lower()
+    return name in {"netloc", "authority", "host_port", "hostport"} and is_parsed
 
 
 def _has_child(values: Values, node: ast.expr) -> bool:

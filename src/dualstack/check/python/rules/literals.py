@@ -168,7 +168,7 @@ _SERVICES = vocabulary(
     "peer broker upstream proxy addr address ip remote gateway api base collector master controller "
     "device ping probe check connect connection seed seeds nodes backend sendto to relay syslog dest "
     "destination default lookup stun tracker fallback public dsn bootstrap log logs metrics statsd "
-    "graphite forwarder forwarders time db database redis mysql mongo amqp mqtt router"
+    "client session graphite forwarder forwarders time db database redis mysql mongo amqp mqtt router"
 )
 
 
@@ -178,13 +178,28 @@ def _targets(values: Values) -> Iterator[Remark]:
         if not is_ipv4_target(text) or _is_compared(values, node) or _is_compared_by_name(values, node):
             continue
         name = owner_name(values, node)
-        if is_version(name) or not (_is_needed(values, node, name) or "://" in text or ":" in text):
+        if is_version(name) or words_of(name) & _RULE_WORDS or _is_route(values, node):
+            continue
+        if not (_is_needed(values, node, name) or "://" in text or ":" in text):
             continue
         key = (values.module.statement(node).lineno, name)  # type: ignore[attr-defined]
         if key in seen or _has_other_beside(values, node) or _is_example(values, node) or _is_probing(values, node):
             continue
         seen.add(key)
         yield at("target-literal-ipv4", node, text.replace("\0", "..."))
+
+
+_RULE_WORDS = vocabulary(
+    "allow allowed allowlist whitelist whitelisted deny denied denylist blacklist blocklist blocked banned bans trusted"
+)
+
+
+def _is_route(values: Values, node: ast.AST) -> bool:
+    """Whether it stands beside a netmask or a destination, as in a route of its own family."""
+    parent = next((each for each in values.module.above(node) if isinstance(each, ast.Call | ast.Dict)), None)
+    names = [each.arg for each in parent.keywords] if isinstance(parent, ast.Call) else []
+    keys = [values.text(each) for each in parent.keys if each is not None] if isinstance(parent, ast.Dict) else []
+    return not {"netmask", "destination", "mask"}.isdisjoint({*names, *keys})
 
 
 def _is_needed(values: Values, node: ast.AST, name: str) -> bool:

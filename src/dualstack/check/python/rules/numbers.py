@@ -62,7 +62,14 @@ def _is_told(values: Values, call: ast.Call) -> bool:
     words = values.module.room(call)
     is_address_call = bool(words & {"inet_aton", "inet_ntoa", "inet_pton", "inet_ntop", "AF_INET", "IPv4Address"})
     statement = values.module.statement(call)
-    return is_address_call or any(is_address(word) for word in values.module.words(statement) if word.isidentifier())
+    if "SO_ORIGINAL_DST" in values.module.near(call):
+        return False  # said where the option is asked
+    names = {word for each in values.module.words(statement) if each.isidentifier() for word in words_of(each)}
+    return (
+        is_address_call
+        or not names.isdisjoint({"peer", "peers", "compact"})
+        or any(is_address(word) for word in values.module.words(statement) if word.isidentifier())
+    )
 
 
 def _is_packed(node: ast.expr) -> bool:

@@ -111,7 +111,10 @@ def _parses(values: Values) -> Iterator[Remark]:
             function.attr == "replace"
             and values.text(call.args[0]) == "."
             and _is_digits(values, call)
-            and is_address(identifier(function.value))
+            and (
+                is_address(identifier(function.value)) or is_address(getattr(values.module.function(call), "name", ""))
+            )
+            and ":" not in values.module.near(call)
         ):
             yield at("dotted-quad-parse", call, "digits and dots")
 
@@ -160,7 +163,10 @@ def _is_quad(values: Values, call: ast.Call, subject: ast.expr) -> bool:
 def _is_turned(values: Values, node: ast.AST) -> bool:
     """Whether the parts are put in the opposite order: that is said where they are joined."""
     return bool(
-        re.search(r"reverse|\[::-1\]", ast.unparse(values.module.function(node) or values.module.statement(node)))
+        re.search(
+            r"reverse|\[::-1\]|in-addr\.arpa",
+            ast.unparse(values.module.function(node) or values.module.statement(node)),
+        )
     )
 
 
@@ -247,9 +253,13 @@ def _joined(values: Values, call: ast.Call) -> Iterator[Remark]:
         return
     words = frozenset().union(*(words_of(word) for word in values.module.words(inner) if word.isidentifier()))
     name = identifier(values.module.function(call)) or getattr(values.module.function(call), "name", "")
+    if re.fullmatch(r"\w+\[:4\]", text) and not values.module.near(call).isdisjoint({"PASV", "227"}):
+        yield at("dotted-quad-format", call, "numbers joined by dots")
+        return
     is_numbers = bool(re.match(r"map\(str|\(?\[?(?:str\(|f'\{\w+\}'|'%d')", text))
     is_told = (
         (">>" in text and ("255" in text or "24, 16, 8" in text))
+        or ("raw" in words and "4s" in values.module.word_text)
         or bool(words & {"octets", "octet", "quad", "packed", "ip", "addr", "address", "ipaddr"})
         or is_address(name)
         or is_address(owner_name(values, call))

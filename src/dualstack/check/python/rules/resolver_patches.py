@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from dualstack.check.findings.finding import Remark
-from dualstack.check.python.rule import Rule, at, identifier, knows_ipv6
+from dualstack.check.python.rule import Rule, at, calls, identifier, knows_ipv6
 from dualstack.check.python.rules.sockets import IPV4
 from dualstack.check.python.values import Values
 
@@ -21,19 +21,27 @@ _PATCHED = (
 )
 
 
-def _patched(values: Values) -> Iterator[Remark]:
+def _patches(values: Values) -> Iterator[tuple[ast.AST, str, str, ast.expr]]:
+    """What is put in another's place: where, its dotted name, its last word, the new value."""
     for assign in values.module.all(ast.Assign):
         for target in assign.targets:
-            if isinstance(target, ast.Attribute) and _is_narrowed(
-                values, values.name(target), target.attr, assign.value
-            ):
-                yield at("resolver-patched", assign, ast.unparse(target))
-    for call in values.module.all(ast.Call):
-        if values.last(call.func) in {"setattr", "patch", "object"} and len(call.args) > 2:
-            owner, attribute, value = call.args[:3]
-            word = values.text(attribute) or ""
-            if _is_narrowed(values, f"{values.name(owner)}.{word}", word, value):
-                yield at("resolver-patched", call, word)
+            if isinstance(target, ast.Attribute):
+                yield assign, values.name(target), target.attr, assign.value
+    for call in calls(values, "setattr", "object"):
+        if len(call.args) > 2:
+            word = values.text(call.args[1]) or ""
+            yield call, f"{values.name(call.args[0])}.{word}", word, call.args[2]
+    for call in calls(values, "patch", "setattr"):
+        name = values.text(call.args[0]) if call.args else None
+        value = values.argument(call, 1, "new", "side_effect")
+        if name is not None and value is not None:
+            yield call, name, name.rpartition(".")[2], value
+
+
+def _patched(values: Values) -> Iterator[Remark]:
+    for node, name, attribute, value in _patches(values):
+        if _is_narrowed(values, name, attribute, value):
+            yield at("resolver-patched", node, name.lstrip("?.") if "." in name else attribute)
 
 
 def _is_narrowed(values: Values, name: str, attribute: str, value: ast.expr) -> bool:
@@ -58,13 +66,11 @@ def _replacement(values: Values, value: ast.expr) -> ast.AST | None:
 
 def is_patch(values: Values, node: ast.AST) -> bool:
     """Whether a call stands in a function that takes the resolver's place: that is said where it does."""
-    owner = values.module.function(node)
-    for assign in values.module.all(ast.Assign):
-        if any(isinstance(t, ast.Attribute) and values.name(t).endswith(_PATCHED) for t in assign.targets):
-            lambdas = [each for each in values.module.above(node) if isinstance(each, ast.Lambda)]
-            if assign.value in lambdas or (owner is not None and _replacement(values, assign.value) is owner):
-                return True
-    return False
+    around = {node, *values.module.above(node)}
+    return any(
+        name.endswith(_PATCHED) and (value in around or _replacement(values, value) in around)
+        for _, name, _, value in _patches(values)
+    )
 
 
 RULES: tuple[Rule, ...] = (_patched,)

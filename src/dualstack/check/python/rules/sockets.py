@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dualstack.check.findings.finding import Remark
 from dualstack.check.python.rule import Rule, at, calls, identifier, knows_ipv6
 from dualstack.check.python.values import Values
-from dualstack.check.words.literals import is_loopback
-from dualstack.check.words.namings import is_endpoint, is_host, is_port, vocabulary
+from dualstack.check.words.literals import LOOPBACKS, is_loopback
+from dualstack.check.words.namings import is_endpoint, is_host, vocabulary
 
 __all__ = ["IPV4", "RULES", "is_probe"]
 
@@ -145,7 +145,7 @@ def _is_unused(values: Values, call: ast.Call) -> bool:
 def _is_pipe(values: Values, call: ast.Call) -> bool:
     """Whether both ends are made here, over the loopback."""
     words = values.module.near(call)
-    return words >= {"listen", "accept", "connect", "getsockname"} and "127.0.0.1" in words
+    return words >= {"listen", "accept", "connect", "getsockname"} and not words.isdisjoint(LOOPBACKS)
 
 
 def _is_literal_host(values: Values, call: ast.Call) -> bool:
@@ -245,7 +245,10 @@ def _handed_on(values: Values) -> Iterator[Remark]:
             if any(values.last(each) in {"AF_UNSPEC", "AF_INET6"} for each in origins) or _is_default(values, origin):
                 continue
             yield at("family-endpoint-arg", origin or call, f"family=AF_INET for {values.last(call.func)}()")
-    made = {o for call in _made(values) for o in values.origins(_family(values, call))}
+    made = {origin for call in _made(values) for origin in values.origins(_family(values, call))}
+    for call in calls(values, "getaddrinfo"):
+        given = [*call.args, *(each.value for each in call.keywords)]
+        made.update(origin for each in given for origin in values.origins(each))
     for function in values.module.functions:
         yield from _default_families(values, function, made)
 
@@ -270,7 +273,7 @@ def _is_of_endpoint(values: Values, function: ast.FunctionDef | ast.AsyncFunctio
     if names >= {"family", "proto"} or function.name.startswith("gethostby"):
         return False
     words = values.module.words(function)
-    return any(is_host(name) or is_endpoint(name) or is_port(name) for name in names) or bool(words & _ENDPOINT_WORDS)
+    return any(is_host(name) or is_endpoint(name) or name == "port" for name in names) or bool(words & _ENDPOINT_WORDS)
 
 
 def _default_families(

@@ -8,7 +8,7 @@ from dualstack.check.findings.finding import Remark
 from dualstack.check.python.rule import Rule, at, calls, identifier, references, template, written
 from dualstack.check.python.rules.literals import owner_name
 from dualstack.check.python.values import GAP, Values
-from dualstack.check.words.namings import vocabulary
+from dualstack.check.words.namings import vocabulary, words_of
 from dualstack.check.words.twins import COMMANDS, OPTIONS, TABLES, VERBS, is_missing
 
 __all__ = ["RULES"]
@@ -129,6 +129,10 @@ def _broadcasts(values: Values) -> Iterator[Remark]:
     for option in references(values, "SO_BROADCAST"):
         said.add(values.module.function(option))
         yield at("broadcast-only", option, "SO_BROADCAST")
+    for call in calls(values, "create_datagram_endpoint"):
+        if any(each.arg == "allow_broadcast" and values.constant(each.value) is True for each in call.keywords):
+            said.add(call)
+            yield at("broadcast-only", call, "allow_broadcast")
     if said:
         return
     for node, text in written(values):
@@ -145,15 +149,17 @@ def _broadcasts(values: Values) -> Iterator[Remark]:
             and values.module.function(node) not in said
         ):
             yield at("broadcast-only", node, text)
-    for call in calls(values, "create_datagram_endpoint"):
-        if any(each.arg == "allow_broadcast" and values.constant(each.value) is True for each in call.keywords):
-            yield at("broadcast-only", call, "allow_broadcast")
 
 
 _ETHERTYPES = frozenset(
     {"ETH_TYPE_IP", "ETHERTYPE_IP", "ETH_P_IP", "TYPE_IP", "ETHER_TYPE_IP", "ETHERTYPE_IPV4", "ETH_TYPE_IPV4"}
 )
 _V6_PACKETS = re.compile(r"IPv6|IP6|ip6|ipv6|IPV6|ETH_P_ALL")
+
+
+def is_packet(name: str) -> bool:
+    """Whether a name says that it is a captured packet."""
+    return not words_of(name).isdisjoint({"packet", "pkt", "frame", "pkts"})
 
 
 def _packets(values: Values) -> Iterator[Remark]:
@@ -185,8 +191,9 @@ def _packets(values: Values) -> Iterator[Remark]:
         is_raw = any(values.text(side) == "\x08\x00" for side in sides)
         if (is_type and is_capture) or is_raw:
             yield at("packet-ipv4-only", compare, "IPv4's ethertype")
-        elif isinstance(compare.ops[0], ast.In | ast.NotIn) and values.name(compare.left).endswith(
-            ("scapy.all.IP", "inet.IP")
+        elif isinstance(compare.ops[0], ast.In | ast.NotIn) and (
+            values.name(compare.left).endswith(("scapy.all.IP", "inet.IP"))
+            or (values.text(compare.left) == "IP" and is_packet(identifier(compare.comparators[0])))
         ):
             yield at("packet-ipv4-only", compare, "IP")
     for call in calls(values, "haslayer", "isinstance", "socket"):
