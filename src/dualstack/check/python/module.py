@@ -80,6 +80,11 @@ class Module:
         return self._by_type.get(kind, [])  # type: ignore[return-value]
 
     @cached_property
+    def lines(self) -> list[str]:
+        """The text by its lines."""
+        return self.text.splitlines()
+
+    @cached_property
     def references(self) -> list[ast.Name | ast.Attribute]:
         """Names and attributes."""
         return [*self.all(ast.Attribute), *self.all(ast.Name)]

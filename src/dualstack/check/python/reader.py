@@ -83,8 +83,31 @@ def read_python(text: str, path: str) -> list[Remark]:
         return [Remark(1, 1, "not-read", "nested too deep")]
     if not remarks or _is_by_definition(module, path):
         return []
+    remarks = _without_consequences(module, remarks)
     spared = list(_spared(module))
     return [remark for remark in remarks if not any(first <= remark.line <= last for first, last in spared)]
+
+
+# What is said of a function for one reason is not said again for what leads there.
+_HIDDEN = {"dotted-quad-parse": frozenset({"reverse-in-addr-arpa", "prefix-24"})}
+
+
+def _without_consequences(module: Module, remarks: list[Remark]) -> list[Remark]:
+    """The remarks without those that only prepare what another of the same function says."""
+    if not any(remark.kind in _HIDDEN for remark in remarks):
+        return remarks
+    lines = [(each.lineno, each.end_lineno or each.lineno) for each in module.functions]
+    said = {(remark.kind, place) for remark in remarks for place in lines if place[0] <= remark.line <= place[1]}
+    return [
+        remark
+        for remark in remarks
+        if not any(
+            (kind, place) in said
+            for kind in _HIDDEN.get(remark.kind, ())
+            for place in lines
+            if place[0] <= remark.line <= place[1]
+        )
+    ]
 
 
 # A file that is called so is one of a pair.

@@ -9,6 +9,7 @@ from dualstack.check.python.values import GAP, Values
 __all__ = [
     "Rule",
     "at",
+    "at_text",
     "calls",
     "identifier",
     "knows_ipv6",
@@ -37,6 +38,13 @@ _AWARE = frozenset(
 def at(kind: str, node: ast.AST, found: str = "") -> Remark:
     """A remark at a node's beginning."""
     return Remark(getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1, kind, found)
+
+
+def at_text(values: Values, kind: str, node: ast.expr, found: str) -> Remark:
+    """A remark on the line of a long text in which `found` stands."""
+    lines = values.module.lines[node.lineno - 1 : node.end_lineno]
+    shift = next((number for number, line in enumerate(lines) if found in line), 0)
+    return Remark(node.lineno + shift, node.col_offset + 1 if not shift else 1, kind, found)
 
 
 def calls(values: Values, *last: str) -> Iterator[ast.Call]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from dualstack.check.findings.finding import Remark
-from dualstack.check.python.rule import Rule, at, identifier
+from dualstack.check.python.rule import Rule, at, at_text, identifier
 from dualstack.check.python.rules.literals import owner_name
 from dualstack.check.python.values import Values
 from dualstack.check.words.namings import is_address, is_host, vocabulary
@@ -40,8 +40,7 @@ def _columns(values: Values) -> Iterator[Remark]:
             continue
         for found in _COLUMN.finditer(node.value):
             if is_host(found["name"]) or is_address(found["name"]):
-                shift = node.value[: found.start()].count("\n") if "\n" in node.value else 0
-                yield Remark(node.lineno + shift, node.col_offset + 1, "column-15", found["name"])
+                yield at_text(values, "column-15", node, found["name"])
 
 
 def _is_address_column(values: Values, call: ast.Call) -> bool:

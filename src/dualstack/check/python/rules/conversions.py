@@ -189,13 +189,9 @@ def _validators(values: Values) -> Iterator[Remark]:
             k.arg == "ipv6" for k in call.keywords
         ):
             yield at("ipaddress-v4-type", call, "IPAddress() of IPv4 alone")
-    for node in values.module.all(ast.Attribute):
-        if (
-            not is_both
-            and node.attr == "validate_ipv4_address"
-            and not isinstance(values.module.parents.get(node), ast.Call)
-        ):
-            yield at("ipaddress-v4-type", node, node.attr)
+    for node in references(values, "validate_ipv4_address"):
+        if not is_both and not isinstance(values.module.parents.get(node), ast.Call):
+            yield at("ipaddress-v4-type", node, "validate_ipv4_address")
 
 
 RULES: tuple[Rule, ...] = (

@@ -63,31 +63,39 @@ def _splits(values: Values) -> Iterator[Remark]:
             or values.text(call.args[0]) != ":"
         ):
             continue
+        if _is_table(values, call) or _is_hexadecimal(values, call):
+            continue
         if _is_hostport(values, call, function.value) and not knows_brackets(values, call):
             yield at("hostport-split", call, f"{function.attr}(':')")
 
 
+def _is_table(values: Values, call: ast.Call) -> bool:
+    """Whether what is parted comes of a table under /proc/net, or the parting is only compared."""
+    is_compared = isinstance(values.module.parents.get(call), ast.Compare)
+    return is_compared or any(word.startswith("/proc/net") for word in values.module.near(call))
+
+
+_NO_HOST = vocabulary("path dir directory volume file key id")
+
+
 def _is_hostport(values: Values, call: ast.Call, subject: ast.expr) -> bool:
     """Whether what is parted has host and port in it, by its name or by those of its parts."""
-    if _is_hexadecimal(values, call) or isinstance(values.module.parents.get(call), ast.Compare):
-        return False
-    names, parts = words_of(identifier(subject)), _parts(values, call)
-    if _is_of_scheme(values, call, names):
-        return False
-    if any(words_of(part) & {"path", "dir", "directory", "volume", "file", "key", "id"} for part in parts):
+    name = _whole(values, subject)
+    names, parts = words_of(name), _parts(values, call)
+    if _is_of_scheme(values, call, names) or any(words_of(part) & _NO_HOST for part in parts):
         return False
     has_port, has_host = any(map(is_port, parts)), any(map(is_host, parts))
     if has_port and (
         has_host
-        or is_endpoint(identifier(subject))
+        or is_endpoint(name)
         or (len(parts) > 1 and not names & _NO_ENDPOINT and _first(parts) in {"name", "h", "a", "where", "who", "left"})
     ):
         return True
     if names & _NO_ENDPOINT and not names & {"host"}:
         return False
-    is_ended = has_host and (is_endpoint(identifier(subject)) or _is_converted(values, call))
+    is_ended = has_host and (is_endpoint(name) or _is_converted(values, call))
     return is_ended or (
-        is_endpoint(identifier(subject))
+        is_endpoint(name)
         and (
             _is_converted(values, call)
             or _is_first_taken(values, call)
@@ -95,6 +103,24 @@ def _is_hostport(values: Values, call: ast.Call, subject: ast.expr) -> bool:
             or _uses_port(values, call)
         )
     )
+
+
+def _whole(values: Values, subject: ast.expr) -> str:
+    """What is parted is called; of one of a list, what the list is called where the one has a name of no meaning."""
+    name = identifier(subject)
+    if not isinstance(subject, ast.Name) or len(name) > 4 or is_endpoint(name):
+        return name
+    for loop in values.module.loops:
+        if isinstance(loop.target, ast.Name) and loop.target.id == name and values.module.near(loop.iter):
+            listed = loop.iter.func.value if _is_cut(loop.iter) else loop.iter  # type: ignore[attr-defined]
+            if is_endpoint(identifier(listed)) or words_of(identifier(listed)) & {"connect", "bootstrap", "brokers"}:
+                return "endpoint"
+    return name
+
+
+def _is_cut(node: ast.expr) -> bool:
+    """`text.split(",")`"""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "split"
 
 
 def _is_of_scheme(values: Values, call: ast.Call, names: frozenset[str]) -> bool:

@@ -227,8 +227,15 @@ def _is_example(values: Values, node: ast.AST) -> bool:
 
 def _is_probing(values: Values, node: ast.AST) -> bool:
     """Whether the address is there for getsockname() alone: that is said as such."""
-    words = values.module.near(node)
-    return "getsockname" in words and "SOCK_DGRAM" in words and "connect" in words
+    statement = values.module.statement(node)
+    name = statement.targets[0] if isinstance(statement, ast.Assign) else None
+    is_constant = isinstance(name, ast.Name) and values.module.function(node) is None
+    users = values.references_by_name.get(identifier(name), []) if is_constant else []
+    return (bool(users) and all(_is_in_probe(values, user) for user in users)) or _is_in_probe(values, node)
+
+
+def _is_in_probe(values: Values, node: ast.AST) -> bool:
+    return values.module.near(node) >= {"getsockname", "SOCK_DGRAM", "connect"}
 
 
 RULES: tuple[Rule, ...] = (

@@ -22,7 +22,7 @@ def is_membership(values: Values, node: ast.AST) -> bool:
     return bool(words & {"IP_ADD_MEMBERSHIP", "IP_MULTICAST_IF", "IP_DROP_MEMBERSHIP"}) and (
         is_packed
         or "setsockopt" in values.module.words(statement)
-        or "mreq" in " ".join(values.module.words(statement))
+        or re.search(r"mreq|member|group", " ".join(values.module.words(statement)), re.IGNORECASE) is not None
     )
 
 

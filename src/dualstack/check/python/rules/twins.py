@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from dualstack.check.findings.finding import Remark
-from dualstack.check.python.rule import Rule, at, calls, identifier, references, template, written
+from dualstack.check.python.rule import Rule, at, at_text, calls, identifier, references, template, written
 from dualstack.check.python.rules.literals import owner_name
 from dualstack.check.python.values import GAP, Values
 from dualstack.check.words.namings import vocabulary, words_of
@@ -58,7 +58,9 @@ def _words_in_texts(values: Values) -> Iterator[Remark]:
         for twin, is_alone in missing.items():
             is_verb = twin is not VERBS[0] or is_ftp or "PASV" in text
             if is_alone and is_verb and twin.one.search(text) and (twin is not COMMANDS or _is_run(values, node)):
-                yield at(twin.kind, node, text.strip().replace(GAP, "...")[:40])
+                shown = text.strip().replace(GAP, "...")[:40]
+                is_long = "\n" in text and (found := twin.one.search(text)) is not None
+                yield at_text(values, twin.kind, node, found[0].strip()) if is_long else at(twin.kind, node, shown)
     yield from _arguments(values)
     for call in calls(values, "net_connections", "connections"):
         kind = values.text(values.argument(call, 0, "kind"))
@@ -157,6 +159,12 @@ _ETHERTYPES = frozenset(
 _V6_PACKETS = re.compile(r"IPv6|IP6|ip6|ipv6|IPV6|ETH_P_ALL")
 
 
+def _is_swapped(side: ast.expr) -> bool:
+    """Whether a number is an ethertype in the order of the wire: `htons(proto)`, `eth_proto`."""
+    name = identifier(side)
+    return name in {"htons", "ntohs"} or not words_of(name).isdisjoint({"eth", "ether", "ethertype", "proto"})
+
+
 def is_packet(name: str) -> bool:
     """Whether a name says that it is a captured packet."""
     return not words_of(name).isdisjoint({"packet", "pkt", "frame", "pkts"})
@@ -189,7 +197,10 @@ def _packets(values: Values) -> Iterator[Remark]:
         sides = (compare.left, *compare.comparators)
         is_type = any(values.last(side) in _ETHERTYPES or values.constant(side) == 0x0800 for side in sides)
         is_raw = any(values.text(side) == "\x08\x00" for side in sides)
-        if (is_type and is_capture) or is_raw:
+        is_swapped = (
+            "AF_PACKET" in words and any(map(_is_swapped, sides)) and any(values.constant(side) == 8 for side in sides)
+        )
+        if (is_type and is_capture) or is_raw or is_swapped:
             yield at("packet-ipv4-only", compare, "IPv4's ethertype")
         elif isinstance(compare.ops[0], ast.In | ast.NotIn) and (
             values.name(compare.left).endswith(("scapy.all.IP", "inet.IP"))
