@@ -59,9 +59,8 @@ def _words_in_texts(values: Values) -> Iterator[Remark]:
             is_verb = twin is not VERBS[0] or is_ftp or "PASV" in text
             if is_alone and is_verb and twin.one.search(text) and (twin is not COMMANDS or _is_run(values, node)):
                 shown = text.strip().replace(GAP, "...")[:40]
-                is_long = "\n" in text and (found := twin.one.search(text)) is not None
-                yield at_text(values, twin.kind, node, found[0].strip()) if is_long else at(twin.kind, node, shown)
-    yield from _arguments(values)
+                found = twin.one.search(text) if "\n" in text else None
+                yield at_text(values, twin.kind, node, found[0].strip()) if found else at(twin.kind, node, shown)yield from _arguments(values)
     for call in calls(values, "net_connections", "connections"):
         kind = values.text(values.argument(call, 0, "kind"))
         if kind in {"tcp4", "udp4", "inet4"}:
