@@ -60,7 +60,8 @@ def _words_in_texts(values: Values) -> Iterator[Remark]:
             if is_alone and is_verb and twin.one.search(text) and (twin is not COMMANDS or _is_run(values, node)):
                 shown = text.strip().replace(GAP, "...")[:40]
                 found = twin.one.search(text) if "\n" in text else None
-                yield at_text(values, twin.kind, node, found[0].strip()) if found else at(twin.kind, node, shown)yield from _arguments(values)
+                yield at_text(values, twin.kind, node, found[0].strip()) if found else at(twin.kind, node, shown)
+    yield from _arguments(values)
     for call in calls(values, "net_connections", "connections"):
         kind = values.text(values.argument(call, 0, "kind"))
         if kind in {"tcp4", "udp4", "inet4"}:
