@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TypeVar
 
+from dualstack.check.words.namings import vocabulary
+
 __all__ = ["Function", "Module", "Scope"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -17,9 +19,20 @@ N = TypeVar("N", bound=ast.AST)
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _SCOPES = (ast.Module, ast.ClassDef, *_FUNCTIONS)
-# One object of these stands for all in a tree.
-_SHARED = frozenset({ast.Load, ast.Store, ast.Del})
+# Fields in which no node stands, or none that has a place of its own.
+_PLAIN = vocabulary("ctx op ops id attr arg asname type_comment kind level module conversion simple rest")
 
+
+class _Fields(dict[type[ast.AST], tuple[str, ...]]):
+    """The fields of each type of node that have nodes in them."""
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
+        is_leaf = kind in {ast.Constant, ast.Global, ast.Nonlocal, ast.Name}
+        self[kind] = () if is_leaf else tuple(field for field in kind._fields if field not in _PLAIN)
+        return self[kind]
+
+
+_FIELDS = _Fields()
 
 # Where a node keeps its word.
 _WORD: dict[type[ast.AST], str] = {
@@ -33,6 +46,15 @@ _WORD: dict[type[ast.AST], str] = {
     ast.ClassDef: "name",
     ast.Constant: "value",
 }
+
+
+def _word(node: ast.AST, kind: type[ast.AST]) -> str | None:
+    """The word that a node itself has: its name, or its text."""
+    field = _WORD.get(kind)
+    value = getattr(node, field) if field is not None else None
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    return value if isinstance(value, str) else None
 
 
 class Module:
@@ -51,29 +73,37 @@ class Module:
         self.parents: dict[ast.AST, ast.AST] = {}
         self._by_type: dict[type[ast.AST], list[ast.AST]] = defaultdict(list)
         self._words: dict[ast.AST, frozenset[str]] = {}
+        self._scopes: dict[ast.AST, Scope] = {}
         self.docstrings: set[ast.AST] = set()
+        # All nodes in the order of the text: how deep each stands, and its word.
+        self._places: dict[ast.AST, int] = {}
+        self._depths: list[int] = []
+        self._texts: list[str | None] = []
         self._index()
 
     def _index(self) -> None:
-        stack: list[ast.AST] = [self.tree]
-        parents, by_type = self.parents, self._by_type
+        parents, by_type, places, docstrings = self.parents, self._by_type, self._places, self.docstrings
+        depths, texts = self._depths, self._texts
+        stack: list[tuple[ast.AST, int]] = [(self.tree, 0)]
         while stack:
-            node = stack.pop()
-            by_type[type(node)].append(node)
-            children = []
-            for field in node._fields:
+            node, depth = stack.pop()
+            kind = type(node)
+            by_type[kind].append(node)
+            places[node] = len(depths)
+            depths.append(depth)
+            if kind is ast.Expr and type(node.value) is ast.Constant:  # type: ignore[attr-defined]
+                docstrings.add(node.value)  # type: ignore[attr-defined]
+            texts.append(_word(node, kind) if node not in docstrings else None)
+            children: list[ast.AST] = []
+            for field in _FIELDS[kind]:
                 value = getattr(node, field, None)
-                if isinstance(value, ast.AST):
-                    children.append(value)
-                elif type(value) is list:
+                if type(value) is list:
                     children += [each for each in value if isinstance(each, ast.AST)]
+                elif isinstance(value, ast.AST):
+                    children.append(value)
             for child in children:
-                if type(child) not in _SHARED:
-                    parents[child] = node
-            stack.extend(reversed(children))
-        for expression in self.all(ast.Expr):
-            if isinstance(expression.value, ast.Constant):
-                self.docstrings.add(expression.value)
+                parents[child] = node
+            stack += [(child, depth + 1) for child in reversed(children)]
 
     def all(self, kind: type[N]) -> list[N]:
         """Every node of a type, in the order of the text."""
@@ -112,12 +142,21 @@ class Module:
 
     def scope(self, node: ast.AST) -> Scope:
         """The function, class or module that a name at `node` is bound in; a default belongs to what is around."""
-        below = node
-        for each in self.above(node):
-            if isinstance(each, _SCOPES) and not (isinstance(each, _FUNCTIONS) and below is each.args):
-                return each
-            below = each
-        return self.tree
+        passed = []
+        found: Scope | None = None
+        while found is None:
+            passed.append(node)
+            parent = self.parents.get(node)
+            if parent is None:
+                found = self.tree
+            elif isinstance(parent, _SCOPES) and not (isinstance(parent, _FUNCTIONS) and node is parent.args):
+                found = parent
+            else:
+                found = self._scopes.get(parent)
+                node = parent
+        for each in passed:
+            self._scopes[each] = found
+        return found
 
     def function(self, node: ast.AST) -> Function | None:
         """The outermost function around a node: closures are part of it."""
@@ -142,40 +181,17 @@ class Module:
         if node is None:
             return frozenset()
         if node not in self._words:
-            self._words[node] = frozenset(self._each_word(node))
+            first = self._places[node]
+            last, depth = first + 1, self._depths[first]
+            while last < len(self._depths) and self._depths[last] > depth:
+                last += 1
+            self._words[node] = frozenset(each for each in self._texts[first:last] if each is not None)
         return self._words[node]
-
-    def _each_word(self, top: ast.AST) -> Iterator[str]:
-        stack = [top]
-        while stack:
-            node = stack.pop()
-            word = _WORD.get(type(node))
-            if (
-                word is not None
-                and isinstance(text := getattr(node, word), str | bytes)
-                and node not in self.docstrings
-            ):
-                yield text if isinstance(text, str) else text.decode("latin-1")
-            for field in node._fields:
-                value = getattr(node, field, None)
-                if isinstance(value, ast.AST):
-                    stack.append(value)
-                elif type(value) is list:
-                    stack += [each for each in value if isinstance(each, ast.AST)]
 
     @cached_property
     def all_words(self) -> frozenset[str]:
         """Those of the whole file."""
-        found = {
-            getattr(node, word) for kind, word in _WORD.items() if kind is not ast.Constant for node in self.all(kind)
-        }
-        texts = {
-            each.value
-            for each in self.all(ast.Constant)
-            if isinstance(each.value, str | bytes) and each not in self.docstrings
-        }
-        decoded = {text if isinstance(text, str) else text.decode("latin-1") for text in texts}
-        return frozenset(decoded | {word for word in found if isinstance(word, str)})
+        return frozenset(each for each in self._texts if each is not None)
 
     @cached_property
     def word_text(self) -> str:

@@ -68,13 +68,13 @@ def read_python(text: str, path: str) -> list[Remark]:
         text: its text.
         path: its name: tests are known by it.
     """
+    if _TEST.match(PurePath(path).name) or not is_told(text):
+        return []
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
         return [Remark(line, max(column, 1), "syntax-error", getattr(error, "msg", None) or str(error))]
-    if _TEST.match(PurePath(path).name) or not is_told(text):
-        return []
     module = Module(tree, path, text)
     values = Values(module)
     try:
