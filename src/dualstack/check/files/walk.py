@@ -1,6 +1,7 @@
 """Which files are looked at: those named, whatever they are called, and in directories those of Python and C.
 
-Follows no link out of a directory; hidden directories, environments and what builds leave are skipped.
+Follows no link out of a directory; hidden directories, environments, what builds leave and what
+directories of tests have are skipped.
 """
 
 import os
@@ -10,7 +11,9 @@ from pathlib import Path
 __all__ = ["ENDINGS", "walk"]
 
 ENDINGS = (".py", ".pyi", ".c", ".h")
-_SKIPPED = frozenset({"__pycache__", "node_modules", "venv", "env", "build", "dist", "_build", "__pypackages__"})
+_SKIPPED = frozenset(
+    {"__pycache__", "node_modules", "venv", "env", "build", "dist", "_build", "__pypackages__", "test", "tests"}
+)
 
 
 def walk(paths: Sequence[str]) -> Iterator[str]:

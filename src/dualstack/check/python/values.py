@@ -29,6 +29,7 @@ class Values:
     def __init__(self, module: Module) -> None:
         self.module = module
         self._names: dict[ast.expr, str] = {}
+        self._lasts: dict[tuple[Scope, str], str] = {}
         self._origins: dict[ast.expr, tuple[ast.expr, ...]] = {}
 
     def origins(self, node: ast.expr | None) -> Iterator[ast.expr]:
@@ -143,10 +144,14 @@ class Values:
         """The last word as it is written; of a name what it is bound to."""
         if isinstance(node, ast.Attribute):
             return node.attr
-        is_plain = (
-            isinstance(node, ast.Name) and node.id not in self.module.imports and node.id not in self._bound_names
-        )
-        return node.id if is_plain and isinstance(node, ast.Name) and not self.module.starred else self.last(node)
+        if not isinstance(node, ast.Name):
+            return self.last(node)
+        if node.id not in self._bound_names:
+            return self.module.imports.get(node.id, node.id).rpartition(".")[2]
+        key = self.module.scope(node), node.id
+        if key not in self._lasts:
+            self._lasts[key] = self.last(node)
+        return self._lasts[key]
 
     @cached_property
     def _bound_names(self) -> frozenset[str]:
@@ -154,7 +159,7 @@ class Values:
         return frozenset(
             name
             for (_, name), bound in self.module.bindings.items()
-            if any(isinstance(each, ast.Name | ast.Attribute | ast.Call | ast.IfExp) for each in bound)
+            if any(isinstance(each, ast.Name | ast.Attribute | ast.IfExp) or _is_partial(each) for each in bound)
         )
 
     @cached_property
@@ -185,6 +190,10 @@ class Values:
 
     def texts(self, node: ast.expr | None) -> Iterator[str]:
         """The texts that an expression may be, bytes as Latin-1, with a gap for what is not known."""
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str | bytes):
+                yield node.value if isinstance(node.value, str) else node.value.decode("latin-1")
+            return
         for each in self.origins(node):
             text = self._text(each, 0)
             if text is not None:
@@ -232,6 +241,12 @@ class Values:
             if isinstance(origin, ast.Call) and self.name(origin.func) in {"functools.partial", "partial"}:
                 return origin.args[1:]
         return []
+
+
+def _is_partial(node: ast.expr | None) -> bool:
+    """Whether an expression is a call of something that ends in `partial`."""
+    called = node.func if isinstance(node, ast.Call) else None
+    return getattr(called, "attr", getattr(called, "id", "")) == "partial"
 
 
 def _is_of_socket(word: str) -> bool:

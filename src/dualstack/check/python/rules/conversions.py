@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from dualstack.check.findings.finding import Remark
-from dualstack.check.python.rule import Rule, at, identifier, knows_ipv6, references
+from dualstack.check.python.rule import Rule, at, calls, identifier, knows_ipv6, references
 from dualstack.check.python.rules.numbers import is_membership
 from dualstack.check.python.rules.sockets import IPV4
 from dualstack.check.python.values import Values
@@ -100,9 +100,7 @@ def _is_from_number(values: Values, node: ast.AST) -> bool:
 
 def _presentation(values: Values) -> Iterator[Remark]:
     """inet_pton() and inet_ntop() with the family written down, where no call of the file has the other."""
-    found = [
-        call for call in values.module.all(ast.Call) if values.last(call.func) in {"inet_pton", "inet_ntop", "partial"}
-    ]
+    found = list(calls(values, "inet_pton", "inet_ntop", "partial"))
     families = [(call, _converted_family(values, call)) for call in found]
     if any(values.is_family(family, "AF_INET6", "PF_INET6") for _, family in families if family is not None):
         return
@@ -158,13 +156,7 @@ def _is_type_use(values: Values, node: ast.expr) -> bool:
     return True
 
 
-_ONLY = {
-    "validate_ipv4_address": "IPv4's validator",
-    "valid_ipv4": "valid_ipv4()",
-    "is_ipv4": "",
-    "ipv4_address": "",
-    "IPv4": "fields.IPv4",
-}
+_ONLY = (".valid_ipv4", "validators.ipv4", "fields.IPv4", "validate_ipv4_address", "is_valid_ipv4")
 
 
 def _validators(values: Values) -> Iterator[Remark]:
@@ -180,10 +172,9 @@ def _validators(values: Values) -> Iterator[Remark]:
                 and identifier(call.func) in {"IPAddress", "IPNetwork"}
             ):
                 yield at("ipaddress-v4-type", call, "version=4")
+    for call in calls(values, "valid_ipv4", "ipv4", "IPv4", "validate_ipv4_address", "is_valid_ipv4", "IPAddress"):
         name = values.name(call.func)
-        if not is_both and (
-            name.endswith((".valid_ipv4", "validators.ipv4", "fields.IPv4", "validate_ipv4_address", "is_valid_ipv4"))
-        ):
+        if not is_both and name.endswith(_ONLY):
             yield at("ipaddress-v4-type", call, name.rpartition(".")[2])
         if name.endswith(("validators.IPAddress", "wtforms.validators.IPAddress")) and not any(
             k.arg == "ipv6" for k in call.keywords

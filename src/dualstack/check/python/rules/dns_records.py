@@ -23,9 +23,12 @@ _TYPE_WORDS = frozenset(
 )
 
 
+_TOLD = re.compile(r"^(?:A|\w*TYPE_A|lookupAddress)$|resolver", re.MULTILINE)
+
+
 def _a_only(values: Values) -> Iterator[Remark]:
-    text = "\n".join(values.module.all_words)
-    if "AAAA" in text or "lookupIPV6Address" in text or "ANY" in values.module.all_words:
+    text = values.module.word_text
+    if _TOLD.search(text) is None or "AAAA" in text or "lookupIPV6Address" in text or "ANY" in values.module.all_words:
         return
     for call in values.module.all(ast.Call):
         if _asks_a(values, call):

@@ -44,13 +44,20 @@ def knows_brackets(values: Values, node: ast.AST) -> bool:
     }:
         return True
     function = values.module.function(node) or values.module.statement(node)
-    return any(
+    return any(_is_one_colon(each) for each in ast.walk(function) if isinstance(each, ast.Compare)) or any(
         isinstance(each, ast.Call)
         and identifier(each.func) == "count"
         and each.args
         and values.text(each.args[0]) == ":"
         for each in ast.walk(function)
     )
+
+
+def _is_one_colon(compare: ast.Compare) -> bool:
+    """`host.find(":") == host.rfind(":")`"""
+    sides = (compare.left, compare.comparators[0])
+    names = {identifier(each.func) for each in sides if isinstance(each, ast.Call)}
+    return names in ({"find", "rfind"}, {"index", "rindex"})
 
 
 def _splits(values: Values) -> Iterator[Remark]:

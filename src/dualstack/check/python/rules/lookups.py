@@ -107,6 +107,8 @@ _FIRSTS = {"next", "pop"}
 
 
 def _first_alone(values: Values) -> Iterator[Remark]:
+    if "getaddrinfo" not in values.module.all_words:
+        return
     said: set[ast.Call] = set()
     for node in values.module.all(ast.Subscript):
         call = _answers(values, node.value) if values.constant(node.slice) == 0 else None

@@ -122,10 +122,17 @@ def _masks(values: Values) -> Iterator[Remark]:
         ):
             yield at("netmask-32", operation, "32 - length")
     for compare in values.module.all(ast.Compare):
-        if isinstance(compare.ops[0], ast.Eq | ast.NotEq) and any(
-            _is_masked(each) for each in (compare.left, *compare.comparators)
+        if (
+            isinstance(compare.ops[0], ast.Eq | ast.NotEq)
+            and not _is_of_ipv6(values, compare)
+            and any(_is_masked(each) for each in (compare.left, *compare.comparators))
         ):
             yield at("netmask-32", compare, "& mask")
+
+
+def _is_of_ipv6(values: Values, node: ast.AST) -> bool:
+    owner = values.module.class_of(node)
+    return owner is not None and "6" in owner.name
 
 
 def _is_rest(values: Values, node: ast.expr) -> bool:

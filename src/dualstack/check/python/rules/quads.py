@@ -282,16 +282,14 @@ _AWARE = re.compile(r"(?<!\d)(?:64|56|48|128)(?!\d)|v6|ipv6|version|is_ipv4", re
 def _prefixes(values: Values) -> Iterator[Remark]:
     """Networks of 256 hosts round an address."""
     for node in values.module.all(ast.JoinedStr):
-        if not _is_aware(values, node):
+        if len(node.values) < 4:
             text = "".join(
                 each.value if isinstance(each, ast.Constant) and isinstance(each.value, str) else _gap(values, each)
                 for each in node.values
             )
-            if re.fullmatch(r"\0/(?:24|16)", text):
+            if re.fullmatch(r"\0/(?:24|16)", text) and not _is_aware(values, node):
                 yield at("prefix-24", node, "/24")
     for call in calls(values, "ip_network", "IPNetwork", "ip_interface", "supernet"):
-        if _is_aware(values, call):
-            continue
         argument = next(values.origins(call.args[0]), None) if call.args else None
         length = argument.elts[1] if isinstance(argument, ast.Tuple) and len(argument.elts) == 2 else None
         new = next((each.value for each in call.keywords if each.arg == "new_prefix"), None)
@@ -299,7 +297,7 @@ def _prefixes(values: Values) -> Iterator[Remark]:
         is_added = isinstance(argument, ast.BinOp) and (
             text.endswith(("'/24'", "'/16'")) or text.startswith(("'%s/24'", "'%s/16'"))
         )
-        if is_added or values.constant(length or new) in {24, 16}:
+        if (is_added or values.constant(length or new) in {24, 16}) and not _is_aware(values, call):
             yield at("prefix-24", call, "/24")
     for call in calls(values, "sub"):
         if (

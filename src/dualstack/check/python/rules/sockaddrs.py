@@ -164,6 +164,10 @@ def _is_guarded(values: Values, node: ast.AST) -> bool:
     for each in values.module.above(node):
         if isinstance(each, ast.If) and re.search(r"AF_INET\b|len\(|family|AF_UNIX", ast.unparse(each.test)):
             return True
+        if isinstance(each, ast.Try) and any(
+            re.search(r"TypeError|ValueError", ast.unparse(h.type)) for h in each.handlers if h.type is not None
+        ):
+            return True
         if isinstance(each, ast.Match) and re.search(r"family", ast.unparse(each.subject)):
             return True
     return knows_ipv6(values.module.near(node))

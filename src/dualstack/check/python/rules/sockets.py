@@ -158,6 +158,8 @@ def _is_literal_host(values: Values, call: ast.Call) -> bool:
 def _server_classes(values: Values) -> Iterator[Remark]:
     kept = _kept_classes(values)
     for owner in kept.values():
+        if any(identifier(base).startswith("Unix") for base in owner.bases):
+            continue
         if not _has_family(values, owner) and not _is_fixed(values, owner.name):
             yield at("family-server-class", owner, f"class {owner.name}")
     for call in calls(values, *_CLASSES):
@@ -235,7 +237,7 @@ _SEEKERS = frozenset({"getaddrinfo", "gethostbyname", "resolve", "get_addr", "ne
 
 
 def _handed_on(values: Values) -> Iterator[Remark]:
-    for call in values.module.all(ast.Call):
+    for call in _told_a_family(values):
         if not _family_keyword(values, call) or _is_made(values, call) or values.last(call.func) in _SEEKERS:
             continue
         if not knows_ipv6(values.module.near(call)):
@@ -289,12 +291,23 @@ def _default_families(
             yield at("family-endpoint-arg", default, "a default of AF_INET")
 
 
+_FAMILY_WORDS = frozenset({"family", "address_family", "socket_family", "af", "addr_family", "ip_family"})
+_POSITIONAL = ("bind_sockets", "TCPConnector", "open_connection", "start_server")
+
+
+def _told_a_family(values: Values) -> Iterator[ast.Call]:
+    """The calls that may be told a family, each once."""
+    named = calls(values, *_POSITIONAL)
+    told = (c for c in values.module.all(ast.Call) if any(each.arg in _FAMILY_WORDS for each in c.keywords))
+    yield from dict.fromkeys([*told, *named])
+
+
 def _family_keyword(values: Values, call: ast.Call) -> ast.expr | None:
     for keyword in call.keywords:
-        is_family = keyword.arg in {"family", "address_family", "socket_family", "af", "addr_family", "ip_family"}
+        is_family = keyword.arg in _FAMILY_WORDS
         if is_family and values.is_family(keyword.value, *IPV4):
             return keyword.value
-    if values.last(call.func) in {"bind_sockets", "TCPConnector", "open_connection", "start_server"}:
+    if values.last(call.func) in _POSITIONAL:
         return next((each for each in call.args if values.is_family(each, *IPV4)), None)
     return None
 

@@ -173,6 +173,8 @@ def is_packet(name: str) -> bool:
 def _packets(values: Values) -> Iterator[Remark]:
     words = values.module.all_words
     numbers = {each.value for each in values.module.all(ast.Constant) if isinstance(each.value, int)}
+    if not numbers & {0x0800, 8} and words.isdisjoint(_ETHERTYPES | {"IP", "ip", "ETH_P_IP", "\x08\x00"}):
+        return
     if 0x86DD in numbers or _V6_PACKETS.search(values.module.word_text):
         return
     is_capture = bool(
