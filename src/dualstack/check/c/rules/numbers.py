@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dualstack.check.c.module import Block, CModule
 from dualstack.check.c.rule import CRule, at, calls, knows_ipv6, room
 from dualstack.check.findings.finding import Remark
-from dualstack.check.words.namings import words_of
+from dualstack.check.words.namings import is_host, words_of
 from dualstack.check.words.twins import COMMANDS, OPTIONS, TABLES, VERBS, is_missing
 
 __all__ = ["RULES"]
@@ -240,7 +240,16 @@ def _packets(module: CModule) -> Iterator[Remark]:
             yield at("packet-ipv4-only", token, token.text)
 
 
-_RULES = re.compile(r"allow|deny|acl|trusted|permit|blocked|banned|whitelist|blacklist", re.IGNORECASE)
+_RULES = re.compile(
+    r"allow|deny|deni|acl|trusted|permit|block(?!s|_size)|banned|ban_|bans|whitelist|blacklist|reject|forbid",
+    re.IGNORECASE,
+)
+_PEERS = frozenset(
+    {
+        *("inet_ntop", "getnameinfo", "getpeername", "accept", "recvfrom", "sin6_addr"),
+        *("sockaddr", "sockaddr_in6", "sockaddr_storage", "in_addr", "s_addr", "inet_pton"),
+    }
+)
 
 
 def _mapped(module: CModule) -> Iterator[Remark]:
@@ -249,15 +258,27 @@ def _mapped(module: CModule) -> Iterator[Remark]:
     if (
         not words & {"IPV6_V6ONLY", "in6addr_any"}
         or words & {"IN6_IS_ADDR_V4MAPPED", "IN6_IS_ADDR_V4COMPAT"}
-        or any("::ffff" in word for word in words)
+        or any("::ffff" in word.lower() for word in words)
     ):
         return
-    for call in calls(module, "strcmp", "strncmp", "fnmatch", "inet_pton", "memcmp"):
+    said: set[Block] = set()
+    for call in calls(module, "strcmp", "strncmp", "strcasecmp", "fnmatch", "inet_pton", "memcmp", "streq", "strstr"):
         function = module.function(call.at)
-        named = {token.text for argument in call.arguments for token in argument}
-        is_rule = (function is not None and _RULES.search(function.name)) or any(_RULES.search(word) for word in named)
-        if is_rule and (call.name != "inet_pton" or "AF_INET" in named):
+        if function is None or function in said or not _asks_rules(module, function):
+            continue
+        if call.name != "inet_pton" or "AF_INET" in {token.text for token in call.arguments[0]}:
+            said.add(function)
             yield at("mapped-bypass", module.tokens[call.at], f"{call.name}() of a peer")
+
+
+def _asks_rules(module: CModule, function: Block) -> bool:
+    """Whether a function holds a peer's address to rules, by the names in it."""
+    words = module.words(function)
+    is_ruled = _RULES.search(function.name) is not None or any(
+        _RULES.search(word) for word in words if word.isidentifier()
+    )
+    parameters = module.tokens[function.first : function.body]
+    return is_ruled and (not words.isdisjoint(_PEERS) or any(is_host(token.text) for token in parameters))
 
 
 RULES: tuple[CRule, ...] = (

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dualstack.check.c.module import Block, CModule
 from dualstack.check.c.rule import CRule, at, calls, knows_ipv6, room
 from dualstack.check.findings.finding import Remark
+from dualstack.check.words.literals import is_quad_format
 from dualstack.check.words.namings import is_address, is_host, words_of
 
 __all__ = ["RULES"]
@@ -142,6 +143,10 @@ def _is_address_word(name: str) -> bool:
             "ip4",
             "netmask",
             "peer",
+            "dst",
+            "src",
+            "gw",
+            "gateway",
             "sip",
             "dip",
             "host",
@@ -282,6 +287,14 @@ def _buffer(module: CModule, place: int, size: list, said: set[str]) -> Iterator
 def _is_filled(module: CModule, place: int, name: str) -> bool:
     """Whether a function that writes addresses writes here."""
     function = module.function(place)
+    if any(
+        call.name in {"snprintf", "sprintf"}
+        and name in {token.text for token in call.arguments[0]}
+        and any(is_quad_format(module.text(argument) or "") for argument in call.arguments)
+        for call in calls(module, "snprintf", "sprintf")
+        if function is None or function.first <= call.at <= function.last
+    ):
+        return True
     writers = {"inet_ntop", "inet_ntoa", "inet_ntoa_r", "getnameinfo"}
     return any(
         call.name in writers | {"strcpy", "strncpy", "snprintf", "sprintf", "strlcpy"}

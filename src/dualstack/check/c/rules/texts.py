@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from dualstack.check.c.module import Call, CModule
+from dualstack.check.c.module import Block, Call, CModule
 from dualstack.check.c.rule import CRule, at, calls, knows_ipv6, room
 from dualstack.check.c.tokens import Token
 from dualstack.check.findings.finding import Remark
@@ -255,6 +255,29 @@ def _quads(module: CModule) -> Iterator[Remark]:
     yield from _by_dots(module)
 
 
+def _is_of_parameter(module: CModule, function: Block, names: set[str]) -> bool:
+    """Whether a buffer was filled from a parameter that is called an address."""
+    parameters = {token.text for token in module.tokens[function.first : function.body] if is_address(token.text)}
+    fillers = calls(module, "snprintf", "sprintf", "strcpy", "strncpy", "strlcpy", "strdup")
+    return any(
+        function.body < call.at < function.last and names & used and parameters & used
+        for call in fillers
+        if (used := {token.text for argument in call.arguments for token in argument})
+    )
+
+
+def _counted(module: CModule) -> Iterator[Remark]:
+    """Dots that are looked for one by one in a function that is called after an address."""
+    for block in module.blocks:
+        if block.kind != "function" or not is_address(block.name) or knows_ipv6(module.words(block)):
+            continue
+        for place in range(block.body, block.last):
+            token, before = module.tokens[place], module.tokens[place - 1].text
+            if token.kind == "character" and token.text == "." and before in {"==", "!=", "case"}:
+                yield at("dotted-quad-parse", token, "a dot looked for")
+                break
+
+
 def _by_dots(module: CModule) -> Iterator[Remark]:
     for call in calls(module, "strtok", "strtok_r", "strchr", "strrchr", "index", "strsep", "rindex"):
         is_dot = len(call.arguments) > 1 and any(
@@ -262,7 +285,9 @@ def _by_dots(module: CModule) -> Iterator[Remark]:
         )
         names = {token.text for token in call.arguments[0] if token.kind == "word"} if call.arguments else set()
         function = module.function(call.at)
-        is_told = any(map(is_address, names)) or (function is not None and is_address(function.name))
+        is_told = any(map(is_address, names)) or (
+            function is not None and (is_address(function.name) or _is_of_parameter(module, function, names))
+        )
         if not is_dot or not is_told or knows_ipv6(room(module, call.at)):
             continue
         is_prefix = call.name in {"strrchr", "rindex"}
@@ -291,6 +316,14 @@ def _comparisons(module: CModule) -> Iterator[Remark]:
         if is_here and not room(module, place) & {"IN6_IS_ADDR_LOOPBACK", "in6addr_loopback"}:
             yield at("loopback-compare", token, token.text)
 
+    for place in range(len(module.tokens)):
+        if _LOOPBACK_NET.match(module.spelled(place, place + 4)) and not knows_ipv6(room(module, place)):
+            yield at("loopback-compare", module.tokens[place], "127")
+
+
+# `ntohl(a.s_addr) >> 24 == 127`, `(a & 0xff000000) == 0x7f000000`
+_LOOPBACK_NET = re.compile(r">> 24 (?:\) )?[!=]= (?:127|0x7[fF])\b|(?i:0xff000000)\w* (?:\) )?[!=]= (?i:0x7f000000)")
+
 
 def _names_in(module: CModule, call: Call) -> set[str]:
     return {name for argument in call.arguments for name in module.names(argument)}
@@ -311,4 +344,4 @@ def _is_prefix_asked(module: CModule, call: Call, text: str) -> bool:
     return is_known and not any(map(is_version, _names_in(module, call)))
 
 
-RULES: tuple[CRule, ...] = (_wildcards, _targets, _splits, _joins, _patterns, _quads, _comparisons)
+RULES: tuple[CRule, ...] = (_wildcards, _targets, _splits, _joins, _patterns, _quads, _counted, _comparisons)
