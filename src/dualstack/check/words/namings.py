@@ -27,7 +27,7 @@ _HOST = _ADDRESS | vocabulary(
 )
 _PORT = vocabulary("port ports portno portnum prt dport sport lport rport portstr service serv")
 _ENDPOINT = _HOST | vocabulary(
-    "hostport hostspec netloc authority endpoint location sockaddr hostaddr addrport ipport url uri dsn "
+    "client clients hostport hostspec netloc authority endpoint location sockaddr hostaddr addrport ipport url uri dsn "
     "spec contact seed seeds nodes"
 )
 _VERSION = vocabulary(

@@ -39,7 +39,9 @@ def _old_conversions(values: Values) -> Iterator[Remark]:
             continue
         if _is_of_library(values, node):
             continue
-        if not _is_for_both(values, node) and not is_membership(values, node):
+        if values.name(node).endswith("func.inet_aton"):
+            yield at("addr-int32", node, "INET_ATON()")
+        elif not _is_for_both(values, node) and not is_membership(values, node):
             yield _conversion(values, node, word)
 
 

@@ -236,6 +236,7 @@ def _patterns(values: Values) -> Iterator[Remark]:
 def _names_endpoint(values: Values, call: ast.Call) -> bool:
     parts = [*_parts(values, call), owner_name(values, call)]
     words = values.module.near(call)
+    parts += [identifier(each) for each in call.args[1:]]
     return any(is_endpoint(part) or is_port(part) for part in parts) or ("port" in words and "host" in words)
 
 

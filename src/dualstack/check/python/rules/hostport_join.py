@@ -179,7 +179,12 @@ def _is_hostish(values: Values, left: ast.expr, name: str) -> bool:
     ):
         return False
     texts = [text for text in map(values.text, origins) if text]
-    if texts and len(texts) == len(origins) and not any(text.replace(".", "").isdigit() for text in texts):
+    if (
+        not isinstance(left, ast.Attribute)
+        and texts
+        and len(texts) == len(origins)
+        and not any(text.replace(".", "").isdigit() for text in texts)
+    ):
         return False
     return is_host(name) and not words_of(name) & {"mac", "domain", "netloc"}
 

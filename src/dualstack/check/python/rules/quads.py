@@ -99,6 +99,12 @@ def _parses(values: Values) -> Iterator[Remark]:
         ):
             yield _cut(values, call)
         elif (
+            function.attr in {"rfind", "rindex"}
+            and values.text(call.args[0]) == "."
+            and is_address(identifier(function.value))
+        ):
+            yield at("prefix-24", call, f"{function.attr}('.')")
+        elif (
             function.attr == "count"
             and values.text(call.args[0]) == "."
             and _is_counted(values, call)
@@ -248,7 +254,7 @@ def _joined(values: Values, call: ast.Call) -> Iterator[Remark]:
     if "split('.')" in text and re.search(r"\[:(?:3|-1)\]", text):
         yield at("prefix-24", call, "the first three numbers")
         return
-    if _is_first_three(values, inner):
+    if _is_first_three(values, inner) or _is_last_replaced(values, inner):
         yield at("prefix-24", call, "the first three numbers")
         return
     words = frozenset().union(*(words_of(word) for word in values.module.words(inner) if word.isidentifier()))
@@ -320,6 +326,23 @@ def _is_first_three(values: Values, node: ast.expr) -> bool:
     cuts = [ast.unparse(each) for each in values.origins(node.value)]
     names = words_of(identifier(node.value)) & {"octets", "octet", "quad"}
     return is_three and any("split('.')" in cut and (names or is_address(cut.partition(".")[0])) for cut in cuts)
+
+
+def _is_last_replaced(values: Values, node: ast.expr) -> bool:
+    """`parts[-1] = "0"` before the parts of an address are joined again."""
+    function = values.module.function(node)
+    if not isinstance(node, ast.Name) or function is None:
+        return False
+    cuts = [ast.unparse(each) for each in values.origins(node)]
+    is_cut = any("split('.')" in cut and is_address(cut.partition(".")[0]) for cut in cuts)
+    return is_cut and any(
+        isinstance(target, ast.Subscript)
+        and identifier(target.value) == node.id
+        and ast.unparse(target.slice) in {"-1", "3"}
+        for each in ast.walk(function)
+        if isinstance(each, ast.Assign)
+        for target in each.targets
+    )
 
 
 def _is_masking(values: Values, call: ast.Call) -> bool:
