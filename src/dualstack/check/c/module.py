@@ -171,8 +171,21 @@ class CModule:
 
     def structure(self, at: int) -> Block | None:
         """The innermost structure around a token."""
-        found = [b for b in self.blocks if b.kind != "function" and b.body < at < b.last]
-        return max(found, key=lambda b: b.body, default=None)
+        return self._structured.get(at)
+
+    @cached_property
+    def _structured(self) -> dict[int, Block]:
+        begins = {block.body: block for block in self.blocks if block.kind != "function"}
+        found: dict[int, Block] = {}
+        around: list[Block] = []
+        for at in range(len(self.tokens)):
+            while around and around[-1].last <= at:
+                around.pop()
+            if around:
+                found[at] = around[-1]
+            if at in begins:
+                around.append(begins[at])
+        return found
 
     def words(self, block: Block | None) -> frozenset[str]:
         """Words and texts of a block, with those of the macros it uses; of the file where there is none."""

@@ -28,9 +28,9 @@ def read_c(text: str, path: str) -> list[Remark]:
     is_said = is_ipv4_by_definition([PurePath(path).stem], module.leading_comment)
     if is_said and is_ipv4_by_definition(word for word in module.all_words if word.isidentifier()):
         return []
-    spared = list(_spared(module))
+    spared = {line for first, last in _spared(module) for line in range(first, last + 1)}
     remarks = (remark for rule in _RULES for remark in rule(module))
-    return [remark for remark in remarks if not any(first <= remark.line <= last for first, last in spared)]
+    return [remark for remark in remarks if remark.line not in spared]
 
 
 def _spared(module: CModule) -> Iterator[tuple[int, int]]:

@@ -120,6 +120,15 @@ class Module:
         return [*self.all(ast.Attribute), *self.all(ast.Name)]
 
     @cached_property
+    def loads(self) -> dict[str, list[ast.Name]]:
+        """The places at which each name is read."""
+        found: dict[str, list[ast.Name]] = defaultdict(list)
+        for name in self.all(ast.Name):
+            if isinstance(name.ctx, ast.Load):
+                found[name.id].append(name)
+        return found
+
+    @cached_property
     def functions(self) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
         """Functions with a name."""
         return [*self.all(ast.FunctionDef), *self.all(ast.AsyncFunctionDef)]

@@ -84,8 +84,8 @@ def read_python(text: str, path: str) -> list[Remark]:
     if not remarks or _is_by_definition(module, path):
         return []
     remarks = _without_consequences(module, remarks)
-    spared = list(_spared(module))
-    return [remark for remark in remarks if not any(first <= remark.line <= last for first, last in spared)]
+    spared = {line for first, last in _spared(module) for line in range(first, last + 1)}
+    return [remark for remark in remarks if remark.line not in spared]
 
 
 # What is said of a function for one reason is not said again for what leads there.
@@ -144,6 +144,9 @@ def _spared(module: Module) -> Iterator[tuple[int, int]]:
             yield assign.lineno, assign.end_lineno or assign.lineno
 
 
+_FOUR = re.compile(r"(?<!\d)4(?!\d)")
+
+
 def _is_twin(name: str, words: frozenset[str]) -> bool:
     """Whether a class, a function or a constant is IPv4's half of a pair."""
-    return "4" in name and name.replace("4", "6") in words
+    return _FOUR.search(name) is not None and _FOUR.sub("6", name) in words

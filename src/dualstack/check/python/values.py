@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import islice
 
 from dualstack.check.python.module import Module, Scope
+from dualstack.check.words.literals import has_ipv6
 
 __all__ = ["GAP", "Values"]
 
@@ -178,6 +179,18 @@ class Values:
             if isinstance(node.ctx, ast.Load):
                 found[self._quick(node)].append(node)
         return found
+
+    @cached_property
+    def ipv6_lines(self) -> frozenset[int]:
+        """The lines in which an IPv6 address is written."""
+        return frozenset(
+            node.lineno
+            for node in self.module.all(ast.Constant)
+            if isinstance(node.value, str)
+            and ":" in node.value
+            and node not in self.module.docstrings
+            and (has_ipv6(node.value) or node.value == "::")
+        )
 
     def is_family(self, node: ast.expr | None, *words: str) -> bool:
         """Whether an expression may be one of these address families."""

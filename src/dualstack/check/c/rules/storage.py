@@ -84,19 +84,16 @@ def _is_declared_beside(module: CModule, place: int) -> bool:
 
 def _members(module: CModule) -> Iterator[Remark]:
     """Members of a structure: in_addr, in_addr_t, a number named like an address."""
-    for block in module.blocks:
-        if (
-            block.kind == "function"
-            or knows_ipv6(module.words(block))
-            or (block.kind == "union" and "in6_addr" in module.words(block))
-        ):
-            continue
-        for place in range(block.body, block.last):
-            token = module.tokens[place]
-            if module.structure(place) is not block:
-                continue
+    for place, token in enumerate(module.tokens):
+        block = module.structure(place)
+        if block is not None and (token.text in {"in_addr", "in_addr_t"} or _is_number(module, place)):
             declared = _declared(module, place)
-            if declared is None or _is_half(module, declared[0]) or _is_half(module, _name_behind(module, block)):
+            if (
+                declared is None
+                or knows_ipv6(module.words(block))
+                or _is_half(module, declared[0])
+                or _is_half(module, _name_behind(module, block))
+            ):
                 continue
             if token.text in {"in_addr", "in_addr_t"}:
                 yield at("storage-in-addr", token, f"{token.text} {declared[0]}")

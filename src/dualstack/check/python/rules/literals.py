@@ -87,7 +87,7 @@ def _is_compared_by_name(values: Values, node: ast.AST) -> bool:
     if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
         return False
     name = statement.targets[0].id
-    used = [each for each in values.module.all(ast.Name) if each.id == name and isinstance(each.ctx, ast.Load)]
+    used = values.module.loads.get(name, [])
     return bool(used) and all(_is_compared(values, each) for each in used)
 
 
@@ -107,11 +107,7 @@ def _has_other_beside(values: Values, node: ast.expr) -> bool:
     )
     if any(has_ipv6(word) or word.startswith(("::", "[::")) for each in where for word in values.module.words(each)):
         return True
-    return any(
-        (has_ipv6(text) or text == "::") and abs(one.lineno - node.lineno) <= _NEAR
-        for one in values.module.all(ast.Constant)
-        if isinstance(text := one.value, str) and one not in values.module.docstrings
-    )
+    return any(line in values.ipv6_lines for line in range(node.lineno - _NEAR, node.lineno + _NEAR + 1))
 
 
 def in_default(values: Values, node: ast.AST) -> bool:
