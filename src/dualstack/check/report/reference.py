@@ -1,8 +1,8 @@
-"""The page of all kinds, written from their table."""
+"""The page of all kinds, and one of them for a terminal, written from their table."""
 
-from dualstack.check.findings.kinds import KINDS
+from dualstack.check.findings.kinds import KINDS, Kind
 
-__all__ = ["checks_page"]
+__all__ = ["checks_page", "explained"]
 
 _HEAD = """# What `dualstack check` finds
 
@@ -20,6 +20,15 @@ def checks_page() -> str:
         f"| {k.code} | `{k.name}` | {_cell(k.sentence)} | {_cell(k.law)} | {_cell(k.replacement)} |\n" for k in KINDS
     )
     return _HEAD + "".join(rows)
+
+
+def explained(kind: Kind) -> str:
+    """One kind in four lines.
+
+    Args:
+        kind: the one that is asked for.
+    """
+    return f"{kind.code} {kind.name}\n  what: {kind.sentence}\n  why: {kind.law}\n  instead: {kind.replacement}\n"
 
 
 def _cell(text: str) -> str:

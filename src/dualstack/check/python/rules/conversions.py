@@ -40,7 +40,7 @@ def _old_conversions(values: Values) -> Iterator[Remark]:
         if _is_of_library(values, node):
             continue
         if values.name(node).endswith("func.inet_aton"):
-            yield at("addr-int32", node, "INET_ATON()")
+            yield at("addr-int32", node, "inet_aton() of the database")
         elif not _is_for_both(values, node) and not is_membership(values, node):
             yield _conversion(values, node, word)
 
