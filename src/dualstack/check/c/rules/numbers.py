@@ -27,7 +27,11 @@ def _masks(module: CModule) -> Iterator[Remark]:
     for block in _functions(module):
         for place in range(block.body, block.last):
             token = module.tokens[place]
-            if token.text == "&" and _is_mask(module, place) and _is_compared(module, place):
+            if (
+                token.text == "&"
+                and _is_compared(module, place)
+                and (_is_mask(module, place) or _is_network_asked(module, block, place))
+            ):
                 yield at("netmask-32", token, "& mask")
             elif (
                 token.text in {"<<", ">>"}
@@ -35,6 +39,16 @@ def _masks(module: CModule) -> Iterator[Remark]:
                 and not _is_rotation(module, place)
             ):
                 yield at("netmask-32", token, "32 - length")
+
+
+_NETWORK_MASK = re.compile(r"(?i)0xf[f8ce0]{1,5}0{2,6}u?l?$")
+
+
+def _is_network_asked(module: CModule, block: Block, place: int) -> bool:
+    """`(a & 0xffff0000) == 0xc0a80000`, where `a` is an address's number."""
+    before, after = module.tokens[place - 1], module.tokens[place + 1]
+    is_masked = _NETWORK_MASK.match(after.text) is not None and _LAST.match(after.text) is None
+    return is_masked and before.text in _derived(module, block) | _NUMBER
 
 
 def _is_mask(module: CModule, place: int) -> bool:

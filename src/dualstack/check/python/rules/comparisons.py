@@ -126,7 +126,7 @@ def _prefixes(values: Values) -> Iterator[Remark]:
         if not call.args or not isinstance(call.func, ast.Attribute):
             continue
         name = identifier(call.func.value)
-        for origin in values.origins(call.args[0]):
+        for origin in _listed(values, call.args[0]):
             texts = [text for text in _members(values, origin) if is_ipv4_prefix(text) or is_ipv6_prefix(text)]
             if texts and not is_version(name) and _is_network(texts, name):
                 yield at(
@@ -141,6 +141,14 @@ def _prefixes(values: Values) -> Iterator[Remark]:
         ):
             if _is_prefix_pattern(text):
                 yield at("prefix-text-match", call, text)
+
+
+def _listed(values: Values, node: ast.expr) -> Iterator[ast.expr]:
+    """What an expression may be; of one of a list, the list."""
+    loops = [loop for loop in values.module.loops if isinstance(node, ast.Name) and identifier(loop.target) == node.id]
+    near = [loop.iter for loop in loops if values.module.scope(loop.iter) is values.module.scope(node)]
+    for each in near or [node]:
+        yield from values.origins(each)
 
 
 def _is_prefix_pattern(text: str) -> bool:

@@ -23,7 +23,8 @@ _TYPE_WORDS = frozenset(
 )
 
 
-_TOLD = re.compile(r"^(?:A|\w*TYPE_A|lookupAddress)$|resolver", re.MULTILINE)
+_TOLD = re.compile(r"^(?:A|\w*TYPE_A|lookupAddress)$|resolver|\bIN\s+A\s", re.MULTILINE)
+_ZONE_LINE = re.compile(r"\bIN\s+A\s+(?:\0|%s|\{|$)")
 
 
 def _a_only(values: Values) -> Iterator[Remark]:
@@ -33,6 +34,9 @@ def _a_only(values: Values) -> Iterator[Remark]:
     for call in values.module.all(ast.Call):
         if _asks_a(values, call):
             yield at("dns-a-only", call, f"{values.last(call.func)}() for A")
+    for node, line in written(values):
+        if _ZONE_LINE.search(line):
+            yield at("dns-a-only", node, "IN A")
     for table in values.module.all(ast.Dict):
         for key, value in zip(table.keys, table.values, strict=True):
             word = values.text(key) if key is not None else None

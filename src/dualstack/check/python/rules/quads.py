@@ -263,8 +263,10 @@ def _joined(values: Values, call: ast.Call) -> Iterator[Remark]:
         yield at("dotted-quad-format", call, "numbers joined by dots")
         return
     is_numbers = bool(re.match(r"map\(str|\(?\[?(?:str\(|f'\{\w+\}'|'%d')", text))
+    cut = re.search(r"\[(\d+):(\d+)\]", text)
     is_told = (
-        (">>" in text and ("255" in text or "24, 16, 8" in text))
+        (cut is not None and int(cut[2]) - int(cut[1]) == 4)
+        or (">>" in text and ("255" in text or "24, 16, 8" in text))
         or ("raw" in words and "4s" in values.module.word_text)
         or bool(words & {"octets", "octet", "quad", "packed", "ip", "addr", "address", "ipaddr"})
         or is_address(name)
