@@ -53,7 +53,7 @@ def _sockets(module: CModule) -> Iterator[Remark]:
             yield at("family-literal-socket", place, "AF_INET")
 
 
-_NETWORK = frozenset({"bind", "connect", "listen", "sendto", "sendmsg", "setsockopt", "recvfrom", "recvmsg", "return"})
+_NETWORK = frozenset({"bind", "connect", "listen", "sendto", "sendmsg", "setsockopt", "recvfrom", "recvmsg"})
 
 
 def _is_unused(module: CModule, call: Call, words: frozenset[str]) -> bool:
@@ -62,7 +62,12 @@ def _is_unused(module: CModule, call: Call, words: frozenset[str]) -> bool:
     kept = {each.text for each in module.tokens[first : call.at] if each.kind == "word"} - {"int", "const", "SOCKET"}
     closed = [each for each in calls(module, "close", "closesocket") if each.at > call.at]
     is_closed = any(token.text in kept for each in closed[:2] for argument in each.arguments for token in argument)
-    return is_closed and "." not in module.spelled(first, call.at) and words.isdisjoint(_NETWORK)
+    is_returned = any(
+        module.tokens[now].text == "return" and module.tokens[now + 1].text in kept
+        for now in range(call.last, min(call.last + 400, len(module.tokens) - 1))
+        if module.function(now) is module.function(call.at)
+    )
+    return is_closed and not is_returned and "." not in module.spelled(first, call.at) and words.isdisjoint(_NETWORK)
 
 
 def _is_twinned(module: CModule, place: int) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from dualstack.check.c.module import Block, CModule
+from dualstack.check.c.module import Block, Call, CModule
 from dualstack.check.c.rule import CRule, at, calls, knows_ipv6, room
 from dualstack.check.findings.finding import Remark
 from dualstack.check.words.namings import is_host, words_of
@@ -278,18 +278,24 @@ def _mapped(module: CModule) -> Iterator[Remark]:
     said: set[Block] = set()
     for call in calls(module, "strcmp", "strncmp", "strcasecmp", "fnmatch", "inet_pton", "memcmp", "streq", "strstr"):
         function = module.function(call.at)
-        if function is None or function in said or not _asks_rules(module, function):
+        if function is None or function in said or not _asks_rules(module, function, call):
             continue
         if call.name != "inet_pton" or "AF_INET" in {token.text for token in call.arguments[0]}:
             said.add(function)
             yield at("mapped-bypass", module.tokens[call.at], f"{call.name}() of a peer")
 
 
-def _asks_rules(module: CModule, function: Block) -> bool:
+# So far before a comparison stands the loop that goes through the rules.
+_LOOP = 30
+
+
+def _asks_rules(module: CModule, function: Block, call: Call) -> bool:
     """Whether a function holds a peer's address to rules, by the names in it."""
     words = module.words(function)
     is_ruled = _RULES.search(function.name) is not None or any(
-        _RULES.search(word) for word in words if word.isidentifier()
+        _RULES.search(token.text)
+        for token in module.tokens[max(call.at - _LOOP, function.first) : call.last]
+        if token.kind == "word"
     )
     parameters = module.tokens[function.first : function.body]
     return is_ruled and (not words.isdisjoint(_PEERS) or any(is_host(token.text) for token in parameters))
