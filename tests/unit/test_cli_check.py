@@ -59,6 +59,15 @@ def test_sarif_has_the_rules_and_the_places(run: Run, program: Path) -> None:
     assert [rule["id"] for rule in log["tool"]["driver"]["rules"]] == [kind.code for kind in KINDS]
 
 
+def test_sarif_writes_paths_as_uris(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a b.py").write_text(SPLIT)
+    monkeypatch.chdir(tmp_path)
+    for named, uri in (("a b.py", "a%20b.py"), (str(tmp_path / "a b.py"), f"file://{tmp_path}/a%20b.py")):
+        (log,) = json.loads(run("check", "--sarif", named)[1])["runs"]
+        place = log["results"][0]["locations"][0]["physicalLocation"]
+        assert place["artifactLocation"] == {"uri": uri}
+
+
 @pytest.mark.parametrize(
     ("comment", "expected"),
     [

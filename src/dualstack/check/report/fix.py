@@ -37,11 +37,16 @@ def _compared(line: str) -> str:
     """A comparison with the loopback's text knows it in all its forms."""
     line = re.sub(r"""== ["']127\.0\.0\.1["']""", f"in {{{_HERE}}}", line, count=1)
     line = re.sub(r"""!= ["']127\.0\.0\.1["']""", f"not in {{{_HERE}}}", line, count=1)
-    return re.sub(
+    line = re.sub(
         r"""([(\[{])(["']127\.0\.0\.1["'],? ?)(?=["'][\w]|[)\]}])(?<!\{"127\.0\.0\.1", )""",
         rf"\g<1>{_HERE}, ",
         line,
         count=1,
+    )
+    return (
+        line.replace(f"{_HERE}, ]", f"{_HERE}]")
+        .replace(f"{_HERE}, }}", f"{_HERE}}}")
+        .replace(f"{_HERE}, )", f"{_HERE})")
     )
 
 

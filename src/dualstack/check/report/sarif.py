@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import PurePath
+from urllib.parse import quote
 
 from dualstack.check.findings.finding import Finding
 from dualstack.check.findings.kinds import KINDS
@@ -36,9 +37,15 @@ def sarif(findings: Iterable[Finding], version: str) -> dict[str, object]:
     }
 
 
+def _uri(path: str) -> str:
+    """A path as RFC 3986 writes it: relative as it was named, absolute with its scheme."""
+    plain = quote(PurePath(path).as_posix())
+    return f"file://{plain}" if plain.startswith("/") else plain
+
+
 def _result(finding: Finding) -> dict[str, object]:
     place = {
-        "artifactLocation": {"uri": PurePath(finding.path).as_posix()},
+        "artifactLocation": {"uri": _uri(finding.path)},
         "region": {"startLine": finding.line, "startColumn": finding.column},
     }
     return {
