@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dualstack.check.reference import checks_page
+from dualstack.check.report.reference import checks_page
 from dualstack.core.domino.keys import KEYS, NRPC, SERVERS
 from dualstack.core.explain.systems_page import systems_page
 from dualstack.core.planning.planner import RULES

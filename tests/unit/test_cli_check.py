@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dualstack.check import KINDS
+from dualstack.check import KINDS, check_source
 from support.command import Run
 
 SPLIT = 'def parse(server):\n    host, port = server.split(":")\n    return host, int(port)\n'
@@ -57,6 +57,15 @@ def test_sarif_has_the_rules_and_the_places(run: Run, program: Path) -> None:
     assert (code, document["version"], result["ruleId"]) == (1, "2.1.0", "DS216")
     assert region == {"startLine": 2, "startColumn": 18}
     assert [rule["id"] for rule in log["tool"]["driver"]["rules"]] == [kind.code for kind in KINDS]
+
+
+def test_sarif_writes_paths_as_uris(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a b.py").write_text(SPLIT)
+    monkeypatch.chdir(tmp_path)
+    for named, uri in (("a b.py", "a%20b.py"), (str(tmp_path / "a b.py"), f"file://{tmp_path}/a%20b.py")):
+        (log,) = json.loads(run("check", "--sarif", named)[1])["runs"]
+        place = log["results"][0]["locations"][0]["physicalLocation"]
+        assert place["artifactLocation"] == {"uri": uri}
 
 
 @pytest.mark.parametrize(
@@ -202,6 +211,39 @@ def test_fix_widens_a_buffer_in_c(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "session.c"
     path.write_text("#include <arpa/inet.h>\nstruct session { char from[INET_ADDRSTRLEN]; };\n")
     assert "+struct session { char from[INET6_ADDRSTRLEN]; };\n" in run("check", "--fix", str(path))[1]
+
+
+@pytest.mark.parametrize("code", ["DS216", "ds216", "hostport-split"])
+def test_explain_says_what_why_and_what_instead(run: Run, code: str) -> None:
+    status, output, _ = run("check", "--explain", code)
+    assert (status, output.splitlines()[0]) == (0, "DS216 hostport-split")
+    assert "RFC 3986 3.2.2" in output
+
+
+def test_explain_of_no_finding_names_the_list(run: Run) -> None:
+    status, _, error = run("check", "--explain", "DS999")
+    assert (status, "--kinds lists them" in error) == (2, True)
+
+
+def test_what_directories_of_tests_have_is_left_alone_unless_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "program.py").write_text(SPLIT)
+    assert run("check", str(tmp_path))[:2] == (0, "Nothing found in 0 files\n")
+    assert run("check", str(tmp_path / "tests"))[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("structures.c", "struct s { int a; " * 2000 + "};" * 2000),
+        ("macros.c", "#define A B B B\n#define B A A A\nint f(void) { return inet_pton(A, A, A); }"),
+        ("functions.py", "\n".join(f'def f{n}(host="0.0.0.0"): return host' for n in range(1500))),
+        ("nested.py", "import socket\nx = " + "-" * 60000 + "1"),
+        ("joined.py", "import socket\nx = " + "+".join(["a"] * 30000)),
+    ],
+)
+def test_what_is_huge_or_deep_is_one_finding_a_line_and_no_failure(name: str, text: str) -> None:
+    assert len(check_source(text, name)) <= text.count("\n") + 1
 
 
 def test_the_kinds_are_at_least_45_with_a_code_each() -> None:

@@ -3,8 +3,8 @@
 Reads Python by its syntax tree and C by its tokens; runs nothing, asks no name and opens no socket.
 """
 
-from dualstack.check.finding import Finding
-from dualstack.check.kinds import KINDS, Kind
-from dualstack.check.source import SourceFile, check_paths, check_source
+from dualstack.check.files.source import SourceFile, check_paths, check_source
+from dualstack.check.findings.finding import Finding
+from dualstack.check.findings.kinds import KINDS, Kind
 
 __all__ = ["KINDS", "Finding", "Kind", "SourceFile", "check_paths", "check_source"]

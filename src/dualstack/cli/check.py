@@ -6,13 +6,13 @@ from importlib.metadata import version
 
 import click
 
-from dualstack.check.finding import Finding
-from dualstack.check.fix import diff
-from dualstack.check.kinds import KINDS
-from dualstack.check.reference import checks_page
-from dualstack.check.sarif import sarif
-from dualstack.check.silence import is_selected
-from dualstack.check.source import SourceFile, check_paths
+from dualstack.check.files.silence import is_selected
+from dualstack.check.files.source import SourceFile, check_paths
+from dualstack.check.findings.finding import Finding
+from dualstack.check.findings.kinds import BY_CODE, BY_NAME, KINDS, Kind
+from dualstack.check.report.fix import diff
+from dualstack.check.report.reference import checks_page, explained
+from dualstack.check.report.sarif import sarif
 from dualstack.cli.output import json_option, print_document, print_json
 from dualstack.errors import ExitCode
 
@@ -28,6 +28,16 @@ def _codes(_: click.Context, parameter: click.Parameter, given: tuple[str, ...])
     return codes
 
 
+def _kind(_: click.Context, parameter: click.Parameter, given: str | None) -> Kind | None:
+    """The kind that a code or a name means."""
+    if given is None:
+        return None
+    found = BY_CODE.get(given.upper()) or BY_NAME.get(given)
+    if found is None:
+        raise click.BadParameter(f"no finding has the code {given!r}; --kinds lists them", param=parameter)
+    return found
+
+
 @click.command(
     epilog="""\b
 Examples:
@@ -35,6 +45,7 @@ Examples:
   dualstack check --select DS216,DS217 server.py client.c
   dualstack check --ignore DS207 --sarif . > check.sarif
   dualstack check --fix src | patch -p1
+  dualstack check --explain DS216
 
 \b
 A code may be the beginning of others (DS21), or a kind's name (hostport-split). A comment silences
@@ -51,6 +62,7 @@ Exit status: 0 nothing found, 1 something.
 @click.option("--fix", is_flag=True, help="Print as a diff what can be replaced safely. Nothing is written.")
 @json_option("Print one JSON document.")
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0.")
+@click.option("--explain", metavar="CODE", callback=_kind, help="Say what one finding means, and stop.")
 @click.option("--kinds", is_flag=True, help="Print the page of all findings, and stop.")
 def command(
     paths: tuple[str, ...],
@@ -60,11 +72,12 @@ def command(
     fix: bool,
     as_json: bool,
     as_sarif: bool,
+    explain: Kind | None,
     kinds: bool,
 ) -> ExitCode:
     """Say what in the Python and C files at PATH is tied to one family: the line, why, and what to write instead."""
-    if kinds:
-        click.echo(checks_page(), nl=False)
+    if kinds or explain is not None:
+        click.echo(explained(explain) if explain is not None else checks_page(), nl=False)
         return ExitCode.YES
     if not paths:
         raise click.UsageError("Name the files and directories to look at.")
