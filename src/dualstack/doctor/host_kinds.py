@@ -97,8 +97,8 @@ HOST_KINDS: tuple[Kind, ...] = (
         "DS141",
         _ERROR,
         "large packets are lost without a word",
-        "A path MTU black hole: a link on the way takes smaller packets than this host's, and the ICMP message that says "
-        "so is dropped (RFC 4890 section 4.3.1). Connections are made, and then hang.",
+        "A path MTU black hole: a link on the way takes smaller packets than this host's, and the ICMP message that "
+        "says so is dropped (RFC 4890 section 4.3.1). Connections are made, and then hang.",
         "Let ICMPv6 type 2 and ICMP type 3 code 4 pass, clamp the MSS at the router, or set the MTU that fits here.",
     ),
     Kind(
@@ -126,15 +126,15 @@ HOST_KINDS: tuple[Kind, ...] = (
         "DS145",
         _WARNING,
         "a resolver answers AAAA with an error",
-        "It answers A without one. An error says that there is no such name or no answer (RFC 4074): some programs then "
-        "take the name for missing in both families.",
+        "It answers A without one. An error says that there is no such name or no answer (RFC 4074): some programs "
+        "then take the name for missing in both families.",
         "Use another resolver, or mend it: a name without AAAA has an empty answer.",
     ),
     Kind(
         "DS146",
         _WARNING,
         "DNS64 without a NAT64 that works",
-        "The resolver makes up IPv6 addresses for names that have IPv4 alone, and nothing translates what is sent there.",
+        "The resolver makes up IPv6 addresses for names that have IPv4 alone, and nothing translates what goes there.",
         "Start the NAT64, route its prefix to it, or switch DNS64 off at the resolver.",
     ),
     Kind(
@@ -155,8 +155,8 @@ HOST_KINDS: tuple[Kind, ...] = (
         "DS149",
         _WARNING,
         "net.ipv6.bindv6only is 1",
-        "A program that listens on :: and says nothing of IPV6_V6ONLY gets IPv6 alone here, and both families elsewhere: "
-        "its IPv4 clients are refused.",
+        "A program that listens on :: and says nothing of IPV6_V6ONLY gets IPv6 alone here, and both families "
+        "elsewhere: its IPv4 clients are refused.",
         "sysctl -w net.ipv6.bindv6only=0, and the same in /etc/sysctl.d/; then restart what listens.",
     ),
     Kind(
