@@ -17,7 +17,7 @@ HOST_KINDS: tuple[Kind, ...] = (
     Kind(
         "DS130",
         _WARNING,
-        "IPv6 is off",
+        "this host has no IPv6",
         "No program of this host can be reached over IPv6 or reach anybody over it; some do not even start.",
         "Let the kernel have IPv6: disable_ipv6 = 0 on every interface, no ipv6.disable=1 on its command line.",
     ),
@@ -238,10 +238,18 @@ HOST_KINDS: tuple[Kind, ...] = (
         "Wait for a second; if it stays, look at the link.",
     ),
     Kind(
+        "DS163",
+        _NOTE,
+        "its settings do not explain its sockets",
+        "No file of it was changed since it was started: an option on its command line, another version, or what this "
+        "program does not know of the daemon.",
+        "Look at how it is started; who reaches it is told by its sockets.",
+    ),
+    Kind(
         "DS161",
-        _UNKNOWN,
-        "whether a path goes on behind the first router is not known",
-        "Of what was sent on over both families the router, or one behind it, has answered for one alone.",
+        _NOTE,
+        "whether a path goes on behind the first router was not looked at",
+        "Nothing is sent to anybody who was not named: resolv.conf has no server there, and no host was given.",
         "Name a host that has both families: dualstack doctor --reach NAME",
     ),
     Kind(

@@ -18,6 +18,7 @@ from enum import Enum
 
 from dualstack.core.address.address import SOCKET_FAMILIES, Address
 from dualstack.kernel.attempts import sockaddr_of
+from dualstack.kernel.unsent import unsent
 from dualstack.kernel.zones import scoped_address
 
 __all__ = ["IP_BYTES", "Heard", "Probe", "Way", "probe_all"]
@@ -35,7 +36,8 @@ _ORIGIN_ICMP = frozenset({2, 3})
 _OFFENDER = {4: (4, 4), 6: (8, 16)}
 _ECHO = {4: 8, 6: 128}
 _MAX_BYTES = 1 << 16
-_AGAIN_S = 0.35
+# A datagram is sent again so often; a stream is looked at, whether its other end has all.
+_AGAIN_S, _LOOK_S = 0.35, 0.1
 IP_BYTES = {4: 20, 6: 40}
 """What the header of a packet takes, without options."""
 _DATAGRAM_BYTES = 8  # UDP's header and ICMP's echo alike
@@ -110,13 +112,13 @@ class _Sent:
         self.probe, self.sock, self.started = probe, sock, started
         self.until = started + probe.limit_s
         self.again = started
+        self.is_connected = False
 
     def send(self, now: float) -> Heard | None:
         """Send it once more, where it is a datagram."""
-        self.again = now + _AGAIN_S
+        self.again = now + (_LOOK_S if self.probe.way is Way.TCP else _AGAIN_S)
         if self.probe.way is Way.TCP:
-            self.again = self.until
-            return None
+            return self._acknowledged()
         head = struct.pack("!BBHHH", _ECHO[self.probe.address.version], 0, 0, 0, 1)
         try:
             self.sock.send((head if self.probe.way is Way.ECHO else b"") + self.probe.payload)
@@ -126,9 +128,8 @@ class _Sent:
 
     def read(self) -> Heard | None:
         """What has come; None where it was nothing for us."""
-        if self.probe.way is Way.TCP:
-            number = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            return self._queued() or Heard(self._after(), errno=number)
+        if self.probe.way is Way.TCP and not self.is_connected:
+            return self._connected()
         try:
             content = self.sock.recv(_MAX_BYTES)
         except BlockingIOError:
@@ -136,6 +137,24 @@ class _Sent:
         except OSError as error:
             return self._heard_of(error)
         return Heard(self._after(), content) if (self.probe.is_answer or bool)(content) or not content else None
+
+    def _connected(self) -> Heard | None:
+        """A connection that is made, or failed; where it has something to carry, that is sent now."""
+        number = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number or not self.probe.content:
+            return self._queued() or Heard(self._after(), errno=number)
+        self.is_connected = True
+        try:
+            self.sock.send(self.probe.content)
+        except OSError as error:
+            return self._heard_of(error)
+        return None
+
+    def _acknowledged(self) -> Heard | None:
+        """Where the other end has all that was sent, that is the answer."""
+        if self.is_connected and not unsent(self.sock.fileno()):
+            return Heard(self._after())
+        return None
 
     def _heard_of(self, error: OSError) -> Heard | None:
         if error.errno in {errno.EAGAIN, errno.ENOBUFS}:
@@ -188,6 +207,8 @@ def probe_all(probes: Sequence[Probe]) -> list[Heard | None]:
             ready = [key.data for key, _ in selector.select(max(0.0, next_s))]
             for index in ready:
                 heard[index] = waiting[index].read()
+                if waiting[index].is_connected:
+                    selector.modify(waiting[index].sock, selectors.EVENT_READ, index)
             _forget(waiting, heard, probes, selector, ready)
             now = time.monotonic()
             for index, each in list(waiting.items()):
