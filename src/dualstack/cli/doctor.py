@@ -80,6 +80,10 @@ def command(
         click.echo(settings_page() if listing == "daemons" else findings_page(), nl=False)
         return ExitCode.YES
     is_live = not (files or root or named or command_line)
+    if not is_live and (probes or reach):
+        raise ConfigError(
+            "doctor", "--probe, --reach", "are for this host; leave out files, --command, --as and --root"
+        )
     if is_live:
         report = live_report(assumptions, reach, probes=probes)
     else:

@@ -6,13 +6,14 @@ Elsewhere nothing is known of them, and the lists are empty. Nothing is sent to 
 import socket
 import struct
 import sys
+from pathlib import Path
 
 from dualstack.core.address.address import SOCKET_FAMILIES, Address
 from dualstack.core.host.network import AddressState, Link, Route
 from dualstack.kernel import netlink
 from dualstack.kernel.zones import scoped_address
 
-__all__ = ["read_addresses", "read_links", "route_to"]
+__all__ = ["read_addresses", "read_disabled", "read_links", "route_to"]
 
 _NETLINK_ROUTE = 0
 # include/uapi/linux/rtnetlink.h
@@ -51,6 +52,18 @@ def read_links() -> tuple[Link, ...]:
         mtu = int.from_bytes(attributes.get(_IFLA_MTU, b""), sys.byteorder)
         found.append(Link(name, index, bool(flags & _IFF_UP), bool(flags & _IFF_LOOPBACK), mtu))
     return tuple(sorted(found, key=lambda each: each.index))
+
+
+def read_disabled(links: tuple[Link, ...]) -> tuple[str, ...]:
+    """The names of the interfaces on which IPv6 is switched off (net.ipv6.conf.NAME.disable_ipv6)."""
+    return tuple(each.name for each in links if _is_disabled(each.name))
+
+
+def _is_disabled(name: str) -> bool:
+    try:
+        return Path("/proc/sys/net/ipv6/conf", name, "disable_ipv6").read_text(encoding="ascii").strip() == "1"
+    except OSError:
+        return False
 
 
 def read_addresses(links: tuple[Link, ...]) -> tuple[AddressState, ...]:

@@ -205,15 +205,26 @@ def _why(target: Target, heard: Sequence[Heard | None]) -> str:
     return ""
 
 
-def behind_routers(targets: Sequence[TargetState]) -> tuple[TargetState, ...]:
-    """The second round: of those that are silent behind a router, whether the router answers."""
-    silent = [each for each in targets if each.is_behind_router and not each.is_heard and not each.router_heard]
-    probes = [Probe(Way.UDP, each.address, _TRACEROUTE, hops=1, limit_s=_HOP_S) for each in silent]
-    states = {
-        each.address: replace(each, router_heard=found is not None and found.sender is not None)
-        for each, found in zip(silent, probe_all(probes), strict=True)
+def behind_routers(targets: Sequence[Target], states: Sequence[TargetState]) -> tuple[TargetState, ...]:
+    """The second round: of those that are silent behind a router, whether the router answers.
+
+    It may do so at the end of a packet's hops, or when it is asked itself: one that does not forward says nothing else.
+    """
+    gateways = {each.address: each.route.gateway for each in targets if each.route is not None}
+    silent = [each for each in states if each.is_behind_router and not each.is_heard and not each.router_heard]
+    asked: list[tuple[Address, Probe]] = []
+    for each in silent:
+        group, router = f"router of {each.address}", gateways[each.address]
+        ends = Probe(Way.UDP, each.address, _TRACEROUTE, hops=1, limit_s=_HOP_S, moot_with=group)
+        asked.append((each.address, ends))
+        if router is not None:
+            asked.append((each.address, Probe(Way.ECHO, router, limit_s=_HOP_S, moot_with=group)))
+            asked.append((each.address, Probe(Way.UDP, router, _TRACEROUTE, limit_s=_HOP_S, moot_with=group)))
+    found = zip(asked, probe_all([probe for _, probe in asked]), strict=True)
+    answered = {
+        address for (address, _), heard in found if heard is not None and (heard.sender is not None or not heard.errno)
     }
-    return tuple(states.get(each.address, each) for each in targets)
+    return tuple(replace(each, router_heard=each.address in answered) if each in silent else each for each in states)
 
 
 def translators(prefixes: Sequence[tuple[Address, Prefix]], ipv4: Sequence[Address]) -> tuple[Nat64State, ...]:

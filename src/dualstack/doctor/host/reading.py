@@ -20,7 +20,7 @@ from dualstack.doctor.host.state import HostState, Role, TargetState
 from dualstack.doctor.tree import Tree, Trouble
 from dualstack.errors import DualstackError
 from dualstack.kernel.facts import ipv6_status
-from dualstack.kernel.network_state import read_addresses, read_links, route_to
+from dualstack.kernel.network_state import read_addresses, read_disabled, read_links, route_to
 from dualstack.kernel.sockdiag import read_listeners
 from dualstack.net.names.getaddrinfo import resolve
 
@@ -64,17 +64,12 @@ def read_state(tree: Tree) -> HostState:
     listeners = read_listeners()
     if listeners is None:
         missing.append("who listens: sock_diag is refused")
-    elif hidden := sum(1 for each in listeners if each.pid is None):
-        missing.append(
-            f"whose {hidden} of {len(listeners)} sockets are: other users' processes are not shown to this one"
-        )
-    disabled = tuple(
-        link.name for link in links if _text(tree, f"/proc/sys/net/ipv6/conf/{link.name}/disable_ipv6") == "1\n"
-    )
+    elif hidden := sum(each.pid is None for each in listeners if each.proto == "tcp"):
+        missing.append(f"whose {hidden} of the TCP sockets are: other users' processes are not shown to this one")
     return replace(
         state,
         links=links,
-        disabled=disabled,
+        disabled=read_disabled(links),
         hosts=_text(tree, "/etc/hosts"),
         gai_conf=_text(tree, "/etc/gai.conf") or "",
         has_resolv_conf=bool(_servers(tree)),
@@ -101,7 +96,7 @@ def heard_state(state: HostState, tree: Tree, named: Sequence[NamedTarget]) -> H
     targets += [_target(state, address, name, Role.HOSTS_FILE) for address, name in _of_hosts(state.hosts or "", own)]
     targets = list({each.address: each for each in reversed(targets)}.values())[::-1]
     first = asking.ask_all(servers, _names(), targets)
-    states = asking.behind_routers(first.targets)
+    states = asking.behind_routers(targets, first.targets)
     return replace(
         state,
         resolvers=first.resolvers,
