@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from dualstack.core.address.address import Address
+from dualstack.core.address.prefix import Prefix
 
 __all__ = ["AddressState", "Link", "Reach", "Route", "reach_of"]
 
@@ -18,7 +19,8 @@ class Reach(Enum):
     GLOBAL = "global"
 
 
-_PRIVATE = ((0x0A000000, 8), (0xAC100000, 12), (0xC0A80000, 16), (0x64400000, 10))
+_PRIVATE = tuple(map(Prefix.parse, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
+_UNIQUE_LOCAL = Prefix.parse("fc00::/7")
 
 
 def reach_of(address: Address) -> Reach:
@@ -32,9 +34,8 @@ def reach_of(address: Address) -> Reach:
     if address.is_link_local:
         return Reach.LINK
     if address.version == 6:
-        return Reach.UNIQUE_LOCAL if address.value >> 121 == 0xFC >> 1 else Reach.GLOBAL
-    is_private = any(address.value >> (32 - length) == network >> (32 - length) for network, length in _PRIVATE)
-    return Reach.PRIVATE if is_private else Reach.GLOBAL
+        return Reach.UNIQUE_LOCAL if address in _UNIQUE_LOCAL else Reach.GLOBAL
+    return Reach.PRIVATE if any(address in each for each in _PRIVATE) else Reach.GLOBAL
 
 
 @dataclass(frozen=True, slots=True)
