@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -89,7 +90,7 @@ def command(
     else:
         report = diagnose(Asked(files, root, named, command_line, assumed_host(assumptions)))
     if baseline is not None:
-        report = Report(report.host, report.daemons, _new(report.findings, baseline))
+        report = replace(report, findings=_new(report.findings, baseline))
     if only_fix:
         click.echo("".join(each.fix for each in report.daemons if each.fix), nl=False)
     elif sarif:
