@@ -141,7 +141,7 @@ def test_sarif_has_the_rules_and_the_line(run: Run, nginx: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "this host as it runs is not looked at yet"),
+        (["--assume", "bindv6only=1"], "this host is as it is"),
         (["--as", "ngnix"], "did you mean nginx?"),
         (["--as", "nginx", "--assume", "ipv6=maybe"], "give ipv6=on|off|absent"),
         (["--as", "nginx", "--assume", "colour=red"], "give one of bindv6only, ipv6, addresses, names"),

@@ -1,11 +1,13 @@
-"""`dualstack doctor`: what daemons' settings make of both families, before they run (X6, B5, D9)."""
+"""`dualstack doctor`: what this host, or daemons' settings before they run, make of both families (X6, B5, D9)."""
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from dualstack.cli.checkup import live_report, print_checkup
 from dualstack.cli.output import json_option, print_document, print_json, print_table
 from dualstack.core.suggestion import those_known
 from dualstack.doctor.assumed_host import assumed_host
@@ -22,6 +24,8 @@ __all__ = ["command"]
 @click.command(
     epilog="""\b
 Examples:
+  dualstack doctor                                        this host as it runs
+  dualstack doctor --probe --reach mail.example:25        connects, and asks whether that is reached
   dualstack doctor /etc/nginx/nginx.conf                  its sockets, who reaches them, the edit
   dualstack doctor --as mariadb@10.5 my.cnf               as that version reads it
   dualstack doctor --command 'uvicorn app:app --host ::'
@@ -32,17 +36,20 @@ Examples:
 
 \b
 --assume: bindv6only=0|1, ipv6=on|off|absent, addresses=A,B (A%eth0 for an interface's),
-names=NAME:A+B,NAME:A. Nothing is run, and of this host only the files are read.
+names=NAME:A+B,NAME:A. Nothing is run; with files, --as, --command or --root of this host only
+those files are read. Without them its resolvers and routers are asked, and whom --reach names.
 
 \b
 Exit status: 0 nothing of severity warning or worse, 1 something, 78 a wrong option.
 """
 )
-@click.argument("files", nargs=-1, metavar="FILE...")
+@click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option("--root", metavar="DIR", default="", help="What stands for /: an image, a container's files.")
 @click.option("--as", "named", metavar="DAEMON[@VERSION]", default="", help="Whose settings they are.")
 @click.option("--command", "command_line", metavar="TEXT", default="", help="The command line that starts it.")
 @click.option("--assume", "assumptions", multiple=True, metavar="KEY=VALUE", help="What the host is like.")
+@click.option("--probe", "probes", is_flag=True, help="Connect to this host's listening sockets over each family.")
+@click.option("--reach", multiple=True, metavar="HOST[:PORT]", help="Ask this host too whether it is reached.")
 @click.option("--fix", "only_fix", is_flag=True, help="Print the edits as a diff; nothing is written.")
 @click.option("--baseline", metavar="FILE", help="Leave out what this JSON of before has found too.")
 @click.option("--explain", "code", metavar="CODE", help="Say what a finding means.")
@@ -56,7 +63,9 @@ def command(
     named: str,
     command_line: str,
     assumptions: tuple[str, ...],
+    reach: tuple[str, ...],
     *,
+    probes: bool,
     only_fix: bool,
     baseline: str | None,
     code: str | None,
@@ -71,19 +80,25 @@ def command(
     if listing is not None:
         click.echo(settings_page() if listing == "daemons" else findings_page(), nl=False)
         return ExitCode.YES
-    if not (files or root or named or command_line):
+    is_live = not (files or root or named or command_line)
+    if not is_live and (probes or reach):
         raise ConfigError(
-            "doctor", "FILE", "this host as it runs is not looked at yet; name files, --command, --as or --root"
+            "doctor", "--probe, --reach", "are for this host; leave out files, --command, --as and --root"
         )
-    report = diagnose(Asked(files, root, named, command_line, assumed_host(assumptions)))
+    if is_live:
+        report = live_report(assumptions, reach, probes=probes)
+    else:
+        report = diagnose(Asked(files, root, named, command_line, assumed_host(assumptions)))
     if baseline is not None:
-        report = Report(report.host, report.daemons, _new(report.findings, baseline))
+        report = replace(report, findings=_new(report.findings, baseline))
     if only_fix:
         click.echo("".join(each.fix for each in report.daemons if each.fix), nl=False)
     elif sarif:
         print_json(report.as_sarif())
     elif as_json:
         print_document(report.as_json())
+    elif is_live:
+        print_checkup(report, verbose=verbose)
     else:
         _print(report, Severity.UNKNOWN if verbose else Severity.WARNING)
     return ExitCode.NO if report.worst >= Severity.WARNING else ExitCode.YES

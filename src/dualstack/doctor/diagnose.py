@@ -11,11 +11,11 @@ from dualstack.doctor.findings import KINDS, Finding
 from dualstack.doctor.fixing import command_fix, fix
 from dualstack.doctor.formats.command_line import COMMAND, split_command
 from dualstack.doctor.formats.dockerfile import image, is_dockerfile
+from dualstack.doctor.installed import installed
 from dualstack.doctor.judging import judge
 from dualstack.doctor.listening import NotUnderstood, Place
-from dualstack.doctor.registry import all_daemons, daemon_named, daemon_of_command, daemons_of_file
+from dualstack.doctor.registry import daemon_named, daemon_of_command, daemons_of_file
 from dualstack.doctor.report import Examined, Report
-from dualstack.doctor.settings import Daemon
 from dualstack.doctor.tree import Document, Tree, Trouble
 from dualstack.errors import ConfigError
 
@@ -95,7 +95,7 @@ def _questions(asked: Asked, tree: Tree, host: AssumedHost) -> Iterator[Question
     elif argv:
         yield Finding(KINDS["DS121"], argv[0], asked.command, COMMAND)
     else:
-        yield from (Question(each, tree, host, path) for each, path in _installed(tree))
+        yield from (Question(each, tree, host, path) for each, path in installed(tree))
 
 
 def _of_image(document: Document, tree: Tree, host: AssumedHost, version: str, *, is_blind: bool) -> Question | Finding:
@@ -108,15 +108,6 @@ def _of_image(document: Document, tree: Tree, host: AssumedHost, version: str, *
     if daemon is None:
         return Finding(KINDS["DS121"], document.path, " ".join(found.argv) or "it starts nothing itself", found.place)
     return Question(daemon, tree, host, "", version, found.argv, found.environ, is_blind=is_blind)
-
-
-def _installed(tree: Tree) -> Iterator[tuple[Daemon, str]]:
-    """Those whose main file is in the tree: the first of its places, or every file where the place is a pattern."""
-    for daemon in all_daemons().values():
-        there = [(pattern, path) for pattern in daemon.files for path in tree.matches(pattern)]
-        for pattern, path in there:
-            if "*" in pattern or (pattern, path) == there[0]:
-                yield daemon, path
 
 
 def _with_hosts(host: AssumedHost, tree: Tree) -> AssumedHost:

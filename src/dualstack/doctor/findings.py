@@ -4,31 +4,12 @@ A cause hides its consequences: `caused_by` names the finding that explains anot
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
 
+from dualstack.doctor.host_kinds import HOST_KINDS
+from dualstack.doctor.kinds import Kind, Severity
 from dualstack.doctor.listening import Place
 
 __all__ = ["KINDS", "Finding", "Kind", "Severity", "findings_page"]
-
-
-class Severity(IntEnum):
-    """How bad it is; `UNKNOWN` says that it could not be told."""
-
-    UNKNOWN = 0
-    NOTE = 1
-    WARNING = 2
-    ERROR = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of finding: its code, severity, title, what it means and what to do where no edit is known."""
-
-    code: str
-    severity: Severity
-    title: str
-    meaning: str
-    remedy: str
 
 
 _ROWS = (
@@ -103,6 +84,7 @@ _ROWS = (
         "Neither the file's name nor the command's program belongs to a daemon of the table.",
         "Say which it is with --as.",
     ),
+    *HOST_KINDS,
 )
 
 KINDS: dict[str, Kind] = {kind.code: kind for kind in _ROWS}

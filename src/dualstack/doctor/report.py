@@ -1,7 +1,7 @@
 """The report: filled first and printed after, as JSON, as SARIF, or by the command as text."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from dualstack.doctor.assumed_host import AssumedHost
 from dualstack.doctor.examine import Answer
@@ -53,11 +53,13 @@ def _where(place: Place | None) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that was found: on which host, of which daemons."""
+    """All that was found: on which host, of which daemons; of one that runs, its network and sockets, as for JSON."""
 
     host: AssumedHost
     daemons: Sequence[Examined]
     findings: Sequence[Finding]
+    network: Mapping[str, object] = field(default_factory=dict)
+    listeners: Sequence[Mapping[str, object]] = ()
 
     @property
     def worst(self) -> Severity:
@@ -72,9 +74,10 @@ class Report:
                 "bindv6only": self.host.bindv6only,
                 "ipv6": self.host.ipv6.value,
                 "addresses": None if interfaces is None else [str(a) for each in interfaces.values() for a in each],
+                **self.network,
             },
             "daemons": [each.as_json() for each in self.daemons],
-            "listeners": [],
+            "listeners": list(self.listeners),
             "findings": [each.as_json() for each in self.findings],
         }
 
