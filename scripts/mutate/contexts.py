@@ -27,7 +27,8 @@ FOLDERS = ("unit", "property", "golden", "cli", "kernel", "gateway", "netns")
 NAME = re.compile(r"tests/[\w/]+\.py::\w+(::\w+)?")
 # They import every module and look at what it defines, be it after others have imported it.
 OF_ALL = tuple(
-    f"tests/{name}.py::" for name in ("golden/test_values", "golden/test_settled", "unit/test_numbers_of_the_law", "kernel/test_abi_numbers")
+    f"tests/{name}.py::"
+    for name in ("golden/test_values", "golden/test_settled", "unit/test_numbers_of_the_law", "kernel/test_abi_numbers")
 )
 CONFIGURATION = """[run]
 branch = true

@@ -106,13 +106,16 @@ def mutants_of(source: str) -> list[Mutant]:
 
 def _is_star(node: parso.tree.NodeOrLeaf) -> bool:
     """`*` before a name, or alone among parameters: not a product, and anything else there is no Python."""
-    return node.type == "operator" and node.parent is not None and node.parent.type not in {"term", "power"} and (
-        node.value in {"*", "**"}
+    return (
+        node.type == "operator"
+        and node.parent is not None
+        and node.parent.type not in {"term", "power"}
+        and (node.value in {"*", "**"})
     )
 
 
 def _silent(tree: ast.Module) -> Iterator[tuple[Place, Place]]:
-    """What runs for nobody: annotations, `if TYPE_CHECKING`, decorators that only checkers read, methods that are `...`."""
+    """What runs for nobody: annotations, `if TYPE_CHECKING`, decorators that only checkers read, empty methods."""
     for node in ast.walk(tree):
         match node:
             case ast.arg(annotation=ast.expr() as read) | ast.AnnAssign(annotation=read):
@@ -122,7 +125,8 @@ def _silent(tree: ast.Module) -> Iterator[tuple[Place, Place]]:
             case ast.Call(func=ast.Name(id="cast" | "TypeVar" | "NewType")) if node.args:
                 yield _span(node)
             case ast.FunctionDef() | ast.AsyncFunctionDef() if _is_empty(node):
-                yield (min([node.lineno, *(d.lineno for d in node.decorator_list)]), 0), (node.end_lineno or 0, 1 << 20)
+                first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+                yield (first, 0), (node.end_lineno or 0, 1 << 20)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 if isinstance(returns := getattr(node, "returns", None), ast.expr):
                     yield _span(returns)

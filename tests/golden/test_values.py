@@ -30,7 +30,12 @@ CHANGES = {
     "gateway.processes.upgrade.Predecessor",
 }
 # msgspec's: what is filled step by step, or read from a file.
-FILLED = {"gateway.config.schema", "gateway.processes.handover", "gateway.status.page.samples", "gateway.status.snapshot"}
+FILLED = {
+    "gateway.config.schema",
+    "gateway.processes.handover",
+    "gateway.status.page.samples",
+    "gateway.status.snapshot",
+}
 # Each is itself and no other, whatever it holds.
 ITSELF = {
     "core.dial.policy_table.PolicyTable",

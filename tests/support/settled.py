@@ -1,7 +1,7 @@
 """The numbers and the yes or no that are settled in the text: `python tests/support/settled.py` writes it anew.
 
-Limits, times and defaults are promises, and few have a test that would take as long as they do: that a daemon is given up
-after 60 s is seen here, and that it is given up at all by a test of its own.
+Limits, times and defaults are promises, and few have a test that would take as long as they do: that a daemon is given
+up after 60 s is seen here, and that it is given up at all by a test of its own.
 """
 
 import ast
@@ -29,21 +29,15 @@ def modules() -> Iterator[ModuleType]:
 
 def plain(value: object) -> object:
     """As it can be written down whatever the Python; nothing where it says neither a number nor yes or no."""
-    match value:
-        case Enum():
-            return None
-        case bool() | int() | float():
-            return value
-        case bytes():
-            return repr(value)
-        case Mapping():
-            kept = {str(key): plain(each) for key, each in value.items()}
-            return {key: kept[key] for key in sorted(kept)} if any(each is not None for each in kept.values()) else None
-        case frozenset() | set():
-            return sorted(map(str, value)) if any(plain(each) is not None for each in value) else None
-        case tuple() | list():
-            kept_list = [plain(each) for each in value]
-            return kept_list if any(each is not None for each in kept_list) else None
+    if isinstance(value, Enum):
+        return None
+    if isinstance(value, int | float | bytes):
+        return repr(value) if isinstance(value, bytes) else value
+    if isinstance(value, Mapping):
+        kept = {str(key): plain(value[key]) for key in sorted(value, key=str)}
+        return kept if any(each is not None for each in kept.values()) else None
+    if isinstance(value, frozenset | set | tuple | list) and any(plain(each) is not None for each in value):
+        return sorted(map(str, value)) if isinstance(value, frozenset | set) else list(map(plain, value))
     return None
 
 
