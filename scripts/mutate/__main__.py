@@ -24,6 +24,8 @@ from mutate.outcome import Outcome, as_json, as_markdown, score
 from mutate.sites import PACKAGES, Mutant, sample
 from mutate.tree import ROOT, copied, python_of
 
+AT_A_TIME = 12
+
 
 def arguments() -> argparse.Namespace:
     """What the user asks for."""
@@ -55,8 +57,7 @@ def main() -> int:
         return 0
     if not options.no_measure and (files := contexts.stale()):
         print(f"measuring what {len(files)} files of tests execute, once until they change", flush=True)
-        with copied() as copy:
-            contexts.measure(copy, files)
+        measured(files, options.jobs)
     outcomes = tried(mutants, contexts.Contexts.kept(), options)
     return told(outcomes, options)
 
@@ -71,6 +72,24 @@ def chosen(options: argparse.Namespace) -> list[Mutant]:
         earlier = json.loads(Path(options.again).read_text())["mutants"]
         return [Mutant(**of["mutant"]) for of in earlier if of["result"] == "survived"]
     return touched.of_change(options.base)
+
+
+def measured(files: list[str], jobs: int) -> None:
+    """Measure in as many copies as there are jobs, a few files at a time: what is measured is kept at once."""
+    waiting: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+    for n in range(0, len(files), AT_A_TIME):
+        waiting.put(files[n : n + AT_A_TIME])
+
+    def work() -> None:
+        with copied() as copy, contextlib.suppress(queue.Empty):
+            while True:
+                contexts.measure(copy, waiting.get_nowait())
+
+    threads = [threading.Thread(target=work) for _ in range(min(jobs, waiting.qsize()))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def tried(mutants: list[Mutant], known: contexts.Contexts, options: argparse.Namespace) -> list[Outcome]:

@@ -27,7 +27,8 @@ FOLDERS = ("unit", "property", "golden", "cli", "kernel", "gateway", "netns")
 NAME = re.compile(r"tests/[\w/]+\.py::\w+(::\w+)?")
 # They import every module and look at what it defines, be it after others have imported it.
 OF_ALL = tuple(
-    f"tests/{name}.py::" for name in ("golden/test_values", "unit/test_numbers_of_the_law", "kernel/test_abi_numbers")
+    f"tests/{name}.py::"
+    for name in ("golden/test_values", "golden/test_settled", "unit/test_numbers_of_the_law", "kernel/test_abi_numbers")
 )
 CONFIGURATION = """[run]
 branch = true
@@ -197,7 +198,8 @@ class Contexts:
         inside = _inside(source)
         if line in inside:
             exact = set[str]().union(*(lines.get(n, ()) for n in range(line, last + 1)))
-            return exact or set[str]().union(*(lines.get(n, ()) for n in range(*inside[line])))
+            if tests := exact or set[str]().union(*(lines.get(n, ()) for n in range(*inside[line]))):
+                return tests  # a function that makes a table runs at import alone, and is asked of the module's
         within = set[str]().union(*(tests for n, tests in lines.items() if n in inside))
         of_all = {test for test in self.seconds if test.startswith(OF_ALL)}
         return of_all | (within or self._of_importers(source))

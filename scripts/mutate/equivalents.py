@@ -25,6 +25,11 @@ def _named() -> list[dict[str, str]]:
     return tomllib.loads((Path(__file__).parent / "equivalents.toml").read_text())["equivalent"]
 
 
+def _becomes(pattern: str, change: Change) -> bool:
+    """Whether the change is what makes the line match."""
+    return not pattern or len(re.findall(pattern, change.after)) > len(re.findall(pattern, change.before))
+
+
 def reason_for(mutant: Mutant, change: Change) -> str | None:
     """Why this mutant is the program as it was; nothing where the tests must tell them apart."""
     for entry in _named():
@@ -34,6 +39,7 @@ def reason_for(mutant: Mutant, change: Change) -> str | None:
             and entry.get("before", change.before) == change.before
             and entry.get("after", change.after) == change.after
             and re.search(entry.get("pattern", ""), change.before)
+            and _becomes(entry.get("becomes", ""), change)
         ):
             return entry["reason"]
     return None

@@ -97,13 +97,25 @@ def mutants_of(source: str) -> list[Mutant]:
         for name, operator in _operators().items():
             for start, end in operator.mutation_positions(node):
                 occurrence = next(counts[name])
+                if _is_star(node):
+                    continue
                 if not any(first <= start < last for first, last in silent):
                     found.append(Mutant(source, name, occurrence, *start, end[0]))
     return sorted(found, key=lambda mutant: (mutant.line, mutant.column, mutant.operator, mutant.occurrence))
 
 
+def _is_star(node: parso.tree.NodeOrLeaf) -> bool:
+    """`*` before a name, or alone among parameters: not a product, and anything else there is no Python."""
+    return (
+        node.type == "operator"
+        and node.parent is not None
+        and node.parent.type not in {"term", "power"}
+        and (node.value in {"*", "**"})
+    )
+
+
 def _silent(tree: ast.Module) -> Iterator[tuple[Place, Place]]:
-    """What runs for nobody: annotations, `if TYPE_CHECKING`, decorators that only checkers read."""
+    """What runs for nobody: annotations, `if TYPE_CHECKING`, decorators that only checkers read, empty methods."""
     for node in ast.walk(tree):
         match node:
             case ast.arg(annotation=ast.expr() as read) | ast.AnnAssign(annotation=read):
@@ -112,12 +124,21 @@ def _silent(tree: ast.Module) -> Iterator[tuple[Place, Place]]:
                 yield _span(node)
             case ast.Call(func=ast.Name(id="cast" | "TypeVar" | "NewType")) if node.args:
                 yield _span(node)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() if _is_empty(node):
+                first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+                yield (first, 0), (node.end_lineno or 0, 1 << 20)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 if isinstance(returns := getattr(node, "returns", None), ast.expr):
                     yield _span(returns)
                 for decorator in node.decorator_list:
                     if ast.unparse(decorator).rpartition(".")[2] in SILENT_DECORATORS:
                         yield (decorator.lineno, 0), (decorator.end_lineno or 0, 1 << 20)
+
+
+def _is_empty(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """A method of a Protocol: its words and `...`."""
+    last = node.body[-1]
+    return isinstance(last, ast.Expr) and isinstance(last.value, ast.Constant) and last.value.value is ...
 
 
 def _span(node: ast.expr | ast.stmt) -> tuple[Place, Place]:

@@ -2,13 +2,22 @@
 
 import dataclasses
 import importlib
+import inspect
 import pkgutil
+
+from msgspec import Struct
 
 import dualstack
 
 FLOORS = ("core", "wire", "net", "kernel", "gateway")
-# What lives and changes: counts, ports and processes. All else is a value; a module's private records are its own.
+# What lives and changes: counts, ports and processes. All else is a value.
 CHANGES = {
+    "core.dial.history._Record",
+    "core.ping.probes._Probe",
+    "core.ping.probes._Source",
+    "core.ping.probes._Tally",
+    "core.spate._Kind",
+    "net.names.dns_exchange._Question",
     "core.planning.wildcard_split.Settlement",
     "core.oracle.linux_tcp.Remembered",
     "core.oracle.outgoing.Caller",
@@ -19,6 +28,13 @@ CHANGES = {
     "gateway.processes.shared_listeners.SharedListener",
     "gateway.processes.shared_listeners.SharedPort",
     "gateway.processes.upgrade.Predecessor",
+}
+# msgspec's: what is filled step by step, or read from a file.
+FILLED = {
+    "gateway.config.schema",
+    "gateway.processes.handover",
+    "gateway.status.page.samples",
+    "gateway.status.snapshot",
 }
 # Each is itself and no other, whatever it holds.
 ITSELF = {
@@ -59,12 +75,14 @@ def classes() -> dict[str, type]:
         if path.name.split(".")[1] in FLOORS:
             module = importlib.import_module(path.name)
             for each in vars(module).values():
-                if isinstance(each, type) and dataclasses.is_dataclass(each) and each.__module__ == path.name:
+                if isinstance(each, type) and each.__module__ == path.name:
                     found[f"{path.name}.{each.__qualname__}".removeprefix("dualstack.")] = each
     return found
 
 
-CLASSES = classes()
+ALL = classes()
+CLASSES = {name: each for name, each in ALL.items() if dataclasses.is_dataclass(each)}
+STRUCTS = {name: each for name, each in ALL.items() if issubclass(each, Struct)}
 
 
 def those(holds: str) -> set[str]:
@@ -72,8 +90,7 @@ def those(holds: str) -> set[str]:
 
 
 def test_a_value_is_frozen_and_what_changes_is_named() -> None:
-    changes = {name for name in set(CLASSES) - those("frozen") if not name.rpartition(".")[2].startswith("_")}
-    assert changes <= CHANGES
+    assert set(CLASSES) - those("frozen") == CHANGES
 
 
 def test_all_have_slots() -> None:
@@ -116,3 +133,23 @@ def test_what_is_private_long_or_secret_is_not_shown_and_all_else_is() -> None:
 
 def test_what_is_private_is_not_compared_and_all_else_is() -> None:
     assert PRIVATE <= fields_that("compare") <= PRIVATE | PASSED_OVER
+
+
+def test_what_is_encoded_is_frozen_unless_it_is_filled() -> None:
+    assert {name for name, each in STRUCTS.items() if not each.__struct_config__.frozen} == {
+        name for name in STRUCTS if name.rpartition(".")[0] in FILLED
+    }
+
+
+def test_a_table_of_the_configuration_has_no_key_that_is_unknown_and_is_made_by_name() -> None:
+    tables = {name for name in STRUCTS if name.startswith("gateway.config.schema.")}
+    assert {name for name, each in STRUCTS.items() if each.__struct_config__.forbid_unknown_fields} == tables
+    for name in tables:
+        kinds = {each.kind for each in inspect.signature(STRUCTS[name]).parameters.values()}
+        assert kinds == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_a_message_says_which_it_is() -> None:
+    told = {name.rpartition(".")[2] for name, each in STRUCTS.items() if not each.__struct_config__.tag}
+    messages = {name.rpartition(".")[2] for name in STRUCTS if name.startswith("gateway.processes.messages.")}
+    assert messages & told == {"Asked", "PortCount"}

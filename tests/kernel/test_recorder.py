@@ -2,6 +2,7 @@
 
 import ast
 import io
+import json
 import os
 import subprocess
 import sys
@@ -77,3 +78,18 @@ def test_it_measures_what_is_there(setting: str, code: int, said: bytes) -> None
 
 def test_the_command_prints_it_as_it_is(run: Run) -> None:
     assert run("explain", "--record") == (0, TEXT, "")
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(13, "EACCES"), (10048, "EADDRINUSE"), (99999, "99999"), (None, "None"), (0, "0")]
+)
+def test_an_error_has_one_name_on_all_systems(number: int | None, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {13: "EACCES", 10048: "WSAEADDRINUSE"}
+    monkeypatch.setattr(recorder.errno, "errorcode", known)
+    assert recorder.name_of(OSError() if number is None else OSError(number, "so")) == name
+
+
+def test_a_line_has_its_keys_in_order() -> None:
+    with redirect_stdout(io.StringIO()) as written:
+        recorder.Lines().write({"zone": 1, "a": 2})
+    assert list(json.loads(written.getvalue())) == ["a", "sum", "zone"]

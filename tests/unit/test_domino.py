@@ -4,6 +4,7 @@ import pytest
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint, Wildcard
+from dualstack.core.domino.keys import SERVERS
 from dualstack.core.domino.meaning import Domino, Given, domino
 from dualstack.core.domino.notes_ini import NotesIni
 from dualstack.core.domino.toml import domino_toml
@@ -262,3 +263,10 @@ def test_the_toml_of_a_file_names_the_line_beside_each_part() -> None:
     found = read(text, given)
     assert domino_toml(found) == TOML
     assert parse(TOML, WHERE) == found.configuration
+
+
+def test_the_servers_that_listen_on_all_ports_where_they_have_none_of_their_own() -> None:
+    assert {server.name for server in SERVERS if not server.uses_first_port} == {"http", "https", "diiop", "diiops"}
+    assert [server.name for server in SERVERS if server.is_tls] == [
+        server.name for server in SERVERS if server.name.endswith("s")
+    ]

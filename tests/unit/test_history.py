@@ -260,3 +260,14 @@ def test_loading_adds_to_what_is_known_and_a_prefix_that_is_loaded_replaces_its_
     assert other.recall(STRANGER, 2.0).rtt_s == pytest.approx(0.3)
     known = other.recall(SERVER, 2.0)
     assert (known.rtt_s, known.has_failed, known.is_penalised) == (pytest.approx(0.1), False, False)
+
+
+def test_what_is_loaded_is_the_last_to_make_room() -> None:
+    history, other = History(capacity=2), History()
+    for history_of, addresses in ((history, ("10.0.0.1", "11.0.0.1")), (other, ("10.0.0.1",))):
+        for address in addresses:
+            history_of.learn(to(address), 0.1, 0.0)
+    history.load(other.save(0.0), 0.0)
+    history.learn(to("12.0.0.1"), 0.1, 0.0)
+    known = [address for address in ("10.0.0.1", "11.0.0.1", "12.0.0.1") if history.recall(to(address), 1.0).is_used]
+    assert known == ["10.0.0.1", "12.0.0.1"]

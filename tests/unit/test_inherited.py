@@ -96,3 +96,19 @@ def test_people_see_which_socket_is_meant() -> None:
 def test_a_socket_beside_others_of_ours_stays_shared() -> None:
     settled = settle_inherited([spec("::", v6only=False, shared=True)], [handed("0.0.0.0")])
     assert [s.shared for s in settled.specs] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("sock", "why"),
+    [
+        (handed("0.0.0.0"), "inherited"),
+        (handed("::"), "inherited, with IPV6_V6ONLY as it was"),
+        (
+            handed("::ffff:127.0.0.1", v6only=False),
+            "inherited, as an AF_INET6 socket on ::ffff:127.0.0.1, which receives IPv4 alone",
+        ),
+    ],
+)
+def test_it_is_said_how_it_was_inherited(sock: Inherited, why: str) -> None:
+    wanted = [DUAL] if sock.address.is_unspecified else [spec("127.0.0.1")]
+    assert [s.why for s in settle_inherited(wanted, [sock]).specs if s.inherited] == [why]

@@ -221,11 +221,11 @@ def discovered_prefixes(answers: Iterable[Address]) -> tuple[Prefix, ...]:
 
 def _prefix_before_well_known(answer: Address) -> Prefix | None:
     """The one length at which the address is a well-known one behind a prefix; longest first, as RFC 7050 advises."""
+    if answer.value >> 56 & 0xFF:  # bits 64 to 71 are zero at every length (RFC 6052 section 2.2)
+        return None
     for length in reversed(NAT64_LENGTHS):
         host_bits = 128 - length
         network = Address.from_int(answer.value >> host_bits << host_bits, 6)
-        if network.value >> 56 & 0xFF:
-            continue
         prefix = Prefix(network, length)
         if any(rfc6052_encode(known, prefix) == answer for known in WELL_KNOWN_IPV4):
             return prefix

@@ -189,10 +189,9 @@ def _box(os: str, client: tuple[int, str], server: tuple[int, str], *, loop: boo
     host = _caller(network, *client, os=os)
 
     def call() -> str:
-        listening = _opened(network.hosts[server[1]], server[0])
+        _opened(network.hosts[server[1]], server[0])
         found = host.getaddrinfo(server[1], client[0], v4mapped=client[0] == 6, everything=loop)
         made = _connected(host, client[0], found if loop else found[:1])
-        listening.accept()
         return f"IPv{made.wire}"
 
     return _tried(call)
