@@ -15,16 +15,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.daemon("nft")
 
-LIMIT_S = 5.0
-
-# The doctor again and again in one process: a line with its arguments in, its exit code, report and time out. The
+# The doctor again and again in one process: a line with its arguments in, its exit code and report out. The
 # ordinary user is this one after a first run, which has imported all that it may not read.
 AGAIN = """
-import contextlib, io, json, os, sys, time
+import contextlib, io, json, os, sys
 from dualstack.cli import main
 
 def doctor(arguments):
-    said, started = io.TextIOWrapper(io.BytesIO(), "utf-8"), time.monotonic()
+    said = io.TextIOWrapper(io.BytesIO(), "utf-8")
     sys.argv = ["dualstack", "doctor", *arguments]
     with contextlib.redirect_stdout(said):
         try:
@@ -32,7 +30,7 @@ def doctor(arguments):
         except SystemExit as end:
             code = end.code or 0
     said.flush()
-    return json.dumps([code, said.buffer.getvalue().decode(), time.monotonic() - started])
+    return json.dumps([code, said.buffer.getvalue().decode()])
 
 doctor(["--json"])
 if sys.argv[-1:] and os.environ["WHO"] == "ordinary" and os.geteuid() == 0:
@@ -214,14 +212,13 @@ BROKEN = (
 def test_the_first_finding_is_the_cause(lab: Lab, broken: Broken) -> None:
     with broken.breaks(lab):
         asked = lab.ask("--json")
-    for who, (code, said, elapsed_s) in asked.items():
+    for who, (code, said) in asked.items():
         first = json.loads(said)["findings"][0]
         assert (first["code"], first["caused_by"], code) == (broken.code, None, 1), who
         assert broken.says in first["evidence"], who
-        assert elapsed_s < LIMIT_S, who
 
 
 def test_where_all_is_well_nothing_but_that_is_said(lab: Lab) -> None:
-    for code, said, _ in lab.ask().values():
+    for code, said in lab.ask().values():
         assert (code, said.count("\n")) == (0, 1), said
         assert said.startswith("All is well")
