@@ -1,6 +1,6 @@
 """One run of a program: its network, the engine outside of it, and its end, which is this process's own.
 
-What is read late is read while the keeper makes its namespaces: the program waits for the longer of the two.
+The program begins as soon as it has a network, and what takes longest to read, the engine, is read beside it.
 """
 
 import os
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from dualstack.core.dial.steps import DialStep
     from dualstack.net.dial.dialer import Dialer
+    from dualstack.sandbox.network import ProgramNetwork
 
 __all__ = ["RunError", "Wishes", "end_as", "run"]
 
@@ -84,6 +85,8 @@ def run(wishes: Wishes) -> int:
     """
     _have_rights()
     keeper = Keeper(Program(tuple(wishes.argv), files_inside(), wishes.user))
+    # They wait until there is somebody to pass them on; threads that are made from now on never take them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
     with ExitStack() as undo:
         undo.callback(keeper.end)
         return _run(wishes, keeper)
@@ -114,15 +117,32 @@ def _have_rights() -> None:
 
 
 def _run(wishes: Wishes, keeper: Keeper) -> int:
+    from dualstack.sandbox.network import ProgramNetwork
+
+    group = os.getegid() if wishes.user is None else wishes.user.group
+    try:
+        keeper.wait_until_ready()
+        network = ProgramNetwork(keeper.pid, group)
+    except OSError as error:
+        why = error.strerror or str(error)
+        if error.errno in {1, 13}:
+            raise RunError(f"{_REMEDY}: {why}", ExitCode.NO_RIGHT) from error
+        raise RunError(f"no network for the program can be made: {why}", ExitCode.UNAVAILABLE) from error
+    with network:
+        # What the program sends before the engine has been read waits in the kernel.
+        keeper.go()
+        return _serve(wishes, keeper, network)
+
+
+def _serve(wishes: Wishes, keeper: Keeper, network: "ProgramNetwork") -> int:
     import asyncio
 
     from dualstack.gateway.relay.stream.choose import data_plane
     from dualstack.gateway.transparent.engine import TransparentEngine
     from dualstack.gateway.transparent.names import Names
     from dualstack.gateway.transparent.outside import Outside
-    from dualstack.sandbox.network import ProgramNetwork
 
-    async def serve() -> int:
+    async def until_over() -> int:
         outside = Outside(Names(), wishes.make_dialer(), has_loopback=wishes.has_loopback, on_dial=wishes.on_dial)
         plane = data_plane(asyncio.get_running_loop())
         engine = TransparentEngine(outside, plane, wishes.say)
@@ -134,21 +154,12 @@ def _run(wishes: Wishes, keeper: Keeper) -> int:
             engine.close()
             plane.close()
 
-    group = os.getegid() if wishes.user is None else wishes.user.group
-    try:
-        keeper.wait_until_ready()
-        network = ProgramNetwork(keeper.pid, group)
-    except OSError as error:
-        why = error.strerror or str(error)
-        if error.errno in {1, 13}:
-            raise RunError(f"{_REMEDY}: {why}", ExitCode.NO_RIGHT) from error
-        raise RunError(f"no network for the program can be made: {why}", ExitCode.UNAVAILABLE) from error
-    with network, asyncio.Runner() as runner:
-        return runner.run(serve())
+    with asyncio.Runner() as runner:
+        return runner.run(until_over())
 
 
 async def _until_over(wishes: Wishes, keeper: Keeper) -> int:
-    """Let the program begin, pass signals on, and wait until its keeper has gone."""
+    """Pass signals on, and wait until the keeper has gone."""
     import asyncio
 
     loop = asyncio.get_running_loop()
@@ -156,8 +167,8 @@ async def _until_over(wishes: Wishes, keeper: Keeper) -> int:
     told = _Told(wishes, keeper, over)
     for number in _PASSED_ON:
         loop.add_signal_handler(number, told.pass_on, number)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
     loop.add_reader(keeper.told, told.hear)
-    keeper.go()
     try:
         return await over
     finally:
