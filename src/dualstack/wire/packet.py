@@ -110,7 +110,7 @@ def whole(packet: Packet) -> bytes:
     """The packet with its header and checksums, to be sent as it is.
 
     >>> whole(Packet(Address("192.0.2.1"), Address("192.0.2.2"), ICMP, bytes(8))).hex()
-    '4500001c00000000400176db00000000c0000201c0000202ffff'
+    '4500001c000000004001f6ddc0000201c00002020000ffff00000000'
     """
     source, destination = packet.source.packed, packet.destination.packed
     content = bytearray(packet.content)
