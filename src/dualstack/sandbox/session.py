@@ -31,7 +31,7 @@ _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 _OF_TERMINAL = frozenset({signal.SIGINT, signal.SIGQUIT})
 _PASSED_ON = (
     *(signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP),
-    *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGWINCH),
+    *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM),
 )
 _REMEDY = (
     "this machine lets no ordinary user have a network of his own (user namespaces): run as root, or allow them "

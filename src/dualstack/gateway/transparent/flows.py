@@ -141,7 +141,7 @@ class TransparentFlows:
 
     def _outer(self, found: Candidate, port: int) -> SocketType:
         address = found.address
-        source, interface = self._outside.source(address.version)
+        source, interface = self._outside.source(address.version, by_loopback=self._place.is_loopback)
         own = None if source is None else SocketAddress(source, 0).to_tuple()
         return connected(SOCKET_FAMILIES[address.version], SocketAddress(address, port).to_tuple(), own, interface)
 

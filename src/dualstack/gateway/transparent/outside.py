@@ -15,6 +15,7 @@ from dualstack.core.access.access_list import AccessList, Decision, Verdict
 from dualstack.core.access.judge import Judge
 from dualstack.core.address.address import Address
 from dualstack.core.address.embedded import Nat64
+from dualstack.core.dial.egress import EgressPolicy
 from dualstack.core.dial.order import Candidate
 from dualstack.core.dial.steps import DialStep
 from dualstack.errors import DialError
@@ -69,9 +70,11 @@ class Outside:
         self.names = names
         self._on_dial = on_dial
         pools = [f"deny {prefix}" for prefix in names.prefixes]
+        # Of interface, source and family nothing holds for the loopback: it has its own.
+        near = EgressPolicy(access=dialer.outlet.access)
         self._dialers = {
-            False: _judged(dialer, [*_LOOPBACK_RULES, *pools]),
-            True: _judged(dialer, pools if has_loopback else [*_LOOPBACK_RULES, *pools]),
+            False: _judged(dialer, dialer.outlet, [*_LOOPBACK_RULES, *pools]),
+            True: _judged(dialer, near, pools if has_loopback else [*_LOOPBACK_RULES, *pools]),
         }
 
     async def connect(self, asked: Address, port: int, *, by_loopback: bool = False) -> SocketType:
@@ -100,12 +103,13 @@ class Outside:
             DialError, LookupFailed: as `connect`.
         """
         meaning = self._meaning(asked, by_loopback=by_loopback)
-        host = meaning.addresses[0] if meaning.name is None else f"{meaning.name}."
-        return (await destinations(host, port, self._dialers[by_loopback], timeout=_LOOKUP_S))[0]
+        host = meaning.addresses if meaning.name is None else f"{meaning.name}."
+        found = await destinations(host, port, self._dialers[by_loopback], timeout=_LOOKUP_S)
+        return next((each for each in found if each.address == asked and each.source is not None), found[0])
 
-    def source(self, version: int) -> tuple[Address | None, str | None]:
+    def source(self, version: int, *, by_loopback: bool = False) -> tuple[Address | None, str | None]:
         """The address and interface that a family's datagrams leave by, where the policy says."""
-        found = self._dialers[False].outlet.sources.get(version)
+        found = self._dialers[by_loopback].outlet.sources.get(version)
         return (None, None) if found is None else (found.address, found.interface)
 
     def _meaning(self, asked: Address, *, by_loopback: bool) -> Meaning:
@@ -119,10 +123,10 @@ class Outside:
         return meaning
 
 
-def _judged(dialer: Dialer, denials: Iterable[str]) -> Dialer:
+def _judged(dialer: Dialer, outlet: EgressPolicy, denials: Iterable[str]) -> Dialer:
     own: Judge = AccessList([*denials, "allow any"], zone_id=if_nametoindex)
-    rules = dialer.outlet.access
+    rules = outlet.access
     access = own if rules is None else _Both(own, rules)
     # What makes an outlet is in it already, and is not to be given twice.
     bare = replace(dialer, family=0, source=None, interface=None, access=None)
-    return replace(bare, outlet=replace(dialer.outlet, access=access))
+    return replace(bare, outlet=replace(outlet, access=access))
