@@ -234,15 +234,15 @@ def test_the_end_is_the_programs_own(program: tuple[str, ...], code: int, said: 
     assert said in done.stderr
 
 
-def test_a_run_that_is_killed_leaves_nobody_behind() -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_run_that_is_killed_leaves_nobody_behind(number: signal.Signals) -> None:
     script = "sh -c 'echo $$; exec sleep 600' & echo $$; wait"
     with Program(*DUALSTACK, "run", "--", "sh", "-c", script) as run, ExitStack() as undo:
         watched = [os.pidfd_open(int(run.out.until(""))) for _ in range(2)]
         for descriptor in watched:
             undo.callback(os.close, descriptor)
-        run.send_signal(signal.SIGKILL)
+        run.send_signal(number)
         for descriptor in watched:
-            # Readable once it has ended (pidfd_open(2)).
             assert select.select([descriptor], [], [], 20)[0]
 
 

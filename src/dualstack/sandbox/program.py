@@ -121,10 +121,14 @@ class Keeper:
             line += read
         return line.decode(errors="replace").rstrip("\n")
 
-    def end(self) -> None:
-        """Have it kill all that it keeps, and wait for its end."""
+    def leave_nobody(self) -> None:
+        """Have it kill all that it keeps."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGTERM)
+
+    def end(self) -> None:
+        """Have it kill all that it keeps, and wait for its end."""
+        self.leave_nobody()
         with suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
 

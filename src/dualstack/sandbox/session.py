@@ -33,6 +33,8 @@ _PASSED_ON = (
     *(signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP),
     *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM),
 )
+# After these nobody is to stay whom the program leaves behind; what it makes of them itself is its own.
+_ENDS = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP})
 _REMEDY = (
     "this machine lets no ordinary user have a network of his own (user namespaces): run as root, or allow them "
     "(sysctl -w user.max_user_namespaces=15000, kernel.unprivileged_userns_clone=1, "
@@ -187,6 +189,7 @@ class _Told:
         self._pid: int | None = None
         self._status: int | None = None
         self._failure: RunError | None = None
+        self._is_told_to_end = False
 
     def hear(self) -> None:
         """A line, or the keeper's end."""
@@ -195,6 +198,8 @@ class _Told:
             self._pid = int(rest)
         elif kind == "status":
             self._status = int(rest)
+            if self._is_told_to_end:
+                self._keeper.leave_nobody()
         elif kind == "failed":
             self._failure = self._why(rest)
         elif not self._over.done():
@@ -209,8 +214,9 @@ class _Told:
         """A signal that was sent to this process, and is meant for the program."""
         if number in _OF_TERMINAL and _is_in_front():
             return
-        if self._status is not None:
-            self._keeper.end()  # the program is over, and those whom it has left are to be
+        self._is_told_to_end = self._is_told_to_end or number in _ENDS
+        if self._status is not None and number in _ENDS:
+            self._keeper.leave_nobody()  # the program is over, and those whom it has left are to be
         elif self._pid is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(self._pid, number)
