@@ -219,6 +219,25 @@ def test_what_may_not_be_dialled_is_not(lab: Lab) -> None:
     lab.outside("own.close()")
 
 
+def test_what_the_program_listens_on_is_reached_over_both_families_and_sees_its_clients(lab: Lab) -> None:
+    serve = SERVE.replace(f"{PORT}", "7011")
+    words = (*DUALSTACK, "run", "--publish", "auto", "--access", f"deny {lab.addresses['4']}", "--access", "allow any")
+    with Program(*words, "--", sys.executable, "-c", serve, "4", host=lab.client) as run:
+        run.err.until("port 7011 of the program is published as 7011")
+        seen = [fetched_from(lab, host, "7011") for host in ("four", "six")]
+        assert seen == [lab.addresses["four"], "198.18.0.3"], "an IPv4 server sees IPv6 clients as one that stands in"
+        assert lab.client.run(["curl", "-s", "http://[::1]:7011/"]).stdout == "198.18.0.3"
+        refused = lab.network.hosts["broken"].run(["curl", "-4", "-s", "http://client.test:7011/"], check=False)
+        assert refused.returncode
+        run.err.until(f"{lab.addresses['4']} may not connect to port 7011: rule `deny")
+        run.send_signal(signal.SIGTERM)
+        assert run.process.wait(20) == -signal.SIGTERM
+
+
+def fetched_from(lab: Lab, host: str, port: str) -> str:
+    return lab.network.hosts[host].run(["curl", "-s", "--max-time", "10", f"http://client.test:{port}/"]).stdout
+
+
 @pytest.mark.parametrize(
     ("program", "code", "said"),
     [

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from dualstack.cli.output import family_options
-from dualstack.errors import ExitCode
+from dualstack.core.address.endpoint import parse_port
+from dualstack.errors import AddressError, ConfigError, ExitCode
 from dualstack.sandbox.program import User
 from dualstack.sandbox.session import RunError, Wishes, end_as, run
 
 if TYPE_CHECKING:
     from dualstack.core.dial.steps import DialStep
     from dualstack.net.dial.dialer import Dialer
+    from dualstack.sandbox.publish import Publish
 
 __all__ = ["command"]
 
@@ -28,6 +30,8 @@ Examples:
   dualstack run curl http://www.example/               the same
   dualstack run -6 -- ssh host.example                 over IPv6 alone, whatever ssh asks for
   dualstack run --reach 'deny 10.0.0.0/8' --reach 'allow any' -- PROGRAM
+  dualstack run --publish auto -- redis-server         what it listens on, for both families
+  dualstack run --publish 80:8080 -- PROGRAM           its port 8080 as this host's port 80
   dualstack run --trace -- weechat                     each dial's steps, as `connect -v` has them
 
 \b
@@ -37,6 +41,13 @@ network of his own. It waits for what the program leaves running: their network 
 )
 @family_options("Dial over {} alone, whatever the program asks for.")
 @click.option("--reach", multiple=True, metavar="RULE", help="Which addresses may be dialled: 'allow|deny ...'.")
+@click.option(
+    "--publish",
+    multiple=True,
+    metavar="auto|none|OUT[:IN]",
+    help="Open on this host what it listens on (TCP): all, or this port; none is the default.",
+)
+@click.option("--access", multiple=True, metavar="RULE", help="Who may connect to that: 'allow|deny ...'.")
 @click.option("--no-host-loopback", is_flag=True, help="localhost is the program's own alone.")
 @click.option("--interface", metavar="NAME", help="Go by this interface alone.")
 @click.option("--source", metavar="ADDRESS", help="Connect from this address of this host.")
@@ -48,6 +59,8 @@ def command(
     argv: tuple[str, ...],
     family: int,
     reach: tuple[str, ...],
+    publish: tuple[str, ...],
+    access: tuple[str, ...],
     no_host_loopback: bool,
     interface: str | None,
     source: str | None,
@@ -69,11 +82,24 @@ def command(
 
     if interface is not None or source is not None or reach:
         make_dialer()  # what cannot be meant is said before anything is made
+    ports = tuple(_ports(word) for word in publish if word not in {"auto", "none"})
+
+    def make_publish() -> "Publish":
+        from socket import if_nametoindex
+
+        from dualstack.core.access.access_list import AccessList
+        from dualstack.sandbox.publish import Publish
+
+        return Publish("auto" in publish, ports, AccessList(access, zone_id=if_nametoindex) if access else None)
+
+    if access:
+        make_publish()  # as above
     wishes = Wishes(
         argv,
         make_dialer,
         has_loopback=not no_host_loopback,
         user=None if user is None else _user(user),
+        make_publish=make_publish if ports or "auto" in publish else None,
         on_dial=_teller(as_json=as_json) if trace or as_json else None,
         say=_say,
     )
@@ -90,6 +116,15 @@ def _program(argv: tuple[str, ...]) -> tuple[str, ...]:
     if "/" not in argv[0] and shutil.which(argv[0]) is None:
         raise RunError(f"{argv[0]}: there is no such program", 127)
     return argv
+
+
+def _ports(word: str) -> tuple[int, int]:
+    """`OUT[:IN]`, numbers of ports."""
+    outside, _, inside = word.partition(":")
+    try:
+        return parse_port(outside), parse_port(inside or outside)
+    except AddressError as error:
+        raise ConfigError("--publish", word, f"auto, none, or OUT[:IN], numbers of ports: {error.why}") from None
 
 
 def _user(name: str) -> User:

@@ -12,7 +12,7 @@ from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.kernel.datagrams import make_room
 from dualstack.kernel.socket_options import BACKLOG
 
-__all__ = ["open_packet_writer", "open_transparent_flow", "open_transparent_listener"]
+__all__ = ["open_packet_writer", "open_transparent_flow", "open_transparent_listener", "open_transparent_stream"]
 
 # include/uapi/linux/in.h, in6.h; Python names the first from 3.11 on, on some systems.
 _TRANSPARENT = {socket.AF_INET: (socket.IPPROTO_IP, 19), socket.AF_INET6: (socket.IPPROTO_IPV6, 75)}
@@ -64,6 +64,22 @@ def open_transparent_flow(asked: tuple[Address, int], client: tuple[Address, int
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(SocketAddress(*asked).to_tuple())
         sock.connect(SocketAddress(*client).to_tuple())
+        undo.pop_all()
+    return sock
+
+
+def open_transparent_stream(source: tuple[Address, int]) -> socket.socket:
+    """A TCP socket that is bound to an address of another's, to be connected; does not block.
+
+    Raises:
+        OSError: no right, or another socket is bound to it.
+    """
+    with ExitStack() as undo:
+        family = SOCKET_FAMILIES[source[0].version]
+        sock = undo.enter_context(socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
+        sock.setsockopt(*_TRANSPARENT[family], 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(SocketAddress(*source).to_tuple())
         undo.pop_all()
     return sock
 

@@ -96,6 +96,9 @@ _OF_ROUTER = _Settings({"ipv4/conf/all/rp_filter": "0", "ipv4/conf/default/rp_fi
 class ProgramNetwork:
     """Both networks, and our places in them; the block's end lets go of them.
 
+    `addresses` are the program's by family, `router` and `program` are threads that live there, and `own_ports` are
+    numbers that we listen on among the program's.
+
     Args:
         pid: a process in the program's network.
         group: of the program, which may use ping.
@@ -105,12 +108,12 @@ class ProgramNetwork:
     """
 
     def __init__(self, pid: int, group: int) -> None:
-        addresses = addresses_inside()
+        addresses = self.addresses = addresses_inside()
         settings = _Settings.of_program(group)
         with ExitStack() as undo:
-            router = NetworkThread.in_new_namespace()
+            router = self.router = NetworkThread.in_new_namespace()
             undo.callback(router.close)
-            program = NetworkThread.in_namespace_of(pid)
+            program = self.program = NetworkThread.in_namespace_of(pid)
             undo.callback(program.close)
             program(settings.apply)
             router(partial(_set_up_router, pid, addresses))
@@ -119,6 +122,7 @@ class ProgramNetwork:
                 undo.enter_context(Place(router, _ROUTER)),
                 undo.enter_context(Place(program, "lo", is_loopback=True)),
             )
+            self.own_ports = frozenset(place.listener.getsockname()[1] for place in self.places if place.is_loopback)
             self._undo = undo.pop_all()
 
     def __enter__(self) -> Self:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dualstack.core.dial.steps import DialStep
     from dualstack.net.dial.dialer import Dialer
     from dualstack.sandbox.network import ProgramNetwork
+    from dualstack.sandbox.publish import Publish
 
 __all__ = ["RunError", "Wishes", "end_as", "run"]
 
@@ -64,6 +65,7 @@ class Wishes:
         make_dialer: makes the policy by which it is dialled; called once the keeper has been forked.
         has_loopback: what listens on this host's loopback is reached by the program's.
         user: whom it runs as; None is who runs this.
+        make_publish: makes what others reach of the program; None is nothing.
         on_dial: told of each step of a dial.
         say: what there is to be logged.
     """
@@ -72,6 +74,7 @@ class Wishes:
     make_dialer: "Callable[[], Dialer]"
     has_loopback: bool = True
     user: User | None = None
+    make_publish: "Callable[[], Publish] | None" = None
     on_dial: "Callable[[str, DialStep], object] | None" = None
     say: Callable[[str], None] = lambda _: None
 
@@ -148,11 +151,18 @@ def _serve(wishes: Wishes, keeper: Keeper, network: "ProgramNetwork") -> int:
         outside = Outside(Names(), wishes.make_dialer(), has_loopback=wishes.has_loopback, on_dial=wishes.on_dial)
         plane = data_plane(asyncio.get_running_loop())
         engine = TransparentEngine(outside, plane, wishes.say)
+        publisher = None
         try:
             for place in network.places:
                 engine.serve(place)
+            if wishes.make_publish is not None:
+                from dualstack.sandbox.publish import Publisher
+
+                publisher = Publisher(wishes.make_publish(), network, plane, wishes.say)
             return await _until_over(wishes, keeper)
         finally:
+            if publisher is not None:
+                publisher.close()
             engine.close()
             plane.close()
 
