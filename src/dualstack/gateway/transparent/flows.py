@@ -110,6 +110,7 @@ class TransparentFlows:
     def _new(self, key: object, packet: Packet) -> _Flow | None:
         room = self._table.make_room(str(packet.source))
         if room.evicted is not None:
+            self._say("flows", f"{self._table.limits.flows} UDP flows: the one that was silent longest makes room")
             self._let_go(room.evicted)
         if room.refusal is not None:
             self._say("flows", f"no room for another UDP flow ({room.refusal}): dropped")
