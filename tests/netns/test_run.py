@@ -167,6 +167,13 @@ def test_a_name_is_sorted_and_told_as_outside_and_stands_in_for_the_family_that_
     assert "NXDOMAIN" in str(inside("said('dig', 'nobody.test')"))
 
 
+def test_on_a_host_of_one_family_its_own_addresses_sort_first(lab: Lab) -> None:
+    script = "getent ahosts four.test; getent ahosts broken.test"
+    said = lab.network.hosts["four"].run([*DUALSTACK, "run", "--", "sh", "-c", script]).stdout.splitlines()
+    firsts = [lines[0].split()[0] for lines in (said[: len(said) // 2], said[len(said) // 2 :])]
+    assert firsts == [lab.addresses["four"], lab.addresses["4"]]
+
+
 def test_datagrams_pass_between_the_families_and_come_from_the_address_that_was_asked(inside: Agent) -> None:
     assert inside("echoed('six.test', 1200, socket.AF_INET)") == [1200, True]
     assert inside("echoed('four.test', 30000, socket.AF_INET6)") == [30000, True]

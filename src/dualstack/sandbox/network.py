@@ -2,7 +2,7 @@
 
 The program has the addresses that this host would connect from, so that its C library sorts addresses as it does
 outside (RFC 6724 goes by the source), and a server that is told of the client's address is told a true one. Where this
-host has none of a family, an address of the pool does: every program has both.
+host has none of a family, an address of ours does: every program has both.
 """
 
 import socket
@@ -15,7 +15,6 @@ from typing import Self
 
 from dualstack.core.address.address import SOCKET_FAMILIES, Address
 from dualstack.core.address.prefix import Prefix
-from dualstack.gateway.transparent.names import POOLS
 from dualstack.gateway.transparent.place import Place
 from dualstack.kernel.links import NETLINK_ROUTE, RouteKind, VethEnd, add_address, add_route, add_veth, bring_up
 from dualstack.kernel.netlink_changes import Changes
@@ -31,7 +30,9 @@ _PORT = 9
 _MTU = 65520
 _MAC = bytes.fromhex("02006473756e")
 _INSIDE, _ROUTER = "eth0", "program"
-_OWN_IN_POOL = 2
+# Of the pool, and what 6to4 would make of it (RFC 3056): a label that no destination has, so that of a name's addresses
+# IPv4 sorts first where this host has no IPv6 (RFC 6724 section 6, rule 5; glibc's table has the label as well).
+_OF_OURS = {4: Address("198.18.0.2"), 6: Address("2002:c612:2::2")}
 _SYSCTLS, _IF_INET6 = Path("/proc/sys/net"), Path("/proc/net/if_inet6")
 _SCOPE_GLOBAL = "00"  # of if_inet6 (include/net/ipv6.h: ipv6_addr_scope)
 
@@ -39,11 +40,7 @@ _SCOPE_GLOBAL = "00"  # of if_inet6 (include/net/ipv6.h: ipv6_addr_scope)
 def addresses_inside() -> Mapping[int, Address]:
     """The program's addresses, by family."""
     found = {4: _source(4), 6: _source(6) or _without_a_way()}
-    return {version: address or _in_pool(version, _OWN_IN_POOL) for version, address in found.items()}
-
-
-def _in_pool(version: int, number: int) -> Address:
-    return Address.from_int(POOLS[version].network.value + number, version)
+    return {version: address or _OF_OURS[version] for version, address in found.items()}
 
 
 def _source(version: int) -> Address | None:

@@ -22,7 +22,7 @@ __all__ = ["POOLS", "Meaning", "Names", "Pool"]
 POOLS: Mapping[int, Prefix] = MappingProxyType(
     {4: Prefix.parse("198.18.0.0/15"), 6: Prefix.parse("fd64:7561:6c73:7461::/96")}
 )
-"""RFC 2544's block for benchmarks, which no host has; a prefix of RFC 4193, which is preferred to no real address."""
+"""RFC 2544's block for benchmarks, which no host has; a prefix of RFC 4193, whose label no source of a client has."""
 
 _KEPT_S = 3600.0
 _STAND_INS_MAX = 65536
