@@ -107,7 +107,7 @@ class Lab:
 
     def inside(self, words: tuple[str, ...], env: dict[str, str], *options: str) -> Agent:
         command = [*words, "-m", "dualstack", "run", *options, "--", words[-1], "-c", AGENT]
-        return Agent(self.client.popen(command, stdin=-1, env=env))
+        return Agent(self.client.popen(command, stdin=-1, stderr=-1, env=env))
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +223,10 @@ def test_what_may_not_be_dialled_is_not(lab: Lab) -> None:
     assert denied(f"refusal({lab.addresses['four']!r})") == "EHOSTUNREACH"
     assert denied(f"refusal({lab.addresses['6']!r})") == "EHOSTUNREACH"
     assert denied("refusal('198.18.99.99')") == "EHOSTUNREACH", "an address of the pool that stands in for nothing"
+    assert denied.process.stderr is not None
+    said = [denied.process.stderr.readline() for _ in range(2)]
+    assert "rule `deny 127.0.0.0/8` denies it" in said[0]
+    assert "rule `deny 10.0.0.0/8` denies it" in said[1]
     lab.outside("own.close()")
 
 

@@ -14,7 +14,7 @@ from dualstack.errors import DialError, LookupFailed
 from dualstack.wire import packet as packets
 from dualstack.wire.packet import Packet
 
-__all__ = ["answer_to", "errno_of"]
+__all__ = ["answer_to", "denial_in", "errno_of"]
 
 # Type and code: RFC 792, RFC 1812 section 5.2.7.1; RFC 4443 section 3.1.
 _UNREACHABLE: Mapping[int, Mapping[int, tuple[int, int]]] = MappingProxyType(
@@ -65,3 +65,9 @@ def errno_of(error: OSError, asked: Address) -> int:
         numbers = {address: attempt.errno for address, attempt in error.attempts}
         return numbers.get(str(asked)) or next(reversed(list(numbers.values())), errno.EHOSTUNREACH)
     return error.errno or errno.EHOSTUNREACH
+
+
+def denial_in(error: OSError) -> str | None:
+    """What is to be logged of a dial that no rule allowed; None where that was not the reason."""
+    is_denied = isinstance(error, DialError) and error.errno == errno.EACCES and not error.attempts
+    return str(error) if is_denied else None

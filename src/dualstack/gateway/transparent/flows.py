@@ -15,7 +15,7 @@ from dualstack.core.address.address import SOCKET_FAMILIES, Address
 from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.core.dial.order import Candidate
 from dualstack.core.flow_table import Flow, FlowLimits, FlowTable
-from dualstack.gateway.transparent.errors import answer_to, errno_of
+from dualstack.gateway.transparent.errors import answer_to, denial_in, errno_of
 from dualstack.gateway.transparent.outside import Outside
 from dualstack.kernel.datagrams import DATAGRAM_BYTES, connected
 from dualstack.wire.packet import Packet
@@ -130,6 +130,8 @@ class TransparentFlows:
             flow.inner = await asyncio.wrap_future(self._place.open_flow(asked, client))
         except OSError as error:
             self._end(flow)
+            if (denial := denial_in(error)) is not None:
+                self._say(f"denied {packet.destination}", denial)
             self._refuse(packet, errno_of(error, packet.destination))
             return
         finally:

@@ -23,7 +23,7 @@ from dualstack.core.address.address import Address
 from dualstack.core.address.sockaddr import SockAddr
 from dualstack.gateway.relay.link import Link, Target
 from dualstack.gateway.relay.stream.data_plane import DataPlane
-from dualstack.gateway.transparent.errors import answer_to, errno_of
+from dualstack.gateway.transparent.errors import answer_to, denial_in, errno_of
 from dualstack.gateway.transparent.outside import Outside
 from dualstack.kernel.streams import NO_ROOM
 from dualstack.wire.packet import Packet, whole
@@ -162,6 +162,8 @@ class TransparentGate:
         self._expect(key, pending)
 
     def _tell(self, packet: Packet, error: OSError) -> None:
+        if (denial := denial_in(error)) is not None:
+            self._say(f"denied {packet.destination}", denial)
         number = errno_of(error, packet.destination)
         if number in NO_ROOM:
             self._say("descriptors", "no descriptors are left: new connections wait")
