@@ -1,8 +1,11 @@
-"""`sandbox.files`: what stands inside in place of this host's files."""
+"""`sandbox.files`: what stands inside in place of this host's files; and where there can be no inside."""
 
 from pathlib import Path
 
+import pytest
+
 from dualstack.sandbox.files import files_inside
+from dualstack.sandbox.run_error import RunError, check_system
 
 
 def written(directory: Path, resolv_conf: str | None, nsswitch: str | None) -> dict[str, str]:
@@ -34,3 +37,10 @@ def test_names_are_asked_of_us_alone_and_users_as_before(tmp_path: Path) -> None
 
 def test_a_file_that_is_not_there_has_none_in_its_place(tmp_path: Path) -> None:
     assert written(tmp_path, None, None) == {}
+
+
+def test_another_system_is_told_what_it_has_instead() -> None:
+    with pytest.raises(RunError, match="which darwin has not: use `dualstack proxy`") as raised:
+        check_system("darwin")
+    assert raised.value.exit_code == 69
+    check_system("linux")

@@ -11,12 +11,12 @@ import click
 from dualstack.cli.output import family_options
 from dualstack.core.address.endpoint import parse_port
 from dualstack.errors import AddressError, ConfigError, ExitCode
-from dualstack.sandbox.program import User
-from dualstack.sandbox.session import RunError, Wishes, end_as, run
+from dualstack.sandbox.run_error import RunError, check_system
 
 if TYPE_CHECKING:
     from dualstack.core.dial.steps import DialStep
     from dualstack.net.dial.dialer import Dialer
+    from dualstack.sandbox.program import User
     from dualstack.sandbox.publish import Publish
 
 __all__ = ["command"]
@@ -73,6 +73,9 @@ def command(
     Nothing is accepted before it is connected outside: the program sees the same errors as outside. A name without
     addresses of one family has an address that stands in for it.
     """
+    check_system()
+    from dualstack.sandbox.session import Wishes, end_as, run  # it takes what other systems have not
+
     argv = _program(argv)
 
     def make_dialer() -> "Dialer":
@@ -127,9 +130,11 @@ def _ports(word: str) -> tuple[int, int]:
         raise ConfigError("--publish", word, f"auto, none, or OUT[:IN], numbers of ports: {error.why}") from None
 
 
-def _user(name: str) -> User:
+def _user(name: str) -> "User":
     import os
     import pwd
+
+    from dualstack.sandbox.program import User
 
     try:
         entry = pwd.getpwnam(name)

@@ -12,10 +12,11 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from dualstack.errors import DualstackError, ExitCode
+from dualstack.errors import ExitCode
 from dualstack.kernel.namespaces import has_rights, keep_user
 from dualstack.sandbox.files import files_inside
 from dualstack.sandbox.program import Keeper, Program, User
+from dualstack.sandbox.run_error import RunError
 
 if TYPE_CHECKING:
     import asyncio
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from dualstack.sandbox.network import ProgramNetwork
     from dualstack.sandbox.publish import Publish
 
-__all__ = ["RunError", "Wishes", "end_as", "run"]
+__all__ = ["Wishes", "end_as", "run"]
 
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 # What a terminal sends to all who stand in front of it, the program among them.
@@ -41,19 +42,6 @@ _REMEDY = (
     "(sysctl -w user.max_user_namespaces=15000, kernel.unprivileged_userns_clone=1, "
     "kernel.apparmor_restrict_unprivileged_userns=0; in a container, its seccomp profile)"
 )
-
-
-class RunError(DualstackError):
-    """A program that cannot be run.
-
-    Args:
-        why: what, where, and the remedy.
-        code: of this process.
-    """
-
-    def __init__(self, why: str, code: int) -> None:
-        super().__init__(why)
-        self.exit_code = code  # type: ignore[assignment]  # a shell's numbers are among them
 
 
 @dataclass(frozen=True, slots=True)
