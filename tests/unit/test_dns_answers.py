@@ -85,3 +85,28 @@ def test_a_label_that_is_no_text_never_reads_as_another_name() -> None:
 def test_anything_is_a_question_or_none(tail: bytes) -> None:
     found = read_question(bytes(2) + b"\1\0\0\1" + bytes(6) + tail)
     assert found is None or read_question(answer(found)) is None
+
+
+HEAD = bytes(2) + b"\1\0\0\1" + bytes(6)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        pytest.param(HEAD[:11], id="half a header"),
+        pytest.param(HEAD + b"\xc0\x0c\0\1\0\1", id="a pointer in a question"),
+        pytest.param(HEAD + b"\7short\0", id="a label cut short"),
+        pytest.param(HEAD + b"\1a\0\0\1", id="no class"),
+        pytest.param(HEAD + bytes([63, *b"a" * 63]) * 4 + b"\0\0\1\0\1", id="a name of 257 bytes"),
+    ],
+)
+def test_what_cannot_be_read_is_no_question(packet: bytes) -> None:
+    assert read_question(packet) is None
+
+
+def test_a_record_beside_the_question_that_is_no_opt_says_nothing() -> None:
+    asked = HEAD[:10] + b"\0\1" + b"\1a\0\0\1\0\1"
+    for record in (b"\1b\0\0\1\0\1" + bytes(6), b"\0\0\1\0\1" + bytes(6)):
+        found = read_question(asked + record)
+        assert found is not None
+        assert not found.has_edns

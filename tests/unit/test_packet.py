@@ -133,3 +133,28 @@ def test_ipv6_extension_headers_are_passed_over_and_fragments_are_not_ours() -> 
 def test_anything_is_a_packet_or_none(content: bytes, first: int) -> None:
     found = read(bytes([first]) + content)
     assert found is None or found.protocol in {TCP, UDP, ICMP, ICMPV6}
+
+
+UDP_4 = whole(packet(4, UDP, struct.pack("!HHHH", 1, 2, 8, 0)))
+UDP_6 = whole(packet(6, UDP, struct.pack("!HHHH", 1, 2, 8, 0)))
+TCP_6 = whole(packet(6, TCP, SYN))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"\x55" + UDP_4[1:], id="another version"),
+        pytest.param(UDP_4[:19], id="an IPv4 header cut short"),
+        pytest.param(UDP_4[:-1], id="less than its length says"),
+        pytest.param(b"\x44" + UDP_4[1:], id="a header of 16 bytes"),
+        pytest.param(UDP_4[:6] + b"\0\1" + UDP_4[8:], id="a later fragment"),
+        pytest.param(UDP_4[:9] + b"\x84" + UDP_4[10:], id="SCTP"),
+        pytest.param(UDP_6[:-1], id="less than its IPv6 length says"),
+        pytest.param(UDP_6[:5] + b"\4" + UDP_6[6:44], id="half a UDP header"),
+        pytest.param(TCP_6[:5] + b"\x0c" + TCP_6[6:52], id="half a TCP header"),
+        pytest.param(UDP_6[:5] + b"\4\0" + UDP_6[7:44], id="an extension header cut short"),
+    ],
+)
+def test_what_is_cut_short_or_anothers_is_no_packet(content: bytes) -> None:
+    assert read(content) is None

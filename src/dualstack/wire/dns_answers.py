@@ -23,7 +23,7 @@ _RECURSES, _CHECKING_DISABLED = 0x0080, 0x0010
 _OPT, _IN = 41, 1
 # The name of a record that is the question's own: a pointer to it (RFC 1035 section 4.1.4).
 _SAME_NAME = b"\xc0\x0c"
-_LABEL_MAX, _NAME_MAX = 63, 253
+_LABEL_MAX, _NAME_BYTES_MAX = 63, 255  # RFC 1035 section 2.3.4
 _PLAIN_BYTES = 512
 # RFC 9715: what goes through without fragments.
 _EDNS_BYTES = 1232
@@ -138,7 +138,7 @@ def _name(packet: bytes) -> tuple[str, int]:
             raise IndexError
         labels.append(_text(packet[at + 1 : at + 1 + length]))
         at += 1 + length
-    if sum(map(len, labels)) + len(labels) > 4 * _NAME_MAX:
+    if at + 1 - _HEADER.size > _NAME_BYTES_MAX:
         raise IndexError
     return ".".join(labels), at + 1
 
