@@ -17,6 +17,7 @@ from textwrap import dedent
 
 import pytest
 
+from dualstack import run as dualstack_run
 from dualstack.lab.host import Host
 from dualstack.lab.network import Network, why_no_network
 from dualstack.lab.process import Process
@@ -95,6 +96,12 @@ class Agent:
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
+    def end(self) -> None:
+        """Its input ends, and so does it."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        assert self.process.wait(30) == 0
+
 
 @dataclass(frozen=True)
 class Lab:
@@ -138,7 +145,9 @@ def inside(request: pytest.FixtureRequest, lab: Lab) -> Iterator[Agent]:
         if request.param:
             user = undo.enter_context(ordinary_user(USER))
             words, env = user.words, dict(user.env)
-        yield lab.inside(words, env)
+        agent = lab.inside(words, env)
+        yield agent
+        agent.end()
 
 
 def fetched(options: str, host: str) -> str:
@@ -165,6 +174,7 @@ def test_a_name_is_sorted_and_told_as_outside_and_stands_in_for_the_family_that_
     assert inside(f"said('dig', '+short', '-x', {stand_in!r})") == "four.test."
     assert inside("said('dig', '+short', '@127.0.0.53', 'four.test', 'A')") == lab.addresses["four"]
     assert "NXDOMAIN" in str(inside("said('dig', 'nobody.test')"))
+    assert "NOERROR" in str(inside("said('dig', 'four.test', 'TXT')")), "passed on to this host's name server"
 
 
 def test_on_a_host_of_one_family_its_own_addresses_sort_first(lab: Lab) -> None:
@@ -227,13 +237,15 @@ def test_what_may_not_be_dialled_is_not(lab: Lab) -> None:
     said = [denied.process.stderr.readline() for _ in range(2)]
     assert "rule `deny 127.0.0.0/8` denies it" in said[0]
     assert "rule `deny 10.0.0.0/8` denies it" in said[1]
+    denied.end()
     lab.outside("own.close()")
 
 
 def test_what_the_program_listens_on_is_reached_over_both_families_and_sees_its_clients(lab: Lab) -> None:
     serve = SERVE.replace(f"{PORT}", "7011")
     words = (*DUALSTACK, "run", "--publish", "auto", "--access", f"deny {lab.addresses['4']}", "--access", "allow any")
-    with Program(*words, "--", sys.executable, "-c", serve, "4", host=lab.client) as run:
+    until_told = ("sh", "-c", '"$@" & read line; kill $!', "sh")
+    with Program(*words, "--", *until_told, sys.executable, "-c", serve, "4", host=lab.client) as run:
         run.err.until("port 7011 of the program is published as 7011")
         seen = [fetched_from(lab, host, "7011") for host in ("four", "six")]
         assert seen == [lab.addresses["four"], "198.18.0.3"], "an IPv4 server sees IPv6 clients as one that stands in"
@@ -241,8 +253,8 @@ def test_what_the_program_listens_on_is_reached_over_both_families_and_sees_its_
         refused = lab.network.hosts["broken"].run(["curl", "-4", "-s", "http://client.test:7011/"], check=False)
         assert refused.returncode
         run.err.until(f"{lab.addresses['4']} may not connect to port 7011: rule `deny")
-        run.send_signal(signal.SIGTERM)
-        assert run.process.wait(20) == -signal.SIGTERM
+        run.say("enough")
+        assert run.process.wait(20) == 0
 
 
 def fetched_from(lab: Lab, host: str, port: str) -> str:
@@ -262,6 +274,12 @@ def test_the_end_is_the_programs_own(program: tuple[str, ...], code: int, said: 
     done = dualstack("run", "--", *program)
     assert done.returncode == code
     assert said in done.stderr
+
+
+def test_a_python_program_has_it_as_one_call() -> None:
+    argv = ["sh", "-c", "read word; echo $word; exit 3"]
+    done = dualstack_run(argv, stdin="hello\n", capture=True, family=4, reach=["allow any"], host_loopback=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "hello\n", "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
