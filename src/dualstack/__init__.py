@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from dualstack.net.dial.dialer import Dialer
     from dualstack.net.dial.handshakes import DialCertificateRefused, DialHandshakeFailed
     from dualstack.net.dial.shared_history import SharedHistory
+    from dualstack.net.launch import run
     from dualstack.net.listen import bind_socket, bind_sockets
     from dualstack.net.names.getaddrinfo import (
         getaddrinfo,
@@ -147,6 +148,7 @@ __all__ = [
     "plan",
     "predict",
     "read_facts",
+    "run",
     "start_server",
 ]
 
@@ -198,6 +200,7 @@ _HOMES = {
     ),
     "net.ping": ("ping", "ping_async"),
     "net.server": ("Server", "start_server"),
+    "net.launch": ("run",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,4 +1,4 @@
-"""An ordinary user: uid 65534 without a right to anything, with a Python that this user can run."""
+"""An ordinary user, uid 65534 or another, without a right to anything, with a Python that this user can run."""
 
 import os
 import shutil
@@ -17,6 +17,7 @@ __all__ = ["NOBODY", "Ordinary", "ordinary_user"]
 ROOT = Path(__file__).parents[2]
 # env(1) is in between, since what setpriv starts itself is still looked up with root's rights.
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "env")
+NOBODYS_ID = 65534
 _TRIAL = "import click, dns, msgspec, pyroute2, pytest, dualstack.lab.network, os; print(os.geteuid())"
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", ".venv*", ".git", ".*cache", "node_modules")
 
@@ -64,24 +65,25 @@ class Ordinary:
 
 
 @contextmanager
-def ordinary_user() -> Iterator[Ordinary]:
-    """That user, or this one where it is not root.
+def ordinary_user(number: int = NOBODYS_ID) -> Iterator[Ordinary]:
+    """The user of that number, or this one where it is not root.
 
     Python and the project are used where they are, as far as the user can read them: else the system's Python, and
     copies.
     """
     packages = Path(sysconfig.get_path("purelib"))
+    become = [word.replace(str(NOBODYS_ID), str(number)) for word in NOBODY] if os.geteuid() == 0 else []
     with open_directory() as directory:
         for root, where in ((ROOT, packages), (directory / "checkout", directory / "packages")):
             if root != ROOT:
                 shutil.copytree(ROOT, root, ignore=_NOT_COPIED)
                 shutil.copytree(packages, where, ignore=_NOT_COPIED)
             for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}", "/usr/bin/python3"):
-                user = Ordinary((*(NOBODY if os.geteuid() == 0 else ()), python), _environment(root, where), root)
-                if user.run("-c", _TRIAL).stdout == f"{os.geteuid() or 65534}\n":
+                user = Ordinary((*become, python), _environment(root, where), root)
+                if user.run("-c", _TRIAL).stdout == f"{os.geteuid() or number}\n":
                     yield user
                     return
-        raise AssertionError(f"uid 65534 can run neither {sys.executable} nor the system's Python with {packages}")
+        raise AssertionError(f"uid {number} can run neither {sys.executable} nor the system's Python with {packages}")
 
 
 def _environment(root: Path, packages: Path) -> dict[str, str]:

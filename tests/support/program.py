@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dualstack.lab.host import Host
     from dualstack.lab.process import Process
 
-__all__ = ["Dualstack", "Lines", "Program", "dualstack", "until"]
+__all__ = ["DUALSTACK", "Dualstack", "Lines", "Program", "dualstack", "until"]
 
 DEADLINE_S = 60.0
 _LOOK_EVERY_S = 0.02

@@ -30,6 +30,7 @@ VERBS = {
     "activate": "Open the right sockets and hand them to a program that takes them: LISTEN_FDS, a number, nginx.",
     "ports": "List, stop, start and restart the ports of a running gateway.",
     "console": "Take Domino's console commands: stop, start, restart and show port.",
+    "run": "Run a program that reaches every server, over whichever family answers, without a setting.",
     "connect": "Connect as a telnet client over whichever family answers, and tell each step.",
     "listen": "Accept connections and show each peer as it is and as the kernel gave it.",
     "lookup": "Names to addresses and back, within a limit of time.",

@@ -6,7 +6,6 @@ Each changes the calling process alone. Linux only; elsewhere the functions are 
 import ctypes
 import errno
 import os
-import signal
 import sys
 from enum import IntFlag
 from functools import cache
@@ -26,7 +25,11 @@ __all__ = [
     "become_root",
     "die_with_parent",
     "enter",
+    "has_rights",
+    "keep_user",
     "mount",
+    "take_in_orphans",
+    "unmount",
     "unshare",
 ]
 
@@ -43,7 +46,9 @@ class Kinds(IntFlag):
 
 # include/uapi/linux/mount.h
 MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x1000, 0x4000, 0x4_0000
-_PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # include/uapi/linux/prctl.h
+_MNT_DETACH = 2  # include/linux/fs.h
+_NET_ADMIN, _NET_RAW, _SYS_ADMIN = 12, 13, 21  # include/uapi/linux/capability.h
 
 
 def unshare(kinds: Kinds) -> None:
@@ -72,11 +77,36 @@ def become_root() -> None:
     Raises:
         OSError: this machine lets no ordinary user make one.
     """
+    _map_user(0, 0)
+
+
+def keep_user() -> None:
+    """Be who one is in a new user namespace, with all rights to it and to what is made from now on.
+
+    A program that is started has none of them, unless the user is root. For a process of one thread.
+
+    Raises:
+        OSError: this machine lets no ordinary user make one.
+    """
+    _map_user(os.geteuid(), os.getegid())
+
+
+def _map_user(inside_user: int, inside_group: int) -> None:
     user, group = os.geteuid(), os.getegid()
     unshare(Kinds.USER)
     Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-    Path("/proc/self/uid_map").write_text(f"0 {user} 1", encoding="ascii")
-    Path("/proc/self/gid_map").write_text(f"0 {group} 1", encoding="ascii")
+    Path("/proc/self/uid_map").write_text(f"{inside_user} {user} 1", encoding="ascii")
+    Path("/proc/self/gid_map").write_text(f"{inside_group} {group} 1", encoding="ascii")
+
+
+def has_rights() -> bool:
+    """Whether this process may make networks and mounts without a user namespace (capabilities(7))."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    effective = next((int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff:")), 0)
+    return all(effective >> number & 1 for number in (_NET_ADMIN, _NET_RAW, _SYS_ADMIN))
 
 
 def mount(source: str | Path, target: str | Path, kind: str = "", flags: int = 0) -> None:
@@ -89,9 +119,26 @@ def mount(source: str | Path, target: str | Path, kind: str = "", flags: int = 0
     _call("mount", *words, ctypes.c_ulong(flags), None, where=str(target))
 
 
-def die_with_parent() -> None:
-    """Be killed when the thread that made this process ends (prctl(2), PR_SET_PDEATHSIG)."""
-    _call("prctl", ctypes.c_int(_PR_SET_PDEATHSIG), ctypes.c_ulong(signal.SIGKILL))
+def unmount(target: str | Path) -> None:
+    """Take a mount away, once nobody uses it; what was bound from it stays (umount2(2), MNT_DETACH).
+
+    Raises:
+        OSError: with the target as its file name.
+    """
+    _call("umount2", os.fsencode(target), ctypes.c_int(_MNT_DETACH), where=str(target))
+
+
+def die_with_parent(number: int = 9) -> None:
+    """Be sent a signal when the thread that made this process ends: SIGKILL, unless another is named.
+
+    It is prctl(2)'s PR_SET_PDEATHSIG; to change the user forgets it.
+    """
+    _call("prctl", ctypes.c_int(_PR_SET_PDEATHSIG), ctypes.c_ulong(number))
+
+
+def take_in_orphans() -> None:
+    """Be the parent of all whom this process's children leave behind (prctl(2), PR_SET_CHILD_SUBREAPER)."""
+    _call("prctl", ctypes.c_int(_PR_SET_CHILD_SUBREAPER), ctypes.c_ulong(1))
 
 
 @cache

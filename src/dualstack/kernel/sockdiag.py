@@ -21,7 +21,7 @@ from dualstack.core.host.facts import Listener
 from dualstack.kernel import netlink
 from dualstack.kernel.zones import scoped_address
 
-__all__ = ["read_connections", "read_listeners"]
+__all__ = ["read_connections", "read_listeners", "read_tcp_listeners"]
 
 # include/uapi/linux/sock_diag.h, inet_diag.h
 _NETLINK_SOCK_DIAG = 4
@@ -72,6 +72,15 @@ def read_listeners(*, processes: bool = True) -> tuple[Listener, ...] | None:
         return None
     listeners = _with_owners(found) if processes else [listener for _, listener in found]
     return tuple(sorted(listeners, key=lambda one: (one.proto, one.port, one.family, one.address, one.pid or 0)))
+
+
+def read_tcp_listeners() -> tuple[Listener, ...]:
+    """The TCP sockets that listen in the network namespace of the calling thread; whose they are is not asked.
+
+    Raises:
+        OSError: nobody tells (seccomp, or a kernel without the inet_diag modules).
+    """
+    return tuple(one for _, one in _sockets("tcp", socket.IPPROTO_TCP, frozenset({_TCP_LISTEN})))
 
 
 def read_connections(port: int) -> tuple[Listener, ...]:

@@ -1,0 +1,1 @@
+"""A program in a network of its own, whose connections the connector makes: `dualstack run`."""
