@@ -80,7 +80,7 @@ class Lab:
     def of(self, host: str, version: int) -> str:
         return self.network.addresses(host)[version][0]
 
-    def ask(self, *arguments: str) -> dict[str, tuple[int, str, float]]:
+    def ask(self, *arguments: str) -> dict[str, tuple[int, str]]:
         """What root's doctor says, and the other's: exit code, output, and how long it took."""
         for doctor in self._doctors.values():
             assert doctor.stdin is not None
