@@ -1,6 +1,7 @@
 """`dualstack doctor` on a host that is broken in twelve ways: the first finding is the cause, as root and not."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -11,12 +12,14 @@ import pytest
 from dualstack.lab.network import Network, why_no_network
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dualstack.lab.host import Host
 
 pytestmark = pytest.mark.daemon("nft")
 
 # The doctor again and again in one process: a line with its arguments in, its exit code and report out. The
-# ordinary user is this one after a first run, which has imported all that it may not read.
+# ordinary user is this one after first runs, which have imported all that it may not read.
 AGAIN = """
 import contextlib, io, json, os, sys
 from dualstack.cli import main
@@ -33,6 +36,7 @@ def doctor(arguments):
     return json.dumps([code, said.buffer.getvalue().decode()])
 
 doctor(["--json"])
+doctor(["--probe", "-v"])
 if sys.argv[-1:] and os.environ["WHO"] == "ordinary" and os.geteuid() == 0:
     os.setgroups([])
     os.setresgid(65534, 65534, 65534)
@@ -81,12 +85,19 @@ class Lab:
         return self.network.addresses(host)[version][0]
 
     def ask(self, *arguments: str) -> dict[str, tuple[int, str]]:
-        """What root's doctor says, and the other's: exit code, output, and how long it took."""
+        """What root's doctor says, and the other's: exit code and output."""
         for doctor in self._doctors.values():
             assert doctor.stdin is not None
             doctor.stdin.write(json.dumps(arguments) + "\n")
             doctor.stdin.flush()
         return {who: tuple(json.loads(doctor.stdout.readline())) for who, doctor in self._doctors.items()}  # type: ignore[union-attr]
+
+    def close(self) -> None:
+        """Have the doctors end by themselves."""
+        for doctor in self._doctors.values():
+            assert doctor.stdin is not None
+            doctor.stdin.close()
+            assert doctor.wait() == 0
 
     @contextmanager
     def set(self, calls: Sequence[Sequence[object]], back: Sequence[Sequence[object]]) -> Iterator[None]:
@@ -139,6 +150,17 @@ class Lab:
             yield
 
     @contextmanager
+    def listening(self, *argv: str) -> Iterator[None]:
+        """A server on the client while it is needed, from when it listens."""
+        server = self.client.popen(argv, stdin=-1)
+        try:
+            self.client.run(["sh", "-c", "until ss -Hltn | grep -q .; do :; done"])
+            yield
+        finally:
+            server.kill()
+            server.wait()
+
+    @contextmanager
     def dns64(self) -> Iterator[None]:
         server: Host = self.network.hosts["neighbour"]
         with ExitStack() as undo:
@@ -155,7 +177,9 @@ def lab() -> Iterator[Lab]:
     if why := why_no_network():
         pytest.skip(why)
     with Network() as network:
-        yield Lab(network)
+        lab = Lab(network)
+        yield lab
+        lab.close()
 
 
 class Broken(NamedTuple):
@@ -216,6 +240,57 @@ def test_the_first_finding_is_the_cause(lab: Lab, broken: Broken) -> None:
         first = json.loads(said)["findings"][0]
         assert (first["code"], first["caused_by"], code) == (broken.code, None, 1), who
         assert broken.says in first["evidence"], who
+
+
+NGINX = """
+daemon off; master_process off; pid {files}/pid; error_log /dev/null;
+events {{ }}
+http {{
+    access_log off;
+    client_body_temp_path {files}; proxy_temp_path {files}; fastcgi_temp_path {files};
+    uwsgi_temp_path {files}; scgi_temp_path {files};
+    server {{
+        listen {listen};
+        return 204;
+    }}
+}}
+"""
+
+
+@pytest.mark.daemon("nginx")
+def test_a_daemon_that_runs_is_held_to_its_settings_and_really_connected_to(lab: Lab, tmp_path: "Path") -> None:
+    configuration = tmp_path / "nginx.conf"
+    configuration.write_text(NGINX.format(files=tmp_path, listen="8080"))
+    with lab.listening("nginx", "-c", str(configuration)):
+        code, said = lab.ask("--probe", "--json")["root"]
+        report = json.loads(said)
+        (found,) = [each for each in report["findings"] if each["severity"] == "warning"]
+        assert (code, found["code"], found["file"]) == (1, "DS102", str(configuration))
+        assert "\n+        listen 8080; listen [::]:8080;\nthen: systemctl restart nginx" in found["remedy"]
+        (listener,) = report["listeners"]
+        assert (listener["daemon"], listener["probed"]) == ("nginx", {"ipv4": "yes"})
+        assert "yes, and did" in lab.ask("--probe", "-v")["root"][1]
+
+        configuration.write_text(NGINX.format(files=tmp_path, listen="[::]:8080"))
+        # In the next second at the latest, for that is how exactly /proc has when it was started.
+        os.utime(configuration, (later := configuration.stat().st_mtime + 2, later))
+        first, *_ = json.loads(lab.ask("--json")["root"][1])["findings"]
+        assert (first["code"], "v6only=1; open: tcp 0.0.0.0:8080 (nginx" in first["evidence"]) == ("DS150", True)
+
+
+@pytest.mark.parametrize(("verdict", "says"), [("drop", "nothing comes back"), ("reject", "Connection refused")])
+def test_a_socket_that_a_filter_stands_before_is_found_by_connecting(lab: Lab, verdict: str, says: str) -> None:
+    rules = f"table ip6 t {{ chain c {{ type filter hook input priority 0; tcp dport 7000 {verdict}; }}; }}"
+    listen = "import socket; s = socket.create_server(('', 7000), family=socket.AF_INET6, dualstack_ipv6=True); input()"
+    with lab.listening(sys.executable, "-c", listen):
+        lab.client.run(["nft", rules])
+        try:
+            for who, (code, said) in lab.ask("--probe", "--json").items():
+                first = json.loads(said)["findings"][0]
+                assert (code, first["code"]) == (1, "DS153"), who
+                assert first["evidence"].endswith(f"over IPv6: {says}"), who
+        finally:
+            lab.client.run(["nft", "delete table ip6 t"])
 
 
 def test_where_all_is_well_nothing_but_that_is_said(lab: Lab) -> None:
