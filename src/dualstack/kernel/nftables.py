@@ -24,7 +24,6 @@ __all__ = [
     "is_new_stream",
     "is_protocol",
     "log_to",
-    "network_byte",
     "transparently_to",
     "transport_bytes",
 ]
@@ -37,8 +36,8 @@ _NEWTABLE, _NEWCHAIN, _NEWRULE = 0, 3, 6
 _APPEND = 0x800
 _INET, _PREROUTING = 1, 0
 _VERDICT, _REGISTER = 0, 1
-_META_MARK, _META_IIFNAME, _META_NFPROTO, _META_L4PROTO = 3, 6, 15, 16
-_NETWORK, _TRANSPORT = 1, 2
+_META_MARK, _META_IIFNAME, _META_L4PROTO = 3, 6, 16
+_TRANSPORT = 2
 _EQUAL, _NOT_EQUAL = 0, 1
 _SOCKET_TRANSPARENT = 0
 _IFNAMSIZ = 16
@@ -86,18 +85,6 @@ def is_marked(mark: int) -> Sequence[Expression]:
 def is_protocol(number: int) -> Sequence[Expression]:
     """The packet is of this protocol above IP."""
     return _meta(_META_L4PROTO), _compare(bytes([number]))
-
-
-def network_byte(version: int, offset: int, mask: int, value: int) -> Sequence[Expression]:
-    """The packet is of this IP version, and bits of a byte of its header have a value."""
-    family = {4: socket.AF_INET, 6: socket.AF_INET6}[version]
-    return (
-        _meta(_META_NFPROTO),
-        _compare(bytes([family])),
-        _payload(_NETWORK, offset, 1),
-        _masked(bytes([mask])),
-        _compare(bytes([value])),
-    )
 
 
 def transport_bytes(offset: int, value: bytes) -> Sequence[Expression]:

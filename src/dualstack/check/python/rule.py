@@ -13,7 +13,6 @@ __all__ = [
     "calls",
     "identifier",
     "knows_ipv6",
-    "origin_line",
     "references",
     "template",
     "written",
@@ -114,8 +113,3 @@ def identifier(node: ast.AST | None) -> str:  # noqa: PLR0911 - a table, as case
         case ast.BoolOp(values=[first, *_]):
             return identifier(first)
     return ""
-
-
-def origin_line(node: ast.AST, *others: ast.AST) -> ast.AST:
-    """The first that has a line of its own."""
-    return next((each for each in (node, *others) if hasattr(each, "lineno")), node)

@@ -6,7 +6,7 @@ A word in the code's own names or in the sentence over it tells; a comment somew
 import re
 from collections.abc import Iterable
 
-__all__ = ["is_ipv4_by_definition", "is_of_translation"]
+__all__ = ["is_ipv4_by_definition"]
 
 _THING = re.compile(
     r"(?<![a-z])(?:dhcp(?!v?6)(?:v?4)?|bootp|igmp|e?r?arp(?!a)|wake.?on.?lan|wol|magic.?packet|nat.?64|64:ff9b|464xlat|clat|siit|6to4|6rd"
@@ -21,8 +21,3 @@ def is_ipv4_by_definition(names: Iterable[str], sentence: str = "") -> bool:
     return _THING.search(_UNDERSCORE.sub(" ", sentence)) is not None or any(
         _THING.search(_UNDERSCORE.sub(" ", name)) for name in names
     )
-
-
-def is_of_translation(text: str) -> bool:
-    """Whether a text names a translator between the families."""
-    return re.search(r"64:ff9b|nat64|::ffff:", text, re.IGNORECASE) is not None

@@ -18,8 +18,6 @@ _OLD = frozenset({"inet_aton", "inet_ntoa"})
 
 _V4_TYPES = frozenset({"IPv4Address", "IPv4Network", "IPv4Interface"})
 
-_V6 = frozenset({"IPv6Address", "IPv6Network", "IPv6Interface", "IPvAnyAddress", "inet_pton", "AF_INET6", "inet6_aton"})
-
 _HASHES = vocabulary("crc32 adler32 md5 sha1 sha256 hash fnv1a murmur mmh3 xxh32 blake2b siphash jhash")
 
 

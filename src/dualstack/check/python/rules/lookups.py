@@ -103,9 +103,6 @@ def _asked_family(values: Values, call: ast.Call) -> ast.expr | None:
     return None
 
 
-_FIRSTS = {"next", "pop"}
-
-
 def _first_alone(values: Values) -> Iterator[Remark]:
     if "getaddrinfo" not in values.module.all_words:
         return
