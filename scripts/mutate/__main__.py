@@ -90,6 +90,8 @@ def measured(files: list[str], jobs: int) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    if left := contexts.stale():
+        raise SystemExit(f"whoever measured has ended early: {len(left)} files of tests are not measured")
 
 
 def tried(mutants: list[Mutant], known: contexts.Contexts, options: argparse.Namespace) -> list[Outcome]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dualstack.core.address.address import Address
+from dualstack.core.dial.hosts_file import parse_hosts
 from dualstack.core.host.facts import Listener
 from dualstack.core.host.network import AddressState, Link, Reach, Route, reach_of
 from dualstack.doctor.findings import Finding
@@ -12,7 +13,7 @@ from dualstack.doctor.host.beyond_findings import beyond_findings
 from dualstack.doctor.host.network_findings import network_findings
 from dualstack.doctor.host.seen import in_order
 from dualstack.doctor.host.sockets_here import assumed_here, one_sided_sockets, ports_here
-from dualstack.doctor.host.state import Answers, HostState, Role, Said, TargetState
+from dualstack.doctor.host.state import Answers, HostState, Role, Said, Server, TargetState
 
 
 def address(text: str, interface: str = "eth0", **more: bool | int) -> AddressState:
@@ -20,12 +21,15 @@ def address(text: str, interface: str = "eth0", **more: bool | int) -> AddressSt
     return AddressState(interface, Address(text, scope), 64, **more)  # type: ignore[arg-type]
 
 
+HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
 LOOPBACK = (address("127.0.0.1", "lo"), address("::1", "lo"))
 WELL = HostState(
     links=(Link("lo", 1, is_up=True, is_loopback=True, mtu=65536), Link("eth0", 2, True, False, 1500)),
     addresses=(*LOOPBACK, address("192.0.2.7"), address("2001:db8::7"), address("fe80::7")),
     ways_out={4: Route("eth0", Address("192.0.2.1")), 6: Route("eth0", Address("fe80::1", "eth0"))},
-    hosts="127.0.0.1 localhost\n::1 localhost\n",
+    hosts_text=HOSTS,
+    hosts=parse_hosts(HOSTS),
+    servers=(Server(Address("192.0.2.53"), 1),),
     resolvers=(Answers(Address("192.0.2.53"), 1, {("a", 4): Said.ADDRESSES, ("a", 6): Said.NOTHING}),),
 )
 ONLY_LINK = (*LOOPBACK, address("192.0.2.7"), address("fe80::7"))
@@ -69,7 +73,7 @@ def listener(text: str, *, v6only: bool | None = None) -> Listener:
         (changed(addresses=(*ONLY_LINK, address("2001:db8::7", preferred_s=0))), ["DS139"], []),
         (changed(addresses=(LOOPBACK[0], *WELL.addresses[2:])), ["DS133"], []),
         (changed(bindv6only=True, listeners=(listener("::", v6only=True),)), ["DS149"], ["DS152"]),
-        (changed(hosts="127.0.0.1 localhost\n"), ["DS147"], []),
+        (changed(hosts_text=HOSTS[:20], hosts=parse_hosts(HOSTS[:20])), ["DS147"], []),
         (changed(resolvers=(SILENT,)), ["DS142"], []),
         (changed(resolvers=(*WELL.resolvers, SILENT)), ["DS143"], []),
         (changed(resolvers=(SILENT,), ways_out={**WELL.ways_out, 6: None}), ["DS137"], ["DS142"]),
@@ -78,6 +82,10 @@ def listener(text: str, *, v6only: bool | None = None) -> Listener:
         (changed(targets=(FAR, NEAR4)), [], []),
         (changed(targets=(LOST, NEAR4)), ["DS140"], ["DS154"]),
         (changed(targets=(replace(LOST, router_heard=False), NEAR4)), ["DS154"], []),
+        (changed(targets=(LOST, replace(NEAR4, name="another"))), ["DS154"], []),
+        (changed(targets=(replace(LOST, role=Role.HOSTS_FILE),)), [], []),
+        (changed(servers=(), resolvers=()), ["DS159"], []),
+        (changed(resolvers=(), missing=("whether 192.0.2.53 is there: no socket",)), ["DS162"], []),
         (changed(targets=(replace(FAR, largest=1280, is_large_lost=True), NEAR4)), ["DS141"], []),
         (changed(listeners=(listener("0.0.0.0"),)), ["DS151"], []),
         (changed(listeners=(listener("0.0.0.0"), listener("::", v6only=True))), [], []),

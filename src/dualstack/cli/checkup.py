@@ -49,8 +49,11 @@ def print_checkup(report: Report, *, verbose: bool) -> None:
         _print_finding(each, folded.pop(each.kind.code, ()))
     ports = {(each["proto"], each["port"]) for each in report.listeners}
     looked = f"{len(ports)} ports and {len(report.daemons)} daemons' settings looked at"
-    if not any(each.kind.severity >= Severity.WARNING for each in report.findings):
+    severities = {each.kind.severity for each in report.findings}
+    if severities <= {Severity.NOTE}:
         click.echo(f"All is well: {looked}.")
+    elif max(severities) < Severity.WARNING:
+        click.echo(f"Nothing wrong was seen: {looked}.")
     elif not verbose:
         click.echo(f"{looked}; -v tells of each.")
     if verbose:

@@ -278,4 +278,4 @@ HIDES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "DS149": ("DS152", "DS104"),
     }
 )
-"""By code, those that it explains where both are of one family, or either of none."""
+"""By code, those that it explains where both are of one family, or the cause is of both."""

@@ -72,11 +72,13 @@ class Ipv6Status:
         ipv6: AF_INET6 sockets can be made and an interface has an IPv6 address.
         why_no_ipv6: the reason where it does not count as on, with the setting that does it where it is one.
         bindv6only: what IPV6_V6ONLY is on a new socket.
+        has_socket: AF_INET6 sockets can be made.
     """
 
     ipv6: bool
     why_no_ipv6: str = ""
     bindv6only: bool = False
+    has_socket: bool = True
 
 
 def ipv6_status(*, root: str = "/", open_socket: Callable[[int, int], socket.socket] = socket.socket) -> Ipv6Status:
@@ -90,7 +92,7 @@ def ipv6_status(*, root: str = "/", open_socket: Callable[[int, int], socket.soc
         OSError: no socket could be made for a reason that is not IPv6's, such as too many open files.
     """
     if not socket.has_ipv6:
-        return Ipv6Status(ipv6=False, why_no_ipv6="this Python was built without IPv6")
+        return Ipv6Status(ipv6=False, why_no_ipv6="this Python was built without IPv6", has_socket=False)
     try:
         with open_socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
             bindv6only = probe.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
@@ -98,7 +100,7 @@ def ipv6_status(*, root: str = "/", open_socket: Callable[[int, int], socket.soc
     except OSError as error:
         if error.errno not in _NO_FAMILY:
             raise
-        return Ipv6Status(ipv6=False, why_no_ipv6=_why_no_sockets(root, error))
+        return Ipv6Status(ipv6=False, why_no_ipv6=_why_no_sockets(root, error), has_socket=False)
     why = "" if has_address else _why_no_address(root)
     return Ipv6Status(ipv6=has_address, why_no_ipv6=why, bindv6only=bindv6only)
 

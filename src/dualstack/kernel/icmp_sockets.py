@@ -23,7 +23,7 @@ from typing import Self
 
 from dualstack.core.address.address import SOCKET_FAMILIES, Address
 from dualstack.core.address.sockaddr import SocketAddress
-from dualstack.errors import AddressError
+from dualstack.kernel.error_queue import RECVERR, icmp_errors
 from dualstack.kernel.socket_options import CAN_KEEP_TO_INTERFACE, keep_to_interface
 from dualstack.kernel.zones import scoped_address
 
@@ -40,16 +40,12 @@ _REMEDY = (
 _REMEDY_ELSEWHERE = "no right to ICMP sockets; run as root"
 
 # include/uapi/linux/in.h and in6.h, include/uapi/asm-generic/socket.h
-_IP_TTL, _IP_RECVERR, _IP_RECVTTL = 2, 11, 12
-_IPV6_RECVERR, _IPV6_RECVHOPLIMIT, _IPV6_HOPLIMIT = 25, 51, 52
+_IP_TTL, _IP_RECVTTL = 2, 12
+_IPV6_RECVHOPLIMIT, _IPV6_HOPLIMIT = 51, 52
 _SO_TIMESTAMPNS_NEW = 64
 _TIMESPEC = struct.Struct("=qq")
 _INT = struct.Struct("=i")
 _IP_MREQN = struct.Struct("=4s4si")  # dualstack: ignore[DS224] ip_mreqn: group, our address, interface
-
-# include/uapi/linux/errqueue.h: struct sock_extended_err {errno, origin, type, code, pad, info, data}
-_EXTENDED_ERROR = struct.Struct("=IBBBBII")
-_ORIGIN_ICMP = frozenset({2, 3})  # SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6
 
 # RFC 4443 section 2.1
 _ECHO_REPLY_6, _ERRORS_6 = 129, (1, 2, 3, 4)
@@ -185,9 +181,8 @@ class EchoSocket:
             except BlockingIOError:
                 return
             destination = _address(sockaddr) if sockaddr else None
-            for level, kind, value in ancillary:
-                if (level, kind) in ((socket.IPPROTO_IP, _IP_RECVERR), (_IPPROTO_IPV6, _IPV6_RECVERR)):
-                    yield from _queued_error(content, destination, value)
+            for error in icmp_errors(ancillary):
+                yield QueuedError(content, destination, error.reporter, error.kind, error.code, error.info)
 
 
 def open_echo_socket(
@@ -258,8 +253,7 @@ def _ask_for_more(sock: socket.socket, version: int) -> None:
     if version == 6 and hasattr(socket, "IPV6_RECVHOPLIMIT"):
         wanted.append((_IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT))
     if _IS_LINUX:
-        error = (_IPPROTO_IPV6, _IPV6_RECVERR) if version == 6 else (socket.IPPROTO_IP, _IP_RECVERR)
-        wanted += [error, (socket.SOL_SOCKET, _SO_TIMESTAMPNS_NEW)]
+        wanted += [RECVERR[version], (socket.SOL_SOCKET, _SO_TIMESTAMPNS_NEW)]
         if version == 4:
             wanted.append((socket.IPPROTO_IP, _IP_RECVTTL))
     for level, option in wanted:
@@ -310,22 +304,6 @@ def _bind_to_interface(sock: socket.socket, target: Address, interface: int) -> 
         sock.setsockopt(_IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface)
     else:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, _IP_MREQN.pack(bytes(4), bytes(4), interface))
-
-
-def _queued_error(content: bytes, destination: Address | None, value: bytes) -> Iterator[QueuedError]:
-    """What stands in the queue, but for the kernel's own errors: those the failed call has told already."""
-    _, origin, kind, code, _, info, _ = _EXTENDED_ERROR.unpack_from(value)
-    if origin in _ORIGIN_ICMP:
-        reporter = _offender(value[_EXTENDED_ERROR.size :])
-        yield QueuedError(content, destination, reporter, kind, code, info)
-
-
-def _offender(sockaddr: bytes) -> Address | None:
-    for size in (28, 16):
-        with suppress(AddressError):
-            found = SocketAddress.unpack(sockaddr[:size])
-            return scoped_address(found.address.packed, found.scope_id)
-    return None
 
 
 def _address(sockaddr: Sequence[object]) -> Address:

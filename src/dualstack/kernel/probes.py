@@ -17,29 +17,24 @@ from dataclasses import dataclass
 from enum import Enum
 
 from dualstack.core.address.address import SOCKET_FAMILIES, Address
-from dualstack.kernel.attempts import sockaddr_of
+from dualstack.errors import AddressError
+from dualstack.kernel.attempts import failure_of, sockaddr_of
+from dualstack.kernel.error_queue import RECVERR, icmp_errors
 from dualstack.kernel.unsent import unsent
-from dualstack.kernel.zones import scoped_address
 
-__all__ = ["IP_BYTES", "Heard", "Probe", "Way", "probe_all"]
+__all__ = ["Heard", "Probe", "Way", "probe_all"]
 
 _IPPROTO_ICMPV6 = 58
 # include/uapi/linux/in.h, in6.h: by family the level, and the options that are of it.
 _LEVEL = {4: socket.IPPROTO_IP, 6: socket.IPPROTO_IPV6}
-_RECVERR, _HOPS, _MTU_DISCOVER = {4: 11, 6: 25}, {4: 2, 6: 16}, {4: 10, 6: 23}
+_HOPS, _MTU_DISCOVER = {4: 2, 6: 16}, {4: 10, 6: 23}
 # Send as large as was asked with "do not fragment" set, whatever was learnt of the path (ip(7)).
 _PMTUDISC_PROBE = 3
-# include/uapi/linux/errqueue.h: struct sock_extended_err {errno; origin, type, code, pad; info, data}
-_EXTENDED_ERROR = struct.Struct("=IBBBBII")
-_ORIGIN_ICMP = frozenset({2, 3})
-# By family where the offender's address stands in the sockaddr that follows: its start and length.
-_OFFENDER = {4: (4, 4), 6: (8, 16)}
 _ECHO = {4: 8, 6: 128}
 _MAX_BYTES = 1 << 16
 # A datagram is sent again so often; a stream is looked at, whether its other end has all.
 _AGAIN_S, _LOOK_S = 0.35, 0.1
-IP_BYTES = {4: 20, 6: 40}
-"""What the header of a packet takes, without options."""
+_IP_BYTES = {4: 20, 6: 40}  # a header without options
 _DATAGRAM_BYTES = 8  # UDP's header and ICMP's echo alike
 
 
@@ -80,38 +75,49 @@ class Probe:
     @property
     def payload(self) -> bytes:
         """What is behind the headers."""
-        room = self.size - IP_BYTES[self.address.version] - _DATAGRAM_BYTES
+        room = self.size - _IP_BYTES[self.address.version] - _DATAGRAM_BYTES
         return self.content.ljust(max(0, room), b"\0")
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What came back: an answer, or an error with who sent it; `sender` None where the error is this host's own.
+    """What came back: an answer, or an error with who sent it.
 
     Args:
-        after_s: when.
         content: of the datagram; empty for a TCP connection.
         errno: 0 for an answer.
-        sender: who sent the ICMP error.
-        kind: its type and code.
-        mtu: of a message that a packet was too big: what would pass, bytes.
+        sender: who sent the ICMP error, be it this host itself, whose neighbour is not there; None where a call failed.
+        is_unasked: nothing was sent, for no socket could be made (ICMP without the right, too many open files).
     """
 
-    after_s: float
     content: bytes = b""
     errno: int = 0
     sender: Address | None = None
-    kind: tuple[int, int] | None = None
-    mtu: int = 0
+    is_unasked: bool = False
+
+    @property
+    def is_too_big(self) -> bool:
+        """Whether somebody on the way says that it takes no packet of that size (RFC 1191, RFC 8201)."""
+        return self.errno == errno.EMSGSIZE and self.sender is not None
+
+    def is_from(self, address: Address) -> bool:
+        """Whether it shows that somebody is at this address: its answer, its refusal, or its ICMP error."""
+        if self.sender is not None:
+            return self.sender == address.without_scope
+        return self.errno in _SAID_BY_ITSELF
+
+
+# What TCP's own answers make of a connection; a datagram's refusal has a sender.
+_SAID_BY_ITSELF = frozenset({0, errno.ECONNREFUSED, errno.ECONNRESET})
 
 
 class _Sent:
     """A probe on its socket."""
 
-    def __init__(self, probe: Probe, sock: socket.SocketType, started: float) -> None:
-        self.probe, self.sock, self.started = probe, sock, started
-        self.until = started + probe.limit_s
-        self.again = started
+    def __init__(self, probe: Probe, sock: socket.SocketType, now: float) -> None:
+        self.probe, self.sock = probe, sock
+        self.until = now + probe.limit_s
+        self.again = now
         self.is_connected = False
 
     def send(self, now: float) -> Heard | None:
@@ -136,13 +142,13 @@ class _Sent:
             return self._queued()
         except OSError as error:
             return self._heard_of(error)
-        return Heard(self._after(), content) if (self.probe.is_answer or bool)(content) or not content else None
+        return Heard(content) if (self.probe.is_answer or bool)(content) or not content else None
 
     def _connected(self) -> Heard | None:
         """A connection that is made, or failed; where it has something to carry, that is sent now."""
         number = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number or not self.probe.content:
-            return self._queued() or Heard(self._after(), errno=number)
+            return self._queued() or Heard(errno=number)
         self.is_connected = True
         try:
             self.sock.send(self.probe.content)
@@ -153,42 +159,26 @@ class _Sent:
     def _acknowledged(self) -> Heard | None:
         """Where the other end has all that was sent, that is the answer."""
         if self.is_connected and not unsent(self.sock.fileno()):
-            return Heard(self._after())
+            return Heard()
         return None
 
     def _heard_of(self, error: OSError) -> Heard | None:
         if error.errno in {errno.EAGAIN, errno.ENOBUFS}:
             return None
-        return self._queued() or Heard(self._after(), errno=error.errno or errno.EIO)
+        return self._queued() or Heard(errno=error.errno or errno.EIO)
 
     def _queued(self) -> Heard | None:
-        """What the error queue says of it (recvmsg(2), MSG_ERRQUEUE)."""
-        version = self.probe.address.version
+        """What ICMP says of it."""
         try:
             _, ancillary, _, _ = self.sock.recvmsg(0, 512, socket.MSG_ERRQUEUE)
         except (OSError, AttributeError):
             return None
-        for level, kind, said in ancillary:
-            if (level, kind) == (_LEVEL[version], _RECVERR[version]) and len(said) >= _EXTENDED_ERROR.size:
-                number, origin, icmp, code, _, more, _ = _EXTENDED_ERROR.unpack_from(said)
-                if origin not in _ORIGIN_ICMP:
-                    return Heard(self._after(), errno=number)
-                start, length = (_EXTENDED_ERROR.size + each for each in _OFFENDER[version])
-                packed = said[start : start - _EXTENDED_ERROR.size + length]
-                sender = scoped_address(packed, 0) if len(packed) in {4, 16} else None
-                return Heard(self._after(), b"", number, sender, (icmp, code), more)
-        return None
-
-    def _after(self) -> float:
-        return time.monotonic() - self.started
+        error = next(icmp_errors(ancillary), None)
+        return None if error is None else Heard(b"", error.errno, error.reporter)
 
 
 def probe_all(probes: Sequence[Probe]) -> list[Heard | None]:
-    """What came back to each; None where nothing did within its limit, or where it could not be sent at all.
-
-    A socket that this process may not make (ICMP without the right, too many open files) is as one that was not heard
-    of. Waits until all are answered, moot, or over.
-    """
+    """What came back to each; None where nothing did within its limit, or it was moot."""
     heard: list[Heard | None] = [None] * len(probes)
     with ExitStack() as opened, selectors.DefaultSelector() as selector:
         waiting: dict[int, _Sent] = {}
@@ -227,41 +217,46 @@ def _forget(
     selector: selectors.BaseSelector,
     looked_at: Iterable[int],
 ) -> None:
-    """Wait no more for those that were heard of, nor for what is moot with them."""
+    """Wait no more for those that were heard of, nor for what is moot with one whose own address has answered."""
     done = [index for index in looked_at if heard[index] is not None]
     if not done:
         return
-    moot = {probes[index].moot_with for index in done} - {""}
+    moot = {probes[index].moot_with for index in done if _is_answered(probes[index], heard[index])} - {""}
     for index in [index for index in waiting if index in done or probes[index].moot_with in moot]:
         selector.unregister(waiting.pop(index).sock)
+
+
+def _is_answered(probe: Probe, heard: Heard | None) -> bool:
+    """A filter or a router on the way that rejects one way says nothing of the others."""
+    return heard is not None and heard.is_from(probe.address)
 
 
 def _events(probe: Probe) -> int:
     return selectors.EVENT_WRITE if probe.way is Way.TCP else selectors.EVENT_READ
 
 
-def _open(probe: Probe, opened: ExitStack) -> _Sent | Heard | None:
-    """The socket, connected: None where it cannot be made, what was heard where there is no way to the address."""
-    version, started = probe.address.version, time.monotonic()
+def _open(probe: Probe, opened: ExitStack) -> _Sent | Heard:
+    """The socket, connected; or why it cannot be made, or why there is no way to the address."""
+    version = probe.address.version
     kind = socket.SOCK_STREAM if probe.way is Way.TCP else socket.SOCK_DGRAM
     echo = socket.IPPROTO_ICMP if version == 4 else _IPPROTO_ICMPV6
     try:
         sock = socket.SocketType(SOCKET_FAMILIES[version], kind, echo if probe.way is Way.ECHO else 0)
-    except OSError:
-        return None
+    except OSError as error:
+        return Heard(errno=failure_of(error)[0], is_unasked=True)
     opened.callback(sock.close)
     sock.setblocking(False)
     if sys.platform == "linux":
         with suppress(OSError):
-            sock.setsockopt(_LEVEL[version], _RECVERR[version], 1)
+            sock.setsockopt(*RECVERR[version], 1)
             if probe.hops:
                 sock.setsockopt(_LEVEL[version], _HOPS[version], probe.hops)
             if probe.size:
                 sock.setsockopt(_LEVEL[version], _MTU_DISCOVER[version], _PMTUDISC_PROBE)
     try:
         number = sock.connect_ex(sockaddr_of(probe.address, probe.port))
-    except OSError as error:
-        number = error.errno or errno.EIO
+    except (OSError, AddressError) as error:
+        number = failure_of(error)[0]
     if number not in {0, errno.EINPROGRESS}:
-        return Heard(time.monotonic() - started, errno=number)
-    return _Sent(probe, sock, started)
+        return Heard(errno=number)
+    return _Sent(probe, sock, time.monotonic())

@@ -39,10 +39,9 @@ _TCP_ESTABLISHED, _TCP_CLOSE, _TCP_LISTEN, _TCP_BOUND_INACTIVE = 1, 7, 10, 13
 # SYN_SENT, SYN_RECV, FIN_WAIT1, FIN_WAIT2, TIME_WAIT, CLOSE_WAIT, LAST_ACK, CLOSING. Those that no process has open any
 # more, TIME_WAIT among them, have no inode.
 _CONNECTED = frozenset({_TCP_ESTABLISHED, 2, 3, 4, 5, 6, 8, 9, 11})
-_ASKED: tuple[tuple[str, int, frozenset[int]], ...] = (
-    ("tcp", socket.IPPROTO_TCP, frozenset({_TCP_LISTEN, _TCP_BOUND_INACTIVE})),
-    ("udp", socket.IPPROTO_UDP, frozenset({_TCP_ESTABLISHED, _TCP_CLOSE})),
-)
+_LISTENING = frozenset({_TCP_LISTEN})
+_HOLDING_A_PORT = frozenset({_TCP_LISTEN, _TCP_BOUND_INACTIVE})
+_UDP = frozenset({_TCP_ESTABLISHED, _TCP_CLOSE})
 _SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
 
 
@@ -57,16 +56,18 @@ _STARTTIME = 19
 _GONE = 1 << 64
 
 
-def read_listeners(*, processes: bool = True) -> tuple[Listener, ...] | None:
+def read_listeners(*, processes: bool = True, bound: bool = True) -> tuple[Listener, ...] | None:
     """Every socket that listens or holds a port here, by protocol, port and address; None where nobody can be asked.
 
     Args:
         processes: also find whose they are, which reads /proc/*/fd of every process that lets us.
+        bound: also TCP sockets that are bound and do not listen.
     """
     if sys.platform != "linux":
         return None
     try:
-        found = [each for proto, protocol, states in _ASKED for each in _sockets(proto, protocol, states)]
+        found = list(_sockets("tcp", socket.IPPROTO_TCP, _HOLDING_A_PORT if bound else _LISTENING))
+        found += _sockets("udp", socket.IPPROTO_UDP, _UDP)
     except OSError:
         # Forbidden (seccomp), or a kernel without the inet_diag modules.
         return None
@@ -80,7 +81,7 @@ def read_tcp_listeners() -> tuple[Listener, ...]:
     Raises:
         OSError: nobody tells (seccomp, or a kernel without the inet_diag modules).
     """
-    return tuple(one for _, one in _sockets("tcp", socket.IPPROTO_TCP, frozenset({_TCP_LISTEN})))
+    return tuple(one for _, one in _sockets("tcp", socket.IPPROTO_TCP, _LISTENING))
 
 
 def read_connections(port: int) -> tuple[Listener, ...]:

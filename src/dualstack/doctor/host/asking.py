@@ -7,7 +7,6 @@ Resolvers get the questions that every resolver answers itself: localhost (RFC 6
 8880), and this host's own name.
 """
 
-import errno
 import os
 import struct
 from collections.abc import Iterator, Sequence
@@ -15,15 +14,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from dualstack.core.address.address import Address
-from dualstack.core.address.embedded import nat64_prefix, rfc6052_encode
+from dualstack.core.address.embedded import rfc6052_encode
 from dualstack.core.address.prefix import Prefix
 from dualstack.core.dial.egress import IPV4ONLY_ARPA, WELL_KNOWN_IPV4, discovered_prefixes
 from dualstack.core.host.network import Route
-from dualstack.doctor.host.state import Answers, Nat64State, Role, Said, TargetState
+from dualstack.doctor.host.state import Answers, Nat64State, Role, Said, Server, TargetState
 from dualstack.kernel.probes import Heard, Probe, Way, probe_all
 from dualstack.wire.dns import NXDOMAIN, head, query, read
 
-__all__ = ["FirstRound", "Server", "Target", "ask_all", "behind_routers", "translators"]
+__all__ = ["FirstRound", "Target", "ask_all", "behind_routers", "translators"]
 
 _PORT = 53
 _TRACEROUTE = 33434  # a port that nobody has (traceroute(8))
@@ -33,15 +32,8 @@ _SMALLEST = 100
 # How far is looked for a translator: its hops, and one behind it.
 _HOPS_TO_TRANSLATOR = 6
 _PADDING = 12  # RFC 7830
-_LENGTH = struct.Struct("!H")
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A resolver: its address, and its line in resolv.conf."""
-
-    address: Address
-    line: int
+_LENGTH, _OPTION = struct.Struct("!H"), struct.Struct("!HH")
+_LONGEST = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +50,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class FirstRound:
-    """What came of the first round: each resolver's answers, each target's, and the NAT64 prefixes by resolver."""
+    """What came of the first round: each resolver's answers, each target's, and the NAT64 prefixes by resolver.
+
+    `unasked` says of whom nothing is known, because there was no socket to ask with.
+    """
 
     resolvers: tuple[Answers, ...]
     targets: tuple[TargetState, ...]
     prefixes: tuple[tuple[Address, Prefix], ...]
+    unasked: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +77,21 @@ def ask_all(servers: Sequence[Server], names: Sequence[str], targets: Sequence[T
     asked += [each for target in targets if target.route is not None for each in _sizes(target)]
     heard = dict(zip(map(id, asked), probe_all([each.probe for each in asked]), strict=True))
     found = [(each, heard[id(each)]) for each in asked]
-    resolvers = tuple(_answers(server, found) for server in servers)
-    return FirstRound(resolvers, tuple(_target(target, found) for target in targets), tuple(_prefixes(found)))
+    resolvers = [_answers(server, found) for server in servers]
+    states = [_target(target, found) for target in targets]
+    silent = {each.server for each in resolvers if not each.is_alive}
+    silent |= {each.address for each in states if not each.is_heard}
+    unasked = {
+        each.about: f"whether {each.about} is there: no socket to ask with ({os.strerror(said.errno)})"
+        for each, said in found
+        if said is not None and said.is_unasked and each.about in silent
+    }
+    return FirstRound(
+        tuple(each for each in resolvers if each.server not in unasked),
+        tuple(each for each in states if each.address not in unasked),
+        tuple(_prefixes(found)),
+        tuple(unasked.values()),
+    )
 
 
 def _questions(server: Address, names: Sequence[str]) -> Iterator[_Asked]:
@@ -123,9 +132,10 @@ def _sizes(target: Target) -> Iterator[_Asked]:
 
 
 def _long_question(size: int) -> bytes:
-    """A question over TCP that is padded (RFC 7830) to more than one packet."""
+    """A question over TCP that is padded (RFC 7830) to more than one packet, or as long as one may be."""
     question = query(int.from_bytes(os.urandom(2), "big"), "localhost", 4)
-    option = struct.pack("!HH", _PADDING, size) + bytes(size)
+    size = min(size, _LONGEST - len(question) - _OPTION.size)
+    option = _OPTION.pack(_PADDING, size) + bytes(size)
     padded = question[: -_LENGTH.size] + _LENGTH.pack(len(option)) + option
     return _LENGTH.pack(len(padded)) + padded
 
@@ -160,46 +170,40 @@ def _prefixes(found: Sequence[tuple[_Asked, Heard | None]]) -> Iterator[tuple[Ad
 
 
 def _target(target: Target, found: Sequence[tuple[_Asked, Heard | None]]) -> TargetState:
-    mine = [(each, heard) for each, heard in found if each.about == target.address]
-    passed = {each.what for each, heard in mine if heard is not None and _is_from(heard, target.address)}
-    told = any(heard is not None and heard.mtu for _, heard in mine)
+    mine = [(each, heard) for each, heard in found if each.about == target.address and heard is not None]
     sizes = {"small": _SMALLEST, "large": target.mtu, **{str(size): size for size in _SIZES}}
-    by_packet = {
-        each.what
-        for each, heard in mine
-        if heard is not None and each.probe.way is not Way.TCP and _is_from(heard, target.address)
-    }
-    is_small = bool(by_packet & {"small", *map(str, _SIZES)})
+    here = [(each, heard) for each, heard in mine if heard.is_from(target.address)]
+    by_packet = {each.what for each, _ in here if each.probe.way is not Way.TCP and each.what in sizes}
+    # A connection that was refused, or ended early, says nothing of large packets.
+    is_stream = any(each.what == "stream" and not heard.errno for each, heard in here)
+    # Who answers the smallest alone may be one that filters echoes.
+    is_medium = not by_packet.isdisjoint(map(str, _SIZES))
+    is_told = any(heard.is_too_big for _, heard in mine)
     return TargetState(
         target.address,
         target.name,
         target.role,
         None if target.route is None else target.route.gateway is not None,
-        bool(passed),
+        bool(here),
         _why(target, [heard for _, heard in mine]),
-        max((sizes[each] for each in by_packet if each in sizes), default=None),
+        max((sizes[each] for each in by_packet), default=None),
         target.mtu,
-        router_heard=any(heard is not None and _is_from_another(heard, target.address) for _, heard in mine) or None,
-        is_large_lost=is_small and "large" not in by_packet and "stream" not in passed and not told,
+        router_heard=any(_is_from_router(heard, target) for _, heard in mine) or None,
+        is_large_lost=is_medium and "large" not in by_packet and not is_stream and not is_told,
     )
 
 
-def _is_from(heard: Heard, target: Address) -> bool:
-    """Whether it shows that the target itself is there: its answer, its refusal, or its ICMP error."""
-    if heard.sender is not None:
-        return heard.sender == target.without_scope
-    return heard.errno in {0, errno.ECONNRESET, errno.ECONNREFUSED}
+def _is_from_router(heard: Heard, target: Target) -> bool:
+    """Whether another host says so; where a neighbour does not answer, the kernel says it in this host's own name."""
+    own = None if target.route is None else target.route.source
+    return heard.sender not in {None, own, target.address.without_scope} and not heard.is_too_big
 
 
-def _is_from_another(heard: Heard, target: Address) -> bool:
-    return heard.sender is not None and heard.sender != target.without_scope and not heard.mtu
-
-
-def _why(target: Target, heard: Sequence[Heard | None]) -> str:
+def _why(target: Target, heard: Sequence[Heard]) -> str:
     if target.route is None:
         return "there is no route to it"
     for each in heard:
-        if each is not None and each.errno and not _is_from(each, target.address) and not each.mtu:
+        if each.errno and not each.is_from(target.address) and not each.is_too_big:
             by = f", says {each.sender}" if each.sender is not None else ""
             return f"{os.strerror(each.errno)}{by}"
     return ""
@@ -210,19 +214,20 @@ def behind_routers(targets: Sequence[Target], states: Sequence[TargetState]) -> 
 
     It may do so at the end of a packet's hops, or when it is asked itself: one that does not forward says nothing else.
     """
-    gateways = {each.address: each.route.gateway for each in targets if each.route is not None}
+    by_address = {each.address: each for each in targets}
     silent = [each for each in states if each.is_behind_router and not each.is_heard and not each.router_heard]
-    asked: list[tuple[Address, Probe]] = []
+    asked: list[tuple[Target, Probe]] = []
     for each in silent:
-        group, router = f"router of {each.address}", gateways[each.address]
+        target, group = by_address[each.address], f"router of {each.address}"
         ends = Probe(Way.UDP, each.address, _TRACEROUTE, hops=1, limit_s=_HOP_S, moot_with=group)
-        asked.append((each.address, ends))
-        if router is not None:
-            asked.append((each.address, Probe(Way.ECHO, router, limit_s=_HOP_S, moot_with=group)))
-            asked.append((each.address, Probe(Way.UDP, router, _TRACEROUTE, limit_s=_HOP_S, moot_with=group)))
-    found = zip(asked, probe_all([probe for _, probe in asked]), strict=True)
+        asked.append((target, ends))
+        if target.route is not None and (router := target.route.gateway) is not None:
+            asked.append((target, Probe(Way.ECHO, router, limit_s=_HOP_S, moot_with=group)))
+            asked.append((target, Probe(Way.UDP, router, _TRACEROUTE, limit_s=_HOP_S, moot_with=group)))
     answered = {
-        address for (address, _), heard in found if heard is not None and (heard.sender is not None or not heard.errno)
+        target.address
+        for (target, _), heard in zip(asked, probe_all([probe for _, probe in asked]), strict=True)
+        if heard is not None and (_is_from_router(heard, target) or not heard.errno)
     }
     return tuple(replace(each, router_heard=each.address in answered) if each in silent else each for each in states)
 
@@ -240,8 +245,8 @@ def translators(prefixes: Sequence[tuple[Address, Prefix]], ipv4: Sequence[Addre
     asked: list[tuple[int, Probe]] = []
     for index, (_, prefix) in enumerate(ways):
         for address in (*ipv4, WELL_KNOWN_IPV4[0]):
-            there = rfc6052_encode(address, nat64_prefix(str(prefix)))
-            group = f"{prefix}"
+            there = rfc6052_encode(address, prefix)
+            group = str(prefix)
             asked.append((index, Probe(Way.ECHO, there, limit_s=_HOP_S, moot_with=group)))
             asked += [
                 (index, Probe(Way.UDP, there, _TRACEROUTE, hops=hops, limit_s=_HOP_S))

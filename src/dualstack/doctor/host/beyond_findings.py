@@ -26,15 +26,15 @@ def _path(version: int, state: HostState) -> Iterator[Seen]:
     mine = [each for each in state.targets if each.address.version == version]
     for each in mine:
         if each.is_large_lost:
-            passed = f"{each.largest} bytes come back, " if each.largest else ""
-            evidence = f"to {_shown(each)}: {passed}{each.mtu} do not, and nobody says why"
-            remedy = f"ip link set LINK mtu {each.largest or 1280}, or let the router's ICMP 'too big' through"
+            evidence = f"to {_shown(each)}: {each.largest} bytes come back, {each.mtu} do not, and nobody says why"
+            remedy = f"ip link set LINK mtu {each.largest}, or let the router's ICMP 'too big' through"
             yield seen("DS141", f"IPv{version}", evidence, version, remedy=remedy)
             break
     lost = [each for each in mine if each.is_behind_router and not each.is_heard]
-    others = [each for each in state.targets if each.address.version != version and each.is_heard]
+    # One host that is silent may be switched off; one that answers over the other family is not.
+    there = {each.name for each in state.targets if each.address.version != version and each.is_heard}
     has_one = any(each.is_heard and each.is_behind_router for each in mine)
-    if lost and not has_one and all(each.router_heard for each in lost) and (others or _is_alive(state, 10 - version)):
+    if not has_one and all(each.router_heard for each in lost) and any(each.name in there for each in lost):
         router = state.ways_out.get(version)
         by = f" ({router.gateway})" if router is not None and router.gateway is not None else ""
         said = "; ".join(f"{_shown(each)}: {each.why or 'nothing comes back'}" for each in lost)
@@ -44,12 +44,7 @@ def _path(version: int, state: HostState) -> Iterator[Seen]:
             yield seen("DS154", each.name, f"{each.address}: {each.why or 'nothing comes back'}", version)
     route = state.ways_out.get(version)
     if route is not None and route.gateway is not None and not any(each.is_behind_router for each in mine):
-        evidence = "no resolver is there, and no host was named"
-        yield seen("DS161", f"IPv{version}", f"by {route.gateway}: {evidence}", version)
-
-
-def _is_alive(state: HostState, version: int) -> bool:
-    return any(each.server.version == version and each.is_alive for each in state.resolvers)
+        yield seen("DS161", f"IPv{version}", f"by {route.gateway}: no resolver or named host is there", version)
 
 
 def _shown(target: TargetState) -> str:
@@ -58,7 +53,7 @@ def _shown(target: TargetState) -> str:
 
 
 def _resolvers(state: HostState) -> Iterator[Seen]:
-    if not state.has_resolv_conf:
+    if not state.servers:
         yield seen("DS159", _RESOLV_CONF, "no line `nameserver`", place=Place(_RESOLV_CONF, 1))
     dead = [each for each in state.resolvers if not each.is_alive]
     if dead and len(dead) == len(state.resolvers):

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dualstack.core.dial.hosts_file import parse_hosts
 from dualstack.core.host.facts import Listener
 from dualstack.core.host.network import AddressState, reach_of
 from dualstack.doctor.host.beyond_findings import beyond_findings
@@ -35,9 +34,8 @@ def check_up(wishes: Wishes) -> Report:
         wishes: what was asked for.
     """
     tree = Tree("/")
-    state = heard_state(read_state(tree), tree, wishes.reach)
-    names = dict(parse_hosts(state.hosts or ""))
-    host = assumed_here(state, names)
+    state = heard_state(read_state(tree), wishes.reach)
+    host = assumed_here(state)
     ports = ports_here(state, host)
     daemons = daemons_here(state, host, tree)
     probed = probe_ports(state, ports) if wishes.probes else {}

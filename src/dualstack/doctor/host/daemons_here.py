@@ -109,18 +109,19 @@ def _judged(answer: Answer, listeners: tuple[Listener, ...], program: Program | 
     edit = fix(answer)
     name = answer.question.daemon.name
     findings = [
-        Seen(replace(each, remedy=_short(name, each.remedy)), 6 if each.kind.code in {"DS102", "DS104"} else 0)
+        Seen(
+            each if edit is None or not each.remedy else replace(each, remedy=_short(name, edit)),
+            6 if each.kind.code in {"DS102", "DS104"} else 0,
+        )
         for each in judge(answer, edit, None if edit is not None else command_fix(answer))
         if each.kind.code != "DS108"
     ]
     return DaemonHere(Examined(answer, edit), listeners, (*findings, *_differing(answer, listeners, program)))
 
 
-def _short(name: str, remedy: str) -> str:
-    """An edit as its changed lines alone, and how it takes effect."""
-    lines = remedy.split("\n")
-    if not lines[0].endswith("apply this edit:"):
-        return remedy
+def _short(name: str, edit: str) -> str:
+    """A diff as its changed lines alone, and how it takes effect."""
+    lines = edit.split("\n")
     changed = [line for line in lines if line[:1] in {"-", "+"} and not line.startswith(("---", "+++"))]
     file = next((line[5:] for line in lines if line.startswith("+++ b")), "")
     return "\n".join([f"in {file}:", *changed, f"then: systemctl restart {_UNIT.get(name, name)}"])

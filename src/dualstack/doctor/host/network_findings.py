@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 
 from dualstack.core.address.well_known import LOOPBACK
-from dualstack.core.dial.hosts_file import parse_hosts
 from dualstack.core.dial.policy_table import parse_gai_conf
 from dualstack.core.host.network import AddressState, Reach, reach_of
 from dualstack.doctor.host.seen import Seen, seen
 from dualstack.doctor.host.state import HostState
 from dualstack.doctor.listening import Place
 
-__all__ = ["has_no_ipv6", "network_findings"]
+__all__ = ["network_findings"]
 
 _HOSTS = "/etc/hosts"
 
@@ -30,7 +29,7 @@ def network_findings(state: HostState) -> Iterator[Seen]:
         yield seen("DS162", "host", missing)
 
 
-def has_no_ipv6(state: HostState) -> bool:
+def _has_no_ipv6(state: HostState) -> bool:
     """Whether IPv6 is off, or no link has an address of it while one has IPv4."""
     links = [each.name for each in state.links if each.is_up and not each.is_loopback]
     is_disabled = bool(state.disabled) and set(links or state.disabled) <= set(state.disabled)
@@ -41,7 +40,7 @@ def has_no_ipv6(state: HostState) -> bool:
 def _ipv6_off(state: HostState) -> Iterator[Seen]:
     if not state.links:
         return
-    if has_no_ipv6(state):
+    if _has_no_ipv6(state):
         why, remedy = _why_off(state)
         yield seen("DS130", "host", why, 6, remedy=remedy)
     elif not state.of_family(4) and not state.of_family(6):
@@ -125,12 +124,12 @@ def _ways_out(state: HostState) -> Iterator[Seen]:
 
 
 def _localhost(state: HostState) -> Iterator[Seen]:
-    if state.hosts is None:
+    if state.hosts_text is None:
         yield seen("DS162", "host", "/etc/hosts cannot be read")
         return
-    found = parse_hosts(state.hosts).get("localhost", ())
+    found = state.hosts.get("localhost", ())
     versions = {each.version for each in found if each.is_loopback}
-    lines = [line.partition("#")[0].split() for line in state.hosts.split("\n")]
+    lines = [line.partition("#")[0].split() for line in state.hosts_text.split("\n")]
     number = next((number for number, words in enumerate(lines, 1) if "localhost" in words[1:]), None)
     said = " ".join(lines[number - 1]) if number else "there is no line for localhost"
     for version, code in ((6, "DS147"), (4, "DS148")):

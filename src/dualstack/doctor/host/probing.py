@@ -40,9 +40,12 @@ def _addresses(state: HostState, port: PortHere) -> Iterator[Address]:
     for version in (6, 4):
         if port.reach[f"ipv{version}"] == "no":
             continue
-        own = [each.address.canonical for each in port.listeners if not each.address.canonical.is_unspecified]
-        mine = [each for each in own if each.version == version]
-        is_wild = len(own) < len(port.listeners)
+        own = [(each.address.canonical, each.v6only) for each in port.listeners]
+        mine = [address for address, _ in own if address.version == version and not address.is_unspecified]
+        is_wild = any(
+            address.is_unspecified and (address.version == version or (version == 4 and v6only is False))
+            for address, v6only in own
+        )
         beyond = [
             each.address
             for each in state.of_family(version)

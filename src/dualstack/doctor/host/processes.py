@@ -8,8 +8,8 @@ from dualstack.doctor.host.state import Program
 __all__ = ["programs_of"]
 
 _MOST_BYTES = 1 << 16
-# proc_pid_stat(5), counted from behind the name: the parent, and when it was started, in ticks since the boot.
-_PARENT, _STARTED = 1, 19
+# proc_pid_stat(5), counted from behind the name: when it was started, in ticks since the boot.
+_STARTED = 19
 _TICKS_A_SECOND = 100  # USER_HZ, the same on every system of ours
 
 
@@ -28,14 +28,13 @@ def _booted_s() -> float:
 
 def _program(pid: int, booted_s: float) -> Program | None:
     there = Path("/proc", str(pid))
-    name = _read(there / "comm").decode(errors="replace").rstrip("\n")
     fields = _read(there / "stat").rpartition(b")")[2].split()
-    if not name or len(fields) <= _STARTED:
+    if len(fields) <= _STARTED:
         return None
     # What a process calls itself, as nginx does, is in its command line too, with zeros for what it overwrote.
     words = _read(there / "cmdline").rstrip(b"\0").decode(errors="replace").split("\0")
     started_s = booted_s + int(fields[_STARTED]) / _TICKS_A_SECOND
-    return Program(pid, name, tuple(filter(None, words)), started_s, int(fields[_PARENT]))
+    return Program(pid, tuple(filter(None, words)), started_s)
 
 
 def _read(path: Path) -> bytes:

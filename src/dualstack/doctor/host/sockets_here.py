@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dualstack.core.address.address import Address
+from dualstack.core.address.endpoint import bracketed
 from dualstack.core.address.well_known import UNSPECIFIED
 from dualstack.core.host.facts import Listener
 from dualstack.core.host.network import AddressState, Reach, reach_of
@@ -26,7 +27,7 @@ class PortHere:
     reach: Mapping[str, str]
 
 
-def assumed_here(state: HostState, names: Mapping[str, tuple[Address, ...]] | None = None) -> AssumedHost:
+def assumed_here(state: HostState) -> AssumedHost:
     """This host in the words in which a daemon is imagined on one."""
     interfaces: dict[str, tuple[Address, ...]] = {}
     for each in state.addresses:
@@ -34,7 +35,7 @@ def assumed_here(state: HostState, names: Mapping[str, tuple[Address, ...]] | No
             interfaces[each.interface] = (*interfaces.get(each.interface, ()), each.address)
     has_ipv6 = state.has_socket and any(each.address.version == 6 for each in state.addresses)
     ipv6 = Ipv6.ON if has_ipv6 else Ipv6.OFF if state.has_socket else Ipv6.ABSENT
-    return AssumedHost(state.bindv6only, ipv6, interfaces or None, names or {})
+    return AssumedHost(state.bindv6only, ipv6, interfaces or None, state.hosts)
 
 
 def ports_here(state: HostState, host: AssumedHost) -> list[PortHere]:
@@ -96,6 +97,5 @@ def _remedy(who: str, listener: Listener) -> str:
 def shown_listener(listener: Listener) -> str:
     """`tcp [::]:80 v6only=1 (nginx, pid 812)`."""
     only = "" if listener.v6only is None or listener.family == 4 else f" v6only={listener.v6only:d}"
-    host = f"[{listener.address}]" if listener.address.version == 6 else str(listener.address)
     who = f" ({listener.process}, pid {listener.pid})" if listener.process else ""
-    return f"{listener.proto} {host}:{listener.port}{only}{who}"
+    return f"{listener.proto} {bracketed(listener.address)}:{listener.port}{only}{who}"

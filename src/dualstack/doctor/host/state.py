@@ -9,10 +9,19 @@ from enum import Enum
 from types import MappingProxyType
 
 from dualstack.core.address.address import Address
+from dualstack.core.dial.hosts_file import Hosts
 from dualstack.core.host.facts import Listener
 from dualstack.core.host.network import AddressState, Link, Route
 
-__all__ = ["Answers", "HostState", "Nat64State", "Program", "Role", "Said", "TargetState"]
+__all__ = ["Answers", "HostState", "Nat64State", "Program", "Role", "Said", "Server", "TargetState"]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A resolver that resolv.conf names: its address and its line."""
+
+    address: Address
+    line: int
 
 
 class Said(Enum):
@@ -102,13 +111,11 @@ class Nat64State:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A process: its number, name, command line, when it was started (seconds since the epoch), and its parent's."""
+    """A process: its number, its command line, and when it was started (seconds since the epoch)."""
 
     pid: int
-    name: str
     argv: tuple[str, ...] = ()
     started_s: float = 0.0
-    parent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +130,11 @@ class HostState:
         addresses: of all of them.
         ways_out: by family the way to the rest of the world; None where there is none.
         disabled: the interfaces with disable_ipv6 = 1.
-        hosts: the text of /etc/hosts; None where it cannot be read.
+        hosts_text: of /etc/hosts; None where it cannot be read.
+        hosts: what it says.
         gai_conf: the text of /etc/gai.conf.
-        has_resolv_conf: /etc/resolv.conf names a server.
-        resolvers: what each of them answers.
+        servers: whom /etc/resolv.conf names.
+        resolvers: what each of them answers that could be asked.
         targets: hosts beyond, and what came back from them.
         nat64: what was found of DNS64.
         listeners: who listens; None where nobody can be asked.
@@ -141,9 +149,10 @@ class HostState:
     addresses: tuple[AddressState, ...] = ()
     ways_out: Mapping[int, Route | None] = field(default_factory=lambda: MappingProxyType({}))
     disabled: tuple[str, ...] = ()
-    hosts: str | None = ""
+    hosts_text: str | None = ""
+    hosts: Hosts = field(default_factory=lambda: Hosts({}))
     gai_conf: str = ""
-    has_resolv_conf: bool = True
+    servers: tuple[Server, ...] = ()
     resolvers: tuple[Answers, ...] = ()
     targets: tuple[TargetState, ...] = ()
     nat64: tuple[Nat64State, ...] = ()
