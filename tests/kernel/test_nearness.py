@@ -8,7 +8,7 @@ import pytest
 
 from dualstack.core.access.forward_rules import Near
 from dualstack.core.address.address import Address
-from dualstack.kernel import nearness
+from dualstack.kernel import nearness, netlink
 from dualstack.kernel.nearness import why_near
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_NETLINK"), reason="netlink is Linux'")
@@ -30,7 +30,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, *routes: bytes | OSError) -> list[b
             raise answer
         return answer
 
-    monkeypatch.setattr(nearness.netlink, "ask", ask)
+    monkeypatch.setattr(netlink, "ask", ask)
     return asked
 
 

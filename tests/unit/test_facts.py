@@ -88,10 +88,12 @@ def test_a_family_that_is_refused_is_off(tmp_path: Path, code: int) -> None:
         raise OSError(code, os.strerror(code))
 
     why = f"AF_INET6 sockets cannot be made: {os.strerror(code)}"
-    assert ipv6_status(root=str(tmp_path), open_socket=refuse) == Ipv6Status(ipv6=False, why_no_ipv6=why)
+    assert ipv6_status(root=str(tmp_path), open_socket=refuse) == Ipv6Status(
+        ipv6=False, why_no_ipv6=why, has_socket=False
+    )
     root = tree(tmp_path, {"sys/module/ipv6/parameters/disable": "1\n"})
     why += " (the kernel was started with ipv6.disable=1)"
-    assert ipv6_status(root=root, open_socket=refuse) == Ipv6Status(ipv6=False, why_no_ipv6=why)
+    assert ipv6_status(root=root, open_socket=refuse) == Ipv6Status(ipv6=False, why_no_ipv6=why, has_socket=False)
 
 
 def test_too_many_open_files_says_nothing_about_ipv6(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import errno
 import os
 import re
 import socket
-import struct
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -20,8 +19,7 @@ from types import MappingProxyType
 from dualstack.core.address.address import Address
 from dualstack.core.address.well_known import LOOPBACKS
 from dualstack.core.host.facts import HostFacts, Interface
-from dualstack.kernel import netlink
-from dualstack.kernel.zones import scoped_address
+from dualstack.kernel.addresses import is_duplicate, is_tentative, listed_addresses
 
 __all__ = [
     "Ipv6Status",
@@ -49,14 +47,6 @@ _GVISOR = "#1 SMP Sun Jan 10 15:06:54 PST 2016"
 # A socket of that family is refused by the system: not built in, switched off, or forbidden (seccomp, systemd's
 # RestrictAddressFamilies). Anything else, such as EMFILE, says nothing about IPv6.
 _NO_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EACCES, errno.EPERM})
-
-# include/uapi/linux/rtnetlink.h, if_addr.h: struct ifaddrmsg {family, prefixlen, flags, scope; index}
-_NETLINK_ROUTE = 0
-_RTM_GETADDR = 22
-_IFADDRMSG = struct.Struct("=BBBBI")
-_IFA_ADDRESS = 1
-_IFA_LOCAL = 2
-_IFA_F_DADFAILED, _IFA_F_TENTATIVE = 0x08, 0x40
 
 _CAP_NET_BIND_SERVICE = 10  # include/uapi/linux/capability.h
 _NS_GET_USERNS = 0xB701  # include/uapi/linux/nsfs.h
@@ -230,29 +220,20 @@ def read_interfaces() -> tuple[Interface, ...]:
 
 
 def _interface(name: str, index: int, found: Sequence[tuple[Address, int]]) -> Interface:
-    """A duplicate address stays tentative for ever (net/ipv6/addrconf.c: addrconf_dad_stop)."""
     return Interface(
         name,
         index,
         tuple(address for address, _ in found),
-        tentative=tuple(a for a, flags in found if flags & _IFA_F_TENTATIVE and not flags & _IFA_F_DADFAILED),
-        duplicate=tuple(address for address, flags in found if flags & _IFA_F_DADFAILED),
+        tentative=tuple(address for address, flags in found if is_tentative(flags)),
+        duplicate=tuple(address for address, flags in found if is_duplicate(flags)),
     )
 
 
 def _addresses_by_index() -> dict[int, list[tuple[Address, int]]]:
     """The addresses of each interface, each with its flags."""
     found: dict[int, list[tuple[Address, int]]] = {}
-    question = _IFADDRMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
-    for answer in netlink.dump(_NETLINK_ROUTE, _RTM_GETADDR, question):
-        family, _, flags, _, index = _IFADDRMSG.unpack_from(answer)
-        if family not in (socket.AF_INET, socket.AF_INET6):
-            continue
-        attributes = netlink.attributes(answer, _IFADDRMSG.size)
-        # On a point-to-point link IFA_ADDRESS is the other end, and IFA_LOCAL is ours.
-        packed = attributes.get(_IFA_LOCAL) or attributes.get(_IFA_ADDRESS)
-        if packed is not None:
-            found.setdefault(index, []).append((scoped_address(packed, index), flags))
+    for index, address, _, flags, _ in listed_addresses():
+        found.setdefault(index, []).append((address, flags))
     return found
 
 

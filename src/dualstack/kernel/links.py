@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from dualstack.core.address.address import SOCKET_FAMILIES, Address
 from dualstack.core.address.prefix import Prefix
-from dualstack.kernel.netlink_changes import CREATE, EXCLUSIVE, Change, attribute, nested, text, u32
+from dualstack.kernel.netlink import attribute
+from dualstack.kernel.netlink_changes import CREATE, EXCLUSIVE, Change, nested, text, u32
 
 __all__ = ["NETLINK_ROUTE", "RouteKind", "VethEnd", "add_address", "add_route", "add_veth", "bring_up"]
 

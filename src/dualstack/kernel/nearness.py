@@ -8,25 +8,23 @@ socket can be bound to it, and links are not known.
 
 import errno
 import socket
-import struct
 import sys
 
 from dualstack.core.access.forward_rules import Near
 from dualstack.core.address.address import SOCKET_FAMILIES, Address
-from dualstack.kernel import netlink
+from dualstack.kernel.routes import (
+    RTA_GATEWAY,
+    RTA_MULTIPATH,
+    RTA_OIF,
+    RTA_VIA,
+    RTM_F_FIB_MATCH,
+    RTN_UNICAST,
+    ask_route,
+)
 from dualstack.kernel.streams import NO_ROOM
 
 __all__ = ["why_near"]
 
-# include/uapi/linux/rtnetlink.h: struct rtmsg
-# {family, dst_len, src_len, tos, table, protocol, scope, type; flags}
-_RTMSG = struct.Struct("=BBBBBBBBI")
-_ATTRIBUTE = struct.Struct("=HH")
-_NETLINK_ROUTE = 0
-_RTM_GETROUTE = 26
-_RTM_F_FIB_MATCH = 0x2000
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_MULTIPATH, _RTA_VIA = 1, 4, 5, 9, 18
-_RTN_UNICAST = 1
 # RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST, RTN_MULTICAST: this host, or this host too, answers.
 _OWN = frozenset({2, 3, 4, 5})
 # A route without a gateway that takes in more is a way out, such as a tunnel's, and no link with neighbours.
@@ -52,25 +50,16 @@ def why_near(address: Address) -> Near | None:
 
 
 def _by_route(address: Address) -> Near | None:
-    kind, _, attributes = _route(address, 0)
+    kind, _, attributes = ask_route(address)
     if kind in _OWN:
         return Near(is_own=True)
-    if kind != _RTN_UNICAST or attributes.keys() & {_RTA_GATEWAY, _RTA_VIA, _RTA_MULTIPATH}:
+    if kind != RTN_UNICAST or attributes.keys() & {RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH}:
         return None
     # The first answer is about the one address; this one has the prefix.
-    _, length, attributes = _route(address, _RTM_F_FIB_MATCH)
+    _, length, attributes = ask_route(address, flags=RTM_F_FIB_MATCH)
     if length < _LINK_LENGTH_MIN[address.version]:
         return None
     return Near(is_own=False, where=f"{_network(address, length)}/{length}{_interface(attributes)}")
-
-
-def _route(address: Address, flags: int) -> tuple[int, int, dict[int, bytes]]:
-    packed = address.packed
-    question = _RTMSG.pack(SOCKET_FAMILIES[address.version], len(packed) * 8, 0, 0, 0, 0, 0, 0, flags)
-    question += _ATTRIBUTE.pack(_ATTRIBUTE.size + len(packed), _RTA_DST) + packed
-    answer = netlink.ask(_NETLINK_ROUTE, _RTM_GETROUTE, question)
-    _, length, _, _, _, _, _, kind, _ = _RTMSG.unpack_from(answer)
-    return kind, length, netlink.attributes(answer, _RTMSG.size)
 
 
 def _network(address: Address, length: int) -> Address:
@@ -80,7 +69,7 @@ def _network(address: Address, length: int) -> Address:
 
 def _interface(attributes: dict[int, bytes]) -> str:
     try:
-        return f" on {socket.if_indextoname(int.from_bytes(attributes[_RTA_OIF], sys.byteorder))}"
+        return f" on {socket.if_indextoname(int.from_bytes(attributes[RTA_OIF], sys.byteorder))}"
     except (KeyError, OSError):
         return ""
 

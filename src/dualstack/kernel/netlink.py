@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["Notices", "ask", "attributes", "dump"]
+__all__ = ["Notices", "ask", "attribute", "attributes", "dump"]
 
 # include/uapi/linux/netlink.h
 _NLMSG_ERROR = 2
@@ -76,6 +76,16 @@ def ask(protocol: int, kind: int, question: bytes) -> bytes:
                 _raise_refusal(body)
             return body
     return b""
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """An attribute with its padding.
+
+    >>> attribute(3, b"lo").hex()
+    '060003006c6f0000'
+    """
+    length = _ATTRIBUTE.size + len(value)
+    return _ATTRIBUTE.pack(length, kind) + value + bytes(-length % 4)
 
 
 def attributes(body: bytes, start: int) -> dict[int, bytes]:

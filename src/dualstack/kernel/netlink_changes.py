@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
-__all__ = ["CREATE", "EXCLUSIVE", "Change", "Changes", "attribute", "be16", "be32", "nested", "text", "u32"]
+from dualstack.kernel.netlink import attribute
+
+__all__ = ["CREATE", "EXCLUSIVE", "Change", "Changes", "be16", "be32", "nested", "text", "u32"]
 
 # include/uapi/linux/netlink.h
 _NLMSG_ERROR = 2
@@ -20,18 +22,7 @@ EXCLUSIVE, CREATE = 0x200, 0x400
 _NESTED = 0x8000
 
 _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port id
-_ATTRIBUTE = struct.Struct("=HH")  # length, type
 _BUFFER_BYTES = 1 << 16
-
-
-def attribute(kind: int, value: bytes) -> bytes:
-    """An attribute with its padding.
-
-    >>> attribute(3, b"lo").hex()
-    '060003006c6f0000'
-    """
-    length = _ATTRIBUTE.size + len(value)
-    return _ATTRIBUTE.pack(length, kind) + value + bytes(-length % 4)
 
 
 def nested(kind: int, *attributes: bytes) -> bytes:

@@ -8,28 +8,18 @@ import struct
 import sys
 from pathlib import Path
 
-from dualstack.core.address.address import SOCKET_FAMILIES, Address
+from dualstack.core.address.address import Address
 from dualstack.core.host.network import AddressState, Link, Route
 from dualstack.kernel import netlink
+from dualstack.kernel.addresses import FOR_EVER, IFA_F_TEMPORARY, is_duplicate, is_tentative, listed_addresses
+from dualstack.kernel.routes import RTA_GATEWAY, RTA_OIF, RTA_PREFSRC, RTA_VIA, RTN_LOCAL, RTN_UNICAST, ask_route
 from dualstack.kernel.zones import scoped_address
 
 __all__ = ["read_addresses", "read_disabled", "read_links", "route_to"]
 
 _NETLINK_ROUTE = 0
-# include/uapi/linux/rtnetlink.h
-_RTM_GETLINK, _RTM_GETADDR, _RTM_GETROUTE = 18, 22, 26
-_RTN_UNICAST, _RTN_LOCAL = 1, 2
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC, _RTA_VIA = 1, 4, 5, 7, 18
-# struct rtmsg {family, dst_len, src_len, tos, table, protocol, scope, type; flags}
-_RTMSG = struct.Struct("=BBBBBBBBI")
-_ATTRIBUTE = struct.Struct("=HH")
+_RTM_GETLINK = 18
 _VIA_FAMILY_BYTES = 2
-# include/uapi/linux/if_addr.h: struct ifaddrmsg {family, prefixlen, flags, scope; index}
-_IFADDRMSG = struct.Struct("=BBBBI")
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 6, 8
-_CACHEINFO = struct.Struct("=II")  # preferred, valid; then when it was made and changed
-_FOR_EVER = 0xFFFFFFFF
-_TEMPORARY, _OPTIMISTIC, _DADFAILED, _TENTATIVE = 0x01, 0x04, 0x08, 0x40
 # include/uapi/linux/if_link.h: struct ifinfomsg {family, type; index, flags, change}
 _IFINFOMSG = struct.Struct("=BxHiII")
 _IFLA_IFNAME, _IFLA_MTU = 3, 4
@@ -75,28 +65,19 @@ def read_addresses(links: tuple[Link, ...]) -> tuple[AddressState, ...]:
     if sys.platform != "linux":
         return ()
     names = {each.index: each.name for each in links}
-    found = []
-    for answer in netlink.dump(_NETLINK_ROUTE, _RTM_GETADDR, _IFADDRMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
-        family, length, flags, _, index = _IFADDRMSG.unpack_from(answer)
-        attributes = netlink.attributes(answer, _IFADDRMSG.size)
-        packed = attributes.get(_IFA_LOCAL) or attributes.get(_IFA_ADDRESS)
-        if family in {socket.AF_INET, socket.AF_INET6} and packed is not None:
-            flags = int.from_bytes(attributes[_IFA_FLAGS], sys.byteorder) if _IFA_FLAGS in attributes else flags
-            preferred, valid = _CACHEINFO.unpack_from(attributes.get(_IFA_CACHEINFO, b"\xff" * _CACHEINFO.size))
-            found.append(
-                AddressState(
-                    names.get(index, str(index)),
-                    scoped_address(packed, index),
-                    length,
-                    # An optimistic address may be used though it is tentative still (RFC 4429).
-                    is_tentative=bool(flags & _TENTATIVE) and not flags & (_DADFAILED | _OPTIMISTIC),
-                    is_duplicate=bool(flags & _DADFAILED),
-                    is_temporary=bool(flags & _TEMPORARY) and family == socket.AF_INET6,
-                    preferred_s=None if preferred == _FOR_EVER else preferred,
-                    valid_s=None if valid == _FOR_EVER else valid,
-                )
-            )
-    return tuple(found)
+    return tuple(
+        AddressState(
+            names.get(index, str(index)),
+            address,
+            length,
+            is_tentative=is_tentative(flags),
+            is_duplicate=is_duplicate(flags),
+            is_temporary=bool(flags & IFA_F_TEMPORARY) and address.version == 6,
+            preferred_s=None if preferred == FOR_EVER else preferred,
+            valid_s=None if valid == FOR_EVER else valid,
+        )
+        for index, address, length, flags, (preferred, valid) in listed_addresses()
+    )
 
 
 def route_to(address: Address) -> Route | None:
@@ -107,25 +88,21 @@ def route_to(address: Address) -> Route | None:
     """
     if sys.platform != "linux":
         return None
-    packed = address.packed
-    head = _RTMSG.pack(SOCKET_FAMILIES[address.version], len(packed) * 8, 0, 0, 0, 0, 0, 0, 0)
-    question = head + _ATTRIBUTE.pack(_ATTRIBUTE.size + len(packed), _RTA_DST) + packed
+    interface = 0
     if address.scope is not None:
-        index = socket.if_nametoindex(address.scope) if not address.scope.isdecimal() else int(address.scope)
-        question += _ATTRIBUTE.pack(8, _RTA_OIF) + index.to_bytes(4, sys.byteorder)
+        interface = int(address.scope) if address.scope.isdecimal() else socket.if_nametoindex(address.scope)
     try:
-        answer = netlink.ask(_NETLINK_ROUTE, _RTM_GETROUTE, question)
-    except OSError as error:
-        if isinstance(error, PermissionError):
-            raise
+        kind, _, attributes = ask_route(address, interface=interface)
+    except PermissionError:
+        raise
+    except OSError:
         # ENETUNREACH, EHOSTUNREACH, EINVAL of a blackhole: there is no way.
         return None
-    if _RTMSG.unpack_from(answer)[7] not in {_RTN_UNICAST, _RTN_LOCAL}:
+    if kind not in {RTN_UNICAST, RTN_LOCAL}:
         return None
-    attributes = netlink.attributes(answer, _RTMSG.size)
-    index = int.from_bytes(attributes.get(_RTA_OIF, b""), sys.byteorder)
-    gateway = attributes.get(_RTA_GATEWAY) or attributes.get(_RTA_VIA, b"")[_VIA_FAMILY_BYTES:]
-    source = attributes.get(_RTA_PREFSRC)
+    index = int.from_bytes(attributes.get(RTA_OIF, b""), sys.byteorder)
+    gateway = attributes.get(RTA_GATEWAY) or attributes.get(RTA_VIA, b"")[_VIA_FAMILY_BYTES:]
+    source = attributes.get(RTA_PREFSRC)
     return Route(
         _name(index),
         scoped_address(gateway, index) if gateway else None,

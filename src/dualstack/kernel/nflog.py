@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Self
 
 from dualstack.kernel import netlink
-from dualstack.kernel.netlink_changes import Change, Changes, attribute, be32
+from dualstack.kernel.netlink import attribute
+from dualstack.kernel.netlink_changes import Change, Changes, be32
 from dualstack.kernel.nftables import NETLINK_NETFILTER
 
 __all__ = ["PacketLog"]

@@ -9,7 +9,8 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dualstack.kernel.netlink_changes import CREATE, Change, attribute, be16, be32, nested, text
+from dualstack.kernel.netlink import attribute
+from dualstack.kernel.netlink_changes import CREATE, Change, be16, be32, nested, text
 
 __all__ = [
     "ACCEPT",
