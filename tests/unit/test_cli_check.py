@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -240,10 +241,62 @@ def test_what_directories_of_tests_have_is_left_alone_unless_named(run: Run, tmp
         ("functions.py", "\n".join(f'def f{n}(host="0.0.0.0"): return host' for n in range(1500))),
         ("nested.py", "import socket\nx = " + "-" * 60000 + "1"),
         ("joined.py", "import socket\nx = " + "+".join(["a"] * 30000)),
+        ("numbers.py", "import socket\nx = '" + "1" * 100_000 + "'\n"),
+        ("pairs.py", "import socket\ndef f(s):\n" + "    a, b = s.x()\n    b[:2]\n" * 3000),
+        ("classes.py", "import socket\n" + "\n".join(f"class C{n}: pass\nC{n}.bind(C{n}.x)" for n in range(3000))),
+        ("table.c", "#include <netdb.h>\nvoid f(void) { int t[] = { " + "1, " * 9000 + "}; }"),
+        ("joins.c", '#include <netdb.h>\nvoid f(void) { printf("' + "x" * 50_000 + '"); }'),
     ],
 )
 def test_what_is_huge_or_deep_is_one_finding_a_line_and_no_failure(name: str, text: str) -> None:
     assert len(check_source(text, name)) <= text.count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("prefix.py", 'def f(host):\n    return host.startswith("10.\\n") or host[:3] == "1.\\n"\n'),
+        ("prefix.c", '#include <netdb.h>\nint f(char *b) { return strstr(b, "2.\\n") != 0; }'),
+        ("format.py", 'def f(host, port):\n    return "{\N{SUPERSCRIPT TWO}}:{}".format(host, port)\n'),
+        ("digits.py", f"def f(host):\n    a, b, c, d = host.split('.')\n    return 0x{'f' * 6000}\n"),
+    ],
+)
+def test_no_text_ends_a_run(name: str, text: str) -> None:
+    assert isinstance(check_source(text, name), tuple)
+
+
+def test_an_encoding_that_decodes_nothing_ends_no_run(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text(f"# coding: undefined\n{SPLIT}")
+    assert codes(run("check", "--json", str(tmp_path))[1]) == ["DS216"]
+
+
+@pytest.mark.parametrize("mark", ["\f", "\v", "\x85", "\u2028"])
+def test_a_line_ends_where_the_compiler_has_it_end(run: Run, program: Path, mark: str) -> None:
+    program.write_text(f"# a{mark}b\n{SPLIT}")
+    assert run("check", str(program))[1].splitlines()[1] == '        host, port = server.split(":")'
+    program.write_text(f"# a{mark}b\n{FIXABLE}")
+    assert '-    return conn, host == "127.0.0.1"\n' in run("check", "--fix", str(program))[1]
+    silent = SPLIT.replace('(":")', '(":")  # dualstack: ignore')
+    program.write_text(f"# a{mark}b\n{silent}")
+    assert run("check", str(program))[0] == 0
+
+
+def test_what_is_found_is_the_same_in_every_run(tmp_path: Path) -> None:
+    (tmp_path / "local.py").write_text("def f(host):\n    return host in ('localhost', '127.0.0.0/8')\n")
+    (tmp_path / "own.c").write_text(
+        "#include <net/if.h>\n"
+        "int f(int s, int q, struct ifreq *r) { return ioctl(s, q ? SIOCGIFADDR : SIOCGIFNETMASK, r); }\n"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-m", "dualstack", "check", "--json", tmp_path],
+            capture_output=True,
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            check=False,
+        ).stdout
+        for seed in (1, 4, 6)
+    }
+    assert len(said) == 1
 
 
 def test_the_kinds_are_at_least_45_with_a_code_each() -> None:

@@ -98,9 +98,8 @@ def command(
 
 def _print(files: Sequence[SourceFile], findings: Sequence[Finding]) -> None:
     for file in files:
-        lines = file.text.splitlines()
         for finding in file.findings:
-            click.echo(_shown(finding, lines))
+            click.echo(_shown(finding, file.lines))
     places = sum(bool(file.findings) for file in files)
     many = f"{len(findings)} finding{'' if len(findings) == 1 else 's'} in {places} of "
     click.echo(f"{many if findings else 'Nothing found in '}{len(files)} file{'' if len(files) == 1 else 's'}")

@@ -58,11 +58,9 @@ class CModule:
 
     Args:
         source: its text.
-        path: its name.
     """
 
-    def __init__(self, source: str, path: str = "") -> None:
-        self.path = path
+    def __init__(self, source: str) -> None:
         self.source = source
         self.macros: dict[str, tuple[Token, ...]] = {}
         self.tokens: list[Token] = []

@@ -24,7 +24,7 @@ def read_c(text: str, path: str) -> list[Remark]:
     """
     if _TEST.match(PurePath(path).name):
         return []
-    module = CModule(text, path)
+    module = CModule(text)
     is_said = is_ipv4_by_definition([PurePath(path).stem], module.leading_comment)
     if is_said and is_ipv4_by_definition(word for word in module.all_words if word.isidentifier()):
         return []

@@ -34,7 +34,7 @@ class Silence:
         self.is_whole = False
         if "dualstack:" not in text and "noqa" not in text:
             return
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(text.split("\n"), 1):
             if (found := _COMMENT.search(line)) is not None:
                 self.is_whole = self.is_whole or found["file"] is not None
                 codes = tuple(re.split(r"[,\s]+", (found["ours"] or found["flake"] or "DS").strip()))

@@ -56,6 +56,11 @@ class SourceFile:
     findings: tuple[Finding, ...]
     text: str = field(default="", repr=False)
 
+    @property
+    def lines(self) -> list[str]:
+        """The text as compilers count its lines: a form feed ends none."""
+        return self.text.split("\n")
+
 
 def check_paths(
     paths: Sequence[str], *, select: Sequence[str] = (), ignore: Sequence[str] = ()
@@ -135,7 +140,7 @@ def _decoded(raw: bytes) -> str:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
         text = raw.decode(encoding)
-    except (SyntaxError, UnicodeDecodeError, LookupError):
+    except (SyntaxError, UnicodeError, LookupError):
         text = raw.decode("latin-1")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 

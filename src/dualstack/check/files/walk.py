@@ -8,9 +8,9 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-__all__ = ["ENDINGS", "walk"]
+__all__ = ["walk"]
 
-ENDINGS = (".py", ".pyi", ".c", ".h")
+_ENDINGS = (".py", ".pyi", ".c", ".h")
 _SKIPPED = frozenset(
     {"__pycache__", "node_modules", "venv", "env", "build", "dist", "_build", "__pypackages__", "test", "tests"}
 )
@@ -38,5 +38,5 @@ def _under(top: str) -> Iterator[str]:
             if each not in _SKIPPED and not each.startswith(".") and not each.endswith(".egg-info")
         )
         for name in sorted(files):
-            if name.endswith(ENDINGS):
+            if name.endswith(_ENDINGS):
                 yield str(Path(folder) / name)

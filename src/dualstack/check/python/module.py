@@ -5,16 +5,17 @@ Knows this one file and runs nothing of it. A name bound more than once has all 
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TypeVar
 
 from dualstack.check.words.namings import vocabulary
 
-__all__ = ["Function", "Module", "Scope"]
+__all__ = ["Function", "Module", "Scope", "Unpacked"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Scope = ast.Module | ast.ClassDef | Function
+Unpacked = ast.Tuple | ast.List
 N = TypeVar("N", bound=ast.AST)
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -62,13 +63,11 @@ class Module:
 
     Args:
         tree: its syntax tree.
-        path: its name, for rules that go by it.
         text: its text.
     """
 
-    def __init__(self, tree: ast.Module, path: str = "", text: str = "") -> None:
+    def __init__(self, tree: ast.Module, text: str = "") -> None:
         self.tree = tree
-        self.path = path
         self.text = text
         self.parents: dict[ast.AST, ast.AST] = {}
         self._by_type: dict[type[ast.AST], list[ast.AST]] = defaultdict(list)
@@ -112,7 +111,22 @@ class Module:
     @cached_property
     def lines(self) -> list[str]:
         """The text by its lines."""
-        return self.text.splitlines()
+        return self.text.split("\n")
+
+    @cached_property
+    def unpackings(self) -> Mapping[tuple[Scope, str], Sequence[tuple[Unpacked, ast.expr]]]:
+        """By scope and by the last name of it: a pair or more that a value, or each of a loop, is taken apart into."""
+        found: dict[tuple[Scope, str], list[tuple[Unpacked, ast.expr]]] = defaultdict(list)
+        taken = [(each, each.targets[0], each.value) for each in self.all(ast.Assign)]
+        for node, target, value in [*taken, *((each, each.target, each.iter) for each in self.loops)]:
+            if isinstance(target, ast.Tuple | ast.List) and target.elts and isinstance(target.elts[-1], ast.Name):
+                found[self.scope(node), target.elts[-1].id].append((target, value))
+        return found
+
+    @cached_property
+    def classes(self) -> Mapping[str, ast.ClassDef]:
+        """By name; of several of one name the first."""
+        return {each.name: each for each in reversed(self.all(ast.ClassDef))}
 
     @cached_property
     def references(self) -> list[ast.Name | ast.Attribute]:

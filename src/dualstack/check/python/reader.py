@@ -32,6 +32,7 @@ from dualstack.check.python.rules import (
 from dualstack.check.python.telling import is_told
 from dualstack.check.python.values import Values
 from dualstack.check.words.by_definition import is_ipv4_by_definition
+from dualstack.check.words.namings import is_twin
 
 __all__ = ["read_python"]
 
@@ -75,12 +76,15 @@ def read_python(text: str, path: str) -> list[Remark]:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
         return [Remark(line, max(column, 1), "syntax-error", getattr(error, "msg", None) or str(error))]
-    module = Module(tree, path, text)
+    module = Module(tree, text)
     values = Values(module)
     try:
         remarks = [remark for rule in _RULES for remark in rule(values)]
     except RecursionError:
         return [Remark(1, 1, "not-read", "nested too deep")]
+    except ValueError as error:
+        # What cannot be written again, such as a number of more digits than Python shows.
+        return [Remark(1, 1, "not-read", str(error))]
     if not remarks or _is_by_definition(module, path):
         return []
     remarks = _without_consequences(module, remarks)
@@ -130,23 +134,15 @@ def _spared(module: Module) -> Iterator[tuple[int, int]]:
     for owner in module.all(ast.ClassDef):
         is_test = any(ast.unparse(base).endswith("TestCase") for base in owner.bases) or owner.name.startswith("Test")
         is_told = is_ipv4_by_definition([owner.name], ast.get_docstring(owner) or "")
-        if is_test or is_told or _is_twin(owner.name, words):
+        if is_test or is_told or is_twin(owner.name, words):
             yield owner.lineno, owner.end_lineno or owner.lineno
     for function in module.functions:
         if (
             function.name.startswith("test_")
-            or _is_twin(function.name, words)
+            or is_twin(function.name, words)
             or is_ipv4_by_definition([function.name], ast.get_docstring(function) or "")
         ):
             yield function.lineno, function.end_lineno or function.lineno
     for assign in module.all(ast.Assign):
-        if all(_is_twin(getattr(each, "id", getattr(each, "attr", "")), words) for each in assign.targets):
+        if all(is_twin(getattr(each, "id", getattr(each, "attr", "")), words) for each in assign.targets):
             yield assign.lineno, assign.end_lineno or assign.lineno
-
-
-_FOUR = re.compile(r"(?<!\d)4(?!\d)")
-
-
-def _is_twin(name: str, words: frozenset[str]) -> bool:
-    """Whether a class, a function or a constant is IPv4's half of a pair."""
-    return _FOUR.search(name) is not None and _FOUR.sub("6", name) in words

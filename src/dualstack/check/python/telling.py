@@ -18,7 +18,7 @@ _PLAIN = vocabulary(
     ":".join }:{ %s:% route IPAddress (15 (16) =15 =16 '10. "10. 192.168 wsgiref twisted HAS_IPV6 has_ipv6 recvfrom
     .accept( netmask"""
 ) | {"= 15", "= 16", "32 - "}
-_QUAD = re.compile(r"(?:%d\.|\}\.\{){2}|\\\.\S*\\\.|\d+(?:\.\d+){2}\.\d")  # dualstack: ignore[DS218] any text with dots
+_QUAD = re.compile(r"(?:%d\.|\}\.\{){2}|\\\.\S*\\\.|\d(?:\.\d+){2}\.\d")  # dualstack: ignore[DS218] any text with dots
 
 
 def is_told(text: str) -> bool:

@@ -63,7 +63,7 @@ class Values:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             if node.value.id in {"self", "cls"}:
                 return self._attribute(self.module.class_of(node), node.attr)
-            owner = next((each for each in self.module.all(ast.ClassDef) if each.name == node.value.id), None)
+            owner = self.module.classes.get(node.value.id)
             return self.module.attributes.get((owner, node.attr)) if owner is not None else None
         return None
 

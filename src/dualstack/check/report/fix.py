@@ -65,7 +65,7 @@ def diff(file: SourceFile) -> str:
     Args:
         file: a file that was looked at.
     """
-    before = file.text.splitlines(keepends=True)
+    before = [f"{line}\n" for line in file.lines[:-1]] + [line for line in file.lines[-1:] if line]
     after = list(before)
     for finding in file.findings:
         replace = _REPLACED.get(finding.kind)

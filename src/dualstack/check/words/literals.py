@@ -32,7 +32,7 @@ _NO_TARGET = re.compile(r"(?:0|127|22[4-9]|23\d|24\d|25[0-5])\.|.*\.(?:0|255)$|1
 _IPV6 = re.compile(
     r"(?:^|[\s\[/@,])(?:[0-9A-Fa-f]{1,4}:){1,7}(?::|[0-9A-Fa-f]{1,4})|(?:^|[\s\[/@,\"'])::(?:[0-9A-Fa-f]|\]|/|$|\")"
 )
-_PREFIX = re.compile(r"\d{1,3}\.$|\d{1,3}\.\d{1,3}\.?$|\d{1,3}\.\d{1,3}\.\d{1,3}\.?$")
+_PREFIX = re.compile(r"[0-9]{1,3}(?:\.|(?:\.[0-9]{1,3}){1,2}\.?)")
 _IPV4_NETWORKS = ("10.", "192.168", "172.", "127.", "169.254")  # dualstack: ignore[DS235] what is looked for
 _IPV6_NETWORKS = ("fe80", "fe8", "fc00:", "fd00:")  # dualstack: ignore[DS235] what is looked for
 _DIGITS = r"(?:\\d|\[0-9\]|\[\\d\]|\[:digit:\]|\[\[:digit:\]\]|\[0-9a-zA-Z\*\]|25\[0-5\])"
@@ -78,7 +78,7 @@ def has_ipv6(text: str) -> bool:
 
 def is_ipv4_prefix(text: str) -> bool:
     """Whether the text is the beginning of a dotted quad."""
-    return _PREFIX.match(text) is not None and all(int(part) < 256 for part in text.split(".") if part)
+    return _PREFIX.fullmatch(text) is not None and all(int(part) < 256 for part in text.split(".") if part)
 
 
 def is_network_prefix(text: str) -> bool:

@@ -6,7 +6,7 @@ Names are cut into their words first (`remote_addr`, `remoteAddr`), so that `str
 import re
 from functools import lru_cache
 
-__all__ = ["is_address", "is_endpoint", "is_host", "is_port", "is_version", "vocabulary", "words_of"]
+__all__ = ["is_address", "is_endpoint", "is_host", "is_port", "is_twin", "is_version", "vocabulary", "words_of"]
 
 
 def vocabulary(words: str) -> frozenset[str]:
@@ -33,6 +33,14 @@ _ENDPOINT = _HOST | vocabulary(
 _VERSION = vocabulary(
     "version versions ver vers release oid oids semver python build kernel os firmware fw macos snmp mib"
 )
+
+
+_FOUR = re.compile(r"(?<!\d)4(?!\d)")
+
+
+def is_twin(name: str, words: frozenset[str]) -> bool:
+    """Whether a name is IPv4's half of a pair, whose other half is among these words: `ip4` beside `ip6`."""
+    return _FOUR.search(name) is not None and _FOUR.sub("6", name) in words
 
 
 @lru_cache(maxsize=4096)

@@ -7,6 +7,7 @@ from dualstack.check.c.rule import CRule, at, calls, knows_ipv6, room
 from dualstack.check.c.tokens import Token
 from dualstack.check.findings.finding import Remark
 from dualstack.check.words.literals import is_quad
+from dualstack.check.words.namings import is_twin
 
 __all__ = ["RULES"]
 
@@ -72,7 +73,7 @@ def _is_unused(module: CModule, call: Call, words: frozenset[str]) -> bool:
 
 def _is_twinned(module: CModule, place: int) -> bool:
     function = module.function(place)
-    return function is not None and "4" in function.name and function.name.replace("4", "6") in module.all_words
+    return function is not None and is_twin(function.name, module.all_words)
 
 
 def _is_probe(words: frozenset[str]) -> bool:
@@ -91,8 +92,8 @@ def _own_addresses(module: CModule) -> Iterator[Remark]:
         names = module.names(call.arguments[1]) if len(call.arguments) > 1 else set()
         if "SIOCGIFCONF" in names:
             yield at("ifaddr-ipv4", module.tokens[call.at], "SIOCGIFCONF")
-        elif names & {"SIOCGIFADDR", "SIOCGIFNETMASK", "SIOCGIFBRDADDR", "SIOCGIFDSTADDR"}:
-            yield at("own-address-ipv4", module.tokens[call.at], next(iter(names)))
+        elif asked := names & {"SIOCGIFADDR", "SIOCGIFNETMASK", "SIOCGIFBRDADDR", "SIOCGIFDSTADDR"}:
+            yield at("own-address-ipv4", module.tokens[call.at], min(asked))
     for call in calls(module, "connect"):
         words = room(module, call.at)
         is_literal = any(token.kind == "text" and is_quad(token.text) for token in _function_tokens(module, call.at))
@@ -145,11 +146,7 @@ def _hints(module: CModule) -> Iterator[Remark]:
         words = room(module, place)
         if not value or value[0].text not in _IPV4 or knows_ipv6(words) or _is_twinned(module, place):
             continue
-        if (
-            token.text == "ai_family"
-            and sign in {"=", "!=", "=="}
-            and "AF_UNSPEC" not in words | {""} - ({"AF_UNSPEC"} if sign == "=" else set())
-        ):
+        if token.text == "ai_family" and sign in {"=", "!=", "=="} and "AF_UNSPEC" not in words:
             yield at("resolve-hint-ipv4", token, "ai_family is AF_INET")
         elif token.text == "ai_family" and sign in {"!=", "=="}:
             yield at("resolve-hint-ipv4", token, "answers of AF_INET alone")

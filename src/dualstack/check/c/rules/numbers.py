@@ -78,6 +78,7 @@ def _is_rotation(module: CModule, place: int) -> bool:
     return " | " in text and ("<<" in text and ">>" in text)
 
 
+_HASHING = re.compile(r"hash|crc|fnv|murmur|djb|adler", re.IGNORECASE)
 _LAST = re.compile(r"(?i)^0x(?:ffffff00|00ffffff)u?l?$")
 
 
@@ -86,6 +87,8 @@ def _prefixes(module: CModule) -> Iterator[Remark]:
         derived = _derived(module, block)
         for place in range(block.body, block.last):
             token, after = module.tokens[place], module.tokens[place + 1].text
+            if token.text != ">>" and not _LAST.match(token.text):
+                continue
             first, last = module.statement(place)
             near = {each.text for each in module.tokens[first : last + 1]} & (_NUMBER | derived)
             is_shift = (
@@ -128,13 +131,12 @@ def _derived(module: CModule, block: Block) -> set[str]:
 
 
 def _hashes(module: CModule) -> Iterator[Remark]:
+    hashing = [call for call in module.calls if _HASHING.search(call.name)]
     for block in _functions(module):
         derived = _derived(module, block) | _NUMBER
         is_named = bool(re.search(r"hash|bucket|slot", block.name, re.IGNORECASE))
-        for call in module.calls:
-            if block.body < call.at < block.last and re.search(
-                r"hash|crc|fnv|murmur|djb|adler", call.name, re.IGNORECASE
-            ):
+        for call in hashing:
+            if block.body < call.at < block.last:
                 names = {token.text for argument in call.arguments for token in argument}
                 if names & (derived | {"sin_addr"}):
                     yield at("hash-4-bytes", module.tokens[call.at], f"{call.name}() of four bytes")

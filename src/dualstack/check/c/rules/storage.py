@@ -6,7 +6,7 @@ from dualstack.check.c.module import Block, CModule
 from dualstack.check.c.rule import CRule, at, calls, knows_ipv6, room
 from dualstack.check.findings.finding import Remark
 from dualstack.check.words.literals import is_quad_format
-from dualstack.check.words.namings import is_address, is_host, words_of
+from dualstack.check.words.namings import is_address, is_host, is_twin, words_of
 
 __all__ = ["RULES"]
 
@@ -91,8 +91,8 @@ def _members(module: CModule) -> Iterator[Remark]:
             if (
                 declared is None
                 or knows_ipv6(module.words(block))
-                or _is_half(module, declared[0])
-                or _is_half(module, _name_behind(module, block))
+                or is_twin(declared[0], module.all_words)
+                or is_twin(_name_behind(module, block), module.all_words)
             ):
                 continue
             if token.text in {"in_addr", "in_addr_t"}:
@@ -104,11 +104,6 @@ def _members(module: CModule) -> Iterator[Remark]:
                 and _is_of_addresses(module)
             ):
                 yield at("addr-int32", token, declared[0])
-
-
-def _is_half(module: CModule, name: str) -> bool:
-    """Whether a name is IPv4's half of a pair: `ip4` beside `ip6`."""
-    return "4" in name and name.replace("4", "6") in module.all_words
 
 
 def _name_behind(module: CModule, block: Block) -> str:
@@ -223,7 +218,7 @@ def _text_buffers(module: CModule) -> Iterator[Remark]:
             continue
         first = place
         _, last = module.statement(place)
-        if knows_room(module, place):
+        if _knows_room(module, place):
             continue
         for now in range(first, last):
             if module.tokens[now].text == "[" and (size := module.tokens[now + 1 : module.closing.get(now, now)]):
@@ -237,7 +232,7 @@ def _text_buffers(module: CModule) -> Iterator[Remark]:
             yield at("text-buffer-16", value[0], f"{name} is INET_ADDRSTRLEN")
 
 
-def knows_room(module: CModule, place: int) -> bool:
+def _knows_room(module: CModule, place: int) -> bool:
     """Whether the structure or function has a buffer for IPv6's text as well."""
     return "INET6_ADDRSTRLEN" in room(module, place)
 

@@ -101,9 +101,6 @@ def _declaration(module: CModule, place: int) -> tuple[int, int]:
     )
 
 
-_FULL = re.compile(r"%\[\^:\]:%|%\d*\[\^:\]:%")
-
-
 def _splits(module: CModule) -> Iterator[Remark]:
     for call in calls(
         module,
@@ -185,7 +182,7 @@ def _is_hostport(module: CModule, call: Call) -> bool:
     return (has_port and (is_named or any(is_host(word) for word in words))) or bool(names & {"hostport", "host"})
 
 
-_JOINED = re.compile(r"(?P<before>\S*?)(?P<left>%s):(?P<right>%h?[dus]|%l[du]|%\w*PRI\w*|\d{2,5})")
+_JOINED = re.compile(r"(?P<left>%s):(?P<right>%h?[dus]|%l[du]|%\w*PRI\w*|\d{2,5})")
 
 
 def _joins(module: CModule) -> Iterator[Remark]:
@@ -292,14 +289,13 @@ def _by_dots(module: CModule) -> Iterator[Remark]:
             continue
         is_prefix = call.name in {"strrchr", "rindex"}
         yield at("prefix-24" if is_prefix else "dotted-quad-parse", module.tokens[call.at], f"{call.name}('.')")
-    for place, token in _written(module):
+    for _, token in _written(module):
         if (
             "in-addr.arpa" in token.text
             and _FOUR.search(token.text) is None
             and not any("ip6.arpa" in word for word in module.all_words)
         ):
             yield at("reverse-in-addr-arpa", token, "in-addr.arpa")
-        _ = place
 
 
 def _comparisons(module: CModule) -> Iterator[Remark]:

@@ -80,7 +80,7 @@ def _loopback_in(values: Values, side: ast.expr) -> tuple[ast.expr, str] | None:
             plain = next(values.origins(origin.args[0]), origin)
         texts = set(_members(values, plain))
         if texts & (LOOPBACKS | {"127.0.0.0/8"}) and "::1" not in texts and not any(has_ipv6(text) for text in texts):
-            here = "127.0.0.1" if "127.0.0.1" in texts else next(iter(texts & (LOOPBACKS | {"127.0.0.0/8"})))
+            here = "127.0.0.1" if "127.0.0.1" in texts else min(texts & (LOOPBACKS | {"127.0.0.0/8"}))
             return plain, here
     return None
 
@@ -129,9 +129,7 @@ def _prefixes(values: Values) -> Iterator[Remark]:
         for origin in _listed(values, call.args[0]):
             texts = [text for text in _members(values, origin) if is_ipv4_prefix(text) or is_ipv6_prefix(text)]
             if texts and not is_version(name) and _is_network(texts, name):
-                yield at(
-                    "prefix-text-match", origin if hasattr(origin, "lineno") else call, f"startswith({texts[0]!r})"
-                )
+                yield at("prefix-text-match", origin, f"startswith({texts[0]!r})")
                 break
     for compare in values.module.all(ast.Compare):
         yield from _sliced(values, compare)

@@ -57,12 +57,7 @@ def _is_of_library(values: Values, node: ast.expr) -> bool:
 
 def _is_for_both(values: Values, node: ast.AST) -> bool:
     words = values.module.near(node)
-    return bool(words & {"inet_pton", "inet_ntop", "AF_INET6", "IPv6Address"}) or _is_twinned(values, node)
-
-
-def _is_twinned(values: Values, node: ast.AST) -> bool:
-    name = getattr(values.module.function(node), "name", "")
-    return "4" in name and name.replace("4", "6") in values.module.all_words
+    return bool(words & {"inet_pton", "inet_ntop", "AF_INET6", "IPv6Address"})
 
 
 def _conversion(values: Values, node: ast.AST, word: str) -> Remark:

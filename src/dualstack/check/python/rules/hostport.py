@@ -157,11 +157,7 @@ def _parts(values: Values, call: ast.Call) -> list[str]:
                 for target in each.targets
                 for one in (target.elts if isinstance(target, ast.Tuple | ast.List) else [target])
             ]
-        if isinstance(each, ast.For | ast.comprehension) and below is each.iter:
-            return [
-                identifier(one) for one in (each.target.elts if isinstance(each.target, ast.Tuple) else [each.target])
-            ]
-        if isinstance(each, ast.comprehension):
+        if isinstance(each, ast.comprehension) or (isinstance(each, ast.For) and below is each.iter):
             return [
                 identifier(one) for one in (each.target.elts if isinstance(each.target, ast.Tuple) else [each.target])
             ]

@@ -82,10 +82,10 @@ def _format_arguments(text: str, call: ast.Call) -> list[ast.expr]:
     by_name = {each.arg: each.value for each in call.keywords if each.arg is not None}
     found: list[ast.expr] = []
     for number, name in enumerate(re.findall(r"\{(\w*)", text)):
-        index = int(name) if name.isdigit() else number
+        index = int(name) if name.isdecimal() else number
         fallback = (
             call.args[index]
-            if (not name or name.isdigit()) and index < len(call.args)
+            if (not name or name.isdecimal()) and index < len(call.args)
             else ast.copy_location(ast.Name(id=name or "_"), call)
         )
         found.append(by_name.get(name, fallback))

@@ -26,9 +26,6 @@ def is_membership(values: Values, node: ast.AST) -> bool:
     )
 
 
-_NETWORK = re.compile(r"(?:^|[!<>=@])\d*[BHIQs\d]*4s")
-
-
 def _packed(values: Values) -> Iterator[Remark]:
     """Records with four bytes, or a number, for an address."""
     for call in calls(values, "pack", "unpack", "Struct", "unpack_from", "iter_unpack", "pack_into", "calcsize"):
@@ -109,8 +106,6 @@ def _shifted(values: Values) -> Iterator[Remark]:
 _LENGTH = vocabulary(
     "bits prefix prefixlen mask masklen masksize cidr plen length size n netmask preflen len width bit prefix_len"
 )
-
-_FULL = 0xFFFFFFFF
 
 
 def _masks(values: Values) -> Iterator[Remark]:

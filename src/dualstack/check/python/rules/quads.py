@@ -20,7 +20,7 @@ def _patterns(values: Values) -> Iterator[Remark]:
         for node, text in _texts(values)
         if is_quad_pattern(text) and not is_version(owner_name(values, node))
     ]
-    if not found or any(is_ipv6_pattern(text) and not is_quad_only(text) for text in _long_texts(values)):
+    if not found or any(map(is_ipv6_pattern, _long_texts(values))):
         return
     for node, text in found:
         if _EMBEDDED.match(text):
@@ -31,11 +31,6 @@ def _patterns(values: Values) -> Iterator[Remark]:
 
 # The end of an IPv6 address may be a dotted quad.
 _EMBEDDED = re.compile(r"\^?\(?\.\*\)?:")
-
-
-def is_quad_only(text: str) -> bool:
-    """Whether hexadecimal digits in a pattern are not those of an address."""
-    return ":" not in text
 
 
 def _texts(values: Values) -> Iterator[tuple[ast.expr, str]]:
@@ -354,14 +349,10 @@ def _is_masking(values: Values, call: ast.Call) -> bool:
 def _gap(values: Values, part: ast.expr) -> str:
     """A number where it is known; the length may be kept by a default."""
     value = part.value if isinstance(part, ast.FormattedValue) else part
-    for origin in _through_parameters(values, value):
+    for origin in values.origins(value):
         if isinstance(origin, ast.Constant) and isinstance(origin.value, int):
             return str(origin.value)
     return GAP
-
-
-def _through_parameters(values: Values, node: ast.expr) -> Iterator[ast.expr]:
-    yield from values.origins(node)
 
 
 def _is_aware(values: Values, node: ast.AST) -> bool:

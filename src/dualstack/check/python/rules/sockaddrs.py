@@ -3,8 +3,10 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from dualstack.check.findings.finding import Remark
+from dualstack.check.python.module import Scope, Unpacked
 from dualstack.check.python.rule import Rule, at, identifier, knows_ipv6
 from dualstack.check.python.values import Values
 
@@ -14,15 +16,14 @@ _PEERS = frozenset({"getpeername", "getsockname"})
 
 _PAIRS = frozenset({"accept", "recvfrom", "recvfrom_into", "recvmsg"})
 
-# Methods that frameworks call with a socket address, and which argument it is.
-_CALLED = {
-    "datagram_received": ("addr", 2),
-    "handle_stream": ("address", 2),
-    "datagramReceived": ("addr", 2),
-    "verify_request": ("client_address", 2),
-    "process_request": ("client_address", 2),
-    "finish_request": ("client_address", 2),
-}
+# Methods that frameworks call with a socket address as their second argument behind `self`.
+_CALLED = frozenset(
+    {
+        *("datagram_received", "datagramReceived", "handle_stream"),
+        *("verify_request", "process_request", "finish_request"),
+    }
+)
+_CALLED_WITH = 2
 
 
 def _is_sockaddr(values: Values, node: ast.expr | None, depth: int = 0) -> bool:  # noqa: PLR0911 - a table
@@ -65,34 +66,23 @@ def _is_named(values: Values, node: ast.Name) -> bool:
     """Whether a name is the second of `accept()`, the last of `getaddrinfo()`, or a parameter that frameworks fill."""
     function = values.module.scope(node)
     if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and function.name in _CALLED:
-        _, position = _CALLED[function.name]
         arguments = function.args.args
-        if position < len(arguments) and arguments[position].arg == node.id:
+        if len(arguments) > _CALLED_WITH and arguments[_CALLED_WITH].arg == node.id:
             return True
-    for target, value in _unpackings(values, function):
-        if (
-            isinstance(target.elts[-1], ast.Name)
-            and target.elts[-1].id == node.id
-            and _gives_sockaddr(values, target, value)
-        ):
-            return True
-    return False
+    return (function, node.id) in _last_names(values)
 
 
-def _unpackings(values: Values, scope: ast.AST) -> Iterator[tuple[ast.Tuple | ast.List, ast.expr]]:
-    for assign in values.module.all(ast.Assign):
-        if (
-            isinstance(assign.targets[0], ast.Tuple | ast.List)
-            and assign.targets[0].elts
-            and values.module.scope(assign) is scope
-        ):
-            yield assign.targets[0], assign.value
-    for loop in values.module.loops:
-        if isinstance(loop.target, ast.Tuple) and loop.target.elts and values.module.scope(loop) is scope:
-            yield loop.target, loop.iter
+@lru_cache(maxsize=1)
+def _last_names(values: Values) -> frozenset[tuple[Scope, str]]:
+    """The last names of all that is taken apart and ends in a socket address, each with its scope."""
+    return frozenset(
+        where
+        for where, unpackings in values.module.unpackings.items()
+        if any(_gives_sockaddr(values, target, value) for target, value in unpackings)
+    )
 
 
-def _gives_sockaddr(values: Values, target: ast.Tuple | ast.List, value: ast.expr) -> bool:
+def _gives_sockaddr(values: Values, target: Unpacked, value: ast.expr) -> bool:
     inner = value.value if isinstance(value, ast.Await) else value
     if isinstance(inner, ast.Call) and values.last(inner.func) in _PAIRS:
         return len(target.elts) in {2, 4}

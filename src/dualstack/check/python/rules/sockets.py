@@ -9,7 +9,7 @@ from dualstack.check.python.values import Values
 from dualstack.check.words.literals import LOOPBACKS, is_loopback
 from dualstack.check.words.namings import is_endpoint, is_host, vocabulary
 
-__all__ = ["IPV4", "RULES", "is_probe"]
+__all__ = ["IPV4", "RULES"]
 
 IPV4 = ("AF_INET", "PF_INET")
 _OTHER_FAMILIES = frozenset({"has_dualstack_ipv6", "dualstack_ipv6", "AF_INET6", "PF_INET6"})
@@ -41,13 +41,12 @@ def _made(values: Values) -> Iterator[ast.Call]:
 
 
 def _family(values: Values, call: ast.Call) -> ast.expr | None:
-    where = 1 if values.last(call.func) == "create_server" else 0
     if values.last(call.func) == "create_server":
         return next((each.value for each in call.keywords if each.arg == "family"), None)
-    return values.argument(call, where, "family")
+    return values.argument(call, 0, "family")
 
 
-def is_probe(values: Values, call: ast.Call) -> bool:
+def _is_probe(values: Values, call: ast.Call) -> bool:
     """Whether a socket is there for its `ioctl` or its own name alone."""
     words = values.module.near(call)
     is_ioctl = "ioctl" in words or ("ioctl" in values.module.room(call) and "SOCK_DGRAM" in words)
@@ -61,7 +60,7 @@ def _written_down(values: Values) -> Iterator[Remark]:
     for call in _made(values):
         family = _family(values, call)
         is_ipv4 = values.is_family(family, *IPV4) or (isinstance(family, ast.Constant) and family.value == 2)
-        if family is None or not is_ipv4 or _is_paired(values, call) or is_probe(values, call):
+        if family is None or not is_ipv4 or _is_paired(values, call) or _is_probe(values, call):
             continue
         if _is_pipe(values, call):
             continue
@@ -72,7 +71,7 @@ def _written_down(values: Values) -> Iterator[Remark]:
         origin = next((each for each in values.origins(family) if values.last(each) in IPV4), family)
         if _is_default(values, origin) and _is_same_api(values, call):
             continue
-        yield at("family-literal-socket", origin if hasattr(origin, "lineno") else call, "AF_INET")
+        yield at("family-literal-socket", origin, "AF_INET")
 
 
 def _is_same_api(values: Values, call: ast.Call) -> bool:
@@ -83,12 +82,8 @@ def _is_same_api(values: Values, call: ast.Call) -> bool:
 
 
 def _is_paired(values: Values, node: ast.AST) -> bool:
-    """Whether the other family's socket is made beside: in the function, the class, or the function's twin by name."""
-    if knows_ipv6(values.module.room(node)):
-        return True
-    function = values.module.function(node)
-    name = getattr(function, "name", "")
-    return "4" in name and name.replace("4", "6") in values.module.all_words
+    """Whether the other family's socket is made beside: in the function or the class."""
+    return knows_ipv6(values.module.room(node))
 
 
 def _is_icmp(values: Values, call: ast.Call) -> bool:
@@ -113,7 +108,7 @@ def _by_default(values: Values) -> Iterator[Remark]:
             continue
         if (
             not values.module.room(call) & _OTHER_FAMILIES
-            and not is_probe(values, call)
+            and not _is_probe(values, call)
             and not _is_only_named(values, call)
             and not _is_unused(values, call)
         ):

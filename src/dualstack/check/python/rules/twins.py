@@ -165,7 +165,7 @@ def _is_swapped(side: ast.expr) -> bool:
     return name in {"htons", "ntohs"} or not words_of(name).isdisjoint({"eth", "ether", "ethertype", "proto"})
 
 
-def is_packet(name: str) -> bool:
+def _is_packet(name: str) -> bool:
     """Whether a name says that it is a captured packet."""
     return not words_of(name).isdisjoint({"packet", "pkt", "frame", "pkts"})
 
@@ -206,7 +206,7 @@ def _packets(values: Values) -> Iterator[Remark]:
             yield at("packet-ipv4-only", compare, "IPv4's ethertype")
         elif isinstance(compare.ops[0], ast.In | ast.NotIn) and (
             values.name(compare.left).endswith(("scapy.all.IP", "inet.IP"))
-            or (values.text(compare.left) == "IP" and is_packet(identifier(compare.comparators[0])))
+            or (values.text(compare.left) == "IP" and _is_packet(identifier(compare.comparators[0])))
         ):
             yield at("packet-ipv4-only", compare, "IP")
     for call in calls(values, "haslayer", "isinstance", "socket"):
