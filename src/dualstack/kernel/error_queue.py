@@ -16,8 +16,9 @@ from dualstack.kernel.zones import scoped_address
 
 __all__ = ["RECVERR", "IcmpError", "icmp_errors"]
 
-# include/uapi/linux/in.h, in6.h; 41 is IPPROTO_IPV6, which some Pythons lack.
-RECVERR = {4: (socket.IPPROTO_IP, 11), 6: (41, 25)}
+_IPPROTO_IPV6 = 41  # some Pythons lack it
+_IP_RECVERR, _IPV6_RECVERR = 11, 25  # include/uapi/linux/in.h, in6.h
+RECVERR = {4: (socket.IPPROTO_IP, _IP_RECVERR), 6: (_IPPROTO_IPV6, _IPV6_RECVERR)}
 """By family the level and the option that switch the queue on, and mark what comes of it."""
 
 # include/uapi/linux/errqueue.h: struct sock_extended_err {errno, origin, type, code, pad, info, data}

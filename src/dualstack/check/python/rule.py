@@ -7,18 +7,23 @@ from dualstack.check.findings.finding import Remark
 from dualstack.check.python.values import GAP, Values
 
 __all__ = [
+    "IPV4",
     "Rule",
     "at",
     "at_text",
     "calls",
     "identifier",
+    "in_default",
     "knows_ipv6",
+    "owner_name",
     "references",
     "template",
     "written",
 ]
 
 Rule = Callable[[Values], Iterator[Remark]]
+
+IPV4 = ("AF_INET", "PF_INET")
 
 _AWARE = frozenset(
     {
@@ -113,3 +118,42 @@ def identifier(node: ast.AST | None) -> str:  # noqa: PLR0911 - a table, as case
         case ast.BoolOp(values=[first, *_]):
             return identifier(first)
     return ""
+
+
+def owner_name(values: Values, node: ast.AST) -> str:  # noqa: PLR0911 - a table, as cases
+    """What a constant is called: its variable, keyword, key or parameter, from the inside out."""
+    below = node
+    for each in values.module.above(node):
+        match each:
+            case ast.Assign(targets=[target, *_]) | ast.AnnAssign(target=target) | ast.NamedExpr(target=target):
+                return identifier(target)
+            case ast.keyword(arg=str(word)):
+                return word
+            case ast.Dict(keys=keys, values=entries) if below in entries:
+                key = keys[entries.index(below)]
+                return identifier(key)
+            case ast.arguments():
+                return _parameter(each, below)
+            case ast.Call(func=function) if below is not function:
+                return identifier(function)
+            case ast.stmt():
+                return ""
+        below = each
+    return ""
+
+
+def _parameter(arguments: ast.arguments, default: ast.AST) -> str:
+    plain = [*arguments.posonlyargs, *arguments.args]
+    defaults = arguments.defaults
+    for name, value in zip(plain[len(plain) - len(defaults) :], defaults, strict=True):
+        if value is default:
+            return name.arg
+    for name, kw_value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if kw_value is default:
+            return name.arg
+    return ""
+
+
+def in_default(values: Values, node: ast.AST) -> bool:
+    """Whether a node is the default of a parameter."""
+    return any(isinstance(each, ast.arguments) for each in values.module.above(node))

@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterator
 
 from dualstack.check.findings.finding import Remark
-from dualstack.check.python.rule import Rule, at, at_text, identifier
-from dualstack.check.python.rules.literals import owner_name
+from dualstack.check.python.rule import Rule, at, at_text, identifier, owner_name
 from dualstack.check.python.values import Values
 from dualstack.check.words.namings import is_address, is_host, vocabulary
 

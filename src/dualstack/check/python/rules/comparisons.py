@@ -4,8 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from dualstack.check.findings.finding import Remark
-from dualstack.check.python.rule import Rule, at, calls, identifier
-from dualstack.check.python.rules.literals import in_default
+from dualstack.check.python.rule import Rule, at, calls, identifier, in_default
 from dualstack.check.python.values import Values
 from dualstack.check.words.literals import LOOPBACKS, has_ipv6, is_ipv4_prefix, is_ipv6_prefix, is_network_prefix
 from dualstack.check.words.namings import is_address, is_host, is_version, words_of

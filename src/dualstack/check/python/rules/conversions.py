@@ -5,9 +5,8 @@ import re
 from collections.abc import Iterator
 
 from dualstack.check.findings.finding import Remark
-from dualstack.check.python.rule import Rule, at, calls, identifier, knows_ipv6, references
+from dualstack.check.python.rule import IPV4, Rule, at, calls, identifier, knows_ipv6, references
 from dualstack.check.python.rules.numbers import is_membership
-from dualstack.check.python.rules.sockets import IPV4
 from dualstack.check.python.values import Values
 from dualstack.check.words.namings import vocabulary
 

@@ -4,9 +4,8 @@ import ast
 from collections.abc import Iterator
 
 from dualstack.check.findings.finding import Remark
-from dualstack.check.python.rule import Rule, at, identifier, knows_ipv6
+from dualstack.check.python.rule import IPV4, Rule, at, identifier, knows_ipv6
 from dualstack.check.python.rules.resolver_patches import is_patch
-from dualstack.check.python.rules.sockets import IPV4
 from dualstack.check.python.values import Values
 
 __all__ = ["RULES"]

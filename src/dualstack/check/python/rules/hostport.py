@@ -1,12 +1,11 @@
-"""Host and port in one text: parted at a colon without regard to brackets, or joined without them."""
+"""Host and port in one text: parted at a colon without regard to brackets."""
 
 import ast
 import re
 from collections.abc import Iterator
 
 from dualstack.check.findings.finding import Remark
-from dualstack.check.python.rule import Rule, at, identifier
-from dualstack.check.python.rules.literals import owner_name
+from dualstack.check.python.rule import Rule, at, identifier, owner_name
 from dualstack.check.python.values import Values
 from dualstack.check.words.namings import is_endpoint, is_host, is_port, vocabulary, words_of
 

@@ -1,15 +1,15 @@
-"""Addresses written into the code: the wildcard as a default, a service by its IPv4 address, comparisons with them."""
+"""Addresses written into the code: the wildcard as a default, a service by its IPv4 address."""
 
 import ast
 from collections.abc import Iterator
 
 from dualstack.check.findings.finding import Remark
-from dualstack.check.python.rule import Rule, at, identifier, references, written
+from dualstack.check.python.rule import Rule, at, identifier, in_default, owner_name, references, written
 from dualstack.check.python.values import Values
 from dualstack.check.words.literals import has_ipv6, is_ipv4_target, is_ipv4_wildcard
 from dualstack.check.words.namings import is_version, vocabulary, words_of
 
-__all__ = ["RULES", "in_default", "owner_name"]
+__all__ = ["RULES"]
 
 _NOT_BOUND = vocabulary(
     "mask netmask route router gateway network subnet dest dst destination version placeholder unknown "
@@ -17,40 +17,6 @@ _NOT_BOUND = vocabulary(
 )
 
 _NEAR = 2
-
-
-def owner_name(values: Values, node: ast.AST) -> str:  # noqa: PLR0911 - a table, as cases
-    """What a constant is called: its variable, keyword, key or parameter, from the inside out."""
-    below = node
-    for each in values.module.above(node):
-        match each:
-            case ast.Assign(targets=[target, *_]) | ast.AnnAssign(target=target) | ast.NamedExpr(target=target):
-                return identifier(target)
-            case ast.keyword(arg=str(word)):
-                return word
-            case ast.Dict(keys=keys, values=entries) if below in entries:
-                key = keys[entries.index(below)]
-                return identifier(key)
-            case ast.arguments():
-                return _parameter(each, below)
-            case ast.Call(func=function) if below is not function:
-                return identifier(function)
-            case ast.stmt():
-                return ""
-        below = each
-    return ""
-
-
-def _parameter(arguments: ast.arguments, default: ast.AST) -> str:
-    plain = [*arguments.posonlyargs, *arguments.args]
-    defaults = arguments.defaults
-    for name, value in zip(plain[len(plain) - len(defaults) :], defaults, strict=True):
-        if value is default:
-            return name.arg
-    for name, kw_value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        if kw_value is default:
-            return name.arg
-    return ""
 
 
 def _is_compared(values: Values, node: ast.AST) -> bool:
@@ -108,11 +74,6 @@ def _has_other_beside(values: Values, node: ast.expr) -> bool:
     if any(has_ipv6(word) or word.startswith(("::", "[::")) for each in where for word in values.module.words(each)):
         return True
     return any(line in values.ipv6_lines for line in range(node.lineno - _NEAR, node.lineno + _NEAR + 1))
-
-
-def in_default(values: Values, node: ast.AST) -> bool:
-    """Whether a node is the default of a parameter."""
-    return any(isinstance(each, ast.arguments) for each in values.module.above(node))
 
 
 def _wildcards(values: Values) -> Iterator[Remark]:

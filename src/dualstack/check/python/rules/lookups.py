@@ -1,12 +1,11 @@
-"""Names asked for one family: the old lookups, hints, the first answer alone, a patched resolver, A without AAAA."""
+"""Names asked for one family: the old lookups, hints, the first answer alone."""
 
 import ast
 from collections.abc import Iterator
 
 from dualstack.check.findings.finding import Remark
-from dualstack.check.python.rule import Rule, at, calls, identifier, knows_ipv6, references
+from dualstack.check.python.rule import IPV4, Rule, at, calls, identifier, knows_ipv6, references
 from dualstack.check.python.rules.resolver_patches import is_patch
-from dualstack.check.python.rules.sockets import IPV4
 from dualstack.check.python.values import Values
 from dualstack.check.words.literals import is_ipv4_target, is_loopback
 

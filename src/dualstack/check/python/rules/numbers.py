@@ -1,4 +1,4 @@
-"""Addresses as four bytes: old conversions, IPv4 types, packed, masked, hashed, kept in 15 characters."""
+"""Addresses as four bytes: packed, masked, hashed, kept as a number."""
 
 import ast
 import re

@@ -4,8 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from dualstack.check.findings.finding import Remark
-from dualstack.check.python.rule import Rule, at, calls, identifier, knows_ipv6, references
-from dualstack.check.python.rules.sockets import IPV4
+from dualstack.check.python.rule import IPV4, Rule, at, calls, identifier, knows_ipv6, references
 from dualstack.check.python.values import Values
 from dualstack.check.words.literals import is_ipv4_target, is_quad
 

@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterator
 
 from dualstack.check.findings.finding import Remark
-from dualstack.check.python.rule import Rule, at, calls, identifier, knows_ipv6
-from dualstack.check.python.rules.literals import owner_name
+from dualstack.check.python.rule import Rule, at, calls, identifier, knows_ipv6, owner_name
 from dualstack.check.python.values import GAP, Values
 from dualstack.check.words.literals import is_ipv6_pattern, is_quad_format, is_quad_pattern, is_reversed_quad
 from dualstack.check.words.namings import is_address, is_host, is_version, words_of

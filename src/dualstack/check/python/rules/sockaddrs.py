@@ -1,4 +1,4 @@
-"""Socket addresses taken for pairs, their scope thrown away, mapped peers under IPv4 rules, branches on one family."""
+"""Socket addresses taken for pairs, and their scope thrown away."""
 
 import ast
 import re

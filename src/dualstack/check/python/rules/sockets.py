@@ -4,14 +4,13 @@ import ast
 from collections.abc import Iterator
 
 from dualstack.check.findings.finding import Remark
-from dualstack.check.python.rule import Rule, at, calls, identifier, knows_ipv6
+from dualstack.check.python.rule import IPV4, Rule, at, calls, identifier, knows_ipv6
 from dualstack.check.python.values import Values
 from dualstack.check.words.literals import LOOPBACKS, is_loopback
 from dualstack.check.words.namings import is_endpoint, is_host, vocabulary
 
-__all__ = ["IPV4", "RULES"]
+__all__ = ["RULES"]
 
-IPV4 = ("AF_INET", "PF_INET")
 _OTHER_FAMILIES = frozenset({"has_dualstack_ipv6", "dualstack_ipv6", "AF_INET6", "PF_INET6"})
 _CLASSES = vocabulary(
     "TCPServer UDPServer ThreadingTCPServer ThreadingUDPServer ForkingTCPServer ForkingUDPServer "

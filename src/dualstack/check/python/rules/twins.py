@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterator
 
 from dualstack.check.findings.finding import Remark
-from dualstack.check.python.rule import Rule, at, at_text, calls, identifier, references, template, written
-from dualstack.check.python.rules.literals import owner_name
+from dualstack.check.python.rule import Rule, at, at_text, calls, identifier, owner_name, references, template, written
 from dualstack.check.python.values import GAP, Values
 from dualstack.check.words.namings import vocabulary, words_of
 from dualstack.check.words.twins import COMMANDS, OPTIONS, TABLES, VERBS, is_missing
