@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Wildcard, bracketed, parse_host, parse_port
-from dualstack.core.quick_values import dataclass
+from dualstack.core.quick_values import NamedTuple
 from dualstack.errors import AddressError, TargetError
 from dualstack.kernel.attempts import interface_names
 from dualstack.net.names.services import service_port
@@ -28,9 +28,8 @@ PortLike: TypeAlias = str | bytes | int
 _PORT_MAX = 65535
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A host and a port that can be dialled.
+class Target(NamedTuple):
+    """A host and a port that can be dialled; a tuple because every connection makes one.
 
     Args:
         host: an address, unmapped and with a zone where it needs one; a name in ASCII; or several addresses.
