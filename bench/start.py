@@ -113,30 +113,30 @@ def spent_ms(arguments: tuple[str, ...]) -> float:
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured of one: medians of the rounds, in milliseconds."""
+    """What was measured of one, of its counterpart, and of the one over the other: medians of the rounds."""
 
     kind: str
     what: str
     ms: float
+    theirs_ms: float
     over_ms: float
 
     def row(self) -> str:
         """For a table."""
-        most = PROMISED.get(self.kind)
-        return f"| {self.what} | {self.ms:.0f} | {self.over_ms:+.0f} | {'-' if most is None else f'{most:.0f}'} |"
+        most = f"{PROMISED[self.kind]:.0f}" if self.kind in PROMISED else "-"
+        return f"| {self.what} | {self.ms:.0f} | {self.theirs_ms:.0f} | {self.over_ms:+.0f} | {most} |"
 
 
 def measured(begun: list[Beginning], rounds: int) -> list[Figure]:
     """Each of them, `rounds` times, its counterpart before it or after it by turns."""
-    ours: dict[Beginning, list[float]] = defaultdict(list)
-    over: dict[Beginning, list[float]] = defaultdict(list)
+    found: dict[Beginning, list[tuple[float, float, float]]] = defaultdict(list)
     for number in range(rounds):
         for each in begun if number % 2 else begun[::-1]:
             pair = (each.ours, each.theirs) if number % 2 else (each.theirs, each.ours)
             spent = {arguments: spent_ms(arguments) for arguments in pair}
-            ours[each].append(spent[each.ours])
-            over[each].append(spent[each.ours] - spent[each.theirs])
-    return [Figure(each.kind, each.what, median(ours[each]), median(over[each])) for each in begun]
+            ours, theirs = spent[each.ours], spent[each.theirs]
+            found[each].append((ours, theirs, ours - theirs))
+    return [Figure(each.kind, each.what, *map(median, zip(*found[each], strict=True))) for each in begun]
 
 
 _TITLES = {
@@ -151,7 +151,7 @@ def report(figures: list[Figure]) -> str:
     tables = []
     for kind, title in _TITLES.items():
         rows = [each.row() for each in figures if each.kind == kind]
-        head = "| ms of processor time | in all | over | promised at most |\n|---|---|---|---|"
+        head = "| ms of processor time | in all | the other | over it | promised at most |\n|---|---|---|---|---|"
         tables.append("\n".join([f"## {title}\n", head, *rows]))
     return "\n\n".join(tables)
 
@@ -161,7 +161,8 @@ def _page(tables: str, rounds: int) -> str:
 
 `make bench-start` measures it on your machine; this page is what
 `make bench-start ARGS='--markdown docs/reference/start-speed.md'` wrote on ours: medians of {rounds} alternated
-rounds of processes, in processor time, while others used both processors.
+rounds of processes, in processor time, on a machine whose two processors others use as well: `the other`, what the
+counterpart took beside it, tells how fast they were just then.
 
 {tables}
 
