@@ -22,6 +22,7 @@ CHANGES = {
     "core.oracle.linux_tcp.Remembered",
     "core.oracle.outgoing.Caller",
     "gateway.relay.datagram.counts.Counts",
+    "gateway.transparent.gate._Pending",
     "gateway.listeners.listening.ListeningSocket",
     "gateway.listeners.named_port.NamedPort",
     "gateway.listeners.port_life.PortLife",

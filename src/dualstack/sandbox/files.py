@@ -10,7 +10,7 @@ from dualstack.core.address.address import Address
 
 __all__ = ["RESOLVER", "files_inside"]
 
-RESOLVER = Address("198.18.0.1")
+RESOLVER = Address("198.18.0.1")  # dualstack: ignore[DS207] stands for names of both families
 """Whom a program asks for names: of the pool's addresses that stand in for none. Any other would do as well."""
 
 _RESOLV_CONF, _NSSWITCH = Path("/etc/resolv.conf"), Path("/etc/nsswitch.conf")

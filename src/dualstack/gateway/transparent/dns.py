@@ -213,7 +213,7 @@ def _reversed(name: str) -> Address | None:
     labels = name.split(".")
     try:
         if labels[4:] == ["in-addr", "arpa"]:
-            return Address(".".join(reversed(labels[:4])))
+            return Address(".".join(reversed(labels[:4])))  # dualstack: ignore[DS213] ip6.arpa is below
         if labels[32:] == ["ip6", "arpa"] and all(len(label) == 1 for label in labels[:32]):
             return Address(bytes.fromhex("".join(reversed(labels[:32]))))
     except (AddressError, ValueError):
