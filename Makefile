@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: install run test lint mutate bench bench-udp bench-proxy bench-connect bench-page bench-addresses bench-lab foreign-suites soak wheel clean
+.PHONY: install run test lint mutate bench bench-udp bench-proxy bench-connect bench-page bench-addresses bench-start bench-lab foreign-suites soak wheel clean
 
 install: $(VENV)/.installed
 run: install
@@ -63,6 +63,9 @@ foreign-suites: $(VENV)/.installed
 
 bench-addresses: $(VENV)/.dev
 	$(BIN)/python -m bench.addresses $(ARGS)
+
+bench-start: $(VENV)/.dev
+	$(BIN)/python -m bench.start $(ARGS)
 
 bench-lab: $(VENV)/.dev
 	$(BIN)/python -m bench.lab

@@ -3,9 +3,7 @@
 Names are imported when they are first used, so that `import dualstack` costs next to nothing.
 """
 
-import importlib
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dualstack.core.access.access_list import AccessList, Decision, Verdict
     from dualstack.core.address.address import Address
@@ -53,7 +51,7 @@ if TYPE_CHECKING:
     )
     from dualstack.kernel.facts import read_facts
     from dualstack.net.dial.asyncio_calls import connect, open_connection
-    from dualstack.net.dial.blocking_driver import create_connection
+    from dualstack.net.dial.blocking_calls import create_connection
     from dualstack.net.dial.dialer import Dialer
     from dualstack.net.dial.handshakes import DialCertificateRefused, DialHandshakeFailed
     from dualstack.net.dial.shared_history import SharedHistory
@@ -186,7 +184,7 @@ _HOMES = {
     "kernel.facts": ("read_facts",),
     "net.udp_server": ("Datagram", "DatagramServer", "open_datagram"),
     "net.dial.asyncio_calls": ("connect", "open_connection"),
-    "net.dial.blocking_driver": ("create_connection",),
+    "net.dial.blocking_calls": ("create_connection",),
     "net.dial.dialer": ("Dialer",),
     "net.dial.handshakes": ("DialCertificateRefused", "DialHandshakeFailed"),
     "net.dial.shared_history": ("SharedHistory",),
@@ -209,7 +207,8 @@ def __getattr__(name: str) -> object:
     if name == "__version__":
         value: object = _version()
     elif name in __all__:
-        value = getattr(importlib.import_module(f"dualstack.{_HOME_OF.get(name, 'core.address.in6')}"), name)
+        home = f"dualstack.{_HOME_OF.get(name, 'core.address.in6')}"
+        value = getattr(__import__(home, fromlist=(name,)), name)  # `importlib` takes as long as ten of our modules
     else:
         raise AttributeError(f"module 'dualstack' has no attribute {name!r}")
     globals()[name] = value

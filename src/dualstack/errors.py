@@ -9,10 +9,13 @@ import socket
 from collections.abc import Sequence
 from enum import IntEnum
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Protocol
+else:
+    Protocol = object
 
 __all__ = [
     "AddressError",
@@ -230,17 +233,14 @@ class Step(Protocol):
     @property
     def t_s(self) -> float:
         """Seconds since the beginning."""
-        ...
 
     @property
     def kind(self) -> str:
         """What kind of step it is."""
-        ...
 
     @property
     def facts(self) -> "Mapping[str, object]":
         """What belongs to it: addresses, times, reasons."""
-        ...
 
 
 class AttemptFailed(_SystemError):  # noqa: N818 - what failed is said, not that it is an error

@@ -12,8 +12,9 @@ from dualstack import Address, Dialer
 from dualstack.dns import DnsResolver
 from dualstack.lab.zone import Zone
 from dualstack.net.dial.datagram_targets import destinations
-from dualstack.net.names.files import FRESH_S, Files, ParsedFile
+from dualstack.net.names.files import ParsedFile
 from dualstack.net.names.hosts_file import HostsFile
+from dualstack.net.names.looks import FRESH_S, Files
 from support.dialling import Servers, pool_rests
 from support.gateway import run, running, service
 from support.name_server import NameServer

@@ -8,7 +8,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -19,8 +19,8 @@ import dualstack
 
 KEPT = Path(__file__).parent.parent / "data" / "settled.txt"
 FLOORS = ("core", "wire", "net", "kernel", "gateway")
-# What Python's version says.
-VARIES = {"_KNOWS_CLIENTS"}
+# What Python's version says, or who checks types.
+VARIES = {"TYPE_CHECKING", "_KNOWS_CLIENTS"}
 
 
 def modules() -> Iterator[ModuleType]:
@@ -66,7 +66,7 @@ def _assigned(module: ModuleType) -> set[str]:
     return {each.id for of in statements for each in ast.walk(of) if isinstance(each, ast.Name)}
 
 
-def _arguments(where: str, function: FunctionType) -> Iterator[str]:
+def _arguments(where: str, function: Callable[..., object]) -> Iterator[str]:
     for name, argument in inspect.signature(function).parameters.items():
         if argument.default is not argument.empty and (kept := plain(argument.default)) is not None:
             yield f"{where}({name}={kept})"
@@ -86,7 +86,8 @@ def _of_class(where: str, each: type) -> Iterator[str]:
     for name, value in sorted(vars(each).items()):
         made = inspect.unwrap(value.__func__ if isinstance(value, classmethod | staticmethod) else value)
         if isinstance(made, FunctionType):
-            yield from _arguments(f"{where}.{name}", made)
+            # What a value is made of, its class says.
+            yield from _arguments(f"{where}.{name}", each if name == "__init__" else made)
         elif not name.startswith(("__", "_is_")) and (kept := plain(value)) is not None:
             yield f"{where}.{name} = {kept}"
 

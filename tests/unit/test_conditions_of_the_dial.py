@@ -11,8 +11,8 @@ from dualstack.core.address.address import Address
 from dualstack.core.address.prefix import Prefix
 from dualstack.core.dial.egress import EgressPolicy
 from dualstack.errors import LookupFailed
-from dualstack.net.dial import address_lookup
-from dualstack.net.dial.address_lookup import judges_translators
+from dualstack.net.dial import candidates
+from dualstack.net.dial.candidates import judges_translators
 from dualstack.net.dial.one_address import failure
 from dualstack.net.dial.policy import DEFAULT_POLICY, DialPolicy
 from dualstack.net.dial.target import Target
@@ -40,7 +40,7 @@ RULES = EgressPolicy(access=AccessList(["allow any"]))
 def test_translators_matter_to_rules_where_an_address_may_be_a_translated_one(
     addresses: Iterable[str], outlet: EgressPolicy, *, matters: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(address_lookup, "TRANSLATORS", Translators())
+    monkeypatch.setattr(candidates, "TRANSLATORS", Translators())
     assert judges_translators(map(Address, addresses), outlet) is matters
 
 

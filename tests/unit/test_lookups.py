@@ -12,12 +12,8 @@ from dualstack.core.address.address import Address
 from dualstack.core.dial.egress import ANYWHERE, EgressPolicy, Source
 from dualstack.core.dial.policy_table import DEFAULT_TABLE
 from dualstack.kernel import attempts
-from dualstack.net.dial.address_lookup import (
-    RememberedSources,
-    answer_of,
-    families_to_ask,
-    look_up,
-)
+from dualstack.net.dial.address_lookup import families_to_ask, look_up
+from dualstack.net.dial.candidates import RememberedSources, answer_of
 from dualstack.net.names.host_looks import Ipv6Here, SystemTable, system_table
 from support.dialling import Resolver
 

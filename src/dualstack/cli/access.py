@@ -1,15 +1,17 @@
 """`dualstack access`: ask allow and deny rules about addresses (N7)."""
 
 from collections.abc import Iterable
-from socket import if_nametoindex
+from typing import TYPE_CHECKING
 
 import click
 
 from dualstack.cli.output import json_option, print_json, print_table
-from dualstack.core.access.access_list import AccessList, Decision, Verdict
-from dualstack.core.address.address import Address
 from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError, ExitCode
+
+if TYPE_CHECKING:
+    from dualstack.core.access.access_list import AccessList, Decision
+    from dualstack.core.address.address import Address
 
 __all__ = ["command"]
 
@@ -54,6 +56,11 @@ def command(
     as_json: bool,
 ) -> ExitCode:
     """Say for each ADDRESS whether it is allowed, and by which rule; without addresses, check the rules."""
+    from socket import if_nametoindex
+
+    from dualstack.core.access.access_list import AccessList, Verdict  # who asks for help does not pay for it
+    from dualstack.core.address.address import Address
+
     if path is not None and service is not None and not rules:
         rules, configured = _rules_of(path, service, reach=reach)
         prefixes += configured
@@ -82,16 +89,18 @@ def _rules_of(path: str, name: str, *, reach: bool) -> tuple[tuple[str, ...], tu
     raise ConfigError(path, "services", f"no service is called {name!r}; there are {names}")
 
 
-def _everybody(_: Address) -> Decision:
+def _everybody(_: "Address") -> "Decision":
     """What a service of the gateway says that has no rules at all."""
+    from dualstack.core.access.access_list import Decision, Verdict
+
     return Decision(Verdict.ALLOW, None)
 
 
-def _as_json(address: Address, decision: Decision) -> dict[str, str | None]:
+def _as_json(address: "Address", decision: "Decision") -> dict[str, str | None]:
     return {"address": str(address), "verdict": decision.verdict.value, "rule": decision.rule}
 
 
-def _print(access: AccessList, decisions: Iterable[tuple[Address, Decision]]) -> None:
+def _print(access: "AccessList", decisions: Iterable[tuple["Address", "Decision"]]) -> None:
     without = "none matched" if len(access) else "there are none"
     rows = [(str(address), decision.verdict.value, decision.rule or without) for address, decision in decisions]
     if rows:

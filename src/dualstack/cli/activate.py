@@ -8,12 +8,8 @@ import click
 
 from dualstack.cli.choices import OneOf
 from dualstack.cli.output import family_options
-from dualstack.core.planning.configuration import Sockets
+from dualstack.core.planning.choices import Sockets
 from dualstack.errors import AddressError
-from dualstack.gateway.listeners.activation import activated_argv, activated_environment, program_path, replace_us
-from dualstack.gateway.processes.preload import become
-from dualstack.kernel.sockets import open_sockets
-from dualstack.net.listen import plan_listen
 
 if TYPE_CHECKING:
     from dualstack.core.planning.socket_spec import SocketSpec
@@ -85,6 +81,11 @@ def command(
         raise click.UsageError("what to run is missing: dualstack activate WHERE... -- PROGRAM ARGUMENTS...")
     if not where and not udp:
         raise click.UsageError("where to listen is missing: dualstack activate '*:80' -- PROGRAM ARGUMENTS...")
+    from dualstack.gateway.listeners.activation import activated_argv, activated_environment, program_path, replace_us
+    from dualstack.gateway.processes.preload import become  # who asks for help does not pay for these
+    from dualstack.kernel.sockets import open_sockets
+    from dualstack.net.listen import plan_listen
+
     path = program_path(argv[0])
     wanted = [*((text, "tcp") for text in where), *((text, "udp") for text in udp)]
     names_of = _names(names, len(wanted))

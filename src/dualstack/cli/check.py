@@ -2,25 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import click
 
-from dualstack.check.files.silence import is_selected
-from dualstack.check.files.source import SourceFile, check_paths
-from dualstack.check.findings.finding import Finding
-from dualstack.check.findings.kinds import BY_CODE, BY_NAME, KINDS, Kind
-from dualstack.check.report.fix import diff
-from dualstack.check.report.reference import checks_page, explained
-from dualstack.check.report.sarif import sarif
 from dualstack.cli.output import json_option, print_document, print_json
 from dualstack.errors import ExitCode
+
+if TYPE_CHECKING:
+    from dualstack.check.files.source import SourceFile
+    from dualstack.check.findings.finding import Finding
+    from dualstack.check.findings.kinds import Kind
 
 __all__ = ["command"]
 
 
 def _codes(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     """Codes divided at commas; each has to mean a kind."""
+    from dualstack.check.files.silence import is_selected  # who asks for help does not pay for it
+    from dualstack.check.findings.kinds import KINDS
+
     codes = tuple(code.strip() for each in given for code in each.split(",") if code.strip())
     for code in codes:
         if not any(is_selected(kind, (code,)) for kind in KINDS):
@@ -28,10 +29,12 @@ def _codes(_: click.Context, parameter: click.Parameter, given: tuple[str, ...])
     return codes
 
 
-def _kind(_: click.Context, parameter: click.Parameter, given: str | None) -> Kind | None:
+def _kind(_: click.Context, parameter: click.Parameter, given: str | None) -> "Kind | None":
     """The kind that a code or a name means."""
     if given is None:
         return None
+    from dualstack.check.findings.kinds import BY_CODE, BY_NAME  # as above
+
     found = BY_CODE.get(given.upper()) or BY_NAME.get(given)
     if found is None:
         raise click.BadParameter(f"no finding has the code {given!r}; --kinds lists them", param=parameter)
@@ -72,31 +75,41 @@ def command(
     fix: bool,
     as_json: bool,
     as_sarif: bool,
-    explain: Kind | None,
+    explain: "Kind | None",
     kinds: bool,
 ) -> ExitCode:
     """Say what in the Python and C files at PATH is tied to one family: the line, why, and what to write instead."""
     if kinds or explain is not None:
+        from dualstack.check.report.reference import checks_page, explained  # as above
+
         click.echo(explained(explain) if explain is not None else checks_page(), nl=False)
         return ExitCode.YES
     if not paths:
         raise click.UsageError("Name the files and directories to look at.")
     if as_json + as_sarif + fix > 1:
         raise click.UsageError("--json, --sarif and --fix go not together: give one of them.")
+    from dualstack.check.files.source import check_paths  # as above
+
     files = list(check_paths(paths, select=select, ignore=ignore))
     findings = [finding for file in files for finding in file.findings]
     if as_json:
         print_document({"findings": [asdict(each) for each in findings]})
     elif as_sarif:
+        from importlib.metadata import version
+
+        from dualstack.check.report.sarif import sarif
+
         print_json(sarif(findings, version("dualstack")))
     elif fix:
+        from dualstack.check.report.fix import diff
+
         click.echo("".join(map(diff, files)), nl=False)
     else:
         _print(files, findings)
     return ExitCode.NO if findings else ExitCode.YES
 
 
-def _print(files: Sequence[SourceFile], findings: Sequence[Finding]) -> None:
+def _print(files: Sequence["SourceFile"], findings: Sequence["Finding"]) -> None:
     for file in files:
         for finding in file.findings:
             click.echo(_shown(finding, file.lines))
@@ -105,7 +118,7 @@ def _print(files: Sequence[SourceFile], findings: Sequence[Finding]) -> None:
     click.echo(f"{many if findings else 'Nothing found in '}{len(files)} file{'' if len(files) == 1 else 's'}")
 
 
-def _shown(finding: Finding, lines: Sequence[str]) -> str:
+def _shown(finding: "Finding", lines: Sequence[str]) -> str:
     """The finding, its line with a mark below, the law and the replacement."""
     where = f"{finding.path}:{finding.line}:{finding.column}: {finding.code} {finding.kind}: {finding.message}"
     shown = [where]

@@ -9,8 +9,6 @@ import click
 
 from dualstack.cli.output import json_option, print_document
 from dualstack.errors import ControlError, ExitCode
-from dualstack.gateway.control.console import COMMANDS, answer
-from dualstack.gateway.control.places import control_path
 
 __all__ = ["command"]
 
@@ -32,6 +30,8 @@ def command(words: tuple[str, ...], control: str | None, as_json: bool) -> int:
 
     The exit code is that of the first command that failed.
     """
+    from dualstack.gateway.control.places import control_path  # who asks for help does not pay for it
+
     path = control_path(control)
     if words:
         _print_answer(path, " ".join(words), as_json=as_json)
@@ -73,6 +73,8 @@ def _typed() -> Iterator[str]:
 
 
 def _print_answer(path: str, line: str, *, as_json: bool) -> None:
+    from dualstack.gateway.control.console import answer
+
     got = answer(path, line, datetime.now().astimezone())
     if as_json:
         print_document(got.document)
@@ -81,6 +83,8 @@ def _print_answer(path: str, line: str, *, as_json: bool) -> None:
 
 
 def _print_help() -> None:
+    from dualstack.gateway.control.console import COMMANDS
+
     for name, meaning in COMMANDS.items():
         click.echo(f"{name:<18} {meaning}")
     click.echo(f"{'Quit, Exit':<18} leave the console; the gateway goes on")

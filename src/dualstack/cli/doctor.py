@@ -1,21 +1,10 @@
 """`dualstack doctor`: what this host, or daemons' settings before they run, make of both families (X6, B5, D9)."""
 
-import json
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import click
 
-from dualstack.cli.checkup import live_report, print_checkup
-from dualstack.cli.output import json_option, print_document, print_json, print_table
-from dualstack.core.suggestion import those_known
-from dualstack.doctor.assumed_host import assumed_host
-from dualstack.doctor.diagnose import Asked, diagnose
-from dualstack.doctor.findings import KINDS, Finding, Severity, findings_page
-from dualstack.doctor.judging import shown_sockets
-from dualstack.doctor.report import Examined, Report
-from dualstack.doctor.settings_page import settings_page
+from dualstack.cli.output import json_option, print_document, print_json
 from dualstack.errors import ConfigError, ExitCode
 
 __all__ = ["command"]
@@ -75,10 +64,12 @@ def command(
     as_json: bool,
 ) -> ExitCode:
     """Say what daemons would open with their settings, who would reach them, and the edit that serves both."""
+    from dualstack.cli import diagnosis  # who asks for help does not pay for it
+
     if code is not None:
-        return _explain(code)
+        return diagnosis.explain(code)
     if listing is not None:
-        click.echo(settings_page() if listing == "daemons" else findings_page(), nl=False)
+        click.echo(diagnosis.page(listing), nl=False)
         return ExitCode.YES
     is_live = not (files or root or named or command_line)
     if not is_live and (probes or reach):
@@ -86,11 +77,11 @@ def command(
             "doctor", "--probe, --reach", "are for this host; leave out files, --command, --as and --root"
         )
     if is_live:
-        report = live_report(assumptions, reach, probes=probes)
+        report = diagnosis.of_this_host(assumptions, reach, probes=probes)
     else:
-        report = diagnose(Asked(files, root, named, command_line, assumed_host(assumptions)))
+        report = diagnosis.of_settings(files, root, named, command_line, assumptions)
     if baseline is not None:
-        report = replace(report, findings=_new(report.findings, baseline))
+        report = replace(report, findings=diagnosis.new(report.findings, baseline))
     if only_fix:
         click.echo("".join(each.fix for each in report.daemons if each.fix), nl=False)
     elif sarif:
@@ -98,49 +89,7 @@ def command(
     elif as_json:
         print_document(report.as_json())
     elif is_live:
-        print_checkup(report, verbose=verbose)
+        diagnosis.print_checkup(report, verbose=verbose)
     else:
-        _print(report, Severity.UNKNOWN if verbose else Severity.WARNING)
-    return ExitCode.NO if report.worst >= Severity.WARNING else ExitCode.YES
-
-
-def _explain(code: str) -> ExitCode:
-    if code.upper() not in KINDS:
-        raise ConfigError("--explain", code, f"there are {those_known(code.upper(), KINDS)}")
-    kind = KINDS[code.upper()]
-    click.echo(f"{kind.code} ({kind.severity.name.casefold()}): {kind.title}\n\n{kind.meaning}\n{kind.remedy}")
-    return ExitCode.YES
-
-
-def _new(findings: Sequence[Finding], baseline: str) -> list[Finding]:
-    """Those that the report of before has not; a line may have moved."""
-    try:
-        before = json.loads(Path(baseline).read_text(encoding="utf-8"))
-        known = {(each["code"], each["title"], each["file"]) for each in before["findings"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError("--baseline", baseline, f"it is no report of the doctor: {error}") from None
-    return [each for each in findings if (each.kind.code, each.as_json()["title"], each.as_json()["file"]) not in known]
-
-
-def _print(report: Report, least: Severity) -> None:
-    """The worst first, what could not be told always; then each daemon with its sockets."""
-    shown = [each for each in report.findings if each.kind.severity >= least or not each.kind.severity]
-    for each in shown:
-        where = "" if each.place is None else f" ({each.place.file}:{each.place.line})"
-        click.echo(f"{each.kind.code} {each.kind.severity.name.casefold()}: {each.subject} {each.kind.title}{where}")
-        click.echo(f"    {each.evidence}")
-        if each.kind.severity >= Severity.WARNING:
-            click.echo("".join(f"    {line}\n" for line in (each.remedy or each.kind.remedy).split("\n")), nl=False)
-    if shown:
-        click.echo()
-    if report.daemons:
-        print_table(("daemon", "sockets", "IPv4", "IPv6"), [_row(each) for each in report.daemons])
-
-
-def _row(examined: Examined) -> tuple[str, str, str, str]:
-    answer = examined.answer
-    name = "@".join(filter(None, (answer.question.daemon.name, answer.question.version)))
-    if answer.opened is None:
-        return name, "unknown", "unknown", "unknown"
-    sockets = shown_sockets(answer.opened) if answer.opened.starts else "does not start"
-    return name, sockets or "none", answer.reach["ipv4"], answer.reach["ipv6"]
+        diagnosis.print_report(report, verbose=verbose)
+    return ExitCode.NO if diagnosis.is_bad(report) else ExitCode.YES

@@ -3,23 +3,23 @@
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from dualstack.cli.batch import answer_lines, predicted
 from dualstack.cli.choices import OneOf
 from dualstack.cli.output import Seconds, json_option
-from dualstack.core.explain.explain import Settings, SocketsOn, explain
-from dualstack.core.explain.socket_text import sockets_on
-from dualstack.core.explain.systems_page import systems_page
 from dualstack.core.oracle.systems import STACKS, stack_named
-from dualstack.core.simulation.figures import FIGURES
 from dualstack.errors import ExitCode
-from dualstack.kernel.facts import ipv6_status, system_name
-from dualstack.net.names.services import service_port
 
-__all__ = ["command"]
+if TYPE_CHECKING:
+    from dualstack.core.explain.explain import Settings, SocketsOn
+
+__all__ = ["FIGURES", "command"]
+
+# Those of `core.simulation.figures`: who asks for help does not pay for the hosts that they are drawn from, nor below
+# for what any other mode needs.
+FIGURES = ("12.2", "12.3", "12.4", "12.5")
 
 
 @click.command(
@@ -56,7 +56,7 @@ namespaces here, 78 a text that is no socket, a record that is none.
 @click.option("--seconds", type=Seconds(min=0, min_open=True), help="With --verify: how long.  [default: 30]")
 @click.option("--all", "everything", is_flag=True, help="With --verify: every pair of sockets, however long it takes.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, help="With --verify: another order and random cases.")
-@click.option("--figure", "number", type=OneOf(list(FIGURES)), help="Draw a figure of Stevens' for a system.")
+@click.option("--figure", "number", type=OneOf(FIGURES), help="Draw a figure of Stevens' for a system.")
 @click.option("--svg", metavar="FILE", help="Write the picture, or the figure, as SVG too.")
 @click.option("--systems", is_flag=True, help="Print what is known of each system, as Markdown.")
 @click.option("--record", "recording", is_flag=True, help="Print a program that measures cases on any machine.")
@@ -80,6 +80,9 @@ class _Shown(TypedDict):
 
 
 def _sockets(*, sockets: Sequence[str], **shown: Unpack[_Shown]) -> ExitCode:
+    from dualstack.core.explain.socket_text import sockets_on
+    from dualstack.net.names.services import service_port
+
     return _explain(lambda stack: sockets_on(stack, sockets, service_port), **shown)
 
 
@@ -92,9 +95,13 @@ def _config(*, path: str, **shown: Unpack[_Shown]) -> ExitCode:
 
 
 def _batch(*, live: bool) -> ExitCode:
+    from dualstack.cli.batch import answer_lines, predicted
+
+    if not live:
+        return answer_lines(sys.stdin.buffer, predicted)
     from dualstack.cli.live import beside_the_kernel
 
-    return answer_lines(sys.stdin.buffer, beside_the_kernel if live else predicted)
+    return answer_lines(sys.stdin.buffer, beside_the_kernel)
 
 
 def _verify(*, seconds: float | None, everything: bool, seed: int, as_json: bool) -> ExitCode:
@@ -105,6 +112,7 @@ def _verify(*, seconds: float | None, everything: bool, seed: int, as_json: bool
 
 def _figure(*, number: str, system: str | None, svg: str | None, as_json: bool) -> ExitCode:
     from dualstack.cli.figure import draw
+    from dualstack.kernel.facts import system_name
 
     return draw(number, stack_named(system or system_name()), svg=svg, as_json=as_json)
 
@@ -122,6 +130,8 @@ def _compare(*, record: str, as_json: bool) -> ExitCode:
 
 
 def _systems() -> ExitCode:
+    from dualstack.core.explain.systems_page import systems_page
+
     click.echo(systems_page(), nl=False)
     return ExitCode.YES
 
@@ -179,8 +189,10 @@ def _mode(given: set[str]) -> _Mode:
     return mode
 
 
-def _explain(asked: SocketsOn, **shown: Unpack[_Shown]) -> ExitCode:
+def _explain(asked: "SocketsOn", **shown: Unpack[_Shown]) -> ExitCode:
     from dualstack.cli.explanation import show
+    from dualstack.core.explain.explain import explain
+    from dualstack.kernel.facts import system_name
 
     settings = _settings(shown["system"], bindv6only=shown["bindv6only"], no_ipv6=shown["no_ipv6"])
     if shown["live"] and settings.stack.name != system_name():
@@ -189,8 +201,11 @@ def _explain(asked: SocketsOn, **shown: Unpack[_Shown]) -> ExitCode:
     return show(explanations, settings, live=shown["live"], svg=shown["svg"], as_json=shown["as_json"])
 
 
-def _settings(system: str | None, *, bindv6only: bool, no_ipv6: bool) -> Settings:
+def _settings(system: str | None, *, bindv6only: bool, no_ipv6: bool) -> "Settings":
     """Those of the system that was named; of this host where none was."""
+    from dualstack.core.explain.explain import Settings
+    from dualstack.kernel.facts import ipv6_status, system_name
+
     if system is not None:
         return Settings(STACKS[system], bindv6only, not no_ipv6)
     default = ipv6_status().bindv6only

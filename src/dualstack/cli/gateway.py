@@ -1,21 +1,11 @@
 """`dualstack gateway`: run a configuration, or say what it means."""
 
-from collections.abc import Sequence
-
 import click
 
 from dualstack.cli.choices import OneOf
-from dualstack.cli.output import Seconds, print_document, print_table
-from dualstack.cli.serving import in_log, run_gateway, serving_options
-from dualstack.core.domino.toml import domino_toml
+from dualstack.cli.output import Seconds
+from dualstack.cli.serving_options import serving_options
 from dualstack.core.oracle.systems import STACKS
-from dualstack.core.planning.socket_spec import SocketSpec
-from dualstack.errors import ExitCode
-from dualstack.gateway.config.check import Check, check, plan_document
-from dualstack.gateway.config.notes_ini import given_options, load_domino, load_either, load_to_run
-from dualstack.gateway.config.schema import configuration_keys
-from dualstack.gateway.config.toml import form_of_log
-from dualstack.gateway.control.places import default_control_path
 from dualstack.gateway.service_units import UNITS, installed_program, unit_text
 
 __all__ = ["command"]
@@ -85,21 +75,35 @@ def command(
     access_log: str | None,
 ) -> int | None:
     """Run the ports, services and links of a configuration, or --check what they mean."""
+    # Who asks for help pays for nothing but this file.
     if help_config:
-        return _print_keys(as_json=as_json)
+        from dualstack.cli.plan import print_keys
+
+        return print_keys(as_json=as_json)
     if unit is not None:
         click.echo(unit_text(unit, installed_program()), nl=False)
         return None
+    from dualstack.gateway.config.notes_ini import given_options, load_domino, load_either, load_to_run
+
     given = given_options(to, number, without)
     if to_toml:
+        from dualstack.core.domino.toml import domino_toml
+
         click.echo(domino_toml(load_domino(path, given)), nl=False)
         return None
     if checking:
+        from dualstack.cli.plan import print_check
+        from dualstack.gateway.config.check import check
+
         file = load_either(path, given)
         checked = check(file.configuration, system=system, lookup=not no_lookup, timeout_s=timeout, tell=_tell)
-        return _print_check(checked.with_notes(file.all_notes), as_json=as_json)
+        return print_check(checked.with_notes(file.all_notes), as_json=as_json)
     if system is not None or no_lookup:
         raise click.UsageError("--os and --no-lookup go with --check")
+    from dualstack.cli.serving import in_log, run_gateway
+    from dualstack.gateway.config.toml import form_of_log
+    from dualstack.gateway.control.places import default_control_path
+
     with in_log(lambda: log or form_of_log(path)):
         file = load_to_run(path, given)
     run_gateway(
@@ -119,67 +123,3 @@ def command(
 
 def _tell(text: str) -> None:
     click.echo(f"dualstack: {text}", err=True)
-
-
-def _print_check(checked: Check, *, as_json: bool) -> int:
-    if as_json:
-        print_document(plan_document(checked))
-    else:
-        _print_plan(checked)
-    for missing in checked.unresolved:
-        click.echo(f"dualstack: {missing.service}: {missing.target}: {missing.why}", err=True)
-    if checked.plan.conflicts:
-        return ExitCode.NO
-    return ExitCode.UNAVAILABLE if checked.unresolved else ExitCode.YES
-
-
-def _print_plan(checked: Check) -> None:
-    made = checked.plan
-    print_table(
-        ("service", "port", "socket", "receives", "rule", "why"),
-        [
-            (spec.service, spec.port_name, _shown(spec), _receives(spec), spec.rule or "", spec.why)
-            for spec in made.sockets
-        ],
-        title="Sockets, in the order they are opened",
-    )
-    if any(spec.rule for spec in made.sockets):
-        click.echo(
-            "rule: which of the six rules for the family of a socket, D6.1 to D6.6, decided; `why` has its words\n"
-        )
-    _print_list("Conflicts", [str(conflict) for conflict in made.conflicts] or ["none foreseen"])
-    _print_list(
-        "Links",
-        [
-            f"{link.to}: {link.target or 'no target of a service'} by {', '.join(link.ports)}"
-            + (f": cannot dial {' and '.join(f'IPv{family}' for family in link.missing)}" if link.missing else "")
-            for link in made.links
-        ],
-    )
-    _print_list("Notes", list(made.notes))
-
-
-def _shown(spec: SocketSpec) -> str:
-    return f"udp {spec}" if spec.proto == "udp" else str(spec)
-
-
-def _receives(spec: SocketSpec) -> str:
-    return f"IPv{spec.family}" if spec.v6only is not False else "IPv6 and IPv4"
-
-
-def _print_list(title: str, lines: Sequence[str]) -> None:
-    if lines:
-        click.echo(f"{title}:")
-    for line in lines:
-        click.echo(f"  {line}")
-
-
-def _print_keys(*, as_json: bool) -> int:
-    keys = list(configuration_keys())
-    if as_json:
-        print_document(
-            {"keys": [{"key": k.key, "type": k.type, "default": k.default, "meaning": k.meaning} for k in keys]}
-        )
-        return ExitCode.YES
-    print_table(("key", "type", "default", "meaning"), [(key.key, key.type, key.default, key.meaning) for key in keys])
-    return ExitCode.YES

@@ -3,16 +3,16 @@
 import socket
 import time
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from dualstack.cli.output import Seconds, family_options, json_option, print_document
-from dualstack.core.address.address import Address
-from dualstack.core.address.endpoint import parse_host
-from dualstack.core.address.idna import ascii_name
 from dualstack.errors import DualstackError, ExitCode, LookupFailed
-from dualstack.net.names.getaddrinfo import FAMILIES, addresses_in, getaddrinfo, getnameinfo, known_addresses
-from dualstack.net.names.resolver import Resolver
+
+if TYPE_CHECKING:
+    from dualstack.core.address.address import Address
+    from dualstack.net.names.resolver import Resolver
 
 __all__ = ["Answer", "command", "look_up"]
 
@@ -84,7 +84,7 @@ def command(query: str, timeout: float, *, family: int, numeric: bool, as_json: 
 
 
 def look_up(
-    query: str, *, timeout: float, family: int = 0, numeric: bool = False, resolver: Resolver = socket
+    query: str, *, timeout: float, family: int = 0, numeric: bool = False, resolver: "Resolver" = socket
 ) -> Answer:
     """What is known of `query` after `timeout` seconds.
 
@@ -92,6 +92,11 @@ def look_up(
         LookupFailed: it is a name without an answer, or has no address of `family`.
         AddressError: it is neither a name nor an address.
     """
+    from dualstack.core.address.address import Address  # who asks for help does not pay for it
+    from dualstack.core.address.endpoint import parse_host
+    from dualstack.core.address.idna import ascii_name
+    from dualstack.net.names.getaddrinfo import FAMILIES, addresses_in, getaddrinfo, known_addresses
+
     query = ascii_name(query)
     known = known_addresses(query, family=family)
     host = parse_host(query)
@@ -113,7 +118,9 @@ def look_up(
     return Answer(found[0][3] or query, tuple(map(str, addresses_in(found))))
 
 
-def _reverse(address: Address, *, timeout: float, numeric: bool, resolver: Resolver) -> Answer:
+def _reverse(address: "Address", *, timeout: float, numeric: bool, resolver: "Resolver") -> Answer:
+    from dualstack.net.names.getaddrinfo import getnameinfo  # as above
+
     sockaddr = (str(address), 0)
     text, _ = getnameinfo(sockaddr, _NUMERIC)
     if numeric:

@@ -1,9 +1,7 @@
 """What the verbs share of printing: JSON that scripts read, and a console that obeys `NO_COLOR`."""
 
-import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
@@ -77,6 +75,8 @@ class Seconds(click.FloatRange):
 
 def print_json(value: object) -> None:
     """Print one line of JSON on standard output, at once; in ASCII where the output's encoding may lack characters."""
+    import json  # who prints none does not pay for it
+
     click.echo(json.dumps(value, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf")))
     sys.stdout.flush()
 
@@ -156,6 +156,8 @@ def room() -> float:
     written = os.environ.get("COLUMNS", "")
     if written.isdecimal() and int(written) > 0:
         return int(written)
+    import shutil  # as above
+
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else inf
 
 

@@ -4,8 +4,6 @@ import click
 
 from dualstack.cli.choices import OneOf
 from dualstack.cli.output import Seconds, json_option, print_document, print_table
-from dualstack.gateway.control.client import request
-from dualstack.gateway.control.places import control_path
 
 __all__ = ["command"]
 
@@ -31,6 +29,9 @@ def command(
     verb: str, name: str | None, drain: float | None, release: bool, control: str | None, as_json: bool
 ) -> None:
     """List, stop, start or restart ports; stopping one never touches another."""
+    from dualstack.gateway.control.client import request  # who asks for help does not pay for it
+    from dualstack.gateway.control.places import control_path
+
     path = control_path(control)
     if verb == "list":
         _print_ports(request(path, "list"), as_json=as_json)

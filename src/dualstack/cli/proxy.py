@@ -5,7 +5,7 @@ import click
 from dualstack.cli.choices import OneOf
 from dualstack.cli.output import Seconds
 from dualstack.cli.service_options import ServiceOptions, service_options
-from dualstack.core.planning.targets import ForwardTarget, ProxyProtocol
+from dualstack.core.planning.choices import ProxyProtocol
 
 __all__ = ["command"]
 
@@ -49,5 +49,7 @@ def command(
     SOCKS5, SOCKS4, SOCKS4a, HTTP CONNECT and plain HTTP are told apart by their first byte. LISTEN is a list such as
     '*:1080', '[::1]:1080', '*, [::]' with --port. Names are looked up here, every address of them is tried.
     """
+    from dualstack.core.planning.targets import ForwardTarget  # who asks for help does not pay for it
+
     target = ForwardTarget(tuple(map(ProxyProtocol, protocols)) or tuple(ProxyProtocol))
     options.run("proxy", listen, target, nat64=nat64, handshake_timeout_s=handshake_timeout)

@@ -3,7 +3,6 @@
 import click
 
 from dualstack.cli.service_options import ServiceOptions, service_options
-from dualstack.gateway.config.target_text import parse_target_text
 
 __all__ = ["command"]
 
@@ -31,4 +30,6 @@ def command(listen: str, target: str, *, udp: bool, max_children: int, options: 
     exec:COMMAND. With --udp it is HOST:PORT alone, and what is said of connections holds for flows: a client, and the
     address that it asked.
     """
+    from dualstack.gateway.config.target_text import parse_target_text  # who asks for help does not pay for it
+
     options.run("relay", listen, parse_target_text(target), protocol="udp" if udp else "tcp", max_children=max_children)

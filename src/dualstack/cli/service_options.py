@@ -4,18 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
 from math import inf
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 
 from dualstack.cli.choices import OneOf
 from dualstack.cli.output import Seconds, family_options
-from dualstack.cli.serving import run_gateway, serving_options
-from dualstack.core.address.endpoint import parse_listen
-from dualstack.core.address.narrowing import narrowed
-from dualstack.core.planning.configuration import BOTH, Configuration, Service, Sockets
-from dualstack.core.planning.targets import Target
-from dualstack.net.names.services import service_port
+from dualstack.cli.serving_options import serving_options
+from dualstack.core.planning.choices import Sockets
+
+if TYPE_CHECKING:
+    from dualstack.core.planning.targets import Target
 
 __all__ = ["ServiceOptions", "service_options"]
 
@@ -51,7 +50,7 @@ class ServiceOptions:
         self,
         name: str,
         listen: str,
-        target: Target,
+        target: "Target",
         *,
         protocol: str = "tcp",
         nat64: tuple[str, ...] = (),
@@ -59,6 +58,12 @@ class ServiceOptions:
         max_children: int = 64,
     ) -> None:
         """Run the service until a signal ends it."""
+        from dualstack.cli.serving import run_gateway  # who asks for help does not pay for it
+        from dualstack.core.address.endpoint import parse_listen
+        from dualstack.core.address.narrowing import narrowed
+        from dualstack.core.planning.configuration import BOTH, Configuration, Service
+        from dualstack.net.names.services import service_port
+
         endpoints = parse_listen(listen, port=self.port, service=service_port)
         service = Service(
             name,

@@ -1,13 +1,14 @@
 """What somebody may have meant who wrote a word that is none of those known."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 __all__ = ["closest", "suggestion", "those_known"]
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """The known word that looks most like it, whatever its case; None where none does."""
+    from difflib import get_close_matches  # who writes what is known does not pay for it
+
     by_folded = {each.casefold(): each for each in known}
     found = get_close_matches(word.casefold(), by_folded, n=1)
     return by_folded[found[0]] if found else None

@@ -7,10 +7,8 @@ home (pipx, pip --user) has units that run as the owner of that home, and one in
 import os
 import shutil
 import sys
-import sysconfig
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
 
 from dualstack.errors import ConfigError, ExitCode
@@ -34,6 +32,8 @@ def unit_text(kind: str, program: str, *, homes: Sequence[Path] = _HOMES) -> str
     Raises:
         ConfigError: no unit of the system could run it there.
     """
+    from importlib.resources import files  # who only names the units does not pay for it
+
     text = files("dualstack.gateway").joinpath("units", UNITS[kind]).read_text(encoding="utf-8")
     text = text.replace(_PACKAGED, program)
     if kind == "socket" or not _homes_of(program, homes):
@@ -66,6 +66,8 @@ def installed_program() -> str:
 
 
 def _scripts() -> list[str]:
+    import sysconfig
+
     schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
     return [sysconfig.get_path("scripts", scheme) for scheme in schemes]
 

@@ -7,11 +7,9 @@ import errno
 import os
 import socket
 import sys
-from contextlib import suppress
 from socket import SocketType
 
 from dualstack.core.address.address import SOCKET_FAMILIES, Address, SocketTuple
-from dualstack.core.address.sockaddr import SocketAddress
 from dualstack.core.address.well_known import UNSPECIFIED
 from dualstack.core.dial.egress import FROM_ANYWHERE, Source
 from dualstack.errors import AddressError
@@ -108,8 +106,10 @@ def _bind(sock: SocketType, version: int, source: Source) -> None:
     if source.address is None and not source.port:
         return
     if not source.port:
-        with suppress(OSError):
+        try:  # noqa: SIM105 - who connects from anywhere does not pay for contextlib
             sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+        except OSError:
+            pass
     elif sys.platform != "win32":
         # Another attempt of the same race may have the port already; on Windows this would let strangers in.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -125,6 +125,8 @@ def sockaddr_of(address: Address, port: int) -> SocketTuple:
     """
     if address.scope is None:
         return (str(address), port) if address.version == 4 else (str(address), port, 0, 0)
+    from dualstack.core.address.sockaddr import SocketAddress  # who has no scope does not pay for it
+
     return SocketAddress(address, port).to_tuple(socket.if_nametoindex)
 
 

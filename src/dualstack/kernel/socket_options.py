@@ -5,7 +5,7 @@ import socket
 import sys
 from socket import SocketType
 
-__all__ = ["BACKLOG", "CAN_KEEP_TO_INTERFACE", "IP_BIND_ADDRESS_NO_PORT", "keep_to_interface", "share_port"]
+__all__ = ["BACKLOG", "CAN_KEEP_TO_INTERFACE", "IP_BIND_ADDRESS_NO_PORT", "error_of", "keep_to_interface", "share_port"]
 
 BACKLOG = 4096
 """How many connections may wait to be accepted.
@@ -21,6 +21,11 @@ IP_BIND_ADDRESS_NO_PORT = 24
 
 The port is chosen at connect, for this one peer: 28,000 connections a peer, not in all.
 """
+
+
+def error_of(sock: SocketType) -> int:
+    """The socket's pending error, 0 where there is none; asking clears it (SO_ERROR)."""
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
 def keep_to_interface(sock: SocketType, name: str) -> None:

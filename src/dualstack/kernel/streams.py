@@ -23,7 +23,6 @@ __all__ = [
     "accept",
     "as_socket",
     "begin_connect",
-    "error_of",
     "is_ready",
     "keep_alive",
     "new_socket",
@@ -167,11 +166,6 @@ def without_delay(sock: SocketType) -> None:
     if sock.family in _INTERNET:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
-
-
-def error_of(sock: SocketType) -> int:
-    """The socket's pending error, 0 where there is none; asking clears it."""
-    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
 def reset(sock: SocketType) -> None:

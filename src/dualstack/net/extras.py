@@ -5,11 +5,8 @@ path, a wheel, an editable checkout or an index.
 """
 
 import importlib.util
-import re
-import shlex
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 from dualstack.errors import NotInstalled
 
@@ -64,6 +61,9 @@ def need_of(module: str) -> NotInstalled | None:
 
 def install_command(packages: Iterable[str]) -> str:
     """What a user types, here, to have these packages."""
+    import shlex  # who lacks nothing does not pay for it
+    from pathlib import Path
+
     wanted = [_requirement(package) for package in packages]
     if (Path(sys.prefix) / "pipx_metadata.json").exists():
         return shlex.join(["pipx", "inject", Path(sys.prefix).name, *wanted])
@@ -74,6 +74,7 @@ def install_command(packages: Iterable[str]) -> str:
 
 def _requirement(package: str) -> str:
     """The package with the version that our own metadata asks for; alone, where we run without any."""
+    import re
     from importlib.metadata import PackageNotFoundError, requires  # it takes longer than the rest of a command's start
 
     try:

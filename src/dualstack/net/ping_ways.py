@@ -14,7 +14,7 @@ from dualstack.core.address.address import Address
 from dualstack.core.dial.egress import EgressPolicy, Source
 from dualstack.core.ping.plan import PingWishes
 from dualstack.kernel.attempts import source_of
-from dualstack.net.dial.address_lookup import answer_of
+from dualstack.net.dial.candidates import answer_of
 from dualstack.net.names.resolver import Resolver
 from dualstack.net.names.thread_pool import POOL, LimitReachedError
 

@@ -9,16 +9,19 @@ Speed shaped `Address.__init__`: slots filled through their descriptors around `
 texts a second as `ipaddress`, which reads them in Python (`tests/unit/test_address.py` holds the ratio).
 """
 
-from collections.abc import Callable, Mapping
+from __future__ import annotations
+
 from functools import total_ordering
 from socket import AF_INET, AF_INET6, AddressFamily, inet_ntop, inet_pton
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NoReturn, TypeAlias, final
 
 from dualstack.errors import AddressError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from ipaddress import IPv4Address, IPv6Address
+    from typing import NoReturn, TypeAlias
 
 __all__ = [
     "BITS",
@@ -49,7 +52,6 @@ _SCOPE_CHARACTERS = frozenset(map(chr, range(0x21, 0x7F))) - frozenset("%/:[],")
 _from_bytes = int.from_bytes
 
 
-@final
 @total_ordering
 class Address:
     """An IPv4 or IPv6 address with its scope: immutable, comparable, hashable, ordered (IPv4 first).
@@ -91,7 +93,7 @@ class Address:
         _fill(self, x, version, value, _one_scope(x, own_scope, _scope_text(x, scope)))
 
     @classmethod
-    def from_int(cls, value: int, version: int, scope: str | None = None) -> "Address":
+    def from_int(cls, value: int, version: int, scope: str | None = None) -> Address:
         """The address with this number in this version of IP.
 
         >>> Address.from_int(1, 6), Address.from_int(1, 4)
@@ -106,7 +108,7 @@ class Address:
         return address
 
     @classmethod
-    def from_kame(cls, x: AddressLike) -> "Address":
+    def from_kame(cls, x: AddressLike) -> Address:
         """Take the scope that a KAME kernel wrote into the second group out of it, where there is one.
 
         >>> Address.from_kame("fe80:2::1")
@@ -129,17 +131,17 @@ class Address:
         return self.value.to_bytes(BITS[self.version] // 8, "big")
 
     @property
-    def canonical(self) -> "Address":
+    def canonical(self) -> Address:
         """The IPv4 address of a mapped one; any other as it is (RFC 4291 section 2.5.5.2)."""
         return Address.from_int(self.value & 0xFFFFFFFF, 4) if self.is_mapped else self
 
     @property
-    def as_ipv6(self) -> "Address":
+    def as_ipv6(self) -> Address:
         """The mapped form of an IPv4 address; IPv6 as it is (RFC 3493 section 3.7)."""
         return Address.from_int(_MAPPED << 32 | self.value, 6) if self.version == 4 else self
 
     @property
-    def without_scope(self) -> "Address":
+    def without_scope(self) -> Address:
         """The same address, no scope."""
         return self if self.scope is None else Address.from_int(self.value, self.version)
 
@@ -260,13 +262,13 @@ class Address:
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"an Address does not change: {name} stays")
 
-    def __copy__(self) -> "Address":
+    def __copy__(self) -> Address:
         return self
 
-    def __deepcopy__(self, memo: object) -> "Address":
+    def __deepcopy__(self, memo: object) -> Address:
         return self
 
-    def __reduce__(self) -> tuple[Callable[..., "Address"], tuple[int, int, str | None]]:
+    def __reduce__(self) -> tuple[Callable[..., Address], tuple[int, int, str | None]]:
         return Address.from_int, (self.value, self.version, self.scope)
 
 

@@ -11,15 +11,18 @@ the forms of `inet_aton`, a name or IPv4 in brackets (CVE-2024-11168), user info
 anything up: a service's number comes from the function given.
 """
 
-import re
+from __future__ import annotations
+
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
 
 from dualstack.core.address.address import Address
-from dualstack.core.address.inet_aton import legacy_ipv4
+from dualstack.core.quick_values import dataclass
 from dualstack.errors import AddressError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 __all__ = [
     "Endpoint",
@@ -168,6 +171,8 @@ def parse_host(text: str, *, of_a_target: bool = False) -> Host:
 
 def _without_port(text: str) -> str:
     """What to write for a number alone, which inet_aton(3) reads as an address."""
+    from dualstack.core.address.inet_aton import legacy_ipv4  # who writes names and addresses does not pay for it
+
     legacy = legacy_ipv4(text)
     return "* for every address" if legacy is None else f"* for every address; {_meant(legacy.address)}"
 
@@ -252,12 +257,19 @@ def _read_port(text: str, port_text: str, service: ServiceNumber | None) -> int:
     return int(port_text)
 
 
+_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+_LETTERS_AND_DIGITS = _LETTERS | frozenset("0123456789")
 # RFC 6335 section 5.1, and what /etc/services has besides.
-_SERVICE_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_IN_SERVICES = _LETTERS_AND_DIGITS | frozenset("_.+-")
+
+
+def _is_service_name(text: str) -> bool:
+    characters = set(text)
+    return bool(characters & _LETTERS) and text[0] in _LETTERS_AND_DIGITS and characters <= _IN_SERVICES
 
 
 def _service_port(text: str, name: str, service: ServiceNumber | None) -> int:
-    if not _SERVICE_NAME.fullmatch(name):
+    if not _is_service_name(name):
         raise AddressError(text, f"port {name!r}: a port is a number from 0 to {PORT_MAX} or a service's name")
     number = service(name) if service else None
     if number is None:
@@ -292,17 +304,26 @@ def _read_bare_ipv6(host: str) -> Address:
 
 def _read_plain(host: str) -> Host:
     """IPv4 or a name: what ends in a number is IPv4 or nothing, as a name's last label is never one (RFC 3696)."""
+    if "%" in host:
+        return Address(host)
+    if not _ends_in_number(host):
+        return _checked_name(host)
+    from dualstack.core.address.inet_aton import legacy_ipv4  # as above
+
     legacy = legacy_ipv4(host)
     if legacy is not None:
         raise AddressError(host, f"an old {legacy.form.value} form of IPv4: {_meant(legacy.address)}")
-    if "%" in host or _ENDS_IN_NUMBER.search(host):
-        return Address(host)
-    return _checked_name(host)
+    return Address(host)
 
 
-_ENDS_IN_NUMBER = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?$")
+def _ends_in_number(host: str) -> bool:
+    last = host.removesuffix(".").rpartition(".")[2]
+    return last.isdecimal() or (last[:2] in {"0x", "0X"} and _HEX_DIGITS.issuperset(last[2:]))
+
+
+_HEX_DIGITS = frozenset("0123456789ABCDEFabcdef")
 # What the C library and curl pass on: RFC 1123 section 2.1, and the _ and the last - that names have in the field.
-_LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}")
+_IN_LABELS = _LETTERS_AND_DIGITS | frozenset("_-")
 _NAME_MAX = 253  # RFC 1035 section 2.3.4 as text, without the last dot
 
 
@@ -311,7 +332,7 @@ def _checked_name(name: str) -> str:
     if len(name.removesuffix(".")) > _NAME_MAX:
         raise AddressError(name, f"a name has at most {_NAME_MAX} characters")
     for label in labels:
-        if not _LABEL.fullmatch(label):
+        if not 0 < len(label) <= 63 or label[0] == "-" or not _IN_LABELS.issuperset(label):
             raise AddressError(name, _why_no_label(label))
     return name
 

@@ -4,11 +4,15 @@ Strict, because a block misread is a hole in an access list: whole addresses, no
 front of it (CVE-2021-28918, CVE-2021-29424). A mapped block is IPv6 as written and IPv4 in its `canonical`.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from __future__ import annotations
 
 from dualstack.core.address.address import BITS, Address
+from dualstack.core.quick_values import dataclass
 from dualstack.errors import AddressError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Prefix"]
 
@@ -47,7 +51,7 @@ class Prefix:
             )
 
     @classmethod
-    def parse(cls, text: str) -> "Prefix":
+    def parse(cls, text: str) -> Prefix:
         """Read `ADDRESS`, `ADDRESS/LENGTH` or `ADDRESS/NETMASK`.
 
         Raises:
@@ -73,13 +77,13 @@ class Prefix:
         return self.network.value | (1 << BITS[self.network.version] - self.length) - 1
 
     @property
-    def canonical(self) -> "Prefix":
+    def canonical(self) -> Prefix:
         """The IPv4 prefix of mapped addresses alone; any other as it is."""
         if self.network.is_mapped and self.length >= _MAPPED_LENGTH:
             return Prefix(self.network.canonical, self.length - _MAPPED_LENGTH)
         return self
 
-    def without(self, holes: tuple["Prefix", ...]) -> Iterator["Prefix"]:
+    def without(self, holes: tuple[Prefix, ...]) -> Iterator[Prefix]:
         """The prefixes that make up what is left of this one, lowest first.
 
         >>> [str(left) for left in Prefix.parse("10.0.0.0/8").without((Prefix.parse("10.128.0.0/10"),))]
@@ -92,7 +96,7 @@ class Prefix:
             for half in self._halves():
                 yield from half.without(inside)
 
-    def _halves(self) -> tuple["Prefix", "Prefix"]:
+    def _halves(self) -> tuple[Prefix, Prefix]:
         version, length = self.network.version, self.length + 1
         middle = self.first | 1 << BITS[version] - length
         return Prefix(self.network, length), Prefix(Address.from_int(middle, version), length)

@@ -1,10 +1,18 @@
 """What a race asks of its driver: attempts to start and stop, questions to ask; and who remembers what it taught."""
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from __future__ import annotations
 
-from dualstack.core.dial.order import Candidate
-from dualstack.core.dial.resolution import Lookup
+from dualstack.core.quick_values import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol
+
+    from dualstack.core.dial.order import Candidate
+    from dualstack.core.dial.resolution import Lookup
+else:
+    Protocol = object
 
 __all__ = ["Action", "Ask", "Attempt", "Memory", "Start", "Stop"]
 
@@ -14,15 +22,12 @@ class Memory(Protocol):
 
     def recalled(self, candidates: Sequence[Candidate], now: float) -> list[Candidate]:
         """The candidates, each with what is known of it."""
-        ...
 
     def claim_probe(self, candidate: Candidate, now: float) -> bool:
         """Whether this race may start with a destination that is penalised."""
-        ...
 
     def learn(self, candidate: Candidate, rtt_s: float | None, now: float) -> None:
         """A connection was made in so long, or, with None, not made."""
-        ...
 
 
 class Attempt:

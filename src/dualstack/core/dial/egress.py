@@ -5,21 +5,25 @@ by which NAT64 prefixes IPv4 is reached where it has no way of its own. What is 
 Looks nothing up and asks no kernel: whether there is a way to an address comes in as its source.
 """
 
+from __future__ import annotations
+
 import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
 
 from dualstack.core.address.address import Address
-from dualstack.core.address.embedded import NAT64_LENGTHS, Nat64, rfc6052_encode
 from dualstack.core.address.prefix import Prefix
 from dualstack.core.address.well_known import LOOPBACK
 from dualstack.core.dial.order import Candidate
+from dualstack.core.quick_values import dataclass, field
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from dualstack.core.access.judge import Judge
+    from dualstack.core.address.embedded import Nat64
 
 __all__ = [
     "ANYWHERE",
@@ -78,7 +82,7 @@ class EgressPolicy:
     sources: Mapping[int, Source] = field(
         default_factory=lambda: MappingProxyType({6: FROM_ANYWHERE, 4: FROM_ANYWHERE})
     )
-    access: "Judge | None" = None
+    access: Judge | None = None
     nat64: tuple[Prefix, ...] = ()
     why: str = ""
 
@@ -130,19 +134,23 @@ def why_left_out(address: Address, outlet: EgressPolicy, known: tuple[Prefix, ..
     return None
 
 
-def _denied(address: Address, access: "Judge", nat64: tuple[Prefix, ...]) -> LeftOut | None:
+def _denied(address: Address, access: Judge, nat64: tuple[Prefix, ...]) -> LeftOut | None:
     from dualstack.core.access.access_list import Verdict  # who has no rules does not pay for their tables
 
     # Linux: tcp_v4_connect and tcp_v6_connect take the unspecified address for the loopback.
     for meant in (address, LOOPBACK[address.version]) if address.is_unspecified else (address,):
         is_plain = not nat64 or meant.version == 4
-        decision = access.check(meant) if is_plain else access.check_through(meant, _nat64(nat64))
+        decision = access.check(meant) if is_plain else access.check_through(meant, _translators(nat64))
         if decision.verdict is not Verdict.ALLOW:
             return LeftOut(address, decision.why, errno.EACCES)
     return None
 
 
-_nat64 = lru_cache(maxsize=64)(Nat64)
+@lru_cache(maxsize=64)
+def _translators(prefixes: tuple[Prefix, ...]) -> Nat64:
+    from dualstack.core.address.embedded import Nat64  # who has no translators does not pay for their tables
+
+    return Nat64(prefixes)
 
 
 _ONES = 0x7F
@@ -191,8 +199,10 @@ def _has_translation(chosen: list[Candidate], address: Address) -> bool:
 def _translated(
     address: Address, outlet: EgressPolicy, source_of: SourceOf, known: tuple[Prefix, ...]
 ) -> Iterator[Candidate | LeftOut]:
-    if _stays_here(address) or 6 not in outlet.sources:
+    if not outlet.nat64 or 6 not in outlet.sources or _stays_here(address):
         return
+    from dualstack.core.address.embedded import rfc6052_encode  # as above
+
     for prefix in outlet.nat64:
         there = rfc6052_encode(address, prefix)
         # Judged again: the rules speak of the socket address, and may forbid the translator.
@@ -223,6 +233,8 @@ def _prefix_before_well_known(answer: Address) -> Prefix | None:
     """The one length at which the address is a well-known one behind a prefix; longest first, as RFC 7050 advises."""
     if answer.value >> 56 & 0xFF:  # bits 64 to 71 are zero at every length (RFC 6052 section 2.2)
         return None
+    from dualstack.core.address.embedded import NAT64_LENGTHS, rfc6052_encode  # as above
+
     for length in reversed(NAT64_LENGTHS):
         host_bits = 128 - length
         network = Address.from_int(answer.value >> host_bits << host_bits, 6)

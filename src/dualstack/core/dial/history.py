@@ -8,14 +8,19 @@ A prefix whose addresses failed while another family's worked is penalised, for 
 connection may still start with it, as a probe. Times are the caller's: nothing here reads a clock or takes a lock.
 """
 
+from __future__ import annotations
+
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from itertools import islice
 
 from dualstack.core.address.address import BITS, Address
 from dualstack.core.dial.order import UNKNOWN, Candidate, PathStats
+from dualstack.core.quick_values import dataclass, field
 from dualstack.errors import AddressError, ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["DELAY_MAX_S", "DELAY_MIN_S", "PENALTY_S", "PROBE_EVERY_S", "History"]
 

@@ -4,13 +4,17 @@ Never looks anything up and opens no socket: the source address of each candidat
 earlier connections taught. Rules 3, 4 and 7 need facts that programs cannot have; they are left out.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from __future__ import annotations
+
 from functools import lru_cache
-from typing import NamedTuple
 
 from dualstack.core.address.address import Address
 from dualstack.core.dial.policy_table import DEFAULT_TABLE, PolicyTable
+from dualstack.core.quick_values import NamedTuple, dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = [
     "RULES",

@@ -4,12 +4,16 @@ It says which label and precedence an address has, and the scope of an IPv4 one.
 in as text. IPv4 addresses stand in the table in their mapped form, as the RFC and gai.conf write them.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from __future__ import annotations
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.prefix import Prefix
+from dualstack.core.quick_values import dataclass, field
 from dualstack.errors import AddressError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["DEFAULT_TABLE", "PolicyTable", "parse_gai_conf"]
 

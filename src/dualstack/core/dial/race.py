@@ -28,11 +28,9 @@ Rejected were:
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from enum import Enum
 from errno import ETIMEDOUT
 from math import inf
-from typing import TYPE_CHECKING
 
 from dualstack.core.dial.actions import Action, Ask, Attempt, Memory, Start, Stop
 from dualstack.core.dial.lessons import teach
@@ -42,8 +40,10 @@ from dualstack.core.dial.resolution import SERVICES, Answer, Lookup, Resolution,
 from dualstack.core.dial.steps import DialStep, Kind
 from dualstack.core.dial.timing import ATTEMPT_DELAY_S, LEAST_ATTEMPT_DELAY_S, Timing
 from dualstack.core.dial.trace import Trace
+from dualstack.core.quick_values import replace
 from dualstack.errors import DialError, LookupFailed
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dualstack.core.dial.egress import LeftOut
 

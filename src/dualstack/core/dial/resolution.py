@@ -7,13 +7,17 @@ section 5.2). A hint counts until the addresses that it hints at are known, and 
 Looks nothing up: it says what is to be asked next, and is told.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from __future__ import annotations
 
-from dualstack.core.dial.egress import LeftOut
-from dualstack.core.dial.order import Candidate
-from dualstack.errors import LookupFailed
+from dualstack.core.quick_values import NamedTuple, dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from dualstack.core.dial.egress import LeftOut
+    from dualstack.core.dial.order import Candidate
+    from dualstack.errors import LookupFailed
 
 __all__ = ["SERVICES", "Answer", "Lookup", "Resolution", "Service"]
 

@@ -1,8 +1,14 @@
 """What a connection did, step by step: the trace that errors carry and `dualstack connect -v` prints."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
 from enum import StrEnum
-from typing import NamedTuple
+
+from dualstack.core.quick_values import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["DialStep", "Kind"]
 

@@ -1,6 +1,8 @@
 """How long a race waits for what (RFC 8305 section 8): its defaults and its bounds."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dualstack.core.quick_values import dataclass
 
 __all__ = ["ATTEMPT_DELAY_S", "LEAST_ATTEMPT_DELAY_S", "RESOLUTION_DELAY_S", "Timing"]
 

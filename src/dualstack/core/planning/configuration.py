@@ -4,13 +4,13 @@ Texts are parsed before they come here. `core.planning.planner` turns it into so
 """
 
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from math import inf
 
 from dualstack.core.access.forward_defaults import implied_rules
 from dualstack.core.access.service_rules import CompiledRules
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Endpoint, Wildcard
+from dualstack.core.planning.choices import Sockets
 from dualstack.core.planning.targets import Target, kind_of
 from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError
@@ -27,14 +27,6 @@ __all__ = [
 
 BOTH = frozenset({4, 6})
 """Both families."""
-
-
-class Sockets(Enum):
-    """How both families are built."""
-
-    AUTO = "auto"
-    SINGLE = "single"
-    PAIR = "pair"
 
 
 @dataclass(frozen=True, slots=True)

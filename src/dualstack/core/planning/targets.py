@@ -7,10 +7,10 @@ for it, so that nobody asks which of them it is. Who adds one writes it here, ho
 
 import shlex
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import ClassVar
 
 from dualstack.core.address.endpoint import Endpoint
+from dualstack.core.planning.choices import ProxyProtocol
 
 __all__ = [
     "ExecTarget",
@@ -85,15 +85,6 @@ class ExecTarget(TargetKind):
     def written(self) -> str:
         """With its words quoted, as a shell would read them."""
         return f"exec:{shlex.join(self.argv)}"
-
-
-class ProxyProtocol(Enum):
-    """How a client tells a forward proxy where to go."""
-
-    SOCKS5 = "socks5"
-    SOCKS4A = "socks4a"
-    HTTP_CONNECT = "http-connect"
-    HTTP = "http"
 
 
 @dataclass(frozen=True, slots=True)

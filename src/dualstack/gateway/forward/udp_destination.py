@@ -20,7 +20,7 @@ from dualstack.errors import DialError
 from dualstack.gateway.relay.link import Hop
 from dualstack.gateway.upstream.egress import hop_to
 from dualstack.gateway.upstream.upstream import Upstream
-from dualstack.net.dial.address_lookup import why_not_now
+from dualstack.net.dial.candidates import why_not_now
 from dualstack.net.dial.datagram_targets import destinations
 from dualstack.net.dial.translators import TRANSLATORS
 from dualstack.wire.socks5_udp import header

@@ -24,7 +24,7 @@ from httpcore._backends.sync import SyncStream
 from dualstack.core.dial.egress import SocketOption
 from dualstack.errors import LookupFailed
 from dualstack.net.dial.asyncio_calls import connect
-from dualstack.net.dial.blocking_driver import create_connection
+from dualstack.net.dial.blocking_calls import create_connection
 from dualstack.net.dial.dialer import Dialer
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import redis
 
-from dualstack.net.dial.blocking_driver import create_connection
+from dualstack.net.dial.blocking_calls import create_connection
 from dualstack.net.dial.dialer import Dialer
 
 __all__ = ["Connection", "SSLConnection"]

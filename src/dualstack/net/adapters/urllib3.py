@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterable
 
 from dualstack.core.dial.egress import SocketOption
-from dualstack.net.dial.blocking_driver import create_connection
+from dualstack.net.dial.blocking_calls import create_connection
 from dualstack.net.dial.dialer import Dialer
 from dualstack.net.dial.target import HostLike, PortLike
 from dualstack.net.names.limits import GLOBAL_DEFAULT_TIMEOUT

@@ -19,11 +19,12 @@ from dualstack.core.dial.actions import Action
 from dualstack.core.dial.egress import EgressPolicy
 from dualstack.core.dial.resolution import SERVICES, Answer, Lookup
 from dualstack.net.dial.driver import LONGEST_WAIT_S, RaceDriver
-from dualstack.net.dial.prepare import PreparedRace, Quick
-from dualstack.net.names.thread_pool import Outcome
+from dualstack.net.dial.prepare import PreparedRace
 
 if TYPE_CHECKING:
+    from dualstack.net.dial.by_name import Quick
     from dualstack.net.names.dns_asyncio import QuickLookups
+    from dualstack.net.names.thread_pool import Outcome
 
 __all__ = ["AsyncioDriver"]
 
@@ -102,7 +103,7 @@ class AsyncioDriver(RaceDriver):
         if quick is None or lookup.family == SERVICES or not self._ask_quickly(lookup, quick):
             super()._ask(lookup)
 
-    def _ask_quickly(self, lookup: Lookup, quick: Quick) -> bool:
+    def _ask_quickly(self, lookup: Lookup, quick: "Quick") -> bool:
         try:
             if self._lookups is None or self._lookups.is_closed:
                 from dualstack.net.names.dns_asyncio import QuickLookups  # who asks the system does not pay for it
@@ -123,11 +124,11 @@ class AsyncioDriver(RaceDriver):
         else:
             self._tell(self._race.answered, lookup, answer)
 
-    def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
+    def _deliver(self, lookup: Lookup, outcome: "Outcome[Answer]") -> None:
         with suppress(RuntimeError):  # the loop is closed: too late
             self._loop.call_soon_threadsafe(self._answered, lookup, outcome)
 
-    def _answered(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
+    def _answered(self, lookup: Lookup, outcome: "Outcome[Answer]") -> None:
         if self._over is not None and not self._over.done():
             super()._answered(lookup, outcome)
 

@@ -7,7 +7,7 @@ from time import monotonic
 from dualstack.core.address.address import Address
 from dualstack.core.dial.egress import FROM_ANYWHERE
 from dualstack.kernel.attempts import begin, failure_of
-from dualstack.kernel.streams import error_of
+from dualstack.kernel.socket_options import error_of
 from dualstack.net.dial.one_address import failure
 from dualstack.net.dial.policy import DialPolicy
 from dualstack.net.dial.target import Target

@@ -1,132 +1,27 @@
-"""Connections for who blocks: `socket.create_connection`, raced.
+"""A race for who blocks: sockets that do not, one selector for them, and a queue for what the pool's threads find."""
 
-Sockets that do not block, one selector for them, and a queue for what the pool's daemon threads have found. One literal
-address needs no race: it is one plain call.
-"""
-
-import socket
-from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import replace
 from math import inf
-from queue import Empty, SimpleQueue
-from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectSelector
+from selectors import EVENT_WRITE, BaseSelector, SelectSelector
 from time import monotonic
 
-from dualstack.core.address.address import Address
-from dualstack.core.dial.egress import EgressPolicy, SocketOption
+from dualstack.core.dial.egress import EgressPolicy
 from dualstack.core.dial.resolution import Answer, Lookup
-from dualstack.errors import DialError
-from dualstack.kernel.attempts import connect, socket_pair
 from dualstack.net.dial.driver import LONGEST_WAIT_S, RaceDriver
-from dualstack.net.dial.one_address import failure, is_plain
-from dualstack.net.dial.policy import DEFAULT_POLICY, DialPolicy, OnStep, narrowed
-from dualstack.net.dial.prepare import PreparedRace, files_for, prepare
-from dualstack.net.dial.source import SourceAddress, local_end
-from dualstack.net.dial.target import HostLike, PortLike, Target, read_pair
-from dualstack.net.names.limits import GLOBAL_DEFAULT_TIMEOUT, check_limit
-from dualstack.net.names.thread_pool import Outcome
+from dualstack.net.dial.prepare import PreparedRace
 
 try:
     from selectors import PollSelector as _Selector
 except ImportError:  # Windows
     _Selector = SelectSelector  # type: ignore[misc,assignment]
 
-__all__ = ["create_connection"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from socket import socket
 
-# In poll(2) it is a C int of milliseconds.
-_LONGEST_TIMEOUT_S = 2**31 / 1000 - 1
+    from dualstack.net.dial.blocking_answers import BlockingAnswers
+    from dualstack.net.names.thread_pool import Outcome
 
-
-def create_connection(
-    address: tuple[HostLike, PortLike],
-    timeout: object = GLOBAL_DEFAULT_TIMEOUT,
-    source_address: SourceAddress | None = None,
-    *,
-    all_errors: bool = False,
-    family: int = 0,
-    socket_options: Iterable[SocketOption] = (),
-    dialer: DialPolicy | None = None,
-    on_step: OnStep | None = None,
-) -> socket.socket:
-    """Connect to a host of whichever family, as `socket.create_connection` does, over every address it has.
-
-    Args:
-        address: host and port; no host, or None, is this one's loopback.
-        timeout: seconds for all of it, lookups included, and the timeout of the socket then; None is no limit, and
-            left out it is `socket.getdefaulttimeout()`.
-        source_address: `(host, port)` to bind before; a name of this host too.
-        all_errors: raise an `ExceptionGroup` of what happened to each address, as `socket.create_connection` does.
-        family: 4 or 6 for one alone, or one of `socket`'s.
-        socket_options: arguments of `setsockopt`, for each socket before it is connected.
-        dialer: the policy; the default one shares its history with all who name none.
-        on_step: told of each step as it happens.
-
-    Raises:
-        DialError: no address could be connected to.
-        LookupFailed: the name has no address, or nobody says.
-        TargetError: host or port can be none, or the source can be none.
-
-    >>> with socket.create_server(("127.0.0.1", 0)) as server:
-    ...     create_connection(server.getsockname()).close()
-    """
-    target = read_pair(address)
-    policy = dialer or DEFAULT_POLICY
-    limit = _seconds(socket.getdefaulttimeout() if timeout is GLOBAL_DEFAULT_TIMEOUT else timeout)
-    options = tuple(socket_options)
-    has_wishes = bool(family or options) or source_address is not None or on_step is not None
-    try:
-        if is_plain(target, policy, limit_s=limit, has_wishes=has_wishes):
-            made = _plain(target, policy, limit)
-            if made is not None:
-                return made
-        began = monotonic()
-        files = files_for(target, policy)
-        if files is not None:
-            files.look()
-        end = replace(local_end(source_address, timeout=limit), options=options) if has_wishes else None
-        outlet = narrowed(policy.outlet, family, end)
-        limit_s = inf if limit is None else limit
-        prepared = prepare(target, outlet, policy, began, limit_s=limit_s, on_step=on_step)
-        sock = BlockingDriver(prepared, target.port, outlet).run()
-    except DialError as error:
-        group = error.__cause__
-        if not (all_errors and isinstance(group, ExceptionGroup)):
-            raise
-    else:
-        sock.settimeout(limit)
-        return sock
-    try:
-        raise group
-    finally:
-        del group
-
-
-def _seconds(timeout: object) -> float | None:
-    if timeout is None:
-        return None
-    check_limit(timeout)
-    assert isinstance(timeout, int | float)  # noqa: S101 - it has just been seen
-    if not timeout >= 0:
-        raise ValueError(f"timeout {timeout!r}: 0 or more seconds, or None")
-    # Longer than a socket can count is as long as it takes.
-    return None if timeout > _LONGEST_TIMEOUT_S else float(timeout)
-
-
-def _plain(target: Target, policy: DialPolicy, limit: float | None) -> socket.socket | None:
-    """The one call that a literal address needs; None where a translator may have another way."""
-    assert isinstance(target.host, Address)  # noqa: S101 - it is plain
-    started = monotonic()
-    try:
-        return connect(target.host, target.port, timeout=limit)
-    except OSError as error:
-        failed = failure(target, target.host, policy, error, monotonic() - started)
-    try:
-        if failed is not None:
-            raise failed
-    finally:
-        del failed  # a frame that holds what it raises is garbage that only the collector finds
-    return None
+__all__ = ["BlockingDriver"]
 
 
 class BlockingDriver(RaceDriver):
@@ -135,11 +30,9 @@ class BlockingDriver(RaceDriver):
     def __init__(self, prepared: PreparedRace, port: int, outlet: EgressPolicy) -> None:
         super().__init__(prepared, port, outlet)
         self._selector: BaseSelector | None = None
-        self._answers: SimpleQueue[tuple[Lookup, Outcome[Answer]]] = SimpleQueue()
-        self._unanswered = 0
-        self._waker: tuple[socket.socket, socket.socket] | None = None
+        self._answers: BlockingAnswers | None = None
 
-    def run(self) -> socket.socket:
+    def run(self) -> "socket":
         """The connected socket, which does not block yet.
 
         Raises:
@@ -157,74 +50,67 @@ class BlockingDriver(RaceDriver):
     def _wait(self, timeout_s: float) -> None:
         """Wait for the next thing to happen, and tell the race."""
         timeout = None if timeout_s == inf else min(max(timeout_s, 0.0), LONGEST_WAIT_S)
-        if not self._sockets:
-            self._wait_for_answer(timeout)
+        if self._sockets:
+            self._wait_for_sockets(timeout)
+        elif self._take_answer(timeout):
             return
-        selector = self._selector
-        assert selector is not None  # noqa: S101 - made for the first socket
-        if self._unanswered and self._waker is None:
-            self._open_waker(selector)
-            timeout = 0.0  # an answer may have come before the waker
-        for key, _ in selector.select(timeout):
-            if key.data is None:
-                self._empty_waker()
-            elif key.data in self._sockets:  # else let go of a moment ago
-                self._ready(key.data)
-        with suppress(Empty):
-            while self._unanswered:
-                self._answered(*self._answers.get_nowait())
         self._tell(self._race.tick)
 
-    def _wait_for_answer(self, timeout: float | None) -> None:
-        try:
-            self._answered(*self._answers.get(timeout=timeout))
-        except Empty:
-            self._tell(self._race.tick)
+    def _wait_for_sockets(self, timeout: float | None) -> None:
+        selector, answers = self._selector, self._answers
+        assert selector is not None  # noqa: S101 - made for the first socket
+        if answers is not None and answers.begin_to_wake(selector):
+            timeout = 0.0  # one may have come before
+        for key, _ in selector.select(timeout):
+            if key.data is None:
+                assert answers is not None  # noqa: S101 - they have woken it
+                answers.has_woken()
+            elif key.data in self._sockets:  # else let go of a moment ago
+                self._ready(key.data)
+        while answers is not None and self._take_answer(0.0):
+            pass
 
-    # Lookups: a queue, and a socket to wake the selector where both are waited for.
+    # Lookups.
 
     def _ask(self, lookup: Lookup) -> None:
-        self._unanswered += 1
+        if self._answers is None:
+            from dualstack.net.dial.blocking_answers import BlockingAnswers  # who has addresses does not pay for it
+
+            self._answers = BlockingAnswers()
+        self._answers.expected += 1
         super()._ask(lookup)
 
-    def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
-        self._answers.put((lookup, outcome))
-        waker = self._waker
-        if waker is not None:
-            with suppress(OSError):  # nobody waits any more
-                waker[1].send(b"!")
+    def _deliver(self, lookup: Lookup, outcome: "Outcome[Answer]") -> None:
+        assert self._answers is not None  # noqa: S101 - it has been asked for
+        self._answers.put(lookup, outcome)
 
-    def _answered(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
-        self._unanswered -= 1
-        super()._answered(lookup, outcome)
-
-    def _open_waker(self, selector: BaseSelector) -> None:
-        reader, writer = socket_pair()
-        self._waker = reader, writer
-        selector.register(reader.fileno(), EVENT_READ)
-
-    def _empty_waker(self) -> None:
-        assert self._waker is not None  # noqa: S101 - it has just been heard
-        with suppress(BlockingIOError):
-            self._waker[0].recv(64)
+    def _take_answer(self, timeout: float | None) -> bool:
+        """Tell the race of the next; False where none came in time."""
+        assert self._answers is not None  # noqa: S101 - without sockets there are questions
+        found = self._answers.get(timeout)
+        if found is None:
+            return False
+        self._answered(*found)
+        return True
 
     # Sockets: one selector, made for the first that is not connected at once.
 
-    def _watch(self, number: int, sock: socket.socket) -> None:
+    def _watch(self, number: int, sock: "socket") -> None:
         if self._selector is None:
             self._selector = _Selector()
         self._selector.register(sock.fileno(), EVENT_WRITE, number)
 
-    def _unwatch(self, sock: socket.socket) -> None:
+    def _unwatch(self, sock: "socket") -> None:
         if self._selector is not None:
-            with suppress(KeyError):
+            try:  # noqa: SIM105 - contextlib takes a millisecond
                 self._selector.unregister(sock.fileno())
+            except KeyError:
+                pass
 
     def _close(self) -> None:
         self._drop_lookups()
         self._let_all_go()
         if self._selector is not None:
             self._selector.close()
-        waker, self._waker = self._waker, None
-        for end in waker or ():
-            end.close()
+        if self._answers is not None:
+            self._answers.close()

@@ -1,10 +1,9 @@
 """A dialler: a policy of connections, and the calls that connect by it."""
 
-from typing import TYPE_CHECKING
-
 from dualstack.net.dial.policy import DialPolicy
 from dualstack.net.names.limits import GLOBAL_DEFAULT_TIMEOUT
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
     from asyncio import StreamReader, StreamWriter
@@ -77,7 +76,7 @@ class Dialer(DialPolicy):
         on_step: "OnStep | None" = None,
     ) -> "socket":
         """`dualstack.create_connection` by this policy."""
-        from dualstack.net.dial.blocking_driver import create_connection
+        from dualstack.net.dial.blocking_calls import create_connection
 
         return create_connection(
             address,

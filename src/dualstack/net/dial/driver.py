@@ -24,7 +24,6 @@ from collections.abc import Callable
 from functools import partial
 from socket import socket
 from time import monotonic
-from typing import NoReturn
 
 from dualstack.core.dial.actions import Action, Ask, Attempt, Start, Stop
 from dualstack.core.dial.egress import EgressPolicy
@@ -32,10 +31,15 @@ from dualstack.core.dial.race import Race
 from dualstack.core.dial.resolution import Answer, Lookup
 from dualstack.errors import AddressError
 from dualstack.kernel.attempts import begin, failure_of
-from dualstack.kernel.streams import error_of
-from dualstack.net.dial.address_lookup import check_still
+from dualstack.kernel.socket_options import error_of
+from dualstack.net.dial.candidates import check_still
 from dualstack.net.dial.prepare import PreparedRace
-from dualstack.net.names.thread_pool import POOL, Job, Outcome, value_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from dualstack.net.names.thread_pool import Outcome
 
 __all__ = ["LONGEST_WAIT_S", "RaceDriver"]
 
@@ -58,7 +62,7 @@ class RaceDriver(ABC):
         self._port = port
         self._outlet = outlet
         self._sockets: dict[int, socket] = {}
-        self._jobs: list[Job[Answer]] = []
+        self._drop_jobs: list[Callable[[], None]] = []
 
     # How a loop waits.
 
@@ -71,7 +75,7 @@ class RaceDriver(ABC):
         """Undo that: the socket is about to be closed."""
 
     @abstractmethod
-    def _deliver(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
+    def _deliver(self, lookup: Lookup, outcome: "Outcome[Answer]") -> None:
         """In a thread of the pool: have `_answered` called where the race is."""
 
     # What has happened, for the race.
@@ -83,11 +87,13 @@ class RaceDriver(ABC):
         for lookup in self._prepared.lookups:
             self._ask(lookup)
 
-    def _answered(self, lookup: Lookup, outcome: Outcome[Answer]) -> None:
+    def _answered(self, lookup: Lookup, outcome: "Outcome[Answer]") -> None:
         self._tell(self._entered, lookup, outcome)
 
-    def _entered(self, lookup: Lookup, outcome: Outcome[Answer], now: float) -> list[Action]:
+    def _entered(self, lookup: Lookup, outcome: "Outcome[Answer]", now: float) -> list[Action]:
         """An answer; what no lookup should raise is a mistake of ours, which the caller gets to see."""
+        from dualstack.net.names.thread_pool import value_of  # as below
+
         return self._race.answered(lookup, value_of(outcome), now)
 
     def _ready(self, number: int) -> None:
@@ -132,8 +138,11 @@ class RaceDriver(ABC):
         return []
 
     def _ask(self, lookup: Lookup) -> None:
+        from dualstack.net.names.thread_pool import POOL  # who has addresses does not pay for it
+
         prepared = self._prepared
-        self._jobs.append(POOL.put(partial(prepared.find, lookup), partial(self._deliver, lookup), prepared.asker))
+        job = POOL.put(partial(prepared.find, lookup), partial(self._deliver, lookup), prepared.asker)
+        self._drop_jobs.append(partial(POOL.drop, job))
 
     def _let_go(self, number: int) -> None:
         sock = self._sockets.pop(number, None)
@@ -156,15 +165,15 @@ class RaceDriver(ABC):
         return self._sockets.pop(race.winner.number)
 
     def _drop_lookups(self) -> None:
-        for job in self._jobs:
-            POOL.drop(job)
+        for drop in self._drop_jobs:
+            drop()
 
     def _let_all_go(self) -> None:
         for number in list(self._sockets):
             self._let_go(number)
 
 
-def _raise_error_of(race: Race) -> NoReturn:
+def _raise_error_of(race: Race) -> "NoReturn":
     """Raise what a race has ended with, held by no frame and no machine when it is handled: nothing to collect."""
     error = race.take_error()
     assert error is not None  # noqa: S101 - it has ended with one

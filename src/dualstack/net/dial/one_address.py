@@ -3,7 +3,6 @@
 from errno import ENETUNREACH, ETIMEDOUT
 
 from dualstack.core.address.address import Address
-from dualstack.core.dial.steps import DialStep, Kind
 from dualstack.errors import AttemptFailed, DialError
 from dualstack.net.dial.policy import DialPolicy
 from dualstack.net.dial.target import Target
@@ -28,6 +27,8 @@ def failure(target: Target, address: Address, policy: DialPolicy, error: OSError
     number = error.errno or ETIMEDOUT  # a timeout of a socket has no number
     if number == ENETUNREACH and address.version == 4 and policy.discovers:
         return None
+    from dualstack.core.dial.steps import DialStep, Kind  # who is connected has no use for it
+
     why = error.strerror or f"no answer within {elapsed_s:.3g} s"
     tried = AttemptFailed.of(str(address), number, why, elapsed_s=elapsed_s)
     failed = DialError.of(str(target), attempts=((str(address), tried),))

@@ -1,35 +1,33 @@
 """What a dialler knows: from where and whither it may connect, whom it asks for names, how long it waits for what.
 
-Opens nothing and waits for nothing: the race that it makes is for a driver to run.
+Opens nothing and waits for nothing.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from math import inf
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
 from socket import if_nametoindex
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
 
-from dualstack.core.address.embedded import nat64_prefix
 from dualstack.core.dial.egress import ANYWHERE, FAMILY_NAMES, EgressPolicy
 from dualstack.core.dial.policy_table import PolicyTable
-from dualstack.core.dial.race import Race
-from dualstack.core.dial.resolution import Lookup
-from dualstack.core.dial.steps import DialStep
 from dualstack.core.dial.timing import Timing
+from dualstack.core.quick_values import dataclass, field, replace
 from dualstack.errors import AddressError, TargetError
 from dualstack.net.dial.shared_history import SharedHistory
 from dualstack.net.dial.source import LocalEnd, SourceAddress, read_source, version_of
-from dualstack.net.dial.target import Target
-from dualstack.net.names.host_looks import system_table
-from dualstack.net.names.resolver import Resolver, ServiceResolver
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from dualstack.core.access.access_list import AccessList
+    from dualstack.core.dial.steps import DialStep
+    from dualstack.net.names.resolver import Resolver, ServiceResolver
 
 __all__ = ["DEFAULT_POLICY", "DialPolicy", "OnStep", "narrowed"]
 
-OnStep: TypeAlias = Callable[[DialStep], object]
+OnStep: TypeAlias = Callable[["DialStep"], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,10 +35,10 @@ class DialPolicy:
     """The fields of a `Dialer`, which says what each means, and what follows from them."""
 
     family: int = 0
-    source: "SourceAddress | None" = None
+    source: SourceAddress | None = None
     interface: str | None = None
-    access: "AccessList | Iterable[str] | None" = None
-    nat64: "Iterable[str] | None" = None
+    access: AccessList | Iterable[str] | None = None
+    nat64: Iterable[str] | None = None
     attempt_delay: float | None = None
     resolution_delay: float = 0.050
     first_family_count: int = 1
@@ -64,7 +62,7 @@ class DialPolicy:
             raise AddressError(self.nat64, f"the prefixes are a list, of which this is one: write [{self.nat64!r}]")
         if self.nat64 is not None:
             set_field(self, "nat64", tuple(self.nat64))
-        set_field(self, "name_servers", self.resolver if isinstance(self.resolver, ServiceResolver) else None)
+        set_field(self, "name_servers", None if self.resolver is None else _with_services(self.resolver))
         if self.service is not None and not self.knows_services:
             raise ValueError(
                 f"service {self.service!r}: takes a resolver that has service records, as DnsResolver does"
@@ -82,10 +80,12 @@ class DialPolicy:
         if self.access is not None:
             outlet = replace(outlet, access=self._rules(self.access))
         if self.nat64:
+            from dualstack.core.address.embedded import nat64_prefix  # who has no translators does not pay for it
+
             outlet = replace(outlet, nat64=tuple(map(nat64_prefix, self.nat64)))
         return narrowed(outlet, self.family, self.source)
 
-    def _rules(self, rules: "AccessList | Iterable[str]") -> "AccessList":
+    def _rules(self, rules: AccessList | Iterable[str]) -> AccessList:
         from dualstack.core.access.access_list import AccessList  # who has no rules does not pay for their tables
 
         if isinstance(rules, AccessList):
@@ -102,30 +102,11 @@ class DialPolicy:
         """Whether its resolver has service records (RFC 9460)."""
         return self.name_servers is not None
 
-    def race(
-        self,
-        target: Target,
-        lookups: Sequence[Lookup],
-        now: float,
-        *,
-        deadline: float = inf,
-        name: str | None = None,
-        on_step: OnStep | None = None,
-        asked: Collection[Lookup] | None = None,
-    ) -> Race:
-        """The machine for one connection by this policy."""
-        return Race(
-            target,
-            lookups,
-            now,
-            timing=self.timing,
-            deadline=deadline,
-            table=system_table() if self.policy is None else self.policy,
-            memory=self.history,
-            name=name,
-            on_step=on_step,
-            asked=asked,
-        )
+
+def _with_services(resolver: Resolver) -> ServiceResolver | None:
+    from dualstack.net.names.resolver import ServiceResolver  # who asks the system does not pay for it
+
+    return resolver if isinstance(resolver, ServiceResolver) else None
 
 
 def _has(*methods: str) -> Callable[[object], bool]:
@@ -155,7 +136,7 @@ _WANTED: Mapping[str, tuple[Callable[[object], bool], str]] = MappingProxyType(
 )
 
 
-def narrowed(outlet: EgressPolicy, family: int, source: "SourceAddress | LocalEnd | None") -> EgressPolicy:
+def narrowed(outlet: EgressPolicy, family: int, source: SourceAddress | LocalEnd | None) -> EgressPolicy:
     """`outlet` for one family, or from one source, alone; a source's name has been looked up before.
 
     Raises:
@@ -180,7 +161,7 @@ def narrowed(outlet: EgressPolicy, family: int, source: "SourceAddress | LocalEn
     return replace(outlet, sources=MappingProxyType(dict(sources)), why=why)
 
 
-def _literal(source: "SourceAddress | None") -> LocalEnd:
+def _literal(source: SourceAddress | None) -> LocalEnd:
     read = read_source(source)
     if isinstance(read, LocalEnd):
         return read

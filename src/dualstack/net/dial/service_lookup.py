@@ -9,7 +9,7 @@ from dualstack.core.dial.egress import EgressPolicy, LeftOut
 from dualstack.core.dial.resolution import Answer, Service
 from dualstack.core.dial.service_records import Query, ServiceRecord, followed, judged, query_of
 from dualstack.errors import LookupFailed
-from dualstack.net.dial.address_lookup import answer_of
+from dualstack.net.dial.candidates import answer_of
 from dualstack.net.names.resolver import ServiceResolver
 from dualstack.net.names.search import Search
 from dualstack.net.names.services import service_port

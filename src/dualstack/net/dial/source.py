@@ -1,15 +1,20 @@
 """What a caller wants to connect from: an address, a port, or a name that this host has, looked up before the race."""
 
+from __future__ import annotations
+
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import index
-from typing import TypeAlias, cast
 
 from dualstack.core.address.address import Address
-from dualstack.core.dial.egress import SocketOption
+from dualstack.core.quick_values import dataclass
 from dualstack.errors import AddressError, LookupFailed, TargetError
-from dualstack.net.names.getaddrinfo import resolve, resolve_async
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypeAlias
+
+    from dualstack.core.dial.egress import SocketOption
 
 __all__ = ["LocalEnd", "SourceAddress", "local_end", "local_end_async", "read_source", "version_of"]
 
@@ -68,6 +73,8 @@ def local_end(source: SourceAddress | None, *, timeout: float | None = None) -> 
     read = read_source(source)
     if isinstance(read, LocalEnd):
         return read
+    from dualstack.net.names.getaddrinfo import resolve  # an address needs no lookup
+
     try:
         return _first_of_each(resolve(read[0], timeout=timeout), read[1])
     except LookupFailed as error:
@@ -79,6 +86,8 @@ async def local_end_async(source: SourceAddress | None, *, limit_s: float | None
     read = read_source(source)
     if isinstance(read, LocalEnd):
         return read
+    from dualstack.net.names.getaddrinfo import resolve_async  # as above
+
     try:
         return _first_of_each(await resolve_async(read[0], timeout=limit_s), read[1])
     except LookupFailed as error:
@@ -116,7 +125,7 @@ def _read_pair(source: Sequence[object]) -> _Pair:
     if len(source) not in {2, 4}:
         raise TargetError(source, 'what to connect from is a host, or a pair of host and port: ("192.0.2.1", 0)')
     host, *rest = source
-    return cast("_Pair", (host.decode("latin-1") if isinstance(host, bytes | bytearray) else host, *rest))
+    return (host.decode("latin-1") if isinstance(host, bytes | bytearray) else host, *rest)  # type: ignore[return-value]
 
 
 def _read_port(port: object) -> int:

@@ -1,18 +1,22 @@
 """What a caller wants to reach, as a value: checked before anything is looked up or opened."""
 
+from __future__ import annotations
+
 import socket
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
-from typing import TypeAlias
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.endpoint import Wildcard, bracketed, parse_host, parse_port
-from dualstack.core.address.idna import ascii_name
+from dualstack.core.quick_values import NamedTuple
 from dualstack.errors import AddressError, TargetError
 from dualstack.kernel.attempts import interface_names
 from dualstack.net.names.services import service_port
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 __all__ = ["HostLike", "PortLike", "Target", "as_pair", "read_pair", "read_target"]
 
@@ -24,9 +28,8 @@ PortLike: TypeAlias = str | bytes | int
 _PORT_MAX = 65535
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A host and a port that can be dialled.
+class Target(NamedTuple):
+    """A host and a port that can be dialled; a tuple because every connection makes one.
 
     Args:
         host: an address, unmapped and with a zone where it needs one; a name in ASCII; or several addresses.
@@ -156,7 +159,11 @@ def _read_host(host: str | bytes | Address) -> Address | str:
 
 @lru_cache(maxsize=512)
 def _parsed(host: str) -> Address | str:
-    read = parse_host(ascii_name(host), of_a_target=True)
+    if not host.isascii():
+        from dualstack.core.address.idna import ascii_name  # its tables are read where somebody writes such a name
+
+        host = ascii_name(host)
+    read = parse_host(host, of_a_target=True)
     if isinstance(read, Wildcard):
         raise AddressError(host, "a target is one host, not all of them: write a name or an address")
     return read

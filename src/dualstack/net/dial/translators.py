@@ -6,13 +6,23 @@ before anything is dialled for want of another way, so it is asked for at need, 
 earliest, by one thread for all; who asks waits for a moment, since name servers may be silent.
 """
 
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from time import monotonic
 
+from dualstack.core.address.address import Address
 from dualstack.core.address.prefix import Prefix
+from dualstack.core.dial.egress import IPV4ONLY_ARPA, EgressPolicy, SourceOf, discovered_prefixes
+from dualstack.errors import LookupFailed
 
-__all__ = ["TRANSLATORS", "Translators"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dualstack.net.names.resolver import Resolver
+
+__all__ = ["TRANSLATORS", "Translators", "discovered"]
+
+_SOMEWHERE = Address("2001:db8::1")
 
 _FRESH_S = 60.0
 _WAIT_S = 1.0
@@ -76,3 +86,16 @@ class Translators:
 
 TRANSLATORS = Translators()
 """Those of this process."""
+
+
+def discovered(outlet: EgressPolicy, resolver: "Resolver", source_of: SourceOf) -> tuple[Prefix, ...]:
+    """The prefixes of this network's translators; none where it has none, or no IPv6. Asks, and blocks."""
+    from dualstack.net.names.getaddrinfo import addresses_in, getaddrinfo  # who has a way does not pay for it
+
+    if 6 not in outlet.sources or source_of(_SOMEWHERE, outlet.sources[6]) is None:
+        return ()
+    try:
+        infos = getaddrinfo(IPV4ONLY_ARPA, None, socket.AF_INET6, socket.SOCK_STREAM, resolver=resolver)
+    except LookupFailed:
+        return ()
+    return discovered_prefixes(addresses_in(infos))

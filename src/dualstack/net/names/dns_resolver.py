@@ -31,9 +31,10 @@ from dualstack.core.dial.resolv_conf import ResolvConf, candidates
 from dualstack.core.dial.service_records import ServiceRecord
 from dualstack.errors import AddressError, LookupFailed
 from dualstack.net.names.dns_exchange import Answered, Exchange, Unanswered
-from dualstack.net.names.files import Files, ParsedFile
+from dualstack.net.names.files import ParsedFile
 from dualstack.net.names.host_looks import LOOKS
 from dualstack.net.names.hosts_file import HostsFile, addresses_in_hosts_file
+from dualstack.net.names.looks import Files
 from dualstack.net.names.resolver import QUICK_S, AddressInfo, NameServer
 from dualstack.net.names.search import Found, again, is_missing, worst
 from dualstack.net.names.system_names import RESOLV_CONF, resolv_conf_of_this_host

@@ -1,27 +1,13 @@
-"""Files that names and connections go by: read again when they change, and never on a loop.
-
-A blocking caller looks at them whenever it needs them. On a loop a look is made in a thread of its own, which waits for
-no lookup, and counts for 20 ms: who connects within that goes by what was seen. Nor does anybody wait for a big file
-that is being read again, but for the one who found that it has changed.
-"""
+"""Files that names go by: read again when they change."""
 
 import os
-from collections.abc import Callable, Sequence
-from math import inf
+from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
 from typing import Generic, TypeVar
 
-from dualstack.net.names.thread_pool import Pool
-
-__all__ = ["FRESH_S", "Files", "ParsedFile"]
+__all__ = ["ParsedFile"]
 
 T = TypeVar("T")
-
-FRESH_S = 0.02
-"""How long a look counts."""
-
-_LOOKS = Pool(threads=1)
 
 
 class ParsedFile(Generic[T]):
@@ -53,36 +39,3 @@ class ParsedFile(Generic[T]):
     def at_hand(self) -> T | None:
         """What it meant at the last look; the first one is made now."""
         return self() if self._kept[0] is None else self._kept[1]
-
-
-class Files:
-    """Several of them, for one dialler.
-
-    Args:
-        looks: looks at each of them.
-    """
-
-    def __init__(self, looks: Sequence[Callable[[], object]]) -> None:
-        self._looks = looks
-        self._looked_at = -inf
-        self.is_known = False
-        self._is_looking = False
-
-    @property
-    def is_fresh(self) -> bool:
-        """Whether what was seen counts still, or somebody is just looking."""
-        return monotonic() - self._looked_at < FRESH_S or (self.is_known and self._is_looking)
-
-    def look(self) -> None:
-        """See what has changed; blocks."""
-        self._is_looking = True
-        try:
-            for look in self._looks:
-                look()
-        finally:
-            self.is_known, self._is_looking, self._looked_at = True, False, monotonic()
-
-    async def looked(self) -> None:
-        """See what has changed, where nobody has done so a moment ago; for asyncio."""
-        if not self.is_fresh:
-            await _LOOKS.run_async(self.look, inf)

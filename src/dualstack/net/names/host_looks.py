@@ -4,17 +4,22 @@ Each is looked at beforehand, as the files are, so that no connection waits for 
 """
 
 from collections.abc import Callable
-from pathlib import Path
+from os import PathLike
 from time import monotonic
 
 from dualstack.core.dial.policy_table import DEFAULT_TABLE, PolicyTable, parse_gai_conf
-from dualstack.kernel.facts import ipv6_status
-from dualstack.net.names.files import FRESH_S
+from dualstack.net.names.looks import FRESH_S
 
 __all__ = ["LOOKS", "Ipv6Here", "SystemTable", "ipv6_here", "see_ipv6", "system_table"]
 
-_GAI_CONF = Path("/etc/gai.conf")
+_GAI_CONF = "/etc/gai.conf"
 _IPV6_STATUS_S = 1.0
+
+
+def _is_ipv6_on() -> bool:
+    from dualstack.kernel.facts import ipv6_status  # who connects to no name does not pay for it
+
+    return ipv6_status().ipv6
 
 
 class Ipv6Here:
@@ -24,7 +29,7 @@ class Ipv6Here:
         look: finds it out.
     """
 
-    def __init__(self, look: Callable[[], bool] = lambda: ipv6_status().ipv6) -> None:
+    def __init__(self, look: Callable[[], bool] = _is_ipv6_on) -> None:
         self._look = look
         self._looked_at = float("-inf")
         self._is_on = True
@@ -55,7 +60,7 @@ class SystemTable:
         path: of the file that an administrator may write.
     """
 
-    def __init__(self, path: Path = _GAI_CONF) -> None:
+    def __init__(self, path: str | PathLike[str] = _GAI_CONF) -> None:
         self._path = path
         self._table: PolicyTable | None = None
 
@@ -63,7 +68,8 @@ class SystemTable:
         """The table; the default one where no file says otherwise."""
         if self._table is None:
             try:
-                self._table = parse_gai_conf(self._path.read_text(encoding="utf-8", errors="replace"))
+                with open(self._path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - pathlib takes 4 ms
+                    self._table = parse_gai_conf(file.read())
             except OSError:
                 self._table = DEFAULT_TABLE
         return self._table

@@ -31,8 +31,9 @@ from typing import Protocol
 from dualstack.gateway.relay.link import Hop, Reason, Target
 from dualstack.gateway.relay.stream.edges import ERR, HUP, OUT
 from dualstack.gateway.relay.stream.side import Side
+from dualstack.kernel.socket_options import error_of
 from dualstack.kernel.streams import NO_ROOM as NO_ROOM_ERRORS
-from dualstack.kernel.streams import begin_connect, error_of, reset
+from dualstack.kernel.streams import begin_connect, reset
 
 __all__ = [
     "TRANSITIONS",

@@ -37,7 +37,7 @@ from typing import Protocol
 from dualstack.gateway.relay.link import Flow, Reason
 from dualstack.gateway.relay.stream.edges import ERR, HUP, IN, OUT, PRI, RDHUP
 from dualstack.kernel.pipes import Pipe, PipePool
-from dualstack.kernel.streams import error_of
+from dualstack.kernel.socket_options import error_of
 
 __all__ = [
     "BUFFER_BYTES",
