@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dualstack.cli.offers import FILE, SERVICE
 from dualstack.cli.output import json_option, print_json, print_table
 from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError, ExitCode
@@ -41,8 +42,8 @@ Exit status: 0 all allowed, 1 one denied, 78 a wrong rule, address or configurat
 @click.option(
     "--nat64", "prefixes", multiple=True, metavar="PREFIX", help="A NAT64 prefix of your network; may be repeated."
 )
-@click.option("--config", "path", metavar="FILE", help="Take the rules of a gateway's service.")
-@click.option("--service", metavar="NAME", help="Which service of the file.")
+@click.option("--config", "path", type=FILE, help="Take the rules of a gateway's service.")
+@click.option("--service", type=SERVICE, help="Which service of the file.")
 @click.option("--reach", is_flag=True, help="Its rules for what it dials, not those for its clients.")
 @json_option("Print a JSON list with an object for each address.")
 def command(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dualstack.cli.choices import OneOf
+from dualstack.cli.offers import USER
 from dualstack.cli.output import family_options
 from dualstack.core.planning.choices import Sockets
 from dualstack.errors import AddressError
@@ -59,7 +60,7 @@ UDP; of both families IPv6 is first.
     show_default=True,
     help="Both families on two sockets, or on one, where an IPv4 peer is mapped.",
 )
-@click.option("--user", help="Become this user once all sockets are open.")
+@click.option("--user", type=USER, metavar="USER", help="Become this user once all sockets are open.")
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dualstack.cli.offers import CHECK, CHECKS, PATH
 from dualstack.cli.output import json_option, print_document, print_json
 from dualstack.errors import ExitCode
 
@@ -59,13 +60,13 @@ its line: # dualstack: ignore[DS206] with the reason after it, # noqa: DS206, an
 Exit status: 0 nothing found, 1 something.
 """
 )
-@click.argument("paths", nargs=-1, metavar="PATH...")
-@click.option("--select", multiple=True, metavar="CODES", callback=_codes, help="These findings alone.")
-@click.option("--ignore", multiple=True, metavar="CODES", callback=_codes, help="Not these findings.")
+@click.argument("paths", nargs=-1, type=PATH, metavar="PATH...")
+@click.option("--select", multiple=True, type=CHECKS, callback=_codes, help="These findings alone.")
+@click.option("--ignore", multiple=True, type=CHECKS, callback=_codes, help="Not these findings.")
 @click.option("--fix", is_flag=True, help="Print as a diff what can be replaced safely. Nothing is written.")
 @json_option("Print one JSON document.")
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0.")
-@click.option("--explain", metavar="CODE", callback=_kind, help="Say what one finding means, and stop.")
+@click.option("--explain", type=CHECK, callback=_kind, help="Say what one finding means, and stop.")
 @click.option("--kinds", is_flag=True, help="Print the page of all findings, and stop.")
 def command(
     paths: tuple[str, ...],

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dualstack.cli.offers import INTERFACE
 from dualstack.cli.output import Seconds, family_options, json_option
 from dualstack.errors import ExitCode
 from dualstack.net.names.resolver_choice import DNS, SYSTEM, resolver_named
@@ -38,7 +39,7 @@ Exit status: 0 connected (and ended, where it was not --json), 69 refused, unrea
 @click.option("--raw", is_flag=True, help="Answer no telnet options, whatever the server begins with.")
 @family_options("Connect over {} alone.")
 @click.option("--source", metavar="ADDRESS", help="Connect from this address of this host.")
-@click.option("--interface", metavar="NAME", help="Go by this interface alone.")
+@click.option("--interface", type=INTERFACE, help="Go by this interface alone.")
 @click.option("--access", multiple=True, metavar="RULE", help="Which addresses may be dialled: 'allow|deny ...'.")
 @click.option("--nat64", multiple=True, metavar="PREFIX", help="A translator's prefix, where IPv4 has no way.")
 @click.option("--resolver", default=SYSTEM, metavar="WHO", help="Who is asked: system, dns, or servers' addresses.")

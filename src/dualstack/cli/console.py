@@ -7,6 +7,7 @@ from datetime import datetime
 
 import click
 
+from dualstack.cli.offers import PATH
 from dualstack.cli.output import json_option, print_document
 from dualstack.errors import ControlError, ExitCode
 
@@ -23,7 +24,7 @@ Examples:
 """
 )
 @click.argument("words", nargs=-1, metavar="[COMMAND...]")
-@click.option("--control", metavar="PATH", help="The gateway's control socket; found where none is named.")
+@click.option("--control", type=PATH, help="The gateway's control socket; found where none is named.")
 @json_option()
 def command(words: tuple[str, ...], control: str | None, as_json: bool) -> int:
     """Take Domino's commands: stop, start, restart and show port; without one, line by line from standard input.

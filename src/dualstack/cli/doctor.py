@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import click
 
+from dualstack.cli.offers import DAEMON, DIRECTORY, FILE, FINDING
 from dualstack.cli.output import json_option, print_document, print_json
 from dualstack.errors import ConfigError, ExitCode
 
@@ -32,16 +33,16 @@ those files are read. Without them its resolvers and routers are asked, and whom
 Exit status: 0 nothing of severity warning or worse, 1 something, 78 a wrong option.
 """
 )
-@click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("--root", metavar="DIR", default="", help="What stands for /: an image, a container's files.")
-@click.option("--as", "named", metavar="DAEMON[@VERSION]", default="", help="Whose settings they are.")
+@click.argument("files", nargs=-1, type=FILE, metavar="[FILE]...")
+@click.option("--root", type=DIRECTORY, default="", help="What stands for /: an image, a container's files.")
+@click.option("--as", "named", type=DAEMON, default="", help="Whose settings they are.")
 @click.option("--command", "command_line", metavar="TEXT", default="", help="The command line that starts it.")
 @click.option("--assume", "assumptions", multiple=True, metavar="KEY=VALUE", help="What the host is like.")
 @click.option("--probe", "probes", is_flag=True, help="Connect to this host's listening sockets over each family.")
 @click.option("--reach", multiple=True, metavar="HOST[:PORT]", help="Ask this host too whether it is reached.")
 @click.option("--fix", "only_fix", is_flag=True, help="Print the edits as a diff; nothing is written.")
-@click.option("--baseline", metavar="FILE", help="Leave out what this JSON of before has found too.")
-@click.option("--explain", "code", metavar="CODE", help="Say what a finding means.")
+@click.option("--baseline", type=FILE, help="Leave out what this JSON of before has found too.")
+@click.option("--explain", "code", type=FINDING, help="Say what a finding means.")
 @click.option("--list", "listing", type=click.Choice(["daemons", "findings"]), help="Print a reference page.")
 @click.option("--sarif", is_flag=True, help="Print SARIF for code scanning.")
 @click.option("-v", "--verbose", is_flag=True, help="Tell notes too, which are no reason to change anything.")

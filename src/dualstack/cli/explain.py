@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 import click
 
 from dualstack.cli.choices import OneOf
+from dualstack.cli.offers import FILE
 from dualstack.cli.output import Seconds, json_option
 from dualstack.core.oracle.systems import STACKS, stack_named
 from dualstack.errors import ExitCode
@@ -49,7 +50,7 @@ namespaces here, 78 a text that is no socket, a record that is none.
 @click.option("--os", "system", type=OneOf(list(STACKS)), help="The system; this one by default.")
 @click.option("--bindv6only", is_flag=True, help="With net.ipv6.bindv6only = 1, whatever it is here.")
 @click.option("--no-ipv6", is_flag=True, help="With IPv6 off.")
-@click.option("--config", "path", metavar="FILE", help="The sockets of a gateway's TOML, or a notes.ini.")
+@click.option("--config", "path", type=FILE, help="The sockets of a gateway's TOML, or a notes.ini.")
 @click.option("--live", is_flag=True, help="Ask this kernel too, in a network namespace of its own.")
 @click.option("--batch", is_flag=True, help="Read cases as lines of JSON, and answer each with one.")
 @click.option("--verify", "verifying", is_flag=True, help="Hold the oracle against this kernel.")
@@ -57,10 +58,10 @@ namespaces here, 78 a text that is no socket, a record that is none.
 @click.option("--all", "everything", is_flag=True, help="With --verify: every pair of sockets, however long it takes.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, help="With --verify: another order and random cases.")
 @click.option("--figure", "number", type=OneOf(FIGURES), help="Draw a figure of Stevens' for a system.")
-@click.option("--svg", metavar="FILE", help="Write the picture, or the figure, as SVG too.")
+@click.option("--svg", type=FILE, help="Write the picture, or the figure, as SVG too.")
 @click.option("--systems", is_flag=True, help="Print what is known of each system, as Markdown.")
 @click.option("--record", "recording", is_flag=True, help="Print a program that measures cases on any machine.")
-@click.option("--compare", "record", metavar="FILE", help="Hold what that program wrote against the tables.")
+@click.option("--compare", "record", type=FILE, help="Hold what that program wrote against the tables.")
 @json_option()
 def command(**options: object) -> ExitCode:
     """Say what a system does with sockets: which bind fails, who receives, as whom a peer appears, and why."""

@@ -3,6 +3,7 @@
 import click
 
 from dualstack.cli.choices import OneOf
+from dualstack.cli.offers import FILE, PATH
 from dualstack.cli.output import Seconds
 from dualstack.cli.serving_options import serving_options
 from dualstack.core.oracle.systems import STACKS
@@ -38,13 +39,13 @@ A configuration:
 """
 )
 @click.option(
-    "--config", "-c", "path", metavar="FILE", default=DEFAULT_CONFIG, show_default=True, help="TOML, or a notes.ini."
+    "--config", "-c", "path", type=FILE, default=DEFAULT_CONFIG, show_default=True, help="TOML, or a notes.ini."
 )
 @click.option("--check", "checking", is_flag=True, help="Print the plan and end: exit 1 on a conflict.")
 @click.option("--os", "system", type=OneOf(list(STACKS)), help="With --check: plan for any host of this system.")
 @click.option("--no-lookup", is_flag=True, help="With --check: do not look names up.")
 @click.option("--timeout", type=Seconds(min=0, min_open=True), default=5.0, help="With --check: seconds for each name.")
-@click.option("--control", metavar="PATH", help="The control socket, instead of the file's.")
+@click.option("--control", type=PATH, help="The control socket, instead of the file's.")
 @click.option("--to", multiple=True, metavar="SERVICE=TARGET", help="With a notes.ini: where a service's clients go.")
 @click.option(
     "--number", multiple=True, metavar="SERVICE=PORT", help="With a notes.ini: a port number not its default."

@@ -2,6 +2,7 @@
 
 import click
 
+from dualstack.cli.offers import INTERFACE
 from dualstack.cli.output import Seconds, family_options, json_option
 from dualstack.errors import ExitCode
 
@@ -59,7 +60,7 @@ sockets, 78 a wrong value or a link-local address without its interface.
     metavar="BYTES",
     help="What a probe carries.",
 )
-@click.option("-I", "--interface", metavar="NAME", help="Go out by it; the zone of addresses that need one.")
+@click.option("-I", "--interface", type=INTERFACE, help="Go out by it; the zone of addresses that need one.")
 @click.option("--source", metavar="ADDRESS", help="Ask from this address of this host, and its family alone.")
 @click.option("--ttl", type=click.IntRange(1, 255), metavar="N", help="The hop limit, or time to live, of the probes.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the summary alone.")

@@ -3,6 +3,7 @@
 import click
 
 from dualstack.cli.choices import OneOf
+from dualstack.cli.offers import PATH, PORT
 from dualstack.cli.output import Seconds, json_option, print_document, print_table
 
 __all__ = ["command"]
@@ -20,10 +21,10 @@ Examples:
 """
 )
 @click.argument("verb", type=OneOf(["list", "stop", "start", "restart"]))
-@click.argument("name", required=False)
+@click.argument("name", type=PORT, required=False)
 @click.option("--drain", type=Seconds(min=0), metavar="SECONDS", help="End the port's connections within so long.")
 @click.option("--release", is_flag=True, help="Close the sockets, so that others may take the port number.")
-@click.option("--control", metavar="PATH", help="The gateway's control socket; found where none is named.")
+@click.option("--control", type=PATH, help="The gateway's control socket; found where none is named.")
 @json_option()
 def command(
     verb: str, name: str | None, drain: float | None, release: bool, control: str | None, as_json: bool

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dualstack.cli.offers import INTERFACE, USER
 from dualstack.cli.output import family_options
 from dualstack.core.address.endpoint import parse_port
 from dualstack.errors import AddressError, ConfigError, ExitCode
@@ -49,9 +50,9 @@ network of his own. It waits for what the program leaves running: their network 
 )
 @click.option("--access", multiple=True, metavar="RULE", help="Who may connect to that: 'allow|deny ...'.")
 @click.option("--no-host-loopback", is_flag=True, help="localhost is the program's own alone.")
-@click.option("--interface", metavar="NAME", help="Go by this interface alone.")
+@click.option("--interface", type=INTERFACE, help="Go by this interface alone.")
 @click.option("--source", metavar="ADDRESS", help="Connect from this address of this host.")
-@click.option("--user", metavar="NAME", help="Run the program as this user; for root.")
+@click.option("--user", type=USER, help="Run the program as this user; for root.")
 @click.option("--trace", is_flag=True, help="Tell each step of each dial, on standard error.")
 @click.option("--json", "as_json", is_flag=True, help="Tell them as lines of JSON.")
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="PROGRAM [ARGUMENT]...")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import click
 
 from dualstack.cli.choices import OneOf
+from dualstack.cli.offers import PATH
 from dualstack.cli.output import Seconds, family_options
 from dualstack.cli.serving_options import serving_options
 from dualstack.core.planning.choices import Sockets
@@ -128,7 +129,7 @@ def service_options(target: str) -> Callable[[F], F]:
             "--keepalive", type=_DURATION, default=60.0, help="Seconds without a byte until a side is asked for a sign."
         ),
         click.option("--drain", type=Seconds(min=0), default=30.0, help="Seconds for connections to end on SIGTERM."),
-        click.option("--control", metavar="PATH", help="Open a control socket for `dualstack ports`."),
+        click.option("--control", type=PATH, help="Open a control socket for `dualstack ports`."),
         serving_options,
     )
 

@@ -6,6 +6,7 @@ from typing import TypeVar
 import click
 
 from dualstack.cli.choices import OneOf
+from dualstack.cli.offers import FILE
 
 __all__ = ["serving_options"]
 
@@ -23,7 +24,7 @@ def serving_options(function: F) -> F:
             help="Processes that relay; 1, where nothing else is said, relays in this one.",
         ),
         click.option("--quiet", "-q", is_flag=True, help="Log warnings and errors only."),
-        click.option("--access-log", metavar="FILE", help="Write a line for each connection; - is standard error."),
+        click.option("--access-log", type=FILE, help="Write a line for each connection; - is standard error."),
         click.option(
             "--page", metavar="WHERE", help="Open the status page: a port number of both loopbacks, or LISTEN."
         ),

@@ -2,12 +2,16 @@
 
 import importlib
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from dualstack.cli.streams import give_up_output, is_output_over
 from dualstack.core.suggestion import closest
 from dualstack.net.extras import need
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = ["Verbs"]
 
@@ -76,6 +80,13 @@ class Verbs(click.Group):
             if is_output_over():
                 give_up_output()
             raise
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """The verbs that begin so, from the table, without importing any; and the options."""
+        from click.shell_completion import CompletionItem
+
+        verbs = [CompletionItem(verb, help=said) for verb, said in self._verbs.items() if verb.startswith(incomplete)]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The table, without importing any."""

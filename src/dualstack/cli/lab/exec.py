@@ -9,6 +9,7 @@ from typing import cast
 import click
 
 from dualstack.cli.lab.options import name_option
+from dualstack.cli.offers import LAB_HOST
 from dualstack.cli.output import Seconds
 from dualstack.core.suggestion import those_known
 from dualstack.errors import ConfigError, ExitCode
@@ -33,7 +34,7 @@ Exit status: the program's own, 128 + N where signal N ended it; 69 no such lab 
 )
 @name_option()
 @click.option("--timeout", type=Seconds(min=0, min_open=True), metavar="SECONDS", help="End it after so long.")
-@click.argument("host")
+@click.argument("host", type=LAB_HOST)
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND [ARGUMENT]...")
 def command(host: str, argv: tuple[str, ...], name: str | None, timeout: float | None) -> int:
     """Run COMMAND on HOST of a standing lab, with this terminal and these files."""

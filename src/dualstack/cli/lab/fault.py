@@ -3,6 +3,7 @@
 import click
 
 from dualstack.cli.lab.options import name_option, print_lab
+from dualstack.cli.offers import FAULT
 from dualstack.cli.output import json_option, print_table
 from dualstack.lab.faults import FAULTS
 from dualstack.lab.standing import named, request
@@ -21,7 +22,7 @@ Examples:
 Exit status: 0 broken as asked, 69 no such lab or no nft, 78 no such fault or host.
 """
 )
-@click.argument("faults", nargs=-1, metavar="FAULT...")
+@click.argument("faults", nargs=-1, type=FAULT, metavar="FAULT...")
 @click.option("--kinds", is_flag=True, help="List what can be broken, and what a client sees of it.")
 @name_option()
 @json_option()

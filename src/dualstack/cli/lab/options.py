@@ -5,6 +5,7 @@ from typing import TypeVar, cast
 
 import click
 
+from dualstack.cli.offers import LAB
 from dualstack.cli.output import print_document, print_table
 
 __all__ = ["lab_document", "name_option", "print_lab"]
@@ -14,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 def name_option(help_text: str = "Which lab; not needed where one alone is up.") -> Callable[[F], F]:
     """The option `--name`."""
-    return click.option("--name", metavar="NAME", help=help_text)
+    return click.option("--name", type=LAB, help=help_text)
 
 
 def print_lab(lab: Mapping[str, object], *, as_json: bool) -> None:

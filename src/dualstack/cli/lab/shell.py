@@ -7,6 +7,7 @@ import click
 
 from dualstack.cli.lab.exec import entry
 from dualstack.cli.lab.options import name_option
+from dualstack.cli.offers import LAB_HOST
 
 __all__ = ["command"]
 
@@ -19,7 +20,7 @@ Examples:
 Exit status: the shell's own; 69 no such lab, 78 no such host.
 """
 )
-@click.argument("host")
+@click.argument("host", type=LAB_HOST)
 @name_option()
 def command(host: str, name: str | None) -> int:
     """Open your shell ($SHELL) on HOST of a standing lab; its name is the host's, `exit` leaves it."""
