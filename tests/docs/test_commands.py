@@ -31,6 +31,7 @@ NOT_RUN = {
     "docs/design/floors.md: runner": "a drawing",
     "docs/design/race.md: core.dial.egress": "a drawing",
     "docs/how-to/activation.md: dualstack activate": "tests/daemons/test_activate.py runs each, with the real servers",
+    "docs/how-to/completion.md: dualstack": "writes to the home: tests/unit/test_completion.py asks the shells",
     "docs/how-to/proxy.md: /proxy add": "weechat's own commands: tests/daemons/test_proxy_clients.py types them",
     "docs/how-to/systemd.md: dualstack gateway --unit": "writes to this machine's /etc: tests/golden/test_units.py",
     "docs/how-to/watch.md: sum(rate(": "a question to Prometheus",

@@ -158,11 +158,14 @@ complete -C 'dualstack explain --os wi'
         ("fish", ("--no-config", "-c"), FISH, ["windows", "windows-2003"]),
     ],
 )
-def test_a_shell_takes_it(shell: str, arguments: tuple[str, ...], program: str, expected: list[str]) -> None:
+def test_a_shell_takes_it(
+    shell: str, arguments: tuple[str, ...], program: str, expected: list[str], tmp_path: Path
+) -> None:
     found = shutil.which(shell)
     if found is None:
         pytest.skip(f"there is no {shell}")
-    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
     done = subprocess.run([found, *arguments, program], env=env, capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:-1] == expected
     assert done.stderr == ""
