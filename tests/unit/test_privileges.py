@@ -1,7 +1,10 @@
 """Rights given up for good, and the limit of descriptors raised to what is allowed."""
 
+import json
 import os
 import resource
+import subprocess
+import sys
 
 import pytest
 
@@ -57,3 +60,51 @@ def test_to_become_oneself_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(os, "setuid", lambda _uid: pytest.fail("nothing to change"))
     become("root", "f")
+
+
+# What one of these processes has loaded before it gives up its rights, and each import within a function that is left.
+STILL_UNREAD = """
+import ast, importlib, json, sys
+from pathlib import Path
+from dualstack.gateway.processes.preload import import_what_is_needed_later
+
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+import_what_is_needed_later()
+
+def imports(node, within=False):
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return
+    if within and isinstance(node, ast.Import):
+        yield from (each.name for each in node.names)
+    if within and isinstance(node, ast.ImportFrom):
+        yield node.module
+    within = within or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    for child in ast.iter_child_nodes(node):
+        yield from imports(child, within)
+
+ours = [(name, module.__file__) for name, module in sys.modules.items() if name.partition(".")[0] == "dualstack"]
+late = {(name, each) for name, file in ours if file for each in imports(ast.parse(Path(file).read_text()))}
+print(json.dumps(sorted(each for each in late if each[1] not in sys.modules)))
+"""
+NOT_OF_A_GATEWAY = {
+    ("dualstack.gateway.relay.stream.choose", "dualstack.gateway.relay.stream.asyncio_relay"),  # another system's
+    ("dualstack.gateway.runner", "dualstack.gateway.control.places"),  # before
+    ("dualstack.net.dial.asyncio_calls", "dualstack.net.dial.asyncio_handshake"),  # TLS of our own
+    ("dualstack.net.dial.by_name", "dualstack.net.dial.service_lookup"),  # HTTPS records
+    ("dualstack.net.dial.dialer", "dualstack.net.dial.blocking_calls"),
+}
+
+
+@pytest.mark.parametrize(
+    "process",
+    [
+        ["runner", "processes.supervisor", "control.server", "status.page.server"],
+        ["processes.fork_server"],
+    ],
+)
+def test_what_a_gateway_imports_late_it_has_read_before_it_gives_up_its_rights(process: list[str]) -> None:
+    names = [f"dualstack.gateway.{name}" for name in process]
+    ran = subprocess.run([sys.executable, "-c", STILL_UNREAD, *names], capture_output=True, text=True, check=True)
+    unread = {tuple(each) for each in json.loads(ran.stdout)}
+    assert unread <= NOT_OF_A_GATEWAY

@@ -2,23 +2,36 @@
 
 import importlib
 import os
+from contextlib import suppress
 
 from dualstack.errors import ConfigError
 from dualstack.gateway.config.user_entry import user_entry
+from dualstack.gateway.relay.stream.choose import plane_of_this_system
 
 __all__ = ["become", "import_what_is_needed_later", "raise_descriptor_limit"]
 
-# What is imported where it is first needed: by a reload, a lookup, a connection, a port that cannot start.
+# What is imported where it is first needed: by a reload, a lookup, a connection or its failure, a port that cannot
+# start, a question on the control socket. A test reads the imports within functions and compares.
 _NEEDED_LATER = (
-    *("concurrent.futures.thread", "encodings.idna", "dualstack.kernel.sockdiag", "dualstack.net.names.getaddrinfo"),
-    *("dualstack.net.dial.asyncio_calls", "dualstack.net.dial.asyncio_literal", "dualstack.gateway.forward.http"),
+    *("concurrent.futures.thread", "difflib", "encodings.idna", "pwd", "resource"),
+    *("dualstack.core.address.inet_aton", "dualstack.core.address.narrowing", "dualstack.core.dial.no_connection"),
+    *("dualstack.gateway.forward.http", "dualstack.gateway.status.aggregate", "dualstack.gateway.status.collect"),
+    *("dualstack.gateway.status.slices", "dualstack.kernel.sockdiag", "dualstack.net.dial.asyncio_calls"),
+    *("dualstack.net.dial.asyncio_literal", "dualstack.net.dial.by_name", "dualstack.net.extras"),
+    *("dualstack.net.names.dns_asyncio", "dualstack.net.names.getaddrinfo"),
 )
+_NEEDED_LATER_WHERE_INSTALLED = ("idna", "dualstack.net.names.dns_resolver")
 
 
 def import_what_is_needed_later() -> None:
     """Import it now: later there may be no descriptor to read it by, or no right to."""
+    plane_of_this_system()
     for name in _NEEDED_LATER:
         importlib.import_module(name)
+    for name in _NEEDED_LATER_WHERE_INSTALLED:
+        # Whoever asks for it where it is not is told so then.
+        with suppress(ModuleNotFoundError):
+            importlib.import_module(name)
 
 
 def raise_descriptor_limit() -> int | None:
