@@ -200,7 +200,7 @@ BAD_INPUT = [
     (["::1", "80", "--access", "nonsense"], 78, "access rule"),
     (["::1", "80", "--nat64", "::/7"], 78, "NAT64"),
     (["::1", "80", "--timeout", "0"], 75, "past already"),
-    (["::1", "80", "--timeout", "x"], 2, "not a valid float"),
+    (["::1", "80", "--timeout", "x"], 2, "not a number of seconds"),
     (["::1", "80", "-4", "-6"], 2, "-4 and -6"),
     (["name-that-is-not.invalid", "80", "--timeout", "20"], None, "name-that-is-not.invalid"),
     (["::1", "80", "--interface", "no-such0"], 69, "No such device"),

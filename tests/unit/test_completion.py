@@ -133,19 +133,23 @@ def test_hosts_of_a_lab_are_offered_where_one_stands(monkeypatch: pytest.MonkeyP
     assert values("lab", "list", "--name", "") == ["lab"]
 
 
-BASH = """
-eval "$(dualstack completion bash)"
+# As the packages install it: these files ask `dualstack completion`.
+PLACE = Path(__file__).parents[2] / "packaging/completion"
+BASH = f"""
+. {PLACE}/bash-completion/completions/dualstack
 COMP_WORDS=(dualstack explain --os wi) COMP_CWORD=3
 _dualstack_completion dualstack
-printf '%s\\n' "${COMPREPLY[@]}"
+printf '%s\\n' "${{COMPREPLY[@]}}"
 """
-ZSH = """
+ZSH = f"""
+fpath=({PLACE}/zsh/site-functions $fpath)
 autoload -U compinit; compinit -D
-eval "$(dualstack completion zsh)"
-whence -w _dualstack_completion
+compdef() {{ }}; compadd() {{ print -l ${{(P)@[-1]}} }}
+words=(dualstack explain --os wi) CURRENT=4
+_dualstack
 """
-FISH = """
-dualstack completion fish | source
+FISH = f"""
+source {PLACE}/fish/vendor_completions.d/dualstack.fish
 complete -C 'dualstack explain --os wi'
 """
 
@@ -154,7 +158,7 @@ complete -C 'dualstack explain --os wi'
     ("shell", "arguments", "program", "expected"),
     [
         ("bash", ("--norc", "-c"), BASH, ["windows", "windows-2003"]),
-        ("zsh", ("-f", "-c"), ZSH, ["_dualstack_completion: function"]),
+        ("zsh", ("-f", "-c"), ZSH, ["windows", "windows-2003"]),
         ("fish", ("--no-config", "-c"), FISH, ["windows", "windows-2003"]),
     ],
 )

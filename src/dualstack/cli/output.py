@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from itertools import zip_longest
-from math import inf, isnan
+from math import inf, isnan, nan
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
@@ -61,16 +61,21 @@ def family_options(help_text: str) -> Callable[[F], F]:
 class Seconds(click.FloatRange):
     """A number of seconds; one that is no number, which compares with nothing, is refused."""
 
+    name = "seconds"
+
     def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """`value` as a number.
 
         Raises:
             click.BadParameter: it is none, or out of range.
         """
-        number = float(super().convert(value, param, ctx))
+        try:
+            number = float(value)
+        except ValueError:
+            number = nan
         if isnan(number):
             self.fail(f"{value!r} is not a number of seconds.", param, ctx)
-        return number
+        return float(super().convert(number, param, ctx))
 
 
 def print_json(value: object) -> None:

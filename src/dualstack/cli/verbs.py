@@ -35,12 +35,12 @@ class Verbs(click.Group):
     ) -> None:
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
         self._package = package
-        self._verbs = verbs
+        self.verbs = verbs
         self._needs = needs or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, in the order of their table."""
-        return list(self._verbs)
+        return list(self.verbs)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The verb, imported now; None where there is none of that name.
@@ -48,7 +48,7 @@ class Verbs(click.Group):
         Raises:
             NotInstalled: it needs packages that are not there.
         """
-        if cmd_name not in self._verbs:
+        if cmd_name not in self.verbs:
             return None
         need(cmd_name, *self._needs.get(cmd_name, ()))
         command = importlib.import_module(f"{self._package}.{cmd_name}").command
@@ -64,10 +64,10 @@ class Verbs(click.Group):
             click.UsageError: there is none of that name; it says which may be meant.
         """
         word = args[0]
-        if word in self._verbs or word.startswith("-"):
+        if word in self.verbs or word.startswith("-"):
             return super().resolve_command(ctx, args)
-        close = closest(word, self._verbs)
-        meant = f"Did you mean {close!r}?" if close else f"There are {', '.join(self._verbs)}."
+        close = closest(word, self.verbs)
+        meant = f"Did you mean {close!r}?" if close else f"There are {', '.join(self.verbs)}."
         raise click.UsageError(f"No such command {word!r}. {meant}", ctx)
 
     def invoke(self, ctx: click.Context) -> object:
@@ -85,10 +85,10 @@ class Verbs(click.Group):
         """The verbs that begin so, from the table, without importing any; and the options."""
         from click.shell_completion import CompletionItem
 
-        verbs = [CompletionItem(verb, help=said) for verb, said in self._verbs.items() if verb.startswith(incomplete)]
+        verbs = [CompletionItem(verb, help=said) for verb, said in self.verbs.items() if verb.startswith(incomplete)]
         return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The table, without importing any."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(self._verbs.items()))
+            formatter.write_dl(list(self.verbs.items()))
