@@ -1,1 +1,1 @@
-"""The gateway: services on named ports, relayed between the families while they stop, start and reload."""
+"""The gateway: services on named ports, relayed while they stop, start and reload; never a rule of a kernel's."""

@@ -1,1 +1,1 @@
-"""The only floor that creates sockets or reads /proc and netlink."""
+"""The only floor that creates sockets or reads /proc and netlink; never decides what to do with them."""

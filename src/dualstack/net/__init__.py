@@ -1,1 +1,1 @@
-"""Drivers over real sockets, for asyncio, trio and blocking callers; what to do next is `core`'s to decide."""
+"""Drivers over real sockets, for asyncio, trio and blocking callers; never decides what to do next: `core` does."""

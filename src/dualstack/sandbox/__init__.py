@@ -1,1 +1,1 @@
-"""A program in a network of its own, whose connections the connector makes: `dualstack run`."""
+"""A program in a network of its own, whose connections the connector makes: `dualstack run`; never relays itself."""

@@ -1,4 +1,4 @@
-"""`dualstack lab`: hosts of each family on this machine, broken on purpose (X5, U1)."""
+"""`dualstack lab`: hosts of each family on this machine, broken on purpose (X5, U1); never decides what breaks."""
 
 import click
 

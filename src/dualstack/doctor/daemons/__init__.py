@@ -1,1 +1,1 @@
-"""Daemons as data: a file for each program, with where its settings are, how they are read and opened."""
+"""Daemons as data: where the settings of each are, how they are read and opened; never whom they reach."""

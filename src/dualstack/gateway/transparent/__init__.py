@@ -1,1 +1,1 @@
-"""Clients that were told of no proxy: the first packet of each connection, and what is answered in another's name."""
+"""Clients that were told of no proxy: their first packets, answers in another's name; nothing is accepted undialled."""

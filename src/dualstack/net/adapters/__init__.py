@@ -1,1 +1,1 @@
-"""Our sockets in the hands of other libraries, one module for each; users import `dualstack.httpx` and its like."""
+"""Our sockets in the hands of other libraries, one module for each (`dualstack.httpx`...); never races by itself."""

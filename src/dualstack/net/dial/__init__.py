@@ -1,1 +1,1 @@
-"""Runs the race on sockets, in asyncio, in trio and blocking; what is tried and when is `core.dial`'s to say."""
+"""Runs the race on sockets, in asyncio, trio and blocking; never decides what is tried and when: `core.dial` does."""

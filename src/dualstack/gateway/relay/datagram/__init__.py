@@ -1,1 +1,1 @@
-"""Moves datagrams between a client's flow and its target; whether and where to, its gate says."""
+"""Moves datagrams between a client's flow and its target; never decides whether and where to: its gate does."""

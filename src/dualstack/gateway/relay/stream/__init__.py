@@ -1,1 +1,1 @@
-"""Moves streams between two sockets, by splice where the kernel has it; whether and where to, its gate says."""
+"""Moves streams between two sockets, by splice where the kernel has it; never decides whether and where to."""
