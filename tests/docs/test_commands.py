@@ -271,4 +271,4 @@ def test_what_is_not_run_or_is_run_otherwise_is_there_and_few() -> None:
     commands = "\n".join(shown.command for block in SHELLS for shown in block.commands)
     for part in INSTEAD:
         assert part in commands
-    assert len(NOT_RUN) + len(INSTEAD) < 15
+    assert len(NOT_RUN) + len(INSTEAD) <= 15

@@ -41,7 +41,12 @@ class _Reopened:
     descriptor: int
 
 
-_Order: TypeAlias = _Reopened | threading.Event
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """Nothing comes after it: the thread may go."""
+
+
+_Order: TypeAlias = _Reopened | _Ended | threading.Event
 _Item: TypeAlias = bytes | _Order
 
 
@@ -114,6 +119,7 @@ class LineWriter:
             self._closing.set()
             if not self.flush(within_s):
                 return  # Nobody reads. The thread ends with the process, and keeps its descriptor until then.
+            self._order(_Ended())
             thread.join(within_s)
             self._begin_anew()
         if self._is_ours:
@@ -143,10 +149,11 @@ class LineWriter:
                 self._tell_lost()
             if isinstance(order, _Reopened):
                 self._go_on_in(order.descriptor)
+            elif isinstance(order, _Ended):
+                return
             elif order is not None:
                 order.set()
-            if closing.wait(_PAUSE_S) and self._queue.empty():
-                return
+            closing.wait(_PAUSE_S)
 
     def _take(self) -> tuple[list[bytes], _Order | None]:
         """What waits, up to an order; where nothing does, what comes next. Lines that were lost are told meanwhile."""
