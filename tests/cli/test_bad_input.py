@@ -110,7 +110,8 @@ def test_a_wrong_key_is_named_with_its_file(run: Run, tmp_path: Path) -> None:
     config = tmp_path / "g.toml"
     config.write_text("[[services]]\nname='a'\nto='h:1'\nlisten='*:1'\nprot=1\n")
     code, _, err = run("gateway", "--config", str(config), "--check")
-    assert (code, err) == (78, f"dualstack: {config}: services[0] (a).prot: unknown key; did you mean port?\n")
+    why = "services[0] (a).prot: unknown key; did you mean port? (at line 5, column 1)"
+    assert (code, err) == (78, f"dualstack: {config}: {why}\n")
 
 
 @pytest.mark.parametrize("verb", ["demo", "relay", "gateway", "ports", "listen", "lookup", "ping", "address", "access"])

@@ -1,5 +1,6 @@
 """The reference pages say what the program says."""
 
+import json
 from pathlib import Path
 
 from dualstack.check.report.reference import checks_page
@@ -8,7 +9,7 @@ from dualstack.core.explain.systems_page import systems_page
 from dualstack.core.planning.planner import RULES
 from dualstack.doctor.findings import findings_page
 from dualstack.doctor.settings_page import settings_page
-from dualstack.gateway.config.schema import configuration_keys
+from dualstack.gateway.config.schema import configuration_keys, json_schema
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -19,6 +20,12 @@ def test_the_configuration_page_has_every_key_as_it_is() -> None:
     for key in configuration_keys():
         row = f"| `{key.key}` | {key.type.replace('|', 'or')} | {key.default} | {key.meaning.replace('|', '/')} |"
         assert row in page
+
+
+def test_the_schema_is_written_from_the_structs() -> None:
+    """`dualstack gateway --schema > docs/reference/dualstack.schema.json` writes it anew."""
+    text = (DOCS / "reference" / "dualstack.schema.json").read_text()
+    assert text == json.dumps(json_schema(), indent=2) + "\n"
 
 
 def test_the_page_of_systems_is_written_from_the_tables() -> None:

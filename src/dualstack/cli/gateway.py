@@ -22,6 +22,8 @@ Examples:
   dualstack gateway --config gateway.toml --check --os openbsd --json
   dualstack gateway --unit service                     a unit for systemd, with the path of this program
   dualstack gateway --help-config                      every key with its type, default and meaning
+  dualstack gateway --schema > dualstack.schema.json   the same for editors and validators
+  dualstack gateway --config - --check < gateway.toml  a file that is nowhere yet
   dualstack gateway --config notes.ini --to nrpc=10.0.0.5:1352 --to smtp=10.0.0.5:25    Domino's own file
   dualstack gateway --config notes.ini --to smtp=10.0.0.5:25 --without nrpc --to-toml   the same as TOML
 
@@ -39,7 +41,13 @@ A configuration:
 """
 )
 @click.option(
-    "--config", "-c", "path", type=FILE, default=DEFAULT_CONFIG, show_default=True, help="TOML, or a notes.ini."
+    "--config",
+    "-c",
+    "path",
+    type=FILE,
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    help="TOML, or a notes.ini; - reads it from standard input.",
 )
 @click.option("--check", "checking", is_flag=True, help="Print the plan and end: exit 1 on a conflict.")
 @click.option("--os", "system", type=OneOf(list(STACKS)), help="With --check: plan for any host of this system.")
@@ -54,6 +62,7 @@ A configuration:
 @click.option("--to-toml", is_flag=True, help="With a notes.ini: print it as TOML and end.")
 @click.option("--unit", type=OneOf(list(UNITS)), help="Print the unit for systemd that runs this program, and end.")
 @click.option("--help-config", is_flag=True, help="Print the keys of a configuration and end.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of a configuration and end.")
 @serving_options
 def command(
     path: str,
@@ -68,6 +77,7 @@ def command(
     to_toml: bool,
     unit: str | None,
     help_config: bool,
+    schema: bool,
     as_json: bool,
     quiet: bool,
     log: str | None,
@@ -81,10 +91,15 @@ def command(
         from dualstack.cli.plan import print_keys
 
         return print_keys(as_json=as_json)
+    if schema:
+        from dualstack.cli.plan import print_schema
+
+        return print_schema()
     if unit is not None:
         click.echo(unit_text(unit, installed_program()), nl=False)
         return None
     from dualstack.gateway.config.notes_ini import given_options, load_domino, load_either, load_to_run
+    from dualstack.kernel.text_files import STANDARD_INPUT
 
     given = given_options(to, number, without)
     if to_toml:
@@ -101,6 +116,8 @@ def command(
         return print_check(checked.with_notes(file.all_notes), as_json=as_json)
     if system is not None or no_lookup:
         raise click.UsageError("--os and --no-lookup go with --check")
+    if path == STANDARD_INPUT:
+        raise click.UsageError("--config - goes with --check: a gateway that runs reads its file again")
     from dualstack.cli.serving import in_log, run_gateway
     from dualstack.gateway.config.toml import form_of_log
     from dualstack.gateway.control.places import default_control_path

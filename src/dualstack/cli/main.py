@@ -27,6 +27,7 @@ VERBS = {
     "relay": "Give one server the other family's face: accept on LISTEN, connect to TARGET.",
     "proxy": "Let clients say where to: SOCKS5, SOCKS4a and HTTP on one port, over whichever family answers.",
     "gateway": "Run, or --check, a configuration of ports, services and links.",
+    "init": "Write a first configuration of the gateway: three questions, or options.",
     "activate": "Open the right sockets and hand them to a program that takes them: LISTEN_FDS, a number, nginx.",
     "ports": "List, stop, start and restart the ports of a running gateway.",
     "console": "Take Domino's console commands: stop, start, restart and show port.",
@@ -50,6 +51,7 @@ NEEDS = {
     "relay": ("gateway",),
     "proxy": ("gateway",),
     "gateway": ("gateway",),
+    "init": ("gateway",),
     "lab": ("gateway", "dns", "lab"),
 }
 

@@ -1,5 +1,6 @@
 """What `dualstack gateway` prints of a configuration: its plan (--check), and the keys (--help-config)."""
 
+import json
 from collections.abc import Sequence
 
 import click
@@ -8,9 +9,9 @@ from dualstack.cli.output import print_document, print_table
 from dualstack.core.planning.socket_spec import SocketSpec
 from dualstack.errors import ExitCode
 from dualstack.gateway.config.check import Check, plan_document
-from dualstack.gateway.config.schema import configuration_keys
+from dualstack.gateway.config.schema import configuration_keys, json_schema
 
-__all__ = ["print_check", "print_keys"]
+__all__ = ["print_check", "print_keys", "print_schema"]
 
 
 def print_check(checked: Check, *, as_json: bool) -> int:
@@ -76,4 +77,10 @@ def print_keys(*, as_json: bool) -> int:
         )
         return ExitCode.YES
     print_table(("key", "type", "default", "meaning"), [(key.key, key.type, key.default, key.meaning) for key in keys])
+    return ExitCode.YES
+
+
+def print_schema() -> int:
+    """The same as JSON Schema, indented, for a file beside the configuration."""
+    click.echo(json.dumps(json_schema(), indent=2))
     return ExitCode.YES

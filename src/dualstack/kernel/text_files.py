@@ -6,13 +6,15 @@ A file that is none is refused, not waited for: a FIFO would be opened when some
 import errno
 import os
 import stat
+import sys
 import tomllib
 from pathlib import Path
 
 from dualstack.errors import ConfigError, ExitCode
 
-__all__ = ["as_utf8", "parse_table", "read_bytes", "read_text"]
+__all__ = ["STANDARD_INPUT", "as_utf8", "parse_table", "read_bytes", "read_text"]
 
+STANDARD_INPUT = "-"
 _MOST_BYTES = 16 << 20
 _KINDS = {
     stat.S_IFIFO: "a FIFO",
@@ -32,11 +34,13 @@ def read_text(path: str | Path) -> str:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """What the file at `path` holds.
+    """What the file at `path` holds; `-` is standard input.
 
     Raises:
         ConfigError: it cannot be read, is no file, or is too large; exit code 77 where the right is missing.
     """
+    if path == STANDARD_INPUT:
+        return _small(path, sys.stdin.buffer.read(_MOST_BYTES + 1))
     try:
         # What is opened is what was looked at, or else O_NONBLOCK keeps a FIFO from waiting (open(2)).
         _refuse_what_is_no_file(path, Path(path).stat().st_mode)
@@ -47,6 +51,10 @@ def read_bytes(path: str | Path) -> bytes:
         code = ExitCode.NO_RIGHT if isinstance(error, PermissionError) else ExitCode.WRONG_VALUE
         why = f"cannot be read: {error.strerror}; name a file that can be"
         raise ConfigError(str(path), "", why, exit_code=code) from error
+    return _small(path, content)
+
+
+def _small(path: str | Path, content: bytes) -> bytes:
     if len(content) > _MOST_BYTES:
         why = f"is larger than {_MOST_BYTES >> 20} MiB, which no file of ours is; name the right one, or divide it"
         raise ConfigError(str(path), "", why)

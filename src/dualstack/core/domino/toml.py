@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dualstack.core.domino.meaning import Domino
 from dualstack.core.planning.configuration import Service
 from dualstack.core.planning.targets import TargetKind, kind_of
+from dualstack.core.toml_text import quoted
 
 __all__ = ["domino_toml"]
 
@@ -36,23 +37,23 @@ def _ports(domino: Domino) -> Iterator[str]:
     for port in domino.configuration.ports:
         yield ""
         yield _commented(f"[ports.{_key(port.name)}]", domino.origins[f"ports.{port.name}"])
-        yield _line("bind", _quoted(str(port.bind)), domino.origins[f"ports.{port.name}.bind"])
+        yield _line("bind", quoted(str(port.bind)), domino.origins[f"ports.{port.name}.bind"])
 
 
 def _services(domino: Domino) -> Iterator[str]:
     for service in domino.configuration.services:
         yield ""
         yield "[[services]]"
-        yield _line("name", _quoted(service.name))
+        yield _line("name", quoted(service.name))
         yield _line("ports", _names(service), domino.origins[f"services.{service.name}.ports"])
         yield _line("port", str(service.port), domino.origins[f"services.{service.name}.port"])
-        yield _line("to", _quoted(_target(service)), "as given")
+        yield _line("to", quoted(_target(service)), "as given")
         if not kind_of(service.target).has_children:
             yield _line("idle_timeout", str(service.idle_timeout_s), "notes.ini has none: a silent connection stays")
 
 
 def _names(service: Service) -> str:
-    return f"[{', '.join(map(_quoted, service.ports))}]"
+    return f"[{', '.join(map(quoted, service.ports))}]"
 
 
 def _target(service: Service) -> str:
@@ -68,16 +69,7 @@ def _commented(text: str, origin: str) -> str:
 
 
 def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
-
-
-def _quoted(text: str) -> str:
-    """A basic string of TOML 1.0, which may also be a key."""
-    escaped = "".join(_ESCAPES.get(c) or (c if c.isprintable() else f"\\U{ord(c):08X}") for c in text)
-    return f'"{escaped}"'
-
-
-_ESCAPES = {'"': '\\"', "\\": "\\\\"}
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else quoted(name)
 
 
 def _printable(text: str) -> str:

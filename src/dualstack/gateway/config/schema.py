@@ -12,7 +12,16 @@ from msgspec import Meta, Struct
 
 from dualstack.gateway.config.target_text import TARGET_FORMS
 
-__all__ = ["TABLES", "File", "KeyHelp", "LinkTable", "PortTable", "ServiceTable", "configuration_keys"]
+__all__ = [
+    "TABLES",
+    "File",
+    "KeyHelp",
+    "LinkTable",
+    "PortTable",
+    "ServiceTable",
+    "configuration_keys",
+    "json_schema",
+]
 
 Seconds = Annotated[float, Meta(gt=0)]
 Rate = Annotated[float, Meta(gt=0, title="number")]
@@ -141,6 +150,29 @@ def configuration_keys() -> Iterator[KeyHelp]:
             if prefix == "" and field.name in TABLES:
                 continue
             yield KeyHelp(f"{prefix}{field.name}", _type_name(field.type), _default(field), _meaning(hints[field.name]))
+
+
+# What a table's types cannot say: one of each pair, and not both.
+_ONE_OF_EACH = [("listen", "ports"), ("to", "forward")]
+
+
+def json_schema() -> dict[str, object]:
+    """What a file may be as JSON Schema, draft 2020-12, for editors and validators."""
+    _, tables = msgspec.json.schema_components(
+        # `File.ports` has no type, so that errors name the port.
+        (File, PortTable),
+        schema_hook=lambda _: {"$ref": "#/$defs/PortTable"},
+        ref_template="#/$defs/{name}",
+    )
+    tables["ServiceTable"]["allOf"] = [{"oneOf": [{"required": [key]} for key in pair]} for pair in _ONE_OF_EACH]
+    whole = tables.pop("File")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **whole,
+        "title": "dualstack.toml",
+        "description": "What `dualstack gateway --config` reads.",
+        "$defs": tables,
+    }
 
 
 def _meaning(hint: object) -> str:

@@ -4,7 +4,7 @@ A wrong file changes nothing: the error names the file, the key, the value and w
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -23,6 +23,7 @@ from dualstack.core.planning.targets import ForwardTarget, ProxyProtocol, Target
 from dualstack.core.suggestion import suggestion
 from dualstack.errors import AddressError, ConfigError, RuleError
 from dualstack.gateway.config.page_address import page_endpoints
+from dualstack.gateway.config.places import KeyPath, Place, places
 from dualstack.gateway.config.schema import TABLES, File, PortTable, ServiceTable, configuration_keys
 from dualstack.gateway.config.target_text import checked_unix_path, parse_target_text
 from dualstack.kernel.text_files import parse_table, read_text
@@ -60,7 +61,29 @@ def parse(text: str, where: str) -> Configuration:
         ConfigError: as `load` says.
     """
     raw = parse_table(text, where)
-    return _configuration(_converted(raw, File, where, raw, ""), where)
+    try:
+        return _configuration(_converted(raw, File, where, raw, ""), where)
+    except ConfigError as error:
+        place = _place(error.key, text, raw)
+        if place is None:
+            raise
+        # In the words of TOML's own reader.
+        why = f"{error.why} (at line {place.line}, column {place.column})"
+        raise ConfigError(where, error.key, why, exit_code=error.exit_code) from error
+
+
+def _place(key: str, text: str, raw: object) -> Place | None:
+    """Where `key`, as errors have it, begins; else what it stands in."""
+    by_key = {form: place for path, place in places(text).items() for form in _forms(path, raw)}
+    within = (form for form in by_key if key == form or key.startswith((f"{form}.", f"{form}[", f"{form} (")))
+    best = max(within, key=len, default=None)
+    return None if best is None else by_key[best]
+
+
+def _forms(path: KeyPath, raw: object) -> tuple[str, str]:
+    """A path as errors have it: with the service's name, and without."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{_printable(step)}" for step in path)
+    return _named(text, raw), text.lstrip(".")
 
 
 def _converted(table: object, kind: type[S], where: str, raw: object, path: str) -> S:
@@ -148,8 +171,8 @@ def _configuration(file: File, where: str) -> Configuration:
     _checked(where, "resolver", partial(resolver_named, resolver))
     ports = tuple(_port(name, table, where) for name, table in file.ports.items())
     services = tuple(_service(table, index, where) for index, table in enumerate(file.services))
-    _refuse_twice(where, "services", "name", [service.name for service in services])
-    _refuse_twice(where, "ports", "name", list(file.ports))
+    _refuse_twice(where, {f"services[{at}].name": service.name for at, service in enumerate(services)})
+    _refuse_twice(where, {f"ports.{name}": name for name in file.ports})
     own = {service.name.casefold() for service in services if service.listen}
     for name in file.ports:
         if name.casefold() in own:
@@ -174,16 +197,25 @@ def _configuration(file: File, where: str) -> Configuration:
     )
 
 
-def _refuse_twice(where: str, table: str, key: str, names: list[str]) -> None:
-    seen: dict[str, str] = {}
-    for name in names:
-        first = seen.setdefault(name.casefold(), name)
-        if first is not name:
-            raise ConfigError(where, f"{table}.{key}", f"{name!r} stands twice, and names do not mind case; rename one")
+def _is_name(text: str) -> bool:
+    return text.isprintable() and text != "" and "/" not in text
+
+
+def _printable(key: str) -> str:
+    return key if _is_name(key) else repr(key)
+
+
+def _refuse_twice(where: str, names: Mapping[str, str]) -> None:
+    """Names by their keys."""
+    seen: set[str] = set()
+    for key, name in names.items():
+        if name.casefold() in seen:
+            raise ConfigError(where, key, f"{name!r} stands twice, and names do not mind case; rename one")
+        seen.add(name.casefold())
 
 
 def _port(name: str, raw: object, where: str) -> Port:
-    _check_name(name, where, f"ports.{name!r}")
+    _check_name(name, where, f"ports.{_printable(name)}")
     table = _converted(raw, PortTable, where, {"ports": {name: raw}}, f".ports.{name}")
     bind = _checked(where, f"ports.{name}.bind", lambda: parse_host(table.bind))
     if table.v6only and isinstance(bind, Address) and bind.canonical.version == 4:
@@ -199,7 +231,7 @@ def _check_name(name: str, where: str, key: str) -> None:
     """Refuse what cannot stand in the path of the control socket's requests, or be seen in a list."""
     if not name:
         raise ConfigError(where, key, "is empty; give it a name")
-    if "/" in name or not name.isprintable():
+    if not _is_name(name):
         raise ConfigError(where, key, f"{name!r}: a name has no / and no control characters; rename it")
 
 
