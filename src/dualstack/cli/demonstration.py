@@ -3,8 +3,9 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,25 +23,51 @@ from dualstack.net.signals import on_signals
 if TYPE_CHECKING:
     from rich.text import Text
 
-__all__ = ["demonstrate"]
+__all__ = ["demonstrate", "reached"]
 
 
 async def demonstrate(*, once: bool, as_json: bool) -> int:
     """See it work; the exit code says whether all reach all."""
     async with AsyncExitStack() as undo:
-        servers = undo.enter_context(demo_servers())
-        gateway = Gateway(demo_configuration(servers), data_plane(asyncio.get_running_loop()), open_log(quiet=True))
-        undo.push_async_callback(gateway.close)
-        await gateway.open()
-        fronts = {family: _port_of(gateway, f"web{family}") for family in FAMILIES}
+        scene = await undo.enter_async_context(_scene())
         if as_json:
-            print_json({"event": "ready", "sockets": gateway.describe_sockets()})
-        before = await asyncio.to_thread(boxes, {family: server.port for family, server in servers.items()})
-        after = await asyncio.to_thread(boxes, fronts)
+            print_json({"event": "ready", "sockets": scene.gateway.describe_sockets()})
+        before, after = await scene.reached()
         (_print_json if as_json else _print_table)(before, after)
         if not once:
-            await _serve_on(gateway, fronts, undo, say=click.echo if not as_json else lambda _text: None)
+            say = click.echo if not as_json else lambda _text: None
+            await _serve_on(scene.gateway, scene.fronts, undo, say=say)
     return 0 if all(box.reached for box in after) else 1
+
+
+async def reached() -> tuple[list[Box], list[Box]]:
+    """The boxes of each client at each server: directly, and through the gateway."""
+    async with _scene() as scene:
+        return await scene.reached()
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """Both servers' ports and the gateway's, by the family that the server speaks."""
+
+    gateway: Gateway
+    servers: dict[int, int]
+    fronts: dict[int, int]
+
+    async def reached(self) -> tuple[list[Box], list[Box]]:
+        return await asyncio.to_thread(boxes, self.servers), await asyncio.to_thread(boxes, self.fronts)
+
+
+@asynccontextmanager
+async def _scene() -> AsyncIterator[_Scene]:
+    with demo_servers() as servers:
+        gateway = Gateway(demo_configuration(servers), data_plane(asyncio.get_running_loop()), open_log(quiet=True))
+        try:
+            await gateway.open()
+            fronts = {family: _port_of(gateway, f"web{family}") for family in FAMILIES}
+            yield _Scene(gateway, {family: server.port for family, server in servers.items()}, fronts)
+        finally:
+            await gateway.close()
 
 
 def _port_of(gateway: Gateway, name: str) -> int:

@@ -42,6 +42,7 @@ VERBS = {
     "doctor": "Say what daemons open with their settings, who reaches them, and the edit that serves both.",
     "access": "Ask allow and deny rules about addresses.",
     "check": "Find what in a program's source is tied to one family: the line, why, what to write instead.",
+    "selftest": "Try in five seconds whether what is installed here works here.",
     "completion": "Print what a shell needs to complete verbs, options, ports, faults, daemons.",
 }
 
