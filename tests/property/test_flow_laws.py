@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from dualstack.core.flow_table import CONVERSATION_IDLE_S, Flow, FlowLimits, FlowTable
 
 CLIENTS = "abc"
+# Of which a sum is exact, so that 30 seconds are 30.
+SECONDS = st.integers(0, 40 << 10).map(lambda parts: parts / 1024)
 EVENTS = st.lists(
-    st.tuples(st.sampled_from(["asks", "is answered", "is left alone"]), st.integers(0, 9), st.floats(0, 40)),
+    st.tuples(st.sampled_from(["asks", "is answered", "is left alone"]), st.integers(0, 9), SECONDS),
     max_size=80,
 )
 

@@ -61,6 +61,8 @@ def listener(text: str, *, v6only: bool | None = None) -> Listener:
         (WELL, [], []),
         (changed(has_socket=False, addresses=LOOPBACK[:1] + WELL.addresses[2:3]), ["DS130"], []),
         (changed(addresses=ONLY_LINK), ["DS135"], []),
+        (changed(addresses=(*ONLY_LINK, address("2001:db8::7", is_tentative=True))), ["DS160"], []),
+        (changed(addresses=(*ONLY_LINK, address("fd00::7", is_tentative=True))), ["DS136", "DS160"], []),
         (changed(addresses=ONLY_LINK, ways_out={**WELL.ways_out, 6: None}), ["DS135"], []),
         (
             changed(addresses=(*ONLY_LINK, address("fd00::7")), ways_out={**WELL.ways_out, 6: None}),

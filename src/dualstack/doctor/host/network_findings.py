@@ -95,7 +95,8 @@ def _addresses(state: HostState) -> Iterator[Seen]:
     there = state.of_family(6)
     if not there:
         return
-    beyond = [each for each in there if each.is_usable and reach_of(each.address) is not Reach.LINK]
+    # One that is tentative is there in a second (RFC 4862 section 5.4): it is told as such, and nothing is concluded.
+    beyond = [each for each in there if not each.is_duplicate and reach_of(each.address) is not Reach.LINK]
     shown = _shown(there)
     if not beyond:
         yield seen("DS135", "host", shown, 6)
@@ -112,7 +113,7 @@ def _shown(states: list[AddressState]) -> str:
 def _ways_out(state: HostState) -> Iterator[Seen]:
     """A family without a way out, where the other has one or has no address: without both the host is meant so."""
     for version, code in ((6, "DS137"), (4, "DS138")):
-        mine = [each for each in state.of_family(version) if each.is_usable or each.is_duplicate]
+        mine = state.of_family(version)
         other = 10 - version
         has_other = state.ways_out.get(other) is not None or not state.of_family(other)
         if version not in state.ways_out or state.ways_out[version] is not None or not mine or not has_other:
