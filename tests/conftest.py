@@ -34,7 +34,7 @@ PACKAGES = {
     "/usr/sbin/telnetd": "inetutils-telnetd",
 }
 
-# Laws are about what holds, not about how busy the machine is; and CI's cases are the same each time, so that what fails
+# Laws are about what holds, not about how busy the machine is; CI's cases are the same each time, so that what fails
 # there fails again.
 settings.register_profile("laws", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, database=None)
