@@ -15,6 +15,7 @@ _FILE = """\
 # user = "nobody"                  # whom to become once all sockets listen
 # page = true                      # a status page, on port 8046 of both loopbacks
 # access_log = "-"                 # a line for each connection; - is standard error
+# include = ["dualstack.d/*.toml"] # more services, in files of their own
 
 [[services]]
 name = {name}

@@ -15,6 +15,7 @@ from dualstack.gateway.config.target_text import TARGET_FORMS
 __all__ = [
     "TABLES",
     "File",
+    "Included",
     "KeyHelp",
     "LinkTable",
     "PortTable",
@@ -102,7 +103,7 @@ class LinkTable(Struct, forbid_unknown_fields=True, kw_only=True):
 class File(Struct, forbid_unknown_fields=True, kw_only=True):
     """The whole file."""
 
-    services: Annotated[list[ServiceTable], Meta(min_length=1, description="what is served")]
+    services: Annotated[list[ServiceTable], Meta(min_length=1, description="what is served")] = []
     ports: Annotated[dict[str, object], Meta(description="named ports")] = {}
     links: Annotated[list[LinkTable], Meta(description="which ports dial which targets")] = []
     user: Annotated[str | None, Meta(description="the user to become once all sockets listen")] = None
@@ -126,6 +127,17 @@ class File(Struct, forbid_unknown_fields=True, kw_only=True):
     page_hosts: Annotated[
         list[str], Meta(description="names by which the page may be asked for, beside its own addresses")
     ] = []
+    include: Annotated[
+        list[str], Meta(description="patterns of files, beside this one, with more services, ports and links")
+    ] = []
+
+
+class Included(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A file that another one includes."""
+
+    services: list[ServiceTable] = []
+    ports: dict[str, object] = {}
+    links: list[LinkTable] = []
 
 
 TABLES: dict[str, type[Struct]] = {"services": ServiceTable, "ports": PortTable, "links": LinkTable}

@@ -4,7 +4,8 @@ A wrong file changes nothing: the error names the file, the key, the value and w
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -24,7 +25,7 @@ from dualstack.core.suggestion import suggestion
 from dualstack.errors import AddressError, ConfigError, RuleError
 from dualstack.gateway.config.page_address import page_endpoints
 from dualstack.gateway.config.places import KeyPath, Place, places
-from dualstack.gateway.config.schema import TABLES, File, PortTable, ServiceTable, configuration_keys
+from dualstack.gateway.config.schema import TABLES, File, Included, PortTable, ServiceTable, configuration_keys
 from dualstack.gateway.config.target_text import checked_unix_path, parse_target_text
 from dualstack.kernel.text_files import parse_table, read_text
 from dualstack.net.names.resolver_choice import resolver_named
@@ -32,7 +33,10 @@ from dualstack.net.names.services import service_port
 
 __all__ = ["form_of_log", "load", "parse"]
 
+_MOST_INCLUDED = 1000
+
 T = TypeVar("T")
+F = TypeVar("F", File, Included)
 S = TypeVar("S", bound=Struct)
 
 
@@ -55,21 +59,56 @@ def form_of_log(path: str | Path) -> str:
 
 
 def parse(text: str, where: str) -> Configuration:
-    """Check the TOML `text`; `where` names it in errors.
+    """Check the TOML `text`, and the files that it includes; `where` names it in errors, and they lie beside it.
 
     Raises:
         ConfigError: as `load` says.
     """
-    raw = parse_table(text, where)
+    sources: list[_Source] = []
     try:
-        return _configuration(_converted(raw, File, where, raw, ""), where)
+        file = _read(text, where, File, sources)
+        names = map(str, _included(file, where))
+        others = [(name, _read(read_text(name), name, Included, sources)) for name in names]
+        return _configuration(file, [(where, file), *others])
     except ConfigError as error:
-        place = _place(error.key, text, raw)
+        source = next((source for source in sources if source.where == error.where), None)
+        place = None if source is None else _place(error.key, source.text, source.raw)
         if place is None:
             raise
         # In the words of TOML's own reader.
         why = f"{error.why} (at line {place.line}, column {place.column})"
-        raise ConfigError(where, error.key, why, exit_code=error.exit_code) from error
+        raise ConfigError(error.where, error.key, why, exit_code=error.exit_code) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file that was read, to find places in."""
+
+    where: str
+    text: str
+    raw: dict[str, object]
+
+
+def _read(text: str, where: str, kind: type[F], sources: list[_Source]) -> F:
+    source = _Source(where, text, parse_table(text, where))
+    sources.append(source)
+    return _converted(source.raw, kind, where, source.raw, "")
+
+
+def _included(file: File, where: str) -> Iterator[Path]:
+    """The files that `include` names, in the order of the patterns, each pattern's by name."""
+    for pattern in file.include:
+        anchor = Path(pattern).anchor
+        start = Path(anchor) if anchor else Path(where).parent
+        try:
+            found = sorted(start.glob(pattern.removeprefix(anchor)))
+        except ValueError as error:
+            why = f"{pattern!r}: {str(error).lower()}; write dualstack.d/*.toml"
+            raise ConfigError(where, "include", why) from error
+        if len(found) > _MOST_INCLUDED:
+            why = f"{pattern!r} is {len(found)} files, and {_MOST_INCLUDED} are the most; put services together"
+            raise ConfigError(where, "include", why)
+        yield from found
 
 
 def _place(key: str, text: str, raw: object) -> Place | None:
@@ -92,16 +131,18 @@ def _converted(table: object, kind: type[S], where: str, raw: object, path: str)
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
         text, _, inner = str(error).partition(" - at `$")
-        key, why = _explain(text, path + inner.rstrip("`"), raw)
+        key, why = _explain(text, path + inner.rstrip("`"), raw, kind)
         raise ConfigError(where, key, why) from None
 
 
-def _explain(text: str, path: str, raw: object) -> tuple[str, str]:
+def _explain(text: str, path: str, raw: object, kind: type[Struct]) -> tuple[str, str]:
     """The key at `path` as people write it, and what is wrong with its value."""
     unknown = re.fullmatch(r"Object contains unknown field `(.+)`", text)
     if unknown:
-        table = next((t for prefix, t in TABLES.items() if path.lstrip(".").startswith(prefix)), File)
+        table = next((t for prefix, t in TABLES.items() if path.lstrip(".").startswith(prefix)), kind)
         known = list(table.__struct_fields__)
+        if table is Included and unknown[1] in File.__struct_fields__:
+            return unknown[1], "is for the whole gateway; write it in the file that includes this one"
         hint = suggestion(unknown[1], known, otherwise="known keys are")
         return _join(_named(path, raw), unknown[1]), f"unknown key; {hint}"
     missing = re.fullmatch(r"Object missing required field `(.+)`", text)
@@ -164,25 +205,32 @@ def _join(*parts: str) -> str:
     return ".".join(part for part in parts if part)
 
 
-def _configuration(file: File, where: str) -> Configuration:
+def _configuration(file: File, parts: Sequence[tuple[str, File | Included]]) -> Configuration:
+    """What the file says of all, and what it and those that it includes bring, with their names."""
+    where = parts[0][0]
     if file.control is not None:
         _checked(where, "control", partial(checked_unix_path, file.control))
     resolver = (file.resolver,) if isinstance(file.resolver, str) else tuple(file.resolver)
     _checked(where, "resolver", partial(resolver_named, resolver))
-    ports = tuple(_port(name, table, where) for name, table in file.ports.items())
-    services = tuple(_service(table, index, where) for index, table in enumerate(file.services))
-    _refuse_twice(where, {f"services[{at}].name": service.name for at, service in enumerate(services)})
-    _refuse_twice(where, {f"ports.{name}": name for name in file.ports})
+    ports = tuple(_port(name, table, at) for at, part in parts for name, table in part.ports.items())
+    services = tuple(_service(table, index, at) for at, part in parts for index, table in enumerate(part.services))
+    if not services:
+        raise ConfigError(
+            where, "services", "is missing; write a [[services]] table, or `include` files that have some"
+        )
+    _refuse_twice(
+        (at, f"services[{index}].name", table.name) for at, part in parts for index, table in enumerate(part.services)
+    )
+    _refuse_twice((at, f"ports.{name}", name) for at, part in parts for name in part.ports)
     own = {service.name.casefold() for service in services if service.listen}
-    for name in file.ports:
+    for at, name in ((at, name) for at, part in parts for name in part.ports):
         if name.casefold() in own:
-            raise ConfigError(
-                where, f"ports.{name}", "a service with `listen` has this name, and so its port; rename one"
-            )
+            why = "a service with `listen` has this name, and so its port; rename one"
+            raise ConfigError(at, f"ports.{name}", why)
     return Configuration(
         services,
         ports=ports,
-        links=tuple(Link(link.to, tuple(link.ports)) for link in file.links),
+        links=tuple(Link(link.to, tuple(link.ports)) for _, part in parts for link in part.links),
         where=where,
         user=file.user,
         control=file.control,
@@ -205,10 +253,10 @@ def _printable(key: str) -> str:
     return key if _is_name(key) else repr(key)
 
 
-def _refuse_twice(where: str, names: Mapping[str, str]) -> None:
-    """Names by their keys."""
+def _refuse_twice(named: Iterable[tuple[str, str, str]]) -> None:
+    """Of names with the file and the key that they stand at."""
     seen: set[str] = set()
-    for key, name in names.items():
+    for where, key, name in named:
         if name.casefold() in seen:
             raise ConfigError(where, key, f"{name!r} stands twice, and names do not mind case; rename one")
         seen.add(name.casefold())
