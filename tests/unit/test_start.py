@@ -44,7 +44,8 @@ with socket.create_server(("127.0.0.1", 0)) as server:
 @pytest.mark.parametrize(("host", "most"), [("127.0.0.1", 31), ("localhost", 44)])
 def test_a_first_connection_imports_nothing_heavy_and_nothing_that_others_need(host: str, most: int) -> None:
     loaded = loaded_by(FIRST.format(host=host))
-    assert loaded & HEAVY == set()
+    # Python 3.13's own locks import `warnings`.
+    assert loaded & HEAVY <= loaded_by("import threading")
     assert ours(loaded) & OTHERS == set()
     assert len(ours(loaded)) <= most
 

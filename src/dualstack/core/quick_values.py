@@ -164,7 +164,7 @@ def _twin_of(written: type, says: "Mapping[str, bool]") -> "Callable[[], type]":
             for name, value in list(vars(written).items()):
                 if isinstance(value, _Field):
                     setattr(written, name, value.of_dataclasses)
-            twins.append(dataclasses.dataclass(**says)(written))
+            twins.append(dataclasses.dataclass(slots=True, **says)(written))
         return twins[0]
 
     return twin
