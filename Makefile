@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: install run test lint mutate bench bench-udp bench-proxy bench-connect bench-page bench-addresses bench-start bench-lab foreign-suites soak wheel clean
+.PHONY: install run test lint mutate bench bench-udp bench-proxy bench-connect bench-page bench-addresses bench-start bench-lab foreign-suites soak wheel release clean
 
 install: $(VENV)/.installed
 run: install
@@ -74,6 +74,11 @@ bench-lab: $(VENV)/.dev
 mutate: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python scripts/dev_requirements.py mutate)
 	$(BIN)/python scripts/mutate $(if $(BASE),--base $(BASE)) $(ARGS)
+
+# Wheel, sdist, Debian package, zipapp, checksums, SBOM in dist/, the same on a second build; the changelog's heading.
+release: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python scripts/dev_requirements.py release)
+	PYTHONPATH=scripts $(BIN)/python -m release $(ARGS)
 
 # The wheel by itself: the library needs Python alone, and the command says what it lacks, in words that install it.
 wheel: $(VENV)/.installed
