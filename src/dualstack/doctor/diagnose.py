@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dualstack.doctor.access.host_files import access_files, findings_in, is_access_file
 from dualstack.doctor.assumed_host import AssumedHost, literal
-from dualstack.doctor.examine import Question, examine
+from dualstack.doctor.examine import Question, access_findings, examine
 from dualstack.doctor.findings import KINDS, Finding
 from dualstack.doctor.fixing import command_fix, fix
 from dualstack.doctor.formats.command_line import COMMAND, split_command
@@ -59,6 +60,7 @@ def diagnose(asked: Asked) -> Report:
             findings.append(found)
             continue
         answer = examine(found)
+        findings += access_findings(found)
         edit = fix(answer)
         examined.append(Examined(answer, edit))
         findings += judge(answer, edit, None if edit is not None else command_fix(answer))
@@ -74,19 +76,12 @@ def _questions(asked: Asked, tree: Tree, host: AssumedHost) -> Iterator[Question
     daemon = daemon_named(name) if name else daemon_of_command(argv)
     files = [each if asked.root else str(Path(each).absolute()) for each in asked.files]
     for path in files:
-        try:
-            document = tree.read(path)
-        except Trouble as trouble:
-            yield Finding(KINDS["DS120"], path, trouble.why, Place(path, 1))
-            continue
-        if daemon is None and is_dockerfile(path):
-            yield _of_image(document, tree, host, version, is_blind=not asked.root)
-            continue
-        meant = [daemon] if daemon is not None else daemons_of_file(path)
-        if not meant:
-            yield Finding(KINDS["DS121"], path, "its name belongs to none", Place(path, 1))
-        for each in meant:
-            yield Question(each, tree, host, path, version, argv, environ)
+        if unread := _unread(path, tree):
+            yield unread
+        elif daemon is not None:
+            yield Question(daemon, tree, host, path, version, argv, environ)
+        else:
+            yield from _by_its_name(path, tree, host, version, is_blind=not asked.root)
     if files:
         return
     if daemon is not None:
@@ -96,6 +91,31 @@ def _questions(asked: Asked, tree: Tree, host: AssumedHost) -> Iterator[Question
         yield Finding(KINDS["DS121"], argv[0], asked.command, COMMAND)
     else:
         yield from (Question(each, tree, host, path) for each, path in installed(tree))
+        for path in access_files(tree):
+            yield from findings_in(path, tree)
+
+
+def _unread(path: str, tree: Tree) -> Finding | None:
+    """Why a file cannot be read, where it cannot."""
+    try:
+        tree.read(path)
+    except Trouble as trouble:
+        return Finding(KINDS["DS120"], path, trouble.why, Place(path, 1))
+    return None
+
+
+def _by_its_name(
+    path: str, tree: Tree, host: AssumedHost, version: str, *, is_blind: bool
+) -> Iterator[Question | Finding]:
+    """A file of which nobody said whose it is."""
+    if is_dockerfile(path):
+        yield _of_image(tree.read(path), tree, host, version, is_blind=is_blind)
+    elif is_access_file(path):
+        yield from findings_in(path, tree)
+    elif meant := daemons_of_file(path):
+        yield from (Question(each, tree, host, path, version) for each in meant)
+    else:
+        yield Finding(KINDS["DS121"], path, "its name belongs to none", Place(path, 1))
 
 
 def _of_image(document: Document, tree: Tree, host: AssumedHost, version: str, *, is_blind: bool) -> Question | Finding:

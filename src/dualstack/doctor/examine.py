@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dualstack.doctor.access.access_list import findings_of
 from dualstack.doctor.assumed_host import AssumedHost
+from dualstack.doctor.findings import Finding
 from dualstack.doctor.listening import NotUnderstood, Place, Refused
 from dualstack.doctor.opening import Opened, open_all
 from dualstack.doctor.reach import reach
 from dualstack.doctor.settings import Daemon, Settings, version_of
 from dualstack.doctor.tree import Tree
 
-__all__ = ["Answer", "Question", "examine"]
+__all__ = ["Answer", "Question", "access_findings", "examine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +59,7 @@ class Answer:
 
 def examine(question: Question) -> Answer:
     """What becomes of the daemon's settings; a setting that is not understood leaves the whole answer open."""
-    settings = Settings(
-        question.tree,
-        question.host,
-        question.path or ("" if question.is_blind else _default(question)),
-        version_of(question.version),
-        question.argv,
-        question.environ,
-        question.is_blind,
-    )
+    settings = _settings(question)
     try:
         opened = open_all(question.daemon.read(settings), question.host)
     except NotUnderstood as error:
@@ -81,6 +75,28 @@ def examine(question: Question) -> Answer:
         return Answer(question, None, unknown, tuple(settings.seen), why, Place(settings.path, 1))
     reached = reach(opened.sockets, question.host, question.daemon.ports)
     return Answer(question, opened, reached, tuple(settings.seen), opened.why, opened.place)
+
+
+def access_findings(question: Question) -> list[Finding]:
+    """What the daemon's own access lists do to one family alone; of what is not understood, nothing."""
+    if question.daemon.access is None:
+        return []
+    try:
+        return [finding for each in question.daemon.access(_settings(question)) for finding in findings_of(each)]
+    except (NotUnderstood, Refused, ValueError, LookupError, RecursionError):
+        return []  # `examine` says of the same file what is not understood
+
+
+def _settings(question: Question) -> Settings:
+    return Settings(
+        question.tree,
+        question.host,
+        question.path or ("" if question.is_blind else _default(question)),
+        version_of(question.version),
+        question.argv,
+        question.environ,
+        question.is_blind,
+    )
 
 
 def _default(question: Question) -> str:

@@ -5,6 +5,7 @@ A cause hides its consequences: `caused_by` names the finding that explains anot
 
 from dataclasses import dataclass
 
+from dualstack.doctor.access_kinds import ACCESS_KINDS
 from dualstack.doctor.host_kinds import HOST_KINDS
 from dualstack.doctor.kinds import Kind, Severity
 from dualstack.doctor.listening import Place
@@ -85,6 +86,7 @@ _ROWS = (
         "Say which it is with --as.",
     ),
     *HOST_KINDS,
+    *ACCESS_KINDS,
 )
 
 KINDS: dict[str, Kind] = {kind.code: kind for kind in _ROWS}

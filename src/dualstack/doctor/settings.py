@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TypeVar
 
+from dualstack.doctor.access.access_list import AccessList
 from dualstack.doctor.assumed_host import AssumedHost
 from dualstack.doctor.formats.command_line import Arguments, arguments
 from dualstack.doctor.listening import Habits, Listen, NotUnderstood, Place
@@ -139,6 +140,7 @@ class Daemon:
         examples: settings for the reference page.
         both: the setting that serves both families.
         aliases: other names for it.
+        access: its own access lists; None where it has none, or they are not read yet.
         ports: its service, as `tcp/53`, where who reaches it is judged by all of these; else by those that it opens.
     """
 
@@ -153,6 +155,7 @@ class Daemon:
     both: Example | None = None
     aliases: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
+    access: Callable[[Settings], Iterable[AccessList]] | None = None
 
 
 def version_of(text: str) -> tuple[int, ...]:

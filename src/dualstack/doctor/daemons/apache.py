@@ -1,10 +1,11 @@
 """Apache's httpd: `Listen` (mpm_common, listen.c of the server)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dualstack.core.address.well_known import UNSPECIFIED
+from dualstack.doctor.access.access_list import AccessList, allowed
 from dualstack.doctor.assumed_host import literal
 from dualstack.doctor.formats.entries import Entry, entries
 from dualstack.doctor.formats.host_port import host_port
@@ -35,10 +36,12 @@ def _entries(settings: Settings, document: Document) -> list[Entry]:
     found: list[Entry] = []
     modules = _modules(settings)
     skipped: list[str] = []
+    blocks: list[str] = []
     for entry in entries(document, separator=r"\s+"):
         tag = _TAG.match(f"{entry.key} {entry.value}".strip())
         if tag is not None:
             _enter(skipped, tag, modules, is_end=entry.key.startswith("</"))
+            _step(blocks, tag, entry)
         elif "" in skipped:
             continue
         elif entry.key.casefold() in {"include", "includeoptional"}:
@@ -46,8 +49,16 @@ def _entries(settings: Settings, document: Document) -> list[Entry]:
             base = _server_root(found) or settings.directory
             found += settings.included(path, entry.place, lambda inner: _entries(settings, inner), base=base)
         else:
-            found.append(entry)
+            found.append(replace(entry, section=" ".join(blocks)))
     return found
+
+
+def _step(blocks: list[str], tag: re.Match[str], entry: Entry) -> None:
+    """Keep the names of the blocks around, each with its line, so that two of a name are two."""
+    if entry.key.startswith("</"):
+        del blocks[-1:]
+    else:
+        blocks.append(f"{tag[1].casefold()}:{entry.place.file}:{entry.place.line}")
 
 
 def _enter(skipped: list[str], tag: re.Match[str], modules: frozenset[str], *, is_end: bool) -> None:
@@ -104,6 +115,32 @@ def _merged(rows: list[Listen]) -> list[Listen]:
     return [row for row in rows if not (row.host == "0.0.0.0" and row.port in sixes)]
 
 
+def _access(settings: Settings) -> Iterator[AccessList]:
+    """`Require ip` (mod_authz_host): any that fits lets in, and whom none names is refused.
+
+    What also asks for something else (a user, a host's name, all of several) is left alone.
+    """
+    by_block: dict[str, list[Entry]] = {}
+    for entry in _entries(settings, settings.main()):
+        if entry.key.casefold() == "require":
+            by_block.setdefault(entry.section, []).append(entry)
+    for block, required in by_block.items():
+        asks = [(entry, entry.words) for entry in required]
+        is_plain = all(words and words[0].casefold() in {"ip", "local"} for _, words in asks)
+        if not is_plain or re.search(r"(?:^| )require(?:all|none):", block):
+            continue
+        own = ["127.0.0.0/8", "::1"]
+        named = [each for _, words in asks for each in (words[1:] if words[0].casefold() == "ip" else own)]
+        yield from allowed("apache2", [_whole(each) for each in named], required[0].place)
+
+
+def _whole(text: str) -> str:
+    """`10.1` is 10.1.0.0/16 there."""
+    parts = text.rstrip(".").split(".")
+    is_partial = len(parts) < 4 and all(part.isdigit() for part in parts)
+    return f"{'.'.join([*parts, *['0'] * (4 - len(parts))])}/{8 * len(parts)}" if is_partial else text
+
+
 APACHE = Daemon(
     name="apache2",
     read=_read,
@@ -114,4 +151,5 @@ APACHE = Daemon(
     source="measured 2.4.67, 2.4.71; server/listen.c",
     examples=tuple(Example(f"Listen {each}\n") for each in ("80", "0.0.0.0:80", "[::]:80", "*:80")),
     both=Example("Listen 80"),
+    access=_access,
 )

@@ -1,10 +1,11 @@
 """BIND's named: `listen-on`, `listen-on-v6`, `port` (its Reference Manual; lib/ns/interfacemgr.c)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.prefix import Prefix
+from dualstack.doctor.access.access_list import AccessList, Entry, prefix_of
 from dualstack.doctor.formats.blocks import Statement, statements, walk
 from dualstack.doctor.habits import LENIENT
 from dualstack.doctor.listening import Ends, Listen, NotUnderstood, Target
@@ -89,6 +90,43 @@ def _is_in(address: Address, element: str, statement: Statement | None) -> bool:
         raise NotUnderstood(f"an access list {element!r}", None if statement is None else statement.place) from None
 
 
+# Whom a list may name by a word, be it of both families or by a key.
+_EVERYBODY = ("any", "localnets")
+
+
+def _access(settings: Settings) -> Iterator[AccessList]:
+    """Address match lists of `allow-*`: the first element that fits; whom none names is refused (ARM)."""
+    found = list(walk(_statements(settings, settings.main())))
+    named = {each.arguments[0]: each.block or [] for each in found if each.name == "acl" and each.arguments}
+    for each in found:
+        if each.name.startswith("allow-") and each.block is not None:
+            rules = _rules(each.block, named, lets_in=True, deepest=8)
+            if rules and None not in rules:
+                known = [rule for rule in rules if rule is not None]
+                yield AccessList(f"bind {each.name}", known, lets_in_others=False, place=each.place)
+
+
+def _rules(
+    block: Sequence[Statement], named: Mapping[str, Sequence[Statement]], *, lets_in: bool, deepest: int
+) -> list[Entry | None]:
+    """The elements with those of acls in their place; None for a key, and for what is not known."""
+    rules: list[Entry | None] = []
+    for each in block:
+        text = "".join(each.words)
+        word, lets = text.removeprefix("!"), lets_in is not text.startswith("!")
+        if word in named and deepest:
+            rules += _rules(named[word], named, lets_in=lets, deepest=deepest - 1)
+        elif word == "localhost":
+            rules += [Entry(lets, prefix_of(own), each.place) for own in ("127.0.0.0/8", "::1")]
+        elif word == "none":
+            rules.append(Entry(not lets, None, each.place))
+        else:
+            who = prefix_of(word)
+            is_known = word in _EVERYBODY or who is not None
+            rules.append(Entry(lets, who, each.place) if is_known else None)
+    return rules
+
+
 BIND = Daemon(
     name="bind9",
     read=_read,
@@ -109,4 +147,5 @@ BIND = Daemon(
         )
     ),
     both=Example("listen-on { any; };\nlisten-on-v6 { any; };"),
+    access=_access,
 )

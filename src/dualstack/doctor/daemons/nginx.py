@@ -5,6 +5,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from dualstack.doctor.access.access_list import AccessList, Entry, prefix_of
 from dualstack.doctor.formats.blocks import Statement, statements, walk
 from dualstack.doctor.formats.host_port import host_port
 from dualstack.doctor.habits import STRICT
@@ -112,6 +113,19 @@ def _without_covered(rows: dict[tuple[str, int, str], tuple[Listen, bool]]) -> l
     ]
 
 
+def _access(settings: Settings) -> Iterator[AccessList]:
+    """`allow` and `deny` of a block, the first that fits; whom none names comes in (ngx_http_access_module)."""
+    for each in walk(_statements(settings, settings.main())):
+        rules = [inner for inner in each.block or [] if inner.name in {"allow", "deny"} and len(inner.words) == 2]
+        entries = [
+            Entry(rule.name == "allow", prefix_of(rule.words[1]), rule.place)
+            for rule in rules
+            if rule.words[1] == "all" or prefix_of(rule.words[1]) is not None
+        ]
+        if entries:
+            yield AccessList("nginx", entries, lets_in_others=True, place=each.place)
+
+
 NGINX = Daemon(
     name="nginx",
     read=_read,
@@ -126,4 +140,5 @@ NGINX = Daemon(
     ),
     aliases=("nginx-stream", "openresty"),
     both=Example("listen 80;\nlisten [::]:80;"),
+    access=_access,
 )

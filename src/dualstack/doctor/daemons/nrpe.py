@@ -2,8 +2,9 @@
 
 # dualstack: ignore-file - what stands here is what the daemon does
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from dualstack.doctor.access.access_list import AccessList, allowed
 from dualstack.doctor.formats.entries import entries, last
 from dualstack.doctor.habits import LENIENT
 from dualstack.doctor.listening import Listen
@@ -24,6 +25,13 @@ def _read(settings: Settings) -> Sequence[Listen]:
     return [Listen(each, number, LENIENT) for each in ("0.0.0.0", "::") if family in {None, 6 if ":" in each else 4}]
 
 
+def _access(settings: Settings) -> Iterator[AccessList]:
+    """`allowed_hosts`; everybody without."""
+    entry = last(entries(settings.main()), "allowed_hosts")
+    if entry is not None:
+        yield from allowed("nrpe allowed_hosts", [word.strip() for word in entry.value.split(",")], entry.place)
+
+
 NRPE = Daemon(
     name="nrpe",
     read=_read,
@@ -36,4 +44,5 @@ NRPE = Daemon(
         Example(f"server_port=5666\n{each}\n") for each in ("", "server_address=0.0.0.0", "server_address=::")
     ),
     both=Example("server_port=5666"),
+    access=_access,
 )

@@ -1,10 +1,11 @@
 """Postfix: `inet_interfaces` and `inet_protocols` of main.cf, the services of type inet in master.cf (postconf(5))."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from dualstack.core.address.address import Address
+from dualstack.doctor.access.access_list import AccessList, Entry, prefix_of
 from dualstack.doctor.assumed_host import literal
 from dualstack.doctor.formats.entries import entries
 from dualstack.doctor.formats.host_port import host_port
@@ -107,6 +108,18 @@ def _is_own(address: Address, settings: Settings) -> bool:
     return host.has(address) or address.is_unspecified
 
 
+def _access(settings: Settings) -> Iterator[AccessList]:
+    """`mynetworks`: whose mail is relayed (postconf(5)); tables and names may be of either family."""
+    values = {entry.key: (entry.value, entry.place) for entry in entries(settings.main(), continued=_goes_on)}
+    if "mynetworks" not in values or _families(values, settings) == (4,):
+        return
+    text, place = values["mynetworks"]
+    networks = [(word, prefix_of(word.lstrip("!"))) for word in re.split(r"[\s,]+", text) if word]
+    if networks and all(who is not None for _, who in networks):
+        found = [Entry(not word.startswith("!"), who, place) for word, who in networks]
+        yield AccessList("postfix mynetworks", found, lets_in_others=False, place=place)
+
+
 POSTFIX = Daemon(
     name="postfix",
     read=_read,
@@ -126,4 +139,5 @@ POSTFIX = Daemon(
         )
     ),
     both=Example("inet_protocols = all\ninet_interfaces = all"),
+    access=_access,
 )

@@ -1,8 +1,9 @@
 """tinyproxy: `Port` and `Listen` (tinyproxy.conf(5), src/sock.c listen_sock)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from dualstack.doctor.access.access_list import AccessList, Entry, prefix_of
 from dualstack.doctor.assumed_host import literal
 from dualstack.doctor.formats.entries import entries, last
 from dualstack.doctor.habits import STRICT
@@ -30,6 +31,18 @@ def _read(settings: Settings) -> Sequence[Listen]:
     return [Listen(each.value, number, STRICT, place=each.place) for each in listed]
 
 
+def _access(settings: Settings) -> Iterator[AccessList]:
+    """`Allow` and `Deny`, the first that fits; with any of them, whom none names is refused (tinyproxy.conf(5))."""
+    rules = [
+        (entry, prefix_of(entry.value))
+        for entry in entries(settings.main(), separator=r"\s+")
+        if entry.key.casefold() in {"allow", "deny"}
+    ]
+    if rules and all(who is not None for _, who in rules):
+        found = [Entry(entry.key.casefold() == "allow", who, entry.place) for entry, who in rules]
+        yield AccessList("tinyproxy", found, lets_in_others=False, place=rules[0][0].place)
+
+
 TINYPROXY = Daemon(
     name="tinyproxy",
     read=_read,
@@ -42,4 +55,5 @@ TINYPROXY = Daemon(
         Example(f"Port 8888\n{each}") for each in ("", "Listen 0.0.0.0\n", "Listen ::\n", "Listen 0.0.0.0\nListen ::\n")
     ),
     both=Example("Port 8888"),
+    access=_access,
 )

@@ -1,9 +1,11 @@
 """Unbound: `interface`, `interface-automatic`, `port`, `do-ip4`, `do-udp` (unbound.conf(5), listen_dnsport.c)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from dualstack.doctor.access.access_list import AccessList, prefix_of
+from dualstack.doctor.access.access_list import Entry as Rule
 from dualstack.doctor.assumed_host import literal
 from dualstack.doctor.formats.entries import Entry, entries, last
 from dualstack.doctor.habits import STRICT
@@ -91,6 +93,19 @@ def _debian_11(settings: Settings) -> bool:
     return bool(settings.version) and settings.version < (1, 14)
 
 
+def _access(settings: Settings) -> Iterator[AccessList]:
+    """`access-control`, the longest prefix that fits; else this host alone (unbound.conf(5))."""
+    found: list[tuple[int, Rule]] = []
+    for entry in _entries(settings, settings.main()):
+        words = entry.value.split()
+        if entry.key == "access-control" and len(words) > 1 and (who := prefix_of(words[0])) is not None:
+            found.append((who.length, Rule(words[1].startswith("allow"), who, entry.place)))
+    if found:
+        rules = [rule for _, rule in sorted(found, key=lambda each: -each[0])]
+        own = [Rule(True, prefix_of(each), rules[0].place) for each in ("127.0.0.0/8", "::1")]
+        yield AccessList("unbound", [*rules, *own], lets_in_others=False, place=rules[0].place)
+
+
 UNBOUND = Daemon(
     name="unbound",
     read=_read,
@@ -111,4 +126,5 @@ UNBOUND = Daemon(
         )
     ),
     both=Example("interface: 0.0.0.0\ninterface: ::0"),
+    access=_access,
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from dualstack.core.host.facts import Listener
 from dualstack.core.host.network import AddressState, reach_of
+from dualstack.doctor.access.host_files import access_files, findings_in
 from dualstack.doctor.host.beyond_findings import beyond_findings
 from dualstack.doctor.host.daemons_here import DaemonHere, daemons_here
 from dualstack.doctor.host.network_findings import network_findings
@@ -51,6 +52,8 @@ def check_up(wishes: Wishes) -> Report:
         *one_sided_sockets(state, ports, explained),
         *not_reached(ports, probed),
         *(one for each in daemons for one in each.findings),
+        # What may not be read here is no finding: an ordinary user may read few of them.
+        *(Seen(one) for path in access_files(tree) for one in findings_in(path, tree) if one.kind.code != "DS120"),
     ]
     running = sorted(daemons, key=lambda each: not each.is_running)
     return Report(

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from dualstack.core.host.facts import Listener
 from dualstack.doctor.assumed_host import AssumedHost
-from dualstack.doctor.examine import Answer, Question, examine
+from dualstack.doctor.examine import Answer, Question, access_findings, examine
 from dualstack.doctor.fixing import command_fix, fix
 from dualstack.doctor.host.seen import Seen, seen
 from dualstack.doctor.host.sockets_here import shown_listener
@@ -116,7 +116,8 @@ def _judged(answer: Answer, listeners: tuple[Listener, ...], program: Program | 
         for each in judge(answer, edit, None if edit is not None else command_fix(answer))
         if each.kind.code != "DS108"
     ]
-    return DaemonHere(Examined(answer, edit), listeners, (*findings, *_differing(answer, listeners, program)))
+    lists = map(Seen, access_findings(answer.question))
+    return DaemonHere(Examined(answer, edit), listeners, (*findings, *_differing(answer, listeners, program), *lists))
 
 
 def _short(name: str, edit: str) -> str:
