@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import selectors
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
@@ -160,3 +161,32 @@ def test_what_the_caller_raises_of_an_event_in_asyncio_reaches_the_caller() -> N
     ours, theirs = socket.socketpair()
     with ours, theirs, pytest.raises(Stop, match="Network is down"):
         asyncio.run(ping(Failing(ours, theirs)))
+
+
+class Quiet(Socket):
+    """A socket that sends and never hears anything."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__()
+        self.fileno = sock.fileno
+
+    def send(self, _message: bytes) -> None:
+        pass
+
+
+def test_no_wait_is_so_long_that_a_signal_right_before_it_goes_unheard(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    def select(_: selectors.BaseSelector, timeout: float) -> list[object]:
+        waits.append(timeout)
+        if len(waits) > 2:
+            raise Stop
+        return []
+
+    monkeypatch.setattr(selectors.DefaultSelector, "select", select)
+    wishes = PingWishes(Schedule(count=1000, interval_s=600, timeout_s=60))
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(Stop):
+        with PingSession("h", [HOST], wishes, open_socket=lambda *_, **__: Quiet(ours)) as session:  # type: ignore[arg-type,return-value]
+            session.run()
+    assert max(waits) <= 1

@@ -30,6 +30,8 @@ __all__ = ["OnEvent", "PingSession", "ping", "ping_async"]
 OnEvent: TypeAlias = Callable[[PingEvent], object]
 
 _TOKEN_BYTES = 8
+# A signal that comes right before the wait begins is heard after it (Ctrl-C; signal(7)).
+_LONGEST_WAIT_S = 1.0
 
 
 def ping(
@@ -186,7 +188,7 @@ class PingSession:
             for target in self._targets:
                 selector.register(target.sock, selectors.EVENT_READ, target)
             while (wake_s := self._advance()) is not None:
-                for key, _ in selector.select(max(0.0, wake_s - time.monotonic())):
+                for key, _ in selector.select(min(max(0.0, wake_s - time.monotonic()), _LONGEST_WAIT_S)):
                     self._take(key.data)
 
     async def run_async(self) -> None:
