@@ -13,9 +13,11 @@ FIRST = PYTHONS[0]
 def make_tree(wheel: Path, tree: Path) -> None:
     """Install `wheel` with all its extras into `tree`; what is compiled in it, for each of `PYTHONS`."""
     _pip("--python-version", FIRST, "--target", str(tree), f"{wheel}[all]")
-    compiled = sorted(tree.rglob("*.so"))
-    names = {each.relative_to(tree).parts[0] for each in compiled}
-    pinned = [f"{name}=={version}" for name, version in installed(tree).items() if name.replace("-", "_") in names]
+    pinned = [
+        "==".join(record.parent.name.removesuffix(".dist-info").rsplit("-", 1))
+        for record in sorted(tree.glob("*.dist-info/RECORD"))
+        if ".so," in record.read_text()
+    ]
     for version in PYTHONS[1:]:
         with tempfile.TemporaryDirectory() as other:
             _pip("--python-version", version, "--no-deps", "--target", other, *pinned)

@@ -64,6 +64,7 @@ CODES = {
     "dualstack explain '[::]:80' '0.0.0.0:80' --os freebsd": 0,
     "dualstack explain 'tcp [::]:80": 1,
     "dualstack explain --config gateway.toml --os openbsd": 0,
+    "dualstack doctor compose.yaml": 1,
     "dualstack doctor pg_hba.conf": 1,
     "dualstack explain '[::]:80' '127.0.0.1:80' --live": 1,
     "dualstack relay '*:7007' 127.0.0.1:7007": 78,

@@ -1,13 +1,13 @@
 """From what the command was told to a report: which daemons are meant, each examined, judged and mended."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dualstack.doctor.access.host_files import access_files, findings_in, is_access_file
 from dualstack.doctor.assumed_host import AssumedHost, literal
-from dualstack.doctor.examine import Question, access_findings, examine
+from dualstack.doctor.examine import Answer, Question, access_findings, examine
 from dualstack.doctor.findings import KINDS, Finding
 from dualstack.doctor.fixing import command_fix, fix
 from dualstack.doctor.formats.command_line import COMMAND, split_command
@@ -19,6 +19,7 @@ from dualstack.doctor.registry import daemon_named, daemon_of_command, daemons_o
 from dualstack.doctor.report import Examined, Report
 from dualstack.doctor.tree import Document, Tree, Trouble
 from dualstack.errors import ConfigError
+from dualstack.net.extras import need
 
 if TYPE_CHECKING:
     from dualstack.core.address.address import Address
@@ -59,6 +60,9 @@ def diagnose(asked: Asked) -> Report:
         if isinstance(found, Finding):
             findings.append(found)
             continue
+        if isinstance(found, Answer):
+            examined.append(Examined(found, None))
+            continue
         answer = examine(found)
         findings += access_findings(found)
         edit = fix(answer)
@@ -67,7 +71,7 @@ def diagnose(asked: Asked) -> Report:
     return Report(host, examined, sorted(findings, key=lambda each: -each.kind.severity))
 
 
-def _questions(asked: Asked, tree: Tree, host: AssumedHost) -> Iterator[Question | Finding]:
+def _questions(asked: Asked, tree: Tree, host: AssumedHost) -> Iterator[Question | Answer | Finding]:
     name, _, version = asked.named.partition("@")
     try:
         environ, argv = split_command(asked.command)
@@ -106,9 +110,11 @@ def _unread(path: str, tree: Tree) -> Finding | None:
 
 def _by_its_name(
     path: str, tree: Tree, host: AssumedHost, version: str, *, is_blind: bool
-) -> Iterator[Question | Finding]:
+) -> Iterator[Question | Answer | Finding]:
     """A file of which nobody said whose it is."""
-    if is_dockerfile(path):
+    if path.endswith((".yaml", ".yml")) and not (meant := daemons_of_file(path)):
+        yield from _of_containers(tree.read(path), tree, host, is_blind=is_blind)
+    elif is_dockerfile(path):
         yield _of_image(tree.read(path), tree, host, version, is_blind=is_blind)
     elif is_access_file(path):
         yield from findings_in(path, tree)
@@ -116,6 +122,20 @@ def _by_its_name(
         yield from (Question(each, tree, host, path, version) for each in meant)
     else:
         yield Finding(KINDS["DS121"], path, "its name belongs to none", Place(path, 1))
+
+
+def _of_containers(document: Document, tree: Tree, host: AssumedHost, *, is_blind: bool) -> Iterator[Answer | Finding]:
+    """What a Compose file or objects of Kubernetes publish, and what their commands open."""
+    need("a YAML file", "doctor")
+    from dualstack.doctor.containers.files import containers  # who has no YAML needs no reader of it
+
+    def program(argv: tuple[str, ...], environ: Mapping[str, str]) -> Answer | None:
+        daemon = daemon_of_command(argv)
+        if daemon is None:
+            return None
+        return examine(Question(daemon, tree, host, "", "", argv, environ, is_blind=is_blind))
+
+    yield from containers(document, program)
 
 
 def _of_image(document: Document, tree: Tree, host: AssumedHost, version: str, *, is_blind: bool) -> Question | Finding:

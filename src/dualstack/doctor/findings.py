@@ -6,6 +6,7 @@ A cause hides its consequences: `caused_by` names the finding that explains anot
 from dataclasses import dataclass
 
 from dualstack.doctor.access_kinds import ACCESS_KINDS
+from dualstack.doctor.container_kinds import CONTAINER_KINDS
 from dualstack.doctor.host_kinds import HOST_KINDS
 from dualstack.doctor.kinds import Kind, Severity
 from dualstack.doctor.listening import Place
@@ -87,6 +88,7 @@ _ROWS = (
     ),
     *HOST_KINDS,
     *ACCESS_KINDS,
+    *CONTAINER_KINDS,
 )
 
 KINDS: dict[str, Kind] = {kind.code: kind for kind in _ROWS}

@@ -24,6 +24,7 @@ PACKAGES = {
         "uvicorn": "uvicorn",
     },
     "dns": {"dns": "dnspython"},
+    "doctor": {"yaml": "pyyaml"},
     "lab": {"pyroute2": "pyroute2"},
     "trio": {"trio": "trio"},
 }
