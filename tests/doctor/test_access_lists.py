@@ -58,6 +58,7 @@ def test_nginx_lists_are_read_block_by_block(tmp_path: Path, rules: str, expecte
         ("sshd, imapd: 10.0.0.1 : allow\n", [("DS170", "sshd", 1), ("DS170", "imapd", 1)]),
         ("sshd: 10.0.0.1 : DENY\nsshd: ALL\n", [("DS171", "sshd", 1)]),
         ("ALL: 127.0.0.1\n", [("DS172", "ALL", 1)]),
+        ("ALL EXCEPT sshd: 10.0.0.1\n", []),
     ],
 )
 def test_tcp_wrappers_are_both_files(tmp_path: Path, allow: str, expected: list[tuple[str, str, int]]) -> None:
@@ -82,6 +83,12 @@ def test_without_a_hosts_deny_everybody_comes_in(tmp_path: Path) -> None:
         ("host all all db.example md5\nhost all all 10.0.0.0/8 md5", []),
         ("host all all 127.0.0.1/32 trust\nhost all all ::1/128 trust", []),
         ("host all all samenet md5", []),
+        ("host replication all 0.0.0.0/0 reject\nhost all all all md5", []),
+        ("hostnossl all all 0.0.0.0/0 reject\nhost all all all md5", []),
+        ("host replication all 10.0.0.0/8 md5\nhost all all all md5", [("DS170", "postgresql", 2)]),
+        ("host a x 10.0.0.0/8 md5\nhost a x ::/0 md5\nhost b x 10.0.0.0/8 md5", [("DS170", "postgresql", 4)]),
+        ("host a x 10.0.0.0/8 md5\nhost all all 2001:db8::/32 md5", [("DS170", "postgresql", 3)]),
+        ("host all all 0.0.0.0/0 md5\ninclude_if_exists six.conf", []),
     ],
 )
 def test_postgresql_takes_the_first_line_that_fits(
@@ -129,6 +136,17 @@ IP, IP6, INET = (
     for family in ("ip", "ip6", "inet")
 )
 
+BY_JUMP = """table ip6 filter {
+ chain six {
+  drop
+ }
+ chain input {
+  type filter hook input priority 0; policy accept;
+  jump six
+ }
+}
+"""
+
 
 @pytest.mark.parametrize(
     ("text", "expected"),
@@ -143,6 +161,9 @@ IP, IP6, INET = (
         (IP.replace("hook input", "hook output"), []),
         (IP.replace("policy drop;", "\n  tcp dport 25 drop"), [("DS173", "nftables", 2)]),
         (f'include "/etc/nftables.d/*"\n{IP}', []),
+        (IP + BY_JUMP, []),
+        (BY_JUMP, [("DS173", "nftables", 5)]),
+        (BY_JUMP.replace("jump", "return #"), []),
     ],
 )
 def test_a_table_of_one_family_that_drops(tmp_path: Path, text: str, expected: list[tuple[str, str, int]]) -> None:
@@ -158,6 +179,11 @@ def test_iptables_rules_and_their_counterpart(tmp_path: Path) -> None:
     assert found(tmp_path, "rules.v4", RULES) == [("DS173", "iptables", 2)]
     assert found(tmp_path, "rules.v4", RULES, rules__v6=RULES) == []
     assert found(tmp_path, "rules.v4", RULES, rules__v6=RULES.replace("DROP", "ACCEPT")) == [("DS173", "iptables", 2)]
+    chain = "*filter\n:INPUT ACCEPT\n:IN6 - [0:0]\n-A INPUT -j IN6\n-A IN6 -p tcp -j DROP\n"
+    assert found(tmp_path, "rules.v4", RULES, rules__v6=chain) == []
+    assert found(tmp_path, "rules.v4", RULES, rules__v6=chain.replace("IN6 -p", "FORWARD -p")) == [
+        ("DS173", "iptables", 2)
+    ]
     assert found(tmp_path, "ip6tables", "*filter\n-A INPUT -p tcp -j REJECT\n") == [("DS173", "iptables", 2)]
 
 

@@ -43,6 +43,12 @@ def test_a_port_with_an_address_is_open_over_its_family_alone(tmp_path: Path, po
     assert found[:1] == ([("DS180", "service web", 5)] if is_one_sided else [])
 
 
+@pytest.mark.parametrize("said", ["network_mode: host", "network_mode: 'service:vpn'", "extends: {service: x}"])
+def test_what_is_not_published_or_not_all_is_not_judged(tmp_path: Path, said: str) -> None:
+    text = COMPOSE.format('"0.0.0.0:8080:80"')
+    assert told(report_of(tmp_path, "compose.yaml", f"{text}    {said}\n")) == []
+
+
 def test_the_remedy_says_what_to_write(tmp_path: Path) -> None:
     (finding,) = report_of(tmp_path, "docker-compose.yml", COMPOSE.format('"0.0.0.0:8080:80"')).findings
     assert finding.evidence == "0.0.0.0:8080:80: IPv4 alone"
@@ -85,7 +91,9 @@ SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  ports:
         ("  ipFamilyPolicy: PreferDualStack\n", 0),
         ("  ipFamilyPolicy: RequireDualStack\n  ipFamilies: [IPv6, IPv4]\n", 0),
         ("  type: ExternalName\n", 0),
-        ("  clusterIP: None\n", 5),
+        ("  clusterIP: None\n  selector: {app: web}\n", 5),
+        ("  clusterIP: None\n", 0),
+        ("  clusterIP: None\n  ipFamilyPolicy: SingleStack\n", 7),
     ],
 )
 def test_a_service_asks_for_both_families(tmp_path: Path, more: str, line: int) -> None:

@@ -51,6 +51,8 @@ def _wrappers(document: Document, tree: Tree) -> Iterator[Finding]:
     if name == "hosts.deny" and tree.has(f"{directory}/hosts.allow"):
         return  # told with the other
     rules = [*_rules(document, lets_in=name == "hosts.allow"), *(_rules(denied, lets_in=False) if denied else ())]
+    if any("EXCEPT" in daemons for daemons, _ in rules):
+        return  # whom a rule is for is not known then
     for daemon in dict.fromkeys(daemon for daemons, _ in rules for daemon in daemons):
         found = [entry for daemons, entry in rules if daemon in daemons or "ALL" in daemons]
         if None not in found:
@@ -84,22 +86,51 @@ def _client(text: str, place: Place, *, lets_in: bool) -> Entry | None:
 
 
 def _pg_hba(document: Document, _: Tree) -> Iterator[Finding]:
-    """The first line that fits decides; whom none fits is refused (client authentication, pg_hba.conf)."""
-    entries: list[Entry] = []
-    for number, line in document.lines():
-        words = line.partition("#")[0].split()
-        if len(words) < 5 or not words[0].startswith("host"):
-            continue
-        place, is_masked = Place(document.path, number), len(words) > 5 and prefix_of(words[4]) is not None
-        lets_in = words[5 if is_masked else 4] != "reject"
-        if words[3] in {"all", "samehost", "samenet"}:
-            entries.append(Entry(lets_in, None, place))
-            continue
-        who = prefix_of(words[3], words[4] if is_masked else "")
-        if who is None:
-            return  # a name has addresses of both families, or of one: nobody knows
-        entries.append(Entry(lets_in, who, place))
-    yield from findings_of(AccessList("postgresql", entries, lets_in_others=False, place=Place(document.path, 1)))
+    """The first line that fits decides; whom none fits is refused (client authentication, pg_hba.conf).
+
+    Each pair of database and user is a list of its own, as a client over TLS meets it. A file that takes in others, or
+    that names a host, is left alone: what stands there may be of either family.
+    """
+    rules: dict[tuple[str, str], list[Entry]] = {}
+    lines = [(number, line.partition("#")[0].split()) for number, line in document.lines()]
+    if any(words[:1] and words[0].startswith(("@", "include")) for _, words in lines):
+        return
+    known = [
+        (words, Place(document.path, number))
+        for number, words in lines
+        if len(words) > 4 and words[0] in {"host", "hostssl", "hostgssenc"}
+    ]
+    for pair in dict.fromkeys((words[1], words[2]) for words, _ in known):
+        rules[pair] = []
+        for words, place in known:
+            if not _is_for(words, pair):
+                continue
+            entry = _line(words, place)
+            if entry is None:
+                return
+            rules[pair].append(entry)
+    told: set[tuple[str, Place | None]] = set()
+    for entries in rules.values():
+        found = AccessList("postgresql", entries, lets_in_others=False, place=Place(document.path, 1))
+        for finding in findings_of(found):
+            if (finding.kind.code, finding.place) not in told:
+                told.add((finding.kind.code, finding.place))
+                yield finding
+
+
+def _is_for(words: list[str], pair: tuple[str, str]) -> bool:
+    """Whether a line is for this database and user; `all` is not for `replication`."""
+    database, user = pair
+    return words[1] in {database, "all" if database != "replication" else database} and words[2] in {user, "all"}
+
+
+def _line(words: list[str], place: Place) -> Entry | None:
+    is_masked = len(words) > 5 and prefix_of(words[4]) is not None
+    lets_in = words[5 if is_masked else 4] != "reject"
+    if words[3] in {"all", "samehost", "samenet"}:
+        return Entry(lets_in, None, place)
+    who = prefix_of(words[3], words[4] if is_masked else "")
+    return None if who is None else Entry(lets_in, who, place)
 
 
 _READERS: dict[str, Callable[[Document, Tree], Iterator[Finding]]] = {

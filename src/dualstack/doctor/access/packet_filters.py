@@ -28,36 +28,46 @@ def nftables_findings(document: Document, _: Tree) -> Iterator[Finding]:
     for each in found:
         if each.name == "table" and each.block is not None and len(each.words) > 1:
             family = each.words[1] if each.words[1] in _VERSIONS or len(each.words) > 2 else "ip"
-            for place in filter(None, map(_guards, each.block)):
+            drops = any(_drops(_words(chain)) for chain in each.block if chain.name == "chain")
+            for place in filter(None, (_guards(chain, drops=drops) for chain in each.block)):
                 for version in _VERSIONS.get(family, ()):
                     guarded.setdefault(version, place)
     yield from _one_sided("nftables", guarded)
 
 
-def _guards(chain: Statement) -> Place | None:
-    """Where a base chain of the hook input drops what comes in; None where it does not, or is none."""
+def _guards(chain: Statement, *, drops: bool) -> Place | None:
+    """Where a base chain of the hook input drops what comes in, or leaves it to a chain of a table that `drops`."""
     if chain.name != "chain" or chain.block is None:
         return None
-    words = [re.split(r"[\s;]+", " ".join(each.words)) for each in chain.block]
+    words = _words(chain)
     if not any({"hook", "input"} <= set(each) for each in words):
         return None
-    drops = any("drop" in each or "reject" in each for each in words)
-    return chain.place if drops else None
+    leaves = any({"jump", "goto", "vmap"} & set(each) for each in words)
+    return chain.place if _drops(words) or (leaves and drops) else None
+
+
+def _words(chain: Statement) -> list[list[str]]:
+    return [re.split(r"[\s;]+", " ".join(each.words)) for each in chain.block or []]
+
+
+def _drops(words: list[list[str]]) -> bool:
+    return any("drop" in each or "reject" in each for each in words)
 
 
 def iptables_findings(document: Document, tree: Tree) -> Iterator[Finding]:
     """iptables-restore(8): a chain INPUT that drops, and the other family's file."""
     directory, _, name = document.path.rpartition("/")
     version = 6 if "6" in name else 4
-    mine, path = _dropping(document), f"{directory}/{_COUNTERPARTS[name]}"
-    if mine is None or (tree.has(path) and _dropping(tree.read(path)) is not None):
+    mine, path = _dropping(document, "INPUT"), f"{directory}/{_COUNTERPARTS[name]}"
+    # What a chain of its own drops may come from INPUT.
+    if mine is None or (tree.has(path) and _dropping(tree.read(path), r"(?!OUTPUT\b|FORWARD\b)\S+") is not None):
         return
     yield from _one_sided("iptables", {version: mine})
 
 
-def _dropping(document: Document) -> Place | None:
+def _dropping(document: Document, chain: str) -> Place | None:
     for number, line in document.lines():
-        if re.match(r":INPUT (DROP|REJECT)\b|-A INPUT\b.*-j (DROP|REJECT)\b", line):
+        if re.match(rf":INPUT (DROP|REJECT)\b|-A {chain} .*-j (DROP|REJECT)\b", line):
             return Place(document.path, number)
     return None
 

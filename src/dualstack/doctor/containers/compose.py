@@ -26,7 +26,9 @@ def compose(document: Document, root: Node, examine: Program) -> Iterator[Findin
     """What is found of each service, and what its program opens where that is known."""
     for name, service in values(values(root).get("services")).items():
         said = values(service)
-        ports = [each for node in items(said.get("ports")) if (each := _port(document, node)) is not None]
+        is_host = text(said.get("network_mode")) not in {"", "bridge"} or "extends" in said
+        listed = [] if is_host else items(said.get("ports"))  # which are not published then, or not all
+        ports = [each for node in listed if (each := _port(document, node)) is not None]
         yield from one_sided(f"service {name}", ports)
         argv = (*_command(said.get("entrypoint")), *_command(said.get("command")))
         where = said.get("command") or said.get("entrypoint")

@@ -45,6 +45,8 @@ def _service(document: Document, subject: str, root: Node) -> Iterator[Finding]:
     policy, families = text(spec.get("ipFamilyPolicy")), list(words(spec.get("ipFamilies")))
     if text(spec.get("type")) == "ExternalName" or policy in {"PreferDualStack", "RequireDualStack"}:
         return
+    if text(spec.get("clusterIP")) == "None" and not values(spec.get("selector")) and not policy:
+        return  # headless and without a selector: its endpoints are written by hand, of whatever family
     said = f"ipFamilyPolicy: {policy}" if policy else "it does not say ipFamilyPolicy, which is SingleStack"
     evidence = said + (f", ipFamilies: {', '.join(families)}" if families else "")
     node = spec.get("ipFamilyPolicy") or spec.get("ipFamilies") or under(root, "spec") or root
