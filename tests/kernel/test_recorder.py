@@ -1,6 +1,7 @@
 """The program that records a system: one file for any Python, and on this kernel what `--verify` finds (X3)."""
 
 import ast
+import errno
 import hashlib
 import io
 import itertools
@@ -12,11 +13,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from dualstack.core.oracle.record import Comparison, compare, read_record
 from dualstack.kernel import recorder
+from dualstack.kernel.network_thread import NetworkThread
 from dualstack.lab.network import why_no_network
 from support.command import Run
 from support.free_port import free_port
@@ -262,8 +265,50 @@ def test_a_system_has_the_name_that_the_oracle_has_for_it(
     assert recorder.system_name() == name
 
 
-def test_the_sockets_of_linux_are_not_gvisors() -> None:
+class Sockets:
+    """A system whose mapped addresses on an IPV6_V6ONLY socket fail so."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.v6only = 0
+
+    def __call__(self, *_: int) -> "Sockets":
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        if (level, option) == (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
+            self.v6only = value
+
+    def bind(self, where: tuple[str, int]) -> None:
+        if self.v6only and where[0].startswith("::ffff:"):
+            raise OSError(self.number, "so")
+
+
+@pytest.mark.parametrize(("number", "is_own"), [(errno.EHOSTUNREACH, True), (errno.EINVAL, False)])
+def test_gvisors_own_sockets_are_known_by_one_errno(
+    number: int, monkeypatch: pytest.MonkeyPatch, *, is_own: bool
+) -> None:
     assert not recorder.has_gvisor_sockets()
+    monkeypatch.setattr(recorder.socket, "socket", Sockets(number))
+    assert recorder.has_gvisor_sockets() is is_own
+
+
+@pytest.mark.root
+def test_a_loopback_that_is_not_up_is_not_there() -> None:
+    """In a network namespace that is new, it can be bound all the same."""
+    thread = NetworkThread.in_new_namespace()
+    try:
+        assert not thread(lambda: recorder.is_there(4))
+        assert not thread(lambda: recorder.is_there(6))
+    finally:
+        thread.close()
+    assert recorder.is_there(4)
 
 
 def test_each_line_has_the_sum_of_itself_and_of_all_before(capsys: pytest.CaptureFixture[str]) -> None:
