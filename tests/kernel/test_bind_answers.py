@@ -11,8 +11,9 @@ import pytest
 
 from conftest import MakeNamespace
 from dualstack.core.address.address import Address
-from dualstack.core.host.facts import BindAsk, HostFacts
+from dualstack.core.host.facts import BindAsk, HostFacts, Interface
 from dualstack.core.planning.socket_spec import SocketSpec
+from dualstack.kernel import bind_answers
 from dualstack.kernel.bind_answers import answers_of, connections_in_the_way, with_answers
 from dualstack.kernel.bound_device import Hearing, device_named, hearing
 
@@ -57,12 +58,83 @@ def no_descriptors() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def test_an_address_is_bound_on_any_port_with_its_family_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    bound: list[SocketSpec] = []
+    monkeypatch.setattr(bind_answers, "bind_alone", bound.append)
+    asked = [BindAsk("udp", Address("::1")), BindAsk("tcp", Address("127.0.0.1"))]
+    assert answers_of(asked) == dict.fromkeys(asked)
+    assert [(spec.family, spec.proto, spec.port, spec.v6only) for spec in bound] == [
+        (6, "udp", 0, True),
+        (4, "tcp", 0, None),
+    ]
+
+
 def test_an_address_that_is_not_there_is_not_waited_for() -> None:
     ask = BindAsk("tcp", Address("2001:db8::77"))
     told: list[str] = []
     facts = with_answers(HostFacts(), [ask], tell=told.append)
     assert dict(facts.answers) == {ask: "EADDRNOTAVAIL"}
     assert told == []
+
+
+NEW = Address("2001:db8::77")
+TENTATIVE, USABLE = Interface("eth0", 2, (NEW,), tentative=(NEW,)), Interface("eth0", 2, (NEW,))
+
+
+class Host:
+    """A host whose address is tentative for so many looks, at which so much time passes; and how long each wait is."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, looks: int) -> None:
+        self.looks, self.now = looks, 100.0
+        self.waits: list[float] = []
+        self.news = 0
+        monkeypatch.setattr(bind_answers, "bind_alone", self.bind)
+        monkeypatch.setattr(bind_answers, "read_interfaces", self.interfaces)
+        monkeypatch.setattr(bind_answers, "monotonic", lambda: self.now)
+        monkeypatch.setattr(bind_answers.select, "select", self.select)
+        monkeypatch.setattr(bind_answers.Notices, "drain", self.drain)
+
+    def bind(self, _spec: SocketSpec) -> None:
+        if self.looks > 0:
+            raise OSError(errno.EADDRNOTAVAIL, "not yet")
+
+    def interfaces(self) -> tuple[Interface, ...]:
+        self.looks -= 1
+        return (TENTATIVE if self.looks > 0 else USABLE,)
+
+    def select(self, _read: object, _write: object, _wrong: object, left_s: float) -> None:
+        self.waits.append(left_s)
+        self.now += 2.0
+
+    def drain(self) -> None:
+        self.news += 1
+
+
+def test_a_tentative_address_is_waited_for_and_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    host, told = Host(monkeypatch, looks=3), list[str]()
+    ask = BindAsk("tcp", NEW)
+    facts = with_answers(HostFacts(), [ask], tell=told.append)
+    assert (dict(facts.answers), facts.interfaces) == ({ask: None}, (USABLE,))
+    assert (host.waits, host.news) == ([3.0], 1)
+    assert told == [f"waiting up to 3 s for {NEW}: tentative until no other host is found to have it"]
+
+
+def test_an_address_that_stays_tentative_is_waited_for_no_longer_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(monkeypatch, looks=99)
+    ask = BindAsk("tcp", NEW)
+    facts = with_answers(HostFacts(), [ask])
+    assert (dict(facts.answers), facts.interfaces) == ({ask: "EADDRNOTAVAIL"}, (TENTATIVE,))
+    assert host.waits == [3.0, 1.0]
+
+
+@pytest.mark.parametrize(("address", "looks"), [("192.0.2.77", 1), ("2001:db8::77", 0)])
+def test_nobody_looks_at_interfaces_where_none_can_be_tentative(
+    address: str, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IPv4 has no such thing, and what can be bound is not."""
+    host = Host(monkeypatch, looks)
+    with_answers(HostFacts(), [BindAsk("tcp", Address(address))])
+    assert host.looks == looks
 
 
 def test_a_connection_is_in_the_way_of_its_own_port_over_tcp_alone() -> None:

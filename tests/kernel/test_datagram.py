@@ -1,8 +1,10 @@
 """`open_datagram` with real sockets: who was asked answers, whoever calls, blocking or not (N8)."""
 
 import asyncio
+import os
 import socket
 import threading
+from contextlib import closing
 from ipaddress import ip_address
 
 import pytest
@@ -213,6 +215,16 @@ def test_a_system_without_messages_answers_all_the_same(monkeypatch: pytest.Monk
         server.sockets[0].setblocking(True)
         size, ancillary, _, peer = datagrams.receiver_into(server.sockets[0], buffer)()
         assert (bytes(buffer[:size]), ancillary, peer) == (b"another", (), client.getsockname())
+
+
+def test_a_socket_is_of_one_family_and_does_not_block() -> None:
+    with closing(datagrams.unconnected(socket.AF_INET6, ("::1", 0), "lo")) as sock:
+        assert sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16).rstrip(b"\0") == b"lo"
+        assert sock.getsockname()[0] == "::1"
+        assert (sock.type, os.get_blocking(sock.fileno())) == (socket.SOCK_DGRAM, False)
+    with closing(datagrams.unconnected(socket.AF_INET6)) as sock:
+        assert sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
 
 
 def test_a_socket_that_has_no_way_leaves_nothing_open() -> None:

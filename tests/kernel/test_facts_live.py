@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dualstack.core.address.address import Address
-from dualstack.kernel.facts import read_facts
+from dualstack.kernel.facts import Ipv6Status, ipv6_status, read_facts
 
 if TYPE_CHECKING:
     from conftest import MakeNamespace
@@ -126,3 +126,10 @@ def test_the_right_to_low_ports_is_one_over_this_network(within: list[str], may:
         [*within, sys.executable, "-c", MAY_BIND_LOW], check=True, capture_output=True, text=True, timeout=20
     )
     assert said.stdout.strip() == may
+
+
+def test_a_python_without_ipv6_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "has_ipv6", False)
+    assert ipv6_status() == Ipv6Status(
+        ipv6=False, why_no_ipv6="this Python was built without IPv6", bindv6only=False, has_socket=False
+    )

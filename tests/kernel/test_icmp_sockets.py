@@ -1,10 +1,13 @@
 """`kernel.icmp_sockets` apart from a network: filters, stamps, and what a socket of any system hands over."""
 
 import errno
+import itertools
+import os
 import socket
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -212,3 +215,147 @@ def test_the_kernels_stamp_says_when_it_was_and_one_that_cannot_be_is_passed_ove
 def test_a_zone_that_is_no_interface_opens_nothing() -> None:
     with pytest.raises(AddressError, match="there is no interface nope0 here"):
         open_echo_socket(Address("fe80::1%nope0"))
+
+
+def opened_sockets() -> Iterator[tuple[int, bool]]:
+    """The versions and kinds that may be had here."""
+    for version, raw in itertools.product((4, 6), (False, True)):
+        with suppress(OSError), open_echo_socket(LOOPBACKS[version], raw=raw):
+            yield version, raw
+
+
+LOOPBACKS = {4: Address("127.0.0.1"), 6: Address("::1")}
+OPENED = list(opened_sockets())
+each = pytest.mark.parametrize(("version", "raw"), OPENED)
+
+
+@contextmanager
+def asked(opened: EchoSocket) -> Iterator[socket.socket]:
+    """The kernel, about this socket."""
+    with socket.socket(fileno=os.dup(opened.fileno())) as same:
+        yield same
+
+
+@linux
+@each
+def test_a_socket_is_of_its_kind_and_tells_errors_times_and_hop_limits(version: int, *, raw: bool) -> None:
+    with open_echo_socket(LOOPBACKS[version], raw=raw) as opened, asked(opened) as sock:
+        assert (opened.version, opened.is_raw) == (version, raw)
+        assert sock.type == (socket.SOCK_RAW if raw else socket.SOCK_DGRAM)
+        assert not os.get_blocking(opened.fileno())
+        assert raw or opened.identifier == sock.getsockname()[1]
+        assert sock.getsockopt(socket.SOL_SOCKET, 64) == 1
+        told = {4: [(0, 11), (0, 12)], 6: [(41, 25), (41, 51)]}
+        assert [sock.getsockopt(*option) for option in told[version]] == [1, 1]
+
+
+@linux
+@each
+def test_a_raw_socket_lets_replies_alone_in(version: int, *, raw: bool) -> None:
+    with open_echo_socket(LOOPBACKS[version], raw=raw) as opened, asked(opened) as sock:
+        if not raw:
+            return
+        level, size, replies = {4: (255, 4, 0), 6: (58, 32, 129)}[version]
+        bits = sock.getsockopt(level, 1, size)
+        words = struct.unpack(f"={size // 4}I", bits)
+        assert [kind for kind in range(size * 8) if not words[kind >> 5] >> (kind & 31) & 1] == [replies]
+
+
+@linux
+@each
+def test_how_far_and_by_which_interface_is_as_asked(version: int, *, raw: bool) -> None:
+    unicast, multicast = {4: ((0, 2), (0, 33)), 6: ((41, 16), (41, 18))}[version]
+
+    def limits(target: Address, hop_limit: int | None) -> tuple[int, int]:
+        with open_echo_socket(target, raw=raw, hop_limit=hop_limit) as opened, asked(opened) as sock:
+            return sock.getsockopt(*unicast), sock.getsockopt(*multicast)
+
+    usual = limits(LOOPBACKS[version], None)
+    assert limits(LOOPBACKS[version], 7) == (7, usual[1])
+    group = Address("224.0.0.1" if version == 4 else "ff0e::1")
+    assert limits(group, 7) == (usual[0], 7)
+    with open_echo_socket(LOOPBACKS[version], raw=raw, interface=1) as opened, asked(opened) as sock:
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16).rstrip(b"\0") == b"lo"
+    with open_echo_socket(LOOPBACKS[version], raw=raw) as opened, asked(opened) as sock:
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16) == b""
+
+
+@linux
+@each
+def test_a_source_is_bound_and_one_that_is_not_ours_is_said(version: int, *, raw: bool) -> None:
+    with open_echo_socket(LOOPBACKS[version], raw=raw, source=LOOPBACKS[version]) as opened, asked(opened) as sock:
+        assert Address(sock.getsockname()[0]) == LOOPBACKS[version]
+    other = Address("192.0.2.77" if version == 4 else "2001:db8::77")
+    with pytest.raises(OSError, match=f"^\\[Errno 99\\] no interface of this host has {other} to ask from$"):
+        open_echo_socket(LOOPBACKS[version], raw=raw, source=other)
+
+
+class Refused:
+    """Sockets that cannot be had."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.numbers = list(numbers)
+        self.asked: list[int] = []
+
+    def __call__(self, _family: int, kind: int, _protocol: int) -> socket.socket:
+        self.asked.append(kind)
+        raise OSError(self.numbers.pop(0), "so")
+
+
+@linux
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+def test_without_a_right_the_remedy_is_said_after_both_kinds_were_tried(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = Refused(errno.EPROTONOSUPPORT, number)
+    monkeypatch.setattr(icmp_sockets.socket, "socket", refused)
+    with pytest.raises(PermissionError, match="ping_group_range"):
+        open_echo_socket(LOOPBACKS[4])
+    assert refused.asked == [socket.SOCK_DGRAM, socket.SOCK_RAW]
+
+
+@linux
+@pytest.mark.parametrize(("raw", "kind"), [(False, socket.SOCK_DGRAM), (True, socket.SOCK_RAW)])
+def test_a_kind_that_is_asked_for_is_the_only_one_tried(
+    kind: int, monkeypatch: pytest.MonkeyPatch, *, raw: bool
+) -> None:
+    refused = Refused(errno.EMFILE)
+    monkeypatch.setattr(icmp_sockets.socket, "socket", refused)
+    with pytest.raises(OSError, match=r"^\[Errno 24\] so$"):
+        open_echo_socket(LOOPBACKS[4], raw=raw)
+    assert refused.asked == [kind]
+
+
+def test_a_closed_one_is_closed_and_again_is_no_error() -> None:
+    if not OPENED:
+        pytest.skip("no right to ICMP sockets")
+    version, raw = OPENED[0]
+    with open_echo_socket(LOOPBACKS[version], raw=raw) as opened:
+        number = opened.fileno()
+    assert opened.fileno() == -1
+    opened.close()
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(number)
+
+
+@pytest.mark.parametrize(
+    ("ancillary", "limit"),
+    [
+        ([(socket.IPPROTO_IP, 2, struct.pack("=i", 61))], 61),
+        ([(41, 52, struct.pack("=i", 62))], 62),
+        ([(41, 2, struct.pack("=i", 9)), (0, 52, struct.pack("=i", 9)), (41, 52, struct.pack("=i", 63))], 63),
+        ([(socket.SOL_SOCKET, 2, struct.pack("=i", 9))], None),
+    ],
+)
+def test_a_message_has_the_hop_limit_that_the_kernel_says(
+    ancillary: list[tuple[int, int, bytes]], limit: int | None
+) -> None:
+    (message,) = echo_socket(Says(messages=[(b"", ancillary, 0, ("192.0.2.1", 0))])).receive()
+    assert isinstance(message, Message)
+    assert message.hop_limit == limit
+
+
+def test_a_link_local_source_has_its_zone() -> None:
+    (message,) = echo_socket(Says(messages=[(b"", [], 0, ("fe80::1", 0, 0, 1))]), "2001:db8::1").receive()
+    assert isinstance(message, Message)
+    assert message.source == Address("fe80::1%lo")

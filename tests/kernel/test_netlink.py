@@ -1,6 +1,7 @@
 """`kernel.netlink` and `kernel.zones`: what the kernel refuses, and what it says oddly."""
 
 import errno
+import os
 import socket
 import struct
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from dualstack.core.address.address import Address
 from dualstack.kernel import netlink
+from dualstack.kernel.netlink import Notices
 from dualstack.kernel.zones import scoped_address
 
 GLOBAL, LINK_LOCAL = Address("2001:db8::1").packed, Address("fe80::1").packed
@@ -137,3 +139,43 @@ def test_a_message_shorter_than_its_head_is_passed_over(monkeypatch: pytest.Monk
     odd = struct.pack("=IHHII", 0, 22, 0, 1, 0)
     told(monkeypatch, odd + message(22, b"a") + message(DONE, NOTHING_WRONG))
     assert netlink.dump(0, 22, b"") == [b"", b"a"]
+
+
+class Noticed:
+    """A netlink socket of which each read fails so."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.numbers = list(numbers)
+
+    def bind(self, _where: tuple[int, int]) -> None:
+        pass
+
+    def recv(self, _size: int) -> bytes:
+        number = self.numbers.pop(0)
+        if number:
+            raise OSError(number, os.strerror(number))
+        return b"news"
+
+    def close(self) -> None:
+        self.numbers.clear()
+
+
+@pytest.mark.parametrize("number", [errno.ENETDOWN, errno.ETIMEDOUT])
+def test_all_news_is_taken_what_was_lost_is_news_too_and_another_failure_is_one(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = Noticed(0, errno.ENOBUFS, 0, errno.EAGAIN, 0, number)
+    monkeypatch.setattr(netlink.socket, "socket", lambda *_: there)
+    with Notices.of_interfaces() as notices:
+        notices.drain()
+        assert there.numbers == [0, number]
+        with pytest.raises(OSError, match=os.strerror(number)):
+            notices.drain()
+
+
+def test_news_is_of_what_was_asked_for() -> None:
+    with Notices.of_addresses() as addresses, Notices.of_interfaces() as interfaces:
+        for notices, groups in ((addresses, 0x110), (interfaces, 0x111)):
+            assert not os.get_blocking(notices.fileno())
+            with socket.socket(fileno=os.dup(notices.fileno())) as sock:
+                assert sock.getsockname()[1] == groups

@@ -42,6 +42,15 @@ def test_a_child_that_says_nothing_is_not_taken_for_one_that_agrees(
         list(answers(child))
 
 
+def test_a_child_that_does_not_read_its_task_is_heard_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    programs(monkeypatch, tmp_path, ip="exit 0", unshare="echo gone >&2; exit 3")
+    task = {"case": "x" * (1 << 20)}  # more than a pipe holds
+    with open_namespace(NamespaceSpec(), task) as child, pytest.raises(TrialError, match="gone"):
+        list(answers(child))
+
+
 @pytest.mark.parametrize(
     ("spec", "why"),
     [

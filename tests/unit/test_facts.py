@@ -4,10 +4,12 @@ import errno
 import os
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Self
 
 import pytest
 
+from dualstack.kernel import facts
 from dualstack.kernel.facts import Ipv6Status, has_gvisor_sockets, ipv6_status, system_name
 
 LISTED = "00000000000000000000000000000001 01 80 10 80       lo\n"
@@ -138,3 +140,24 @@ def test_gvisors_sockets_are_known_by_what_a_mapped_bind_says(code: int | None, 
 
     assert has_gvisor_sockets(Told) is is_gvisor
     assert has_gvisor_sockets() is False, "this is Linux"
+
+
+@pytest.mark.parametrize(
+    ("version", "is_own", "name"),
+    [
+        ("#1 SMP Sun Jan 10 15:06:54 PST 2016", True, "gvisor"),
+        ("#1 SMP Sun Jan 10 15:06:54 PST 2016", False, "linux"),
+        ("#1 SMP PREEMPT_DYNAMIC", True, "linux"),
+    ],
+)
+def test_gvisor_is_known_by_its_version_and_its_sockets(
+    version: str, name: str, monkeypatch: pytest.MonkeyPatch, *, is_own: bool
+) -> None:
+    """Neither alone says it: one is the same with the network of the host, and other kernels may be odd too."""
+    facts._is_gvisor.cache_clear()
+    monkeypatch.setattr(facts.os, "uname", lambda: SimpleNamespace(version=version))
+    monkeypatch.setattr(facts, "has_gvisor_sockets", lambda: is_own)
+    try:
+        assert system_name("linux") == name
+    finally:
+        facts._is_gvisor.cache_clear()

@@ -123,12 +123,19 @@ def test_a_parameter_problem_points_at_its_byte(version: int, kind: int, rest: s
         (ipv4(REQUEST[4], options=bytes(8)), "options before the message"),
         (ipv4(REQUEST[4]) + b"padding", "the total length says where the message ends"),
         (ipv4(REQUEST[4], total=0), "a total length that some systems spoil is of no account"),
+        (ipv4(REQUEST[4], total=20), "nor is one that leaves no room for what is there"),
     ],
 )
 def test_the_probe_is_found_in_what_an_icmp_error_quotes(quote: bytes, why: str) -> None:
     found = read(4, error(3, 1, quote))
     assert isinstance(found, IcmpError)
     assert (found.destination, found.quoted) == (V4, ECHO), why
+
+
+def test_what_is_behind_the_end_that_a_quote_says_is_not_its_probe() -> None:
+    found = read(4, error(3, 1, ipv4(REQUEST[4], total=21)))
+    assert isinstance(found, IcmpError)
+    assert found.quoted is None
 
 
 def test_a_quote_of_eight_bytes_has_the_numbers_and_no_payload() -> None:

@@ -83,6 +83,16 @@ def test_what_listens_or_is_connected_does_not_connect() -> None:
     assert called("tcp", "6", "connect ::1", "connect ::1") == [(None, 6), ("EISCONN", None)]
 
 
+@pytest.mark.parametrize(
+    ("steps", "why"),
+    [((Step("bind", 0), Step("listen", 0)), "the socket listens"), ((Step("bind", 0),), "the socket is connected")],
+)
+def test_why_it_does_not_connect_is_said(steps: tuple[Step, ...], why: str) -> None:
+    there = Call(0, "connect", 6, Address("::1"))
+    case = Case(STACKS["linux"], "tcp", (Sock(6, Address("::")),), steps, local=LOCAL, calls=(there, there))
+    assert predict(case).calls[1].why == why
+
+
 def test_a_tcp_socket_sends_to_its_peer_or_to_nobody() -> None:
     assert called("tcp", "4", "sendto 10.0.0.1") == [("EPIPE", None)]
     assert called("tcp", "4", "connect 10.0.0.1", "sendto 10.0.0.9") == [(None, 4), (None, 4)]

@@ -1,5 +1,8 @@
 """How prediction and kernel are compared, what a case needs to be made, which cases a sweep has (X3)."""
 
+import hashlib
+import json
+from collections.abc import Iterable
 from itertools import islice
 from random import Random
 
@@ -7,6 +10,7 @@ import pytest
 
 from dualstack.core.address.address import Address
 from dualstack.core.oracle.case import SKIPPED, UNKNOWN, Call, CallOutcome, Case, Prediction, Receiver, Sock, Step
+from dualstack.core.oracle.case_json import case_document
 from dualstack.core.oracle.oracle import predict
 from dualstack.core.oracle.sweep import Ground, pairs, random_cases
 from dualstack.core.oracle.systems import STACKS
@@ -126,3 +130,14 @@ def test_the_same_seed_gives_the_same_cases() -> None:
     assert {len(case.sockets) for case in some(1)} == {1, 3, 4, 5}
     assert {sock.uid for case in some(1) for sock in case.sockets} == {0, 7}
     assert any(case.calls for case in some(1))
+
+
+def test_the_cases_of_a_seed_are_these_on_every_host() -> None:
+    """Their documents, by digest: a change of them is seen, and meant."""
+
+    def digest(cases: Iterable[Case]) -> str:
+        return hashlib.sha256(json.dumps([case_document(case) for case in cases]).encode()).hexdigest()[:16]
+
+    assert len(GROUND.sockets) == 108
+    assert digest(islice(pairs(GROUND, Random(7)), 500)) == "b8b221bb01451820"  # noqa: S311 - no secret
+    assert digest(islice(random_cases(GROUND, Random(7)), 2000)) == "8a79f377ccebc4f1"  # noqa: S311 - no secret

@@ -315,13 +315,13 @@ def _contest(loser: Claim, owner: Claim) -> Conflict:
 
 
 def _share(specs: Sequence[SocketSpec], stack: Stack) -> list[SocketSpec]:
-    """Mark the sockets of ours that only a shared port number lets stand side by side."""
+    """Mark those of one port number, one at least, that only sharing it lets stand side by side."""
     shared: set[int] = set()
     while True:
         marked = [replace(spec, shared=index in shared) for index, spec in enumerate(specs)]
         sockets = tuple(planned_sock(spec, stack) for spec in marked)
-        steps = opening(marked[0].proto if marked else "tcp", range(len(sockets)))
-        outcomes = predict(Case(stack, marked[0].proto, sockets, steps)).steps if marked else ()
+        steps = opening(specs[0].proto, range(len(sockets)))
+        outcomes = predict(Case(stack, specs[0].proto, sockets, steps)).steps
         clashes = {
             index
             for step, outcome in zip(steps, outcomes, strict=True)

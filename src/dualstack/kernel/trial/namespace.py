@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
@@ -60,11 +60,11 @@ def open_namespace(spec: NamespaceSpec, task: Mapping[str, object]) -> Iterator[
         stderr=subprocess.PIPE,
         text=True,
     ) as child:
-        try:
+        # Where it has ended already, what it said is on its standard error: `answers` raises it.
+        with suppress(BrokenPipeError):
             json.dump({"spec": asdict(spec), "task": task}, cast("IO[str]", child.stdin))
+        with suppress(BrokenPipeError):
             cast("IO[str]", child.stdin).close()
-        except BrokenPipeError:
-            pass  # what it said is on its standard error: `answers` raises it
         try:
             yield child
         finally:

@@ -28,8 +28,8 @@ __all__ = ["Measurement", "Seen", "Trial"]
 _KINDS: Mapping[str, socket.SocketKind] = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 _NO_INTERFACE = 0x7FFFFFFF
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
-_PATIENCE_S = 2
-_PATIENCE = struct.pack("ll", _PATIENCE_S, 0)
+_PATIENCE_MS = 2_000
+_PATIENCE = struct.pack("ll", 2, 0)
 # For a call out whose answer never comes, because the host throws the packet away.
 _BRIEF = struct.pack("ll", 0, 50_000)
 # A member of a group of four is missed so often once in a hundred million times.
@@ -257,7 +257,7 @@ def _ready(receiving: Mapping[int, socket.socket], client: socket.socket | None 
         poll.register(sock, select.POLLIN)
     if client is not None:
         poll.register(client, 0)
-    has = {fileno for fileno, _ in poll.poll(_PATIENCE_S * 1000)}
+    has = {fileno for fileno, _ in poll.poll(_PATIENCE_MS)}
     yield from (index for index, sock in receiving.items() if sock.fileno() in has)
 
 
