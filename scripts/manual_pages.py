@@ -14,6 +14,7 @@ import click
 
 from dualstack.cli.main import cli
 from dualstack.cli.verbs import Verbs
+from dualstack.gateway.config.first_file import first_file
 from dualstack.gateway.config.schema import configuration_keys
 
 PLACE = Path(__file__).parent.parent / "packaging" / "man"
@@ -56,19 +57,11 @@ Where connections go is HOST:PORT, unix:/PATH or exec:COMMAND. Where to listen i
 Times are in seconds. A rule is allow or deny, a blank, and any, public, an address or a prefix; the first that matches
 decides, and where none does the answer is deny.
 """
-_EXAMPLE = """[ports.tcpip]
-bind = "0.0.0.0"
-
-[ports.tcpip6]
-bind = "::"
-
-[[services]]
-name = "imap"
-ports = ["tcpip", "tcpip6"]
-port = 143
-to = "127.0.0.1:1143"
-access = ["deny 192.0.2.0/24", "allow any"]"""
 _TABLES = {"": "before all tables", "ports.NAME": "[ports.NAME]", "services": "[[services]]", "links": "[[links]]"}
+
+
+def _example() -> str:
+    return first_file("imap", "*:143", "127.0.0.1:1143", ["deny 192.0.2.0/24", "allow any"]).rstrip()
 
 
 def text(said: str) -> str:
@@ -165,7 +158,7 @@ def page_of_the_file() -> str:
         f'.TH DUALSTACK.TOML 5 "" "{NAME} {version(NAME)}" "{NAME}"',
         *(".SH NAME", r"dualstack.toml \- the ports, services and links of dualstack\-gateway(1)"),
         *(".SH DESCRIPTION", *paragraphs(_DESCRIPTION)),
-        *(".SH EXAMPLE", ".nf", text(_EXAMPLE), ".fi"),
+        *(".SH EXAMPLE", ".nf", text(_example()), ".fi"),
     ]
     tables = groupby(configuration_keys(), lambda key: key.key.rpartition(".")[0])
     for table, keys in tables:

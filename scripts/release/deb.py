@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from dualstack.gateway.config.first_file import first_file
 from release.tree import FIRST, PYTHONS
 
 _PROGRAM = """\
@@ -61,7 +62,7 @@ def make_deb(version: str, tree: Path, project: Path, staging: Path, output: Pat
     _write(shares / "doc/dualstack/copyright", (project / "LICENSE").read_text())
     for name, place in (("logrotate", "etc/logrotate.d"), ("apparmor", "usr/share/dualstack/apparmor")):
         _write(staging / place / "dualstack", (packaging / name / "dualstack").read_text())
-    _write(staging / "etc/dualstack/gateway.toml", (packaging / "debian/gateway.toml").read_text())
+    _write(staging / "etc/dualstack/gateway.toml", first_file("first", "*:8080", "127.0.0.1:80"))
     (staging / "etc/dualstack/dualstack.d").mkdir()
     return _pack(version, packaging / "debian", staging, output)
 

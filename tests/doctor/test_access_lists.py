@@ -104,6 +104,7 @@ BIND = "bind allow-query"
     ("name", "text", "expected"),
     [
         ("named.conf", "acl in { 10.0.0.0/8; }; options { allow-query { in; localhost; }; };", ("DS170", BIND, 1)),
+        ("named.conf", "acl a { b; b; }; acl b { a; 10.0.0.0/8; }; o { allow-query { a; a; }; };", ("DS170", BIND, 1)),
         ("named.conf", "options { allow-recursion { 10.0.0.0/8; localnets; }; };", None),
         ("named.conf", "options { allow-transfer { none; }; allow-update { key k; 10.0.0.1; }; };", None),
         ("named.conf", "options {\nallow-query { !10.0.0.1; any; }; };", ("DS171", BIND, 2)),

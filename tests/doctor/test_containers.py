@@ -124,6 +124,7 @@ def test_pods_are_examined_by_their_command(tmp_path: Path) -> None:
         ("- x\n" * 70_000, [("DS120", 1)]),
         ("hello\n", [("DS121", 0)]),
         ("", [("DS121", 0)]),
+        ("kind: List\napiVersion: v1\nitems: &i\n- {apiVersion: v1, kind: List, items: *i}\n", []),
         ("kind: &k {<<: *k}\napiVersion: v1\n", []),
         ("!!python/object/apply:os.system ['touch ran']\n", [("DS121", 0)]),
     ],

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from itertools import product
 from time import monotonic
 
@@ -39,25 +40,35 @@ class _LeftOutError(Exception):
     """Why it cannot be tried here."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What came of a check; `passed` is None where it was left out."""
+
+    check: str
+    passed: bool | None
+    said: str
+    elapsed_s: float
+
+
+_WORDS = {True: "works", False: "FAILS", None: "left out"}
+
+
 def run_checks(*, as_json: bool) -> ExitCode:
     """Run all, print a line for each; whether none failed."""
     facts = read_facts()
     results = [_tried(name, check, facts) for name, check in _CHECKS.items()]
     if as_json:
-        print_document({"checks": results})
+        print_document({"checks": [asdict(each) for each in results]})
     else:
-        words = {True: "works", False: "FAILS", None: "left out"}
-        print_table(
-            ("check", "", "what was seen"),
-            [(str(each["check"]), words[each["passed"]], str(each["said"])) for each in results],  # type: ignore[index]
-        )
-    failed = [str(each["check"]) for each in results if each["passed"] is False]
+        rows = [(each.check, _WORDS[each.passed], each.said) for each in results]
+        print_table(("check", "", "what was seen"), rows)
+    failed = [each.check for each in results if each.passed is False]
     if failed:
         click.echo(f"dualstack: {', '.join(failed)}: see above; `dualstack doctor` says what this host lacks", err=True)
     return ExitCode.NO if failed else ExitCode.YES
 
 
-def _tried(name: str, check: Callable[[HostFacts], str], facts: HostFacts) -> dict[str, object]:
+def _tried(name: str, check: Callable[[HostFacts], str], facts: HostFacts) -> _Result:
     begun = monotonic()
     passed: bool | None = True
     try:
@@ -66,7 +77,7 @@ def _tried(name: str, check: Callable[[HostFacts], str], facts: HostFacts) -> di
         passed, said = None, str(why)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what this looks for
         passed, said = False, str(error) if isinstance(error, _FailedError) else f"{type(error).__name__}: {error}"
-    return {"check": name, "passed": passed, "said": said, "elapsed_s": round(monotonic() - begun, 3)}
+    return _Result(name, passed, said, round(monotonic() - begun, 3))
 
 
 def _addresses(_: HostFacts) -> str:
@@ -88,7 +99,7 @@ def _plan(facts: HostFacts) -> str:
 
 
 def _race(_: HostFacts) -> str:
-    with _listener(4) as server, create_connection(("localhost", server), timeout=_PATIENCE_S) as sock:
+    with _listener() as server, create_connection(("localhost", server), timeout=_PATIENCE_S) as sock:
         return f"localhost with an IPv4-only server is reached at {Address(sock.getpeername())}"
 
 
@@ -136,11 +147,11 @@ _CHECKS: dict[str, Callable[[HostFacts], str]] = {
 
 def _free_ports(count: int) -> list[int]:
     with ExitStack() as undo:
-        return [undo.enter_context(_listener(4)) for _ in range(count)]
+        return [undo.enter_context(_listener()) for _ in range(count)]
 
 
 @contextmanager
-def _listener(family: int) -> Iterator[int]:
-    """The port of a server on the loopback of this family alone."""
-    with socket.create_server((str(LOOPBACK[family]), 0)) as server:
+def _listener() -> Iterator[int]:
+    """The port of a server that has IPv4 alone, on the loopback."""
+    with socket.create_server((str(LOOPBACK[4]), 0)) as server:
         yield server.getsockname()[1]

@@ -112,14 +112,14 @@ def _by_its_name(
     path: str, tree: Tree, host: AssumedHost, version: str, *, is_blind: bool
 ) -> Iterator[Question | Answer | Finding]:
     """A file of which nobody said whose it is."""
-    if path.endswith((".yaml", ".yml")) and not (meant := daemons_of_file(path)):
-        yield from _of_containers(tree.read(path), tree, host, is_blind=is_blind)
-    elif is_dockerfile(path):
+    if is_dockerfile(path):
         yield _of_image(tree.read(path), tree, host, version, is_blind=is_blind)
     elif is_access_file(path):
         yield from findings_in(path, tree)
     elif meant := daemons_of_file(path):
         yield from (Question(each, tree, host, path, version) for each in meant)
+    elif path.endswith((".yaml", ".yml")):
+        yield from _of_containers(tree.read(path), tree, host, is_blind=is_blind)
     else:
         yield Finding(KINDS["DS121"], path, "its name belongs to none", Place(path, 1))
 

@@ -1,6 +1,6 @@
 """An access list of whatever daemon as a value, and what it does to the peers of each family."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import ip_network
@@ -10,7 +10,10 @@ from dualstack.core.address.prefix import Prefix
 from dualstack.doctor.findings import KINDS, Finding
 from dualstack.doctor.listening import Place
 
-__all__ = ["AccessList", "Entry", "allowed", "findings_of", "prefix_of"]
+__all__ = ["OWN", "AccessList", "Entry", "findings_of", "listed", "prefix_of", "whole"]
+
+OWN = ("127.0.0.0/8", "::1")
+"""This host's loopback, in both families."""
 
 _MAPPED = 96
 """The length of ::ffff:0:0/96."""
@@ -67,12 +70,19 @@ def prefix_of(text: str, mask: str = "") -> Prefix | None:
     return Prefix(address, length)
 
 
-def allowed(subject: str, words: Sequence[str], place: Place) -> Iterator[AccessList]:
-    """The list that lets in those that `words` name and nobody else; none where one is a name, of whatever family."""
-    named = [prefix_of(word) for word in words]
-    if named and None not in named:
-        entries = [Entry(lets_in=True, who=who, place=place) for who in named]
-        yield AccessList(subject, entries, lets_in_others=False, place=place)
+def whole(text: str) -> str:
+    """`10.1` or `10.1.` as Apache and TCP wrappers mean it, 10.1.0.0/16; anything else as it is."""
+    parts = text.rstrip(".").split(".")
+    if len(parts) > 3 or not all(part.isdigit() for part in parts):
+        return text
+    return f"{'.'.join([*parts, *['0'] * (4 - len(parts))])}/{8 * len(parts)}"
+
+
+def listed(subject: str, rules: Iterable[tuple[bool, str, Place]]) -> Iterator[AccessList]:
+    """The list of these rules, of which whom none names is refused; none where one is a name, of whatever family."""
+    entries = [Entry(lets_in, prefix_of(word), place) for lets_in, word, place in rules]
+    if entries and all(entry.who is not None for entry in entries):
+        yield AccessList(subject, entries, lets_in_others=False, place=entries[0].place)
 
 
 def findings_of(each: AccessList) -> Iterator[Finding]:

@@ -26,8 +26,8 @@ def compose(document: Document, root: Node, examine: Program) -> Iterator[Findin
     """What is found of each service, and what its program opens where that is known."""
     for name, service in values(values(root).get("services")).items():
         said = values(service)
-        is_host = text(said.get("network_mode")) not in {"", "bridge"} or "extends" in said
-        listed = [] if is_host else items(said.get("ports"))  # which are not published then, or not all
+        is_whole = text(said.get("network_mode")) in {"", "bridge"} and "extends" not in said
+        listed = items(said.get("ports")) if is_whole else []  # else they are not published, or not all
         ports = [each for node in listed if (each := _port(document, node)) is not None]
         yield from one_sided(f"service {name}", ports)
         argv = (*_command(said.get("entrypoint")), *_command(said.get("command")))

@@ -30,9 +30,10 @@ def is_object(root: Node) -> bool:
 def kubernetes(document: Document, root: Node, examine: Program) -> Iterator[Finding | Answer]:
     """What is found of one object, of the elements of a List, and what its containers' programs open."""
     kind = text(under(root, "kind"))
-    if kind == "List":
+    if kind == "List":  # which has none in it
         for each in items(under(root, "items")):
-            yield from kubernetes(document, each, examine)
+            if text(under(each, "kind")) != kind:
+                yield from kubernetes(document, each, examine)
     subject = f"{kind} {text(under(root, 'metadata', 'name')) or 'without a name'}"
     if kind == "Service":
         yield from _service(document, subject, root)

@@ -40,20 +40,16 @@ def short(written: str, place: Place) -> Published | None:
 
 def one_sided(subject: str, ports: Iterable[Published]) -> Iterator[Finding]:
     """Ports that are opened on the wildcard of one family, and on nothing of the other."""
-    known = list(ports)
-    for each in known:
-        address = literal(each.host)
-        if address is None or not address.is_unspecified:
+    together: dict[tuple[str, str], list[Published]] = {}
+    for each in ports:
+        together.setdefault((each.published, each.proto), []).append(each)
+    for same in together.values():
+        hosts = [literal(each.host) for each in same]
+        versions = {None if host is None else host.version for host in hosts}
+        wild = next((each for each, host in zip(same, hosts, strict=True) if host and host.is_unspecified), None)
+        if wild is None or len(versions) > 1:
             continue
-        same = [one for one in known if (one.published, one.proto) == (each.published, each.proto)]
-        hosts = [literal(one.host) for one in same]
-        if any(host is None or host.version != address.version for host in hosts):
-            continue
-        shown = f"{each.host if address.version == 4 else f'[{each.host}]'}:{each.published}:{each.target}"
-        other = (
-            f"[::]:{each.published}:{each.target}"
-            if address.version == 4
-            else f"0.0.0.0:{each.published}:{each.target}"
-        )
-        remedy = f"write {each.published}:{each.target}, or add {other}"
-        yield Finding(KINDS["DS180"], subject, f"{shown}: IPv{address.version} alone", each.place, remedy)
+        number, ways = f"{wild.published}:{wild.target}", {4: "0.0.0.0", 6: "[::]"}
+        (version,) = filter(None, versions)
+        remedy = f"write {number}, or add {ways[10 - version]}:{number}"
+        yield Finding(KINDS["DS180"], subject, f"{ways[version]}:{number}: IPv{version} alone", wild.place, remedy)

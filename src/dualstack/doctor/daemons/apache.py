@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dualstack.core.address.well_known import UNSPECIFIED
-from dualstack.doctor.access.access_list import AccessList, allowed
+from dualstack.doctor.access.access_list import OWN, AccessList, listed, whole
 from dualstack.doctor.assumed_host import literal
 from dualstack.doctor.formats.entries import Entry, entries
 from dualstack.doctor.formats.host_port import host_port
@@ -129,16 +129,8 @@ def _access(settings: Settings) -> Iterator[AccessList]:
         is_plain = all(words and words[0].casefold() in {"ip", "local"} for _, words in asks)
         if not is_plain or re.search(r"(?:^| )require(?:all|none):", block):
             continue
-        own = ["127.0.0.0/8", "::1"]
-        named = [each for _, words in asks for each in (words[1:] if words[0].casefold() == "ip" else own)]
-        yield from allowed("apache2", [_whole(each) for each in named], required[0].place)
-
-
-def _whole(text: str) -> str:
-    """`10.1` is 10.1.0.0/16 there."""
-    parts = text.rstrip(".").split(".")
-    is_partial = len(parts) < 4 and all(part.isdigit() for part in parts)
-    return f"{'.'.join([*parts, *['0'] * (4 - len(parts))])}/{8 * len(parts)}" if is_partial else text
+        named = [each for _, words in asks for each in (words[1:] if words[0].casefold() == "ip" else OWN)]
+        yield from listed("apache2", ((True, whole(each), required[0].place) for each in named))
 
 
 APACHE = Daemon(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from dualstack.core.address.address import Address
 from dualstack.core.address.prefix import Prefix
-from dualstack.doctor.access.access_list import AccessList, Entry, prefix_of
+from dualstack.doctor.access.access_list import OWN, AccessList, Entry, prefix_of
 from dualstack.doctor.formats.blocks import Statement, statements, walk
 from dualstack.doctor.habits import LENIENT
 from dualstack.doctor.listening import Ends, Listen, NotUnderstood, Target
@@ -100,24 +100,30 @@ def _access(settings: Settings) -> Iterator[AccessList]:
     named = {each.arguments[0]: each.block or [] for each in found if each.name == "acl" and each.arguments}
     for each in found:
         if each.name.startswith("allow-") and each.block is not None:
-            rules = _rules(each.block, named, lets_in=True, deepest=8)
+            rules = _rules(each.block, named, set(), lets_in=True)
             if rules and None not in rules:
                 known = [rule for rule in rules if rule is not None]
                 yield AccessList(f"bind {each.name}", known, lets_in_others=False, place=each.place)
 
 
 def _rules(
-    block: Sequence[Statement], named: Mapping[str, Sequence[Statement]], *, lets_in: bool, deepest: int
+    block: Sequence[Statement], named: Mapping[str, Sequence[Statement]], taken: set[str], *, lets_in: bool
 ) -> list[Entry | None]:
-    """The elements with those of acls in their place; None for a key, and for what is not known."""
+    """The elements with those of acls in their place; None for a key, and for what is not known.
+
+    An acl that was `taken` has decided already, or decides nothing.
+    """
     rules: list[Entry | None] = []
     for each in block:
         text = "".join(each.words)
         word, lets = text.removeprefix("!"), lets_in is not text.startswith("!")
-        if word in named and deepest:
-            rules += _rules(named[word], named, lets_in=lets, deepest=deepest - 1)
+        if word in taken:
+            continue
+        if word in named:
+            taken.add(word)
+            rules += _rules(named[word], named, taken, lets_in=lets)
         elif word == "localhost":
-            rules += [Entry(lets, prefix_of(own), each.place) for own in ("127.0.0.0/8", "::1")]
+            rules += [Entry(lets, prefix_of(own), each.place) for own in OWN]
         elif word == "none":
             rules.append(Entry(not lets, None, each.place))
         else:

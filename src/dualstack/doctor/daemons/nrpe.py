@@ -4,7 +4,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from dualstack.doctor.access.access_list import AccessList, allowed
+from dualstack.doctor.access.access_list import AccessList, listed
 from dualstack.doctor.formats.entries import entries, last
 from dualstack.doctor.habits import LENIENT
 from dualstack.doctor.listening import Listen
@@ -29,7 +29,7 @@ def _access(settings: Settings) -> Iterator[AccessList]:
     """`allowed_hosts`; everybody without."""
     entry = last(entries(settings.main()), "allowed_hosts")
     if entry is not None:
-        yield from allowed("nrpe allowed_hosts", [word.strip() for word in entry.value.split(",")], entry.place)
+        yield from listed("nrpe allowed_hosts", ((True, word.strip(), entry.place) for word in entry.value.split(",")))
 
 
 NRPE = Daemon(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from dualstack.core.address.address import Address
-from dualstack.doctor.access.access_list import AccessList, Entry, prefix_of
+from dualstack.doctor.access.access_list import AccessList, listed
 from dualstack.doctor.assumed_host import literal
 from dualstack.doctor.formats.entries import entries
 from dualstack.doctor.formats.host_port import host_port
@@ -114,10 +114,8 @@ def _access(settings: Settings) -> Iterator[AccessList]:
     if "mynetworks" not in values or _families(values, settings) == (4,):
         return
     text, place = values["mynetworks"]
-    networks = [(word, prefix_of(word.lstrip("!"))) for word in re.split(r"[\s,]+", text) if word]
-    if networks and all(who is not None for _, who in networks):
-        found = [Entry(not word.startswith("!"), who, place) for word, who in networks]
-        yield AccessList("postfix mynetworks", found, lets_in_others=False, place=place)
+    networks = filter(None, re.split(r"[\s,]+", text))
+    yield from listed("postfix mynetworks", ((word[0] != "!", word.lstrip("!"), place) for word in networks))
 
 
 POSTFIX = Daemon(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from dualstack.doctor.access.access_list import AccessList, Entry, prefix_of
+from dualstack.doctor.access.access_list import AccessList, listed
 from dualstack.doctor.assumed_host import literal
 from dualstack.doctor.formats.entries import entries, last
 from dualstack.doctor.habits import STRICT
@@ -31,16 +31,14 @@ def _read(settings: Settings) -> Sequence[Listen]:
     return [Listen(each.value, number, STRICT, place=each.place) for each in listed]
 
 
+_RULES = ("allow", "deny")
+
+
 def _access(settings: Settings) -> Iterator[AccessList]:
     """`Allow` and `Deny`, the first that fits; with any of them, whom none names is refused (tinyproxy.conf(5))."""
-    rules = [
-        (entry, prefix_of(entry.value))
-        for entry in entries(settings.main(), separator=r"\s+")
-        if entry.key.casefold() in {"allow", "deny"}
-    ]
-    if rules and all(who is not None for _, who in rules):
-        found = [Entry(entry.key.casefold() == "allow", who, entry.place) for entry, who in rules]
-        yield AccessList("tinyproxy", found, lets_in_others=False, place=rules[0][0].place)
+    found = entries(settings.main(), separator=r"\s+")
+    rules = [(each.key.casefold(), each) for each in found]
+    yield from listed("tinyproxy", ((key == "allow", each.value, each.place) for key, each in rules if key in _RULES))
 
 
 TINYPROXY = Daemon(

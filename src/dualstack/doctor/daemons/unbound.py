@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from dualstack.doctor.access.access_list import AccessList, prefix_of
+from dualstack.doctor.access.access_list import OWN, AccessList, prefix_of
 from dualstack.doctor.access.access_list import Entry as Rule
 from dualstack.doctor.assumed_host import literal
 from dualstack.doctor.formats.entries import Entry, entries, last
@@ -102,7 +102,7 @@ def _access(settings: Settings) -> Iterator[AccessList]:
             found.append((who.length, Rule(words[1].startswith("allow"), who, entry.place)))
     if found:
         rules = [rule for _, rule in sorted(found, key=lambda each: -each[0])]
-        own = [Rule(True, prefix_of(each), rules[0].place) for each in ("127.0.0.0/8", "::1")]
+        own = [Rule(True, prefix_of(each), rules[0].place) for each in OWN]
         yield AccessList("unbound", [*rules, *own], lets_in_others=False, place=rules[0].place)
 
 

@@ -3,7 +3,6 @@
 A wrong file changes nothing: the error names the file, the key, the value and what is expected.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,12 +20,11 @@ from dualstack.core.address.endpoint import Wildcard, parse_host, parse_listen, 
 from dualstack.core.address.prefix import Prefix
 from dualstack.core.planning.configuration import Configuration, Link, Port, Service, Sockets
 from dualstack.core.planning.targets import ForwardTarget, ProxyProtocol, Target, kind_of
-from dualstack.core.suggestion import suggestion
 from dualstack.errors import AddressError, ConfigError, RuleError
 from dualstack.gateway.config.page_address import page_endpoints
-from dualstack.gateway.config.places import KeyPath, Place, places
-from dualstack.gateway.config.schema import TABLES, File, Included, PortTable, ServiceTable, configuration_keys
+from dualstack.gateway.config.schema import File, Included, PortTable, ServiceTable
 from dualstack.gateway.config.target_text import checked_unix_path, parse_target_text
+from dualstack.gateway.config.wrong_keys import explain, is_name, place_of, printable
 from dualstack.kernel.text_files import parse_table, read_text
 from dualstack.net.names.resolver_choice import resolver_named
 from dualstack.net.names.services import service_port
@@ -72,7 +70,7 @@ def parse(text: str, where: str) -> Configuration:
         return _configuration(file, [(where, file), *others])
     except ConfigError as error:
         source = next((source for source in sources if source.where == error.where), None)
-        place = None if source is None else _place(error.key, source.text, source.raw)
+        place = None if source is None else place_of(error.key, source.text, source.raw)
         if place is None:
             raise
         # In the words of TOML's own reader.
@@ -111,98 +109,14 @@ def _included(file: File, where: str) -> Iterator[Path]:
         yield from found
 
 
-def _place(key: str, text: str, raw: object) -> Place | None:
-    """Where `key`, as errors have it, begins; else what it stands in."""
-    by_key = {form: place for path, place in places(text).items() for form in _forms(path, raw)}
-    within = (form for form in by_key if key == form or key.startswith((f"{form}.", f"{form}[", f"{form} (")))
-    best = max(within, key=len, default=None)
-    return None if best is None else by_key[best]
-
-
-def _forms(path: KeyPath, raw: object) -> tuple[str, str]:
-    """A path as errors have it: with the service's name, and without."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{_printable(step)}" for step in path)
-    return _named(text, raw), text.lstrip(".")
-
-
 def _converted(table: object, kind: type[S], where: str, raw: object, path: str) -> S:
     """`table`, which stands at `path` of the `raw` file, as the struct that says what may be in it."""
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
         text, _, inner = str(error).partition(" - at `$")
-        key, why = _explain(text, path + inner.rstrip("`"), raw, kind)
+        key, why = explain(text, path + inner.rstrip("`"), raw, kind)
         raise ConfigError(where, key, why) from None
-
-
-def _explain(text: str, path: str, raw: object, kind: type[Struct]) -> tuple[str, str]:
-    """The key at `path` as people write it, and what is wrong with its value."""
-    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", text)
-    if unknown:
-        table = next((t for prefix, t in TABLES.items() if path.lstrip(".").startswith(prefix)), kind)
-        known = list(table.__struct_fields__)
-        if table is Included and unknown[1] in File.__struct_fields__:
-            return unknown[1], "is for the whole gateway; write it in the file that includes this one"
-        hint = suggestion(unknown[1], known, otherwise="known keys are")
-        return _join(_named(path, raw), unknown[1]), f"unknown key; {hint}"
-    missing = re.fullmatch(r"Object missing required field `(.+)`", text)
-    if missing:
-        return _join(_named(path, raw), missing[1]), "is missing"
-    value = _value_at(path, raw)
-    shown = "" if value is None or isinstance(value, dict | list) else f"{value!r}: "
-    return _named(path, raw), f"{shown}{_in_words(text, path)}"
-
-
-def _in_words(text: str, path: str) -> str:
-    """What msgspec says, in the words of TOML; of a choice, what there is to choose from."""
-    if text.startswith("Invalid enum value"):
-        key = re.sub(r"\[\d+\]", "", path).lstrip(".")
-        return f"expected {next(known.type for known in configuration_keys() if known.key == key)}"
-    words = re.sub(r"`([^`]*)`", lambda quoted: " or ".join(map(_word, quoted[1].split(" | "))), text)
-    return (words[0].lower() + words[1:]).replace(" or nothing", "")
-
-
-def _word(kind: str) -> str:
-    return _TOML_WORDS.get(kind, kind)
-
-
-_TOML_WORDS = {
-    "array": "a list",
-    "bool": "true or false",
-    "float": "a number",
-    "int": "a whole number",
-    "null": "nothing",
-    "object": "a table",
-    "str": "a text",
-}
-
-
-def _steps(path: str) -> list[str | int]:
-    return [int(index) if index else name for name, index in re.findall(r"\.?([\w*-]+)|\[(\d+)\]", path)]
-
-
-def _value_at(path: str, raw: object) -> object:
-    value = raw
-    for step in _steps(path):
-        try:
-            value = value[step]  # type: ignore[index]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
-
-
-def _named(path: str, raw: object) -> str:
-    """`.services[0].port` with the service's own name, as `services[0] (imap).port`."""
-    found = re.match(r"\.services\[(\d+)\]", path)
-    if not found:
-        return path.lstrip(".")
-    name = _value_at(f"{found[0]}.name", raw)
-    label = f" ({name})" if isinstance(name, str) else ""
-    return f"{found[0][1:]}{label}{path[found.end() :]}"
-
-
-def _join(*parts: str) -> str:
-    return ".".join(part for part in parts if part)
 
 
 def _configuration(file: File, parts: Sequence[tuple[str, File | Included]]) -> Configuration:
@@ -245,14 +159,6 @@ def _configuration(file: File, parts: Sequence[tuple[str, File | Included]]) -> 
     )
 
 
-def _is_name(text: str) -> bool:
-    return text.isprintable() and text != "" and "/" not in text
-
-
-def _printable(key: str) -> str:
-    return key if _is_name(key) else repr(key)
-
-
 def _refuse_twice(named: Iterable[tuple[str, str, str]]) -> None:
     """Of names with the file and the key that they stand at."""
     seen: set[str] = set()
@@ -263,7 +169,7 @@ def _refuse_twice(named: Iterable[tuple[str, str, str]]) -> None:
 
 
 def _port(name: str, raw: object, where: str) -> Port:
-    _check_name(name, where, f"ports.{_printable(name)}")
+    _check_name(name, where, f"ports.{printable(name)}")
     table = _converted(raw, PortTable, where, {"ports": {name: raw}}, f".ports.{name}")
     bind = _checked(where, f"ports.{name}.bind", lambda: parse_host(table.bind))
     if table.v6only and isinstance(bind, Address) and bind.canonical.version == 4:
@@ -276,10 +182,10 @@ def _port(name: str, raw: object, where: str) -> Port:
 
 
 def _check_name(name: str, where: str, key: str) -> None:
-    """Refuse what cannot stand in the path of the control socket's requests, or be seen in a list."""
+    """Refuse what is no name."""
     if not name:
         raise ConfigError(where, key, "is empty; give it a name")
-    if not _is_name(name):
+    if not is_name(name):
         raise ConfigError(where, key, f"{name!r}: a name has no / and no control characters; rename it")
 
 
